@@ -1,0 +1,67 @@
+package connector
+
+import "time"
+
+// User is an account. A User that has been stored is not changed any more: make a copy, change it
+// and hand both to a Change.
+type User struct {
+	ID      ID
+	Org     string
+	Profile Profile
+	State   State
+	Package string // "" = none
+
+	PendingApproval bool
+
+	// Set while the user is inactive.
+	Resume            State // the state it had
+	DeactivatedBy     Authority
+	DeactivatedSource string // the source, when DeactivatedBy is BySource
+	DeactivatedReason string // "disabled", "gone", "out_of_scope", or an administrator's words
+	DeactivatedAt     time.Time
+	DeleteAt          time.Time // end of the grace period; zero = never by itself
+
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	Version   int64 // grows by one with each change; 1 when created
+}
+
+// HoldsSeat reports whether the user occupies a seat of its package.
+func (u *User) HoldsSeat(inactiveHolds bool) bool {
+	return u.Package != "" && u.State.Live() && (u.State != Inactive || inactiveHolds)
+}
+
+// UserName returns the user name as it came.
+func (u *User) UserName() string { return u.Profile.Get(UserName) }
+
+// UserKey is one value that finds users: Kind is an attribute name (Email stands for all
+// addresses), Value is folded.
+type UserKey struct {
+	Kind  string
+	Value string
+}
+
+// Keys returns the values by which the user must be unique in its organization: user name and
+// all addresses, folded, each once.
+func (u *User) Keys() []UserKey {
+	keys := make([]UserKey, 0, 3)
+	if n := u.Profile.Get(UserName); n != "" {
+		keys = append(keys, UserKey{UserName, Fold(n)})
+	}
+	for _, e := range u.Profile.Emails() {
+		k := UserKey{Email, Fold(e)}
+		if !containsKey(keys, k) {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+func containsKey(keys []UserKey, k UserKey) bool {
+	for _, o := range keys {
+		if o == k {
+			return true
+		}
+	}
+	return false
+}
