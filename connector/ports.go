@@ -1,72 +1,70 @@
-package provision
+package connector
 
 import (
 	"context"
 	"iter"
 	"time"
-
-	"usherd/connector"
 )
 
-// Directory is a source that can be read: one connection's worth of questions at a time.
+// Source is a source of people that can be read: one connection's worth of questions at a time.
 // ldapsync.Source is one.
-type Directory interface {
+type Source interface {
 	// Read calls yield with every record that the source holds, those that are out of its scope
 	// included, and says at the end whether that was all. The record is lent until yield returns.
 	// An error of yield ends the read and is returned as it is.
-	Read(ctx context.Context, yield func(*connector.Record) error) (connector.ReadResult, error)
+	Read(ctx context.Context, yield func(*Record) error) (ReadResult, error)
 	// Lookup asks for one person by anchor. The record is nil unless it is present.
-	Lookup(ctx context.Context, anchor connector.Anchor) (*connector.Record, connector.Presence, error)
+	Lookup(ctx context.Context, anchor Anchor) (*Record, Presence, error)
 	// Find returns the records that key (user name, e-mail, DN or anchor) could mean, at most a few.
-	Find(ctx context.Context, key string) ([]*connector.Record, error)
+	Find(ctx context.Context, key string) ([]*Record, error)
 }
 
 // Reader reads the store. Every method sees one organization only. Maps and slices that it returns
 // belong to the caller; users are shared and must not be changed.
 type Reader interface {
 	// LinkStates streams all links of a source, in no order.
-	LinkStates(ctx context.Context, org, source string) iter.Seq2[connector.LinkState, error]
+	LinkStates(ctx context.Context, org, source string) iter.Seq2[LinkState, error]
 	// Links returns the links of the source with these anchors; absent ones are left out.
-	Links(ctx context.Context, org, source string, anchors []connector.Anchor) ([]connector.Link, error)
+	Links(ctx context.Context, org, source string, anchors []Anchor) ([]Link, error)
 	// LinksOfUsers returns all links, of any source, of these users.
-	LinksOfUsers(ctx context.Context, org string, users []connector.ID) ([]connector.Link, error)
+	LinksOfUsers(ctx context.Context, org string, users []ID) ([]Link, error)
 	// Users returns the users with these ids, tombstones included; absent ones are left out.
-	Users(ctx context.Context, org string, ids []connector.ID) ([]*connector.User, error)
+	Users(ctx context.Context, org string, ids []ID) ([]*User, error)
 	// UsersByKey returns the live users that hold any of these keys (kinds userName and email are
 	// unique; kind employeeNumber need not be).
-	UsersByKey(ctx context.Context, org string, keys []connector.UserKey) ([]*connector.User, error)
+	UsersByKey(ctx context.Context, org string, keys []UserKey) ([]*User, error)
 	// UsersDue returns at most limit live users whose DeleteAt has come and who are linked to the source
 	// ("" = to any or none).
-	UsersDue(ctx context.Context, org, source string, now time.Time, limit int) ([]*connector.User, error)
+	UsersDue(ctx context.Context, org, source string, now time.Time, limit int) ([]*User, error)
 	// DomainsByName returns the entries of all organizations for these names (ASCII form).
-	DomainsByName(ctx context.Context, names []string) ([]connector.Domain, error)
+	DomainsByName(ctx context.Context, names []string) ([]Domain, error)
 	// Seats returns the standing of all packages of the organization.
-	Seats(ctx context.Context, org string) ([]connector.SeatCount, error)
+	Seats(ctx context.Context, org string) ([]SeatCount, error)
 	// Waiting returns the head of the waiting list of a package, longest waiting first.
-	Waiting(ctx context.Context, org, pkg string, limit int) ([]connector.Waiter, error)
+	Waiting(ctx context.Context, org, pkg string, limit int) ([]Waiter, error)
 	// OpenAnchors returns the anchors of a source that have open items.
-	OpenAnchors(ctx context.Context, org, source string) (map[connector.Anchor]bool, error)
+	OpenAnchors(ctx context.Context, org, source string) (map[Anchor]bool, error)
 	// SourceState returns what is remembered of a source; zero but for the names when nothing is.
-	SourceState(ctx context.Context, org, source string) (connector.SourceState, error)
+	SourceState(ctx context.Context, org, source string) (SourceState, error)
 }
 
 // Tx is one write transaction.
 type Tx interface {
 	Reader
 	// Save writes decisions: user, keys, links, event, seats, open items and waiting list of each. The
-	// result has one entry for each change: nil, or an error that is connector.ErrMoved or connector.ErrNoSeat; then
+	// result has one entry for each change: nil, or an error that is ErrMoved or ErrNoSeat; then
 	// nothing of that change is written and the others are. Seats are freed before any is taken, and
 	// given in order. Held changes must not be passed.
-	Save(ctx context.Context, changes []*connector.Change, cause connector.Cause, now time.Time) ([]error, error)
+	Save(ctx context.Context, changes []*Change, cause Cause, now time.Time) ([]error, error)
 	// CloseGone closes the open items and waiting places of these anchors, whose people are not in the
 	// source any more.
-	CloseGone(ctx context.Context, org, source string, anchors []connector.Anchor) error
+	CloseGone(ctx context.Context, org, source string, anchors []Anchor) error
 	// PutRun inserts the run or overwrites it.
-	PutRun(ctx context.Context, run *connector.Run) error
+	PutRun(ctx context.Context, run *Run) error
 	// PutOutcomes keeps changes that left no event (held, failed, skipped) for the run's report.
-	PutOutcomes(ctx context.Context, run connector.ID, changes []*connector.Change) error
+	PutOutcomes(ctx context.Context, run ID, changes []*Change) error
 	// PutSourceState overwrites what is remembered of a source.
-	PutSourceState(ctx context.Context, s connector.SourceState) error
+	PutSourceState(ctx context.Context, s SourceState) error
 }
 
 // Store is the port to the database. All methods are safe for concurrent use.
@@ -82,5 +80,5 @@ type Store interface {
 	Lease(ctx context.Context, name, holder string, ttl time.Duration) (token int64, err error)
 	// Release gives a lease back; none held is no error.
 	Release(ctx context.Context, name, holder string) error
-	Run(ctx context.Context, id connector.ID) (*connector.Run, error)
+	Run(ctx context.Context, id ID) (*Run, error)
 }
