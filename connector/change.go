@@ -26,10 +26,10 @@ type SkipReason string
 
 // The reasons to skip.
 const (
-	SkipNewButDisabled   SkipReason = "new_but_disabled"   // no account, and the source has it disabled
-	SkipProtected        SkipReason = "protected"          // would be deactivated, but is protected
-	SkipAdminDeactivated SkipReason = "admin_deactivated"  // an administrator deactivated it: stays so
-	SkipUnverifiable     SkipReason = "absence_unverified" // absent from the answer, but the source cannot say that it is gone
+	SkipNewButDisabled SkipReason = "new_but_disabled"   // no account, and the source has it disabled
+	SkipProtected      SkipReason = "protected"          // would be deactivated, but is protected
+	SkipOutOfScope     SkipReason = "out_of_scope"       // no account, and not in the source's scope
+	SkipUnverifiable   SkipReason = "absence_unverified" // absent from the answer, but the source cannot say that it is gone
 )
 
 // FieldChange is one field of a user before and after: an attribute, or one of the Field names
@@ -45,6 +45,7 @@ type FieldChange struct {
 const (
 	FieldState             = "State"
 	FieldPackage           = "Package"
+	FieldPackageFixed      = "PackageFixed"
 	FieldPendingApproval   = "PendingApproval"
 	FieldResume            = "Resume"
 	FieldDeactivatedBy     = "DeactivatedBy"
@@ -77,6 +78,7 @@ type Change struct {
 	Transitions []Transition
 	Link        *Link  // to write, nil = leave as it is
 	Sibling     *Link  // another link of the user whose Profile must be written out now, nil = none
+	Unlink      Anchor // link of the same source that Link replaces: the person was created anew there
 	TakeSeat    string // package whose seat is needed
 	FreeSeat    string // package whose seat is given back
 
@@ -173,6 +175,7 @@ type userField struct {
 var userFields = []userField{
 	{FieldState, func(u *User) string { return string(u.State) }, func(u *User, v string) { u.State = State(v) }},
 	{FieldPackage, func(u *User) string { return u.Package }, func(u *User, v string) { u.Package = v }},
+	{FieldPackageFixed, func(u *User) string { return yes(u.PackageFixed) }, func(u *User, v string) { u.PackageFixed = v != "" }},
 	{FieldPendingApproval, func(u *User) string { return yes(u.PendingApproval) }, func(u *User, v string) { u.PendingApproval = v != "" }},
 	{FieldResume, func(u *User) string { return string(u.Resume) }, func(u *User, v string) { u.Resume = State(v) }},
 	{FieldDeactivatedBy, func(u *User) string { return string(u.DeactivatedBy) }, func(u *User, v string) { u.DeactivatedBy = Authority(v) }},

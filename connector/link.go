@@ -15,16 +15,30 @@ type Link struct {
 	// one: then the user's own profile is it, and storing it twice would double the store.
 	Profile   Profile
 	Package   string // that the mapping gave
+	Standing  Standing
 	Protected bool
 	Run       ID // that last applied a record
 	UpdatedAt time.Time
 }
+
+// Standing is what a source last said of whether a person may use the account.
+type Standing string
+
+// The standings. StandingGone and StandingOutOfScope are no opinion: the next source decides, and
+// where there is none the user is deactivated.
+const (
+	StandingUnknown    Standing = "" // the source could not say
+	StandingEnabled    Standing = "enabled"
+	StandingDisabled   Standing = "disabled"
+	StandingGone       Standing = "gone"
+	StandingOutOfScope Standing = "out_of_scope"
+)
 
 // LinkState is the little of a link that a full run keeps in memory for everybody.
 type LinkState struct {
 	Anchor Anchor
 	User   ID
 	Hash   Hash
-	// Inactive: the user is deactivated by this source already, so that its absence is no news.
-	Inactive bool
+	// Absent: its Standing is gone or out of scope already, so that its absence is no news.
+	Absent bool
 }

@@ -11,6 +11,8 @@ type User struct {
 	State   State
 	Package string // "" = none
 
+	// PackageFixed: an administrator gave the package; sources leave it alone.
+	PackageFixed    bool
 	PendingApproval bool
 
 	// Set while the user is inactive.
