@@ -80,5 +80,9 @@ type Store interface {
 	Lease(ctx context.Context, name, holder string, ttl time.Duration) (token int64, err error)
 	// Release gives a lease back; none held is no error.
 	Release(ctx context.Context, name, holder string) error
+	// Run returns one run, or an error of Kind NotFound.
 	Run(ctx context.Context, id ID) (*Run, error)
+	// InterruptRuns marks the runs of the source that still say "running" as cut off; whoever holds the
+	// source's lease calls it before a run. It returns how many there were.
+	InterruptRuns(ctx context.Context, org, source string, now time.Time) (int, error)
 }
