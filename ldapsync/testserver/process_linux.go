@@ -1,0 +1,187 @@
+package testserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const supported = true
+
+// process is a server that runs in the foreground in a process group of its own.
+type process struct {
+	pid  int
+	done chan struct{} // closed when the first process has ended
+	err  error         // how it ended; valid after done
+}
+
+// startProcess runs argv with its output in the file log. The process outlives ctx.
+func startProcess(ctx context.Context, argv, env []string, log string) (*process, error) {
+	out, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), argv[0], argv[1:]...)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stdout, cmd.Stderr = out, out
+	// Pdeathsig ends the server when a test run is killed or panics and no cleanup runs any more.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	p := &process{pid: cmd.Process.Pid, done: make(chan struct{})}
+	go func() {
+		defer close(p.done)
+		if p.err = cmd.Wait(); p.err == nil {
+			p.err = errors.New("exit status 0")
+		}
+	}()
+	return p, nil
+}
+
+// stop asks the server to end, waits, and then makes sure that nothing of it is left.
+func (p *process) stop(patience time.Duration) {
+	all := p.tree()
+	signal(all, syscall.SIGCONT) // a frozen one would not hear SIGTERM
+	signal(all[:min(1, len(all))], syscall.SIGTERM)
+	t := time.NewTimer(patience)
+	defer t.Stop()
+	select {
+	case <-p.done:
+	case <-t.C:
+	}
+	p.end(all)
+}
+
+// kill ends everything at once.
+func (p *process) kill() { p.end(p.tree()) }
+
+func (p *process) end(all []member) {
+	signal(all, syscall.SIGKILL)
+	<-p.done
+	for _, m := range all {
+		for range 1000 { // five seconds; a killed process holds its sockets until the kernel has taken it apart
+			if !m.lives() {
+				break
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
+}
+
+// pause halts the server or lets it go on.
+func (p *process) pause(halt bool) error {
+	select {
+	case <-p.done:
+		return fmt.Errorf("testserver: the server has ended: %w", p.err)
+	default:
+	}
+	if halt {
+		signal(p.tree(), syscall.SIGSTOP)
+	} else {
+		signal(p.tree(), syscall.SIGCONT)
+	}
+	return nil
+}
+
+// member is one process; its start time tells it from a later one with the same id.
+type member struct {
+	pid   int
+	start string
+}
+
+// tree returns the server's living processes, parents first. Samba gives its children process groups of
+// their own, so signalling a group would not do. Once the first process has been reaped its id may
+// belong to somebody else: then there is nothing.
+func (p *process) tree() []member {
+	select {
+	case <-p.done:
+		return nil
+	default:
+	}
+	var all []member
+	ids := []int{p.pid}
+	for len(ids) > 0 {
+		pid := ids[0]
+		ids = append(ids[1:], children(pid)...)
+		if _, start, ok := stat(pid); ok {
+			all = append(all, member{pid, start})
+		}
+	}
+	return all
+}
+
+func children(pid int) (ids []int) {
+	task := "/proc/" + strconv.Itoa(pid) + "/task/"
+	threads, _ := os.ReadDir(task) // none when it has just ended
+	for _, t := range threads {
+		b, _ := os.ReadFile(task + t.Name() + "/children")
+		for f := range strings.FieldsSeq(string(b)) {
+			if n, err := strconv.Atoi(f); err == nil {
+				ids = append(ids, n)
+			}
+		}
+	}
+	return ids
+}
+
+// stat returns a process's state and start time; false when there is no such process.
+func stat(pid int) (state, start string, ok bool) {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return "", "", false
+	}
+	s := string(b)
+	// The name, in parentheses, may hold anything; the state is the first field after it, the start the 20th.
+	f := strings.Fields(s[strings.LastIndexByte(s, ')')+1:])
+	if len(f) < 20 {
+		return "", "", false
+	}
+	return f[0], f[19], true
+}
+
+// lives reports whether the process still holds anything. A zombie (Z) does not, and process 1 of a
+// container may never collect it.
+func (m member) lives() bool {
+	state, start, ok := stat(m.pid)
+	return ok && start == m.start && state != "Z"
+}
+
+func signal(members []member, sig syscall.Signal) {
+	for _, m := range members {
+		if m.lives() {
+			_ = syscall.Kill(m.pid, sig) // one that ends at this moment is no fault
+		}
+	}
+}
+
+// lockFile takes the lock of a file, which is made when missing, and returns what gives it back. It ends
+// with the process at the latest. It waits for the lock, or returns an error.
+func lockFile(path string, wait bool) (func(), error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	how := syscall.LOCK_EX
+	if !wait {
+		how |= syscall.LOCK_NB
+	}
+	for {
+		err = syscall.Flock(int(f.Fd()), how)
+		if !errors.Is(err, syscall.EINTR) {
+			break
+		}
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return func() { f.Close() }, nil
+}
