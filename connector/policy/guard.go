@@ -1,0 +1,149 @@
+package policy
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"usherd/connector"
+)
+
+// DefaultGuard is what a configuration starts from.
+func DefaultGuard() connector.Guard {
+	return connector.Guard{Min: 10, Percent: 5, AttributePercent: defaultAttributePercent, ExpiresAfter: connector.Duration(24 * time.Hour)}
+}
+
+const defaultAttributePercent = 50
+
+// minLost is how many people must lose or change an attribute before the share says anything: in a
+// directory of four, two without a telephone are no sign of lost rights.
+const minLost = 10
+
+// Removals says whether taking that many of a source's users away must wait for approval: when it is
+// more than Min and more than Percent of the users. The reason is for people. Min and Percent are
+// taken as they are, a negative one as 0: the zero Guard holds every removal.
+func Removals(g connector.Guard, users, removals int) (reason string, held bool) {
+	if removals <= 0 || !exceeds(g, users, removals) {
+		return "", false
+	}
+	subject := plural(removals, "removal is", "removals are")
+	return fmt.Sprintf("%s more than %s and more than %s of %s", subject, number(max(g.Min, 0)), percent(g.Percent), plural(users, "user", "users")), true
+}
+
+// exceeds reports part > max(Min, Percent of whole).
+func exceeds(g connector.Guard, whole, part int) bool {
+	return part > max(g.Min, 0) && beyond(float64(part), float64(whole), g.Percent)
+}
+
+// beyond reports whether part is more than that percentage of whole; the last binary digits of a
+// percentage such as 0.1 do not count.
+func beyond(part, whole, percentage float64) bool {
+	limit := whole * max(percentage, 0)
+	return part*100 > limit+1e-9*max(limit, 1)
+}
+
+// Empty says whether an answer without any entry contradicts the last complete one. Such an answer is
+// not complete; nobody can approve it.
+func Empty(before, now int) (reason string, empty bool) {
+	if now > 0 || before <= 0 {
+		return "", false
+	}
+	return fmt.Sprintf("the answer has no entries at all, the last complete one had %s: check that the account may still read the base and that base and filter are right", number(before)), true
+}
+
+// Shrunk says whether an answer has so many entries fewer than the last complete one that the guard
+// would not let that many go.
+func Shrunk(g connector.Guard, before, now int) (reason string, held bool) {
+	lost := before - now
+	if lost <= 0 || !exceeds(g, before, lost) {
+		return "", false
+	}
+	return fmt.Sprintf("the answer has %s, %s fewer than the last complete one: that is more than %s and more than %s of %s",
+		plural(now, "entry", "entries"), number(lost), number(max(g.Min, 0)), percent(g.Percent), number(before)), true
+}
+
+// Answer is what counts of a complete read: SourceState and ReadResult have both.
+type Answer struct {
+	Entries int
+	Present map[string]int // attribute -> entries with a value
+}
+
+// Cliff names the attributes, in order, that more than AttributePercent of those who had them have
+// lost since the last complete read, measured as shares of the entries, so that a directory that
+// grows or shrinks as a whole says nothing. It is the sign of a bind account that lost rights. An
+// AttributePercent of 0 means 50. At least 10 entries must have lost it.
+func Cliff(g connector.Guard, before, now Answer) []string {
+	if before.Entries <= 0 || now.Entries <= 0 {
+		return nil
+	}
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(before.Present)) {
+		had, has := before.Present[name], now.Present[name]
+		expected := float64(had) * float64(now.Entries) / float64(before.Entries)
+		lost := expected - float64(has)
+		if lost < minLost || !beyond(lost, expected, attributePercent(g)) {
+			continue
+		}
+		out = append(out, fmt.Sprintf("%s: %s of %s have it, %s of %s had it at the last complete read",
+			name, number(has), plural(now.Entries, "entry", "entries"), number(had), number(before.Entries)))
+	}
+	return out
+}
+
+// Changes names the attributes, in order, that a run would change in more than AttributePercent of a
+// source's users and in at least 10: the sign of a mistake in the mapping. An AttributePercent of 0
+// means 50.
+func Changes(g connector.Guard, users int, changed map[string]int) []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(changed)) {
+		n := changed[name]
+		if n < minLost || !beyond(float64(n), float64(users), attributePercent(g)) {
+			continue
+		}
+		out = append(out, fmt.Sprintf("%s would change for %s of %s, more than %s",
+			connector.Label(name), number(n), plural(users, "user", "users"), percent(attributePercent(g))))
+	}
+	return out
+}
+
+func attributePercent(g connector.Guard) float64 {
+	if g.AttributePercent <= 0 {
+		return defaultAttributePercent
+	}
+	return g.AttributePercent
+}
+
+// percent writes 5 %, 0.5 %, 33.33 %.
+func percent(p float64) string {
+	if digits := math.Round(max(p, 0)*100) / 100; digits > 0 || p <= 0 {
+		p = digits
+	}
+	return strconv.FormatFloat(p, 'f', -1, 64) + " %"
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return number(n) + " " + many
+}
+
+// number writes 1,234,567.
+func number(n int) string {
+	digits := strconv.Itoa(n)
+	if len(digits) < 4 {
+		return digits
+	}
+	var b strings.Builder
+	for i, d := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			b.WriteByte(',')
+		}
+		b.WriteRune(d)
+	}
+	return b.String()
+}
