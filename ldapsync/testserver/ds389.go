@@ -1,7 +1,6 @@
 package testserver
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha512"
@@ -172,26 +171,22 @@ func (s *Server) configureDS389(ctx context.Context, conf string) error {
 	}
 	s.URL = "ldap://127.0.0.1:" + strconv.Itoa(ports[0])
 	s.LDAPSURL = "ldaps://127.0.0.1:" + strconv.Itoa(ports[1])
-	version, err := output(exec.CommandContext(ctx, program("ns-slapd"), "-v"))
+	// Its exit status says failure even when it has told its version.
+	version, _ := exec.CommandContext(ctx, program("ns-slapd"), "-v").CombinedOutput()
+	values, err := s.ds389Values(conf, string(version), ports)
 	if err != nil {
 		return err
 	}
-	values, err := s.ds389Values(conf, version, ports)
-	if err != nil {
-		return err
-	}
-	var dse bytes.Buffer
+	var text strings.Builder
 	for _, name := range []string{"template-dse.ldif", "template-suffix-db.ldif"} {
 		b, err := os.ReadFile(filepath.Join(ds389Share, "data", name))
 		if err != nil {
 			return err
 		}
-		if err := amendDSE(&dse, strings.NewReplacer(values...).Replace(string(b)), ports[1]); err != nil {
-			return err
-		}
-		dse.WriteByte('\n')
+		text.Write(append(b, '\n')) // entries end with an empty line
 	}
-	return os.WriteFile(filepath.Join(conf, "dse.ldif"), dse.Bytes(), 0o600)
+	dse := amendDSE(strings.NewReplacer(values...).Replace(text.String()), ports[1])
+	return os.WriteFile(filepath.Join(conf, "dse.ldif"), dse, 0o600)
 }
 
 // ds389Values are the values for the templates' placeholders, in the form of strings.NewReplacer.
@@ -217,45 +212,39 @@ func (s *Server) ds389Values(conf, version string, ports []int) ([]string, error
 	}, nil
 }
 
-// amendDSE writes a template without its comments and with what tests need: TLS, loopback only, three
+// amendDSE returns a configuration without its comments and with what tests need: TLS, loopback only, three
 // plug-ins switched on, paged searches without limit, caches of a size that does not grow with the machine.
-func amendDSE(w *bytes.Buffer, text string, tlsPort int) error {
-	enable := false // in the entry of a plug-in that is to be on
-	more := map[string]string{
+func amendDSE(text string, tlsPort int) []byte {
+	more := map[string]string{ // what follows the first attribute of a name
 		"nsslapd-port": "nsslapd-secureport: " + strconv.Itoa(tlsPort) + "\nnsslapd-security: on\nnsslapd-listenhost: 127.0.0.1\n" +
 			"nsslapd-securelistenhost: 127.0.0.1\nnsslapd-pagedsizelimit: -1\n",
 		"nsslapd-db-home-directory": "nsslapd-cache-autosize: 0\nnsslapd-dbcachesize: 67108864\n",
 		"nsslapd-suffix":            "nsslapd-cachememsize: 1073741824\n",
 	}
-	lines := bufio.NewScanner(strings.NewReader(text))
-	blank := false
-	for lines.Scan() {
-		line := lines.Text()
-		if strings.HasPrefix(line, "#") {
+	var w bytes.Buffer
+	on := false // in the entry of a plug-in that is to be on
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(line, ":")
+		switch value = strings.TrimSpace(value); {
+		case strings.HasPrefix(line, "#"):
 			continue
-		}
-		if line == "" {
-			enable = false
-			if blank {
-				continue
+		case line == "\n":
+			on = false
+			if bytes.HasSuffix(w.Bytes(), []byte("\n\n")) {
+				continue // a second empty line would be an entry without a name
 			}
+		case name == "cn":
+			on = value == "Content Synchronization" || value == "MemberOf Plugin" || value == "Retro Changelog Plugin"
+		case on && strings.EqualFold(name, "nsslapd-pluginenabled"):
+			line = "nsslapd-pluginenabled: on\n"
 		}
-		blank = line == ""
-		name, _, _ := strings.Cut(line, ":")
-		switch line {
-		case "cn: Content Synchronization", "cn: MemberOf Plugin":
-			enable = true
-		case "cn: Retro Changelog Plugin":
-			enable = true
-			more[name] = "nsslapd-attribute: nsuniqueid:targetUniqueId\n"
-		}
-		if enable && strings.EqualFold(name, "nsslapd-pluginenabled") {
-			line = "nsslapd-pluginenabled: on"
-		}
-		w.WriteString(line + "\n" + more[name])
+		w.WriteString(line + more[name])
 		delete(more, name)
+		if line == "cn: Retro Changelog Plugin\n" {
+			w.WriteString("nsslapd-attribute: nsuniqueid:targetUniqueId\n")
+		}
 	}
-	return lines.Err()
+	return w.Bytes()
 }
 
 // copyFiles copies the plain files of a folder to another, which is made when missing.
