@@ -1,0 +1,186 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"usherd/connector"
+	"usherd/connector/lifecycle"
+	"usherd/connector/policy"
+)
+
+const (
+	// maxLookups bounds how many absent people are asked for by name. More are held by any sensible
+	// guard, and then a person looks at them.
+	maxLookups = 2000
+	maxDue     = 10_000 // users deleted in one run when their grace is over
+)
+
+// distrust refuses an answer from which no plan may be made, and notes one from which nobody may be
+// removed.
+func (l *planner) distrust(result connector.ReadResult) error {
+	run, plan := l.plan.Run, l.plan
+	run.Entries, run.Server = result.Entries, result.Server
+	run.Warnings = append(run.Warnings, result.Warnings...)
+	state := connector.SourceState{
+		Org: run.Org, Source: run.Source, Fingerprint: l.src.Fingerprint,
+		Entries: result.Entries, Present: result.Present, LastRun: run.ID, LastOK: l.facts.now,
+		Cursor: l.last.Cursor, CursorKey: l.last.CursorKey,
+	}
+	if reason, empty := policy.Empty(l.index.live, result.Entries); empty {
+		return &connector.Error{
+			Kind: connector.Incomplete, Op: "provision: " + run.Source, Err: errors.New(reason),
+			Hint: "nothing is changed; most often the service account has lost its right to read, or base or filter fit nothing; see: usherd check --connect",
+		}
+	}
+	if l.last.Fingerprint == l.src.Fingerprint {
+		if lost := policy.Cliff(l.src.Guard, answer(l.last), answer(state)); len(lost) > 0 {
+			return &connector.Error{
+				Kind: connector.Incomplete, Op: "provision: " + run.Source,
+				Err:  fmt.Errorf("attributes have vanished from the answer: %s; nothing is changed", joinWords(lost)),
+				Hint: "most often the service account has lost its right to read them; see: usherd check --connect",
+			}
+		}
+	}
+	plan.complete = result.Complete
+	if !result.Complete {
+		run.Error = "the answer was not complete: " + result.Why
+		run.Hint = "people were created and updated, nobody was removed; the next complete run does that"
+		return nil
+	}
+	plan.state = state
+	return nil
+}
+
+func joinWords(words []string) string {
+	s := ""
+	for i, w := range words {
+		if i > 0 {
+			s += "; "
+		}
+		s += w
+	}
+	return s
+}
+
+// absent decides about those whom a complete answer did not hold, and those whose grace is over.
+func (l *planner) absent(ctx context.Context) error {
+	if !l.plan.complete {
+		return l.sortOut(ctx, nil)
+	}
+	missing, err := l.index.missing(ctx, l.p.o.Store, l.plan.Run.Org, l.req.Source)
+	if err != nil {
+		return err
+	}
+	records, gone, err := l.verify(ctx, missing)
+	if err != nil {
+		return err
+	}
+	if err := l.sortOut(ctx, gone); err != nil {
+		return err
+	}
+	for start := 0; start < len(records); start += batchSize {
+		batch := records[start:min(start+batchSize, len(records))]
+		if err := l.decide(ctx, l.notTakenOver(batch)); err != nil {
+			return err
+		}
+	}
+	for a, seen := range l.open {
+		if !seen {
+			l.plan.closeGone = append(l.plan.closeGone, a)
+		}
+	}
+	return l.due(ctx)
+}
+
+// verify asks for each absent person by anchor, before the first of them loses anything.
+func (l *planner) verify(ctx context.Context, missing []connector.Anchor) ([]*connector.Record, map[connector.Anchor]bool, error) {
+	var records []*connector.Record
+	gone := map[connector.Anchor]bool{}
+	unsure := 0
+	for i, a := range missing {
+		presence := connector.PresenceGone
+		if len(missing) <= maxLookups {
+			var err error
+			if _, presence, err = l.req.From.Lookup(ctx, a); err != nil {
+				if ctx.Err() != nil {
+					return nil, nil, err
+				}
+				presence = connector.PresenceUnknown
+			}
+			if i%100 == 99 && l.req.Progress != nil {
+				l.req.Progress(Progress{"verify", i + 1, len(missing)})
+			}
+		}
+		switch presence {
+		case connector.PresenceGone:
+			gone[a] = true
+			records = append(records, &connector.Record{Anchor: a, Gone: true})
+		case connector.PresentOutOfScope:
+			records = append(records, &connector.Record{Anchor: a, OutOfScope: "it was not in the answer and is outside the scope now"})
+		case connector.PresentInScope: // moved while the pages were read
+		case connector.PresenceUnknown, connector.PresenceUnreadable:
+			unsure++
+		}
+	}
+	if unsure > 0 {
+		l.plan.Run.Skips[connector.SkipUnverifiable] += unsure
+		l.plan.Run.Counts.Skipped += unsure
+		l.plan.Run.Warnings = append(l.plan.Run.Warnings, fmt.Sprintf(
+			"%d people were absent from the answer, but the directory could not say that they are gone: they stay as they are", unsure))
+	}
+	return records, gone, nil
+}
+
+// sortOut decides again about people whom another anchor of the source seemed to hold, now that it is
+// known which anchors are gone: an account deleted and created anew is the same person.
+func (l *planner) sortOut(ctx context.Context, gone map[connector.Anchor]bool) error {
+	if gone == nil {
+		gone = map[connector.Anchor]bool{}
+	}
+	l.facts.gone = gone
+	for start := 0; start < len(l.deferred); start += batchSize {
+		if err := l.decide(ctx, l.deferred[start:min(start+batchSize, len(l.deferred))]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// notTakenOver leaves out the anchors whose user another entry of this run has taken over.
+func (l *planner) notTakenOver(records []*connector.Record) []*connector.Record {
+	var out []*connector.Record
+	for _, r := range records {
+		if !l.plan.replaced[r.Anchor] {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// due plans the end of users whose grace period is over.
+func (l *planner) due(ctx context.Context) error {
+	org := l.p.o.Org
+	users, err := l.p.o.Store.UsersDue(ctx, org.ID, l.req.Source, l.facts.now, maxDue)
+	if err != nil {
+		return err
+	}
+	for _, u := range users {
+		ch := &connector.Change{
+			Org: org.ID, Source: l.req.Source, Subject: u.Profile.Subject(), BaseVersion: u.Version, Removal: true,
+		}
+		remove(ch, u, lifecycle.GraceOver, org, l.facts.now)
+		if ch.After == nil {
+			continue
+		}
+		d := &decision{org: org, src: l.src, rec: &connector.Record{}, user: u, change: ch}
+		l.facts.planned.add(d)
+		if err := l.plan.keep(d.ordinal, ch, -1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func answer(s connector.SourceState) policy.Answer { return policy.Answer{Entries: s.Entries, Present: s.Present} }

@@ -1,0 +1,170 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"usherd/connector"
+	"usherd/connector/lifecycle"
+)
+
+// Command is what an administrator does to one user.
+type Command struct {
+	User   connector.ID
+	Actor  string // who, in words that the history keeps
+	Reason string // of a deactivation
+}
+
+// Deactivate takes a user's access away until an administrator gives it back: no source does.
+func (p *Provisioner) Deactivate(ctx context.Context, c Command) (*connector.Change, error) {
+	return p.command(ctx, c, func(ch *connector.Change, after *connector.User, f lifecycle.Facts) error {
+		if after.State == connector.Inactive && after.DeactivatedBy == connector.BySource {
+			after.DeactivatedBy, after.DeactivatedSource, after.DeactivatedReason = connector.ByAdministrator, "", c.Reason
+			return nil // the administrator's word replaces the source's
+		}
+		deactivate(ch, after, f, deactivation{
+			by: connector.ByAdministrator, reason: c.Reason, at: p.o.Now(), grace: p.o.Org.DeleteAfter,
+		})
+		return nil
+	})
+}
+
+// Reactivate gives the access back; it needs a free seat where the user has a package.
+func (p *Provisioner) Reactivate(ctx context.Context, c Command) (*connector.Change, error) {
+	return p.command(ctx, c, func(ch *connector.Change, after *connector.User, f lifecycle.Facts) error {
+		reactivate(ch, after, f)
+		return nil
+	})
+}
+
+// Approve ends a pending approval.
+func (p *Provisioner) Approve(ctx context.Context, c Command) (*connector.Change, error) {
+	return p.command(ctx, c, func(_ *connector.Change, after *connector.User, _ lifecycle.Facts) error {
+		after.PendingApproval = false
+		return nil
+	})
+}
+
+// SetPackage gives the user another package ("" = none), which sources then leave alone; release
+// hands the choice back to them.
+func (p *Provisioner) SetPackage(ctx context.Context, c Command, pkg string, release bool) (*connector.Change, error) {
+	return p.command(ctx, c, func(_ *connector.Change, after *connector.User, _ lifecycle.Facts) error {
+		if _, ok := p.o.Org.Package(pkg); pkg != "" && !ok {
+			return &connector.Error{
+				Kind: connector.Invalid, Op: "provision", Err: fmt.Errorf("there is no package %q", pkg),
+				Hint: "see them with: usherd seats",
+			}
+		}
+		if after.PackageFixed = !release; !release {
+			after.Package = pkg
+		}
+		return nil
+	})
+}
+
+// Delete ends a user now: a dated tombstone stays, the names are free at once.
+func (p *Provisioner) Delete(ctx context.Context, c Command) (*connector.Change, error) {
+	return p.command(ctx, c, func(ch *connector.Change, after *connector.User, _ lifecycle.Facts) error {
+		user := *after
+		remove(ch, &user, lifecycle.Delete, p.o.Org, p.o.Now())
+		if ch.After != nil {
+			*after = *ch.After
+		}
+		return nil
+	})
+}
+
+// DomainVerified moves the users whom the organization's rule re-evaluates when their domain is
+// proven; it returns what happened to each that moved.
+func (p *Provisioner) DomainVerified(ctx context.Context, users []connector.ID, actor string) ([]*connector.Change, error) {
+	var moved []*connector.Change
+	for _, id := range users {
+		ch, err := p.command(ctx, Command{User: id, Actor: actor}, func(ch *connector.Change, after *connector.User, f lifecycle.Facts) error {
+			move(ch, after, lifecycle.DomainVerified, f)
+			return nil
+		})
+		if err != nil {
+			return moved, err
+		}
+		if ch.Action != connector.Unchanged {
+			moved = append(moved, ch)
+		}
+	}
+	return moved, nil
+}
+
+type edit func(ch *connector.Change, after *connector.User, f lifecycle.Facts) error
+
+// command changes one user by an administrator's word, through the same settling and saving as all
+// others.
+func (p *Provisioner) command(ctx context.Context, c Command, do edit) (*connector.Change, error) {
+	var ch *connector.Change
+	err := connector.ErrMoved
+	for try := 0; try < maxTries && errors.Is(err, connector.ErrMoved); try++ {
+		err = p.o.Store.Write(ctx, func(tx connector.Tx) error {
+			var err error
+			ch, err = p.commandIn(ctx, tx, c, do)
+			return err
+		})
+	}
+	if err != nil {
+		return nil, err
+	}
+	return ch, p.offer(ctx, ch.FreeSeat)
+}
+
+func (p *Provisioner) commandIn(ctx context.Context, tx connector.Tx, c Command, do edit) (*connector.Change, error) {
+	users, err := tx.Users(ctx, p.o.Org.ID, []connector.ID{c.User})
+	if err != nil {
+		return nil, err
+	}
+	if len(users) == 0 || !users[0].State.Live() {
+		return nil, &connector.Error{Kind: connector.NotFound, Op: "provision", Err: errNobody, Hint: "see them with: usherd users"}
+	}
+	user, now := users[0], p.o.Now()
+	after := *user
+	facts, err := p.adminFacts(ctx, tx, user)
+	if err != nil {
+		return nil, err
+	}
+	ch := &connector.Change{
+		Action: connector.Updated, Org: p.o.Org.ID, Subject: user.Profile.Subject(), BaseVersion: user.Version, After: &after,
+	}
+	if err := do(ch, &after, facts); err != nil {
+		return nil, err
+	}
+	ch.After = &after
+	settle(ch, user, p.o.Org, now)
+	if ch.Action == connector.Unchanged {
+		return ch, nil
+	}
+	cause := connector.Cause{Kind: connector.CausePerson, Actor: c.Actor}
+	errs, err := tx.Save(ctx, []*connector.Change{ch}, cause, now)
+	if err != nil {
+		return nil, err
+	}
+	if errors.Is(errs[0], connector.ErrNoSeat) {
+		return noSeat(ch, now), nil
+	}
+	return ch, errs[0]
+}
+
+// adminFacts are what the table of states asks about a stored user.
+func (p *Provisioner) adminFacts(ctx context.Context, tx connector.Tx, u *connector.User) (lifecycle.Facts, error) {
+	f := newFacts(p.o.Now())
+	d := &decision{org: p.o.Org, profile: u.Profile}
+	if err := f.loadRules(ctx, tx, p.o.Org.ID, []*decision{d}); err != nil {
+		return lifecycle.Facts{}, err
+	}
+	links, err := tx.LinksOfUsers(ctx, p.o.Org.ID, []connector.ID{u.ID})
+	facts := lifecycle.Facts{
+		Kind: connector.Administrator, DomainVerified: d.verified(f), Resume: u.Resume, PendingApproval: u.PendingApproval,
+	}
+	for _, l := range links {
+		if s := p.o.Org.Source(l.Source); s != nil && (facts.Kind != connector.Directory) {
+			facts.Kind = s.Kind
+		}
+	}
+	return facts, err
+}

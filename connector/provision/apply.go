@@ -1,0 +1,198 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"usherd/connector"
+)
+
+// Apply writes what the plan does not hold, in transactions of a thousand people, removals first.
+// Run is updated as it goes. An error leaves what was written by then, consistent: the next run does
+// the rest. A plan is applied once.
+func (p *Provisioner) Apply(ctx context.Context, plan *Plan, progress func(Progress)) error {
+	start := p.o.Now()
+	defer func() {
+		plan.Run.Phases = append(plan.Run.Phases, connector.Phase{Name: "apply", Took: p.o.Now().Sub(start)})
+	}()
+	a := &applier{p: p, plan: plan, progress: progress, total: plan.removals.count + plan.others.count}
+	if err := a.section(ctx, plan.removals); err != nil {
+		return err
+	}
+	if err := p.offerAll(ctx, a.freed); err != nil {
+		return err
+	}
+	if err := a.section(ctx, plan.others); err != nil {
+		return err
+	}
+	if !plan.holdAll && plan.complete {
+		return p.remember(ctx, plan)
+	}
+	return nil
+}
+
+// remember closes what is over and keeps what the next run compares with.
+func (p *Provisioner) remember(ctx context.Context, plan *Plan) error {
+	return p.o.Store.Bulk(ctx, func(tx connector.Tx) error {
+		if err := tx.CloseGone(ctx, plan.Run.Org, plan.Run.Source, plan.closeGone); err != nil {
+			return err
+		}
+		return tx.PutSourceState(ctx, plan.state)
+	})
+}
+
+// applier walks through one section of a plan.
+type applier struct {
+	p        *Provisioner
+	plan     *Plan
+	progress func(Progress)
+	done     int
+	total    int
+	freed    map[string]bool // packages that have gained a free seat
+}
+
+type chunk struct {
+	list []spooled
+	err  error
+}
+
+// section applies everything of one spool. Chunks are read ahead while the one before is written.
+func (a *applier) section(ctx context.Context, s *spool) error {
+	ctx, cancel := context.WithCancel(ctx)
+	chunks := make(chan chunk, 2)
+	stopped := make(chan struct{})
+	defer func() { cancel(); <-stopped }()
+	go func() { //nolint:contextcheck // it ends with ctx, before section returns
+		defer close(stopped)
+		defer close(chunks)
+		a.readAhead(ctx, s, chunks)
+	}()
+	for c := range chunks {
+		if c.err != nil {
+			return c.err
+		}
+		if err := a.apply(ctx, c.list); err != nil {
+			return err
+		}
+		a.done += len(c.list)
+		if a.progress != nil {
+			a.progress(Progress{"apply", a.done, a.total})
+		}
+	}
+	return ctx.Err()
+}
+
+func (a *applier) readAhead(ctx context.Context, s *spool, out chan<- chunk) {
+	var list []spooled
+	send := func(c chunk) bool {
+		select {
+		case out <- c:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	for x, err := range s.all() {
+		if err != nil {
+			send(chunk{err: err})
+			return
+		}
+		x.Change = a.plan.final(x)
+		if x.Change.Held || a.plan.holdAll {
+			continue
+		}
+		if list = append(list, x); len(list) == batchSize {
+			if !send(chunk{list: list}) {
+				return
+			}
+			list = nil
+		}
+	}
+	if len(list) > 0 {
+		send(chunk{list: list})
+	}
+}
+
+// apply writes one chunk. What has moved since it was planned is decided again, in the same
+// transaction.
+func (a *applier) apply(ctx context.Context, list []spooled) error {
+	var became map[int32]*connector.Change
+	err := a.p.o.Store.Bulk(ctx, func(tx connector.Tx) error {
+		became = map[int32]*connector.Change{}
+		changes := make([]*connector.Change, len(list))
+		for i, x := range list {
+			changes[i] = x.Change
+			if x.Change.Link != nil {
+				x.Change.Link.Run = a.plan.Run.ID
+			}
+		}
+		cause := connector.Cause{Kind: connector.CauseRun, Run: a.plan.Run.ID, Actor: a.plan.Run.Actor}
+		now := a.p.o.Now()
+		errs, err := tx.Save(ctx, changes, cause, now)
+		if err != nil {
+			return err
+		}
+		for i, e := range errs {
+			if e == nil {
+				continue
+			}
+			ch, err := a.again(ctx, tx, list[i].Change, e, cause, now)
+			if err != nil {
+				return err
+			}
+			became[list[i].Ordinal] = ch
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, x := range list {
+		ch := x.Change
+		if b := became[x.Ordinal]; b != nil {
+			a.plan.Run.Counts.Sub(ch)
+			a.plan.Run.Counts.Add(b)
+			a.plan.applied[x.Ordinal] = b
+			ch = b
+		}
+		a.note(ch)
+	}
+	return nil
+}
+
+func (a *applier) note(ch *connector.Change) {
+	if ch.FreeSeat == "" {
+		return
+	}
+	if a.freed == nil {
+		a.freed = map[string]bool{}
+	}
+	a.freed[ch.FreeSeat] = true
+}
+
+// again deals with a change that could not be saved as it was planned.
+func (a *applier) again(ctx context.Context, tx connector.Tx, ch *connector.Change, cause error, by connector.Cause, now time.Time) (*connector.Change, error) {
+	if errors.Is(cause, connector.ErrMoved) {
+		return moved(ch), nil
+	}
+	if !errors.Is(cause, connector.ErrNoSeat) {
+		return nil, cause
+	}
+	next := noSeat(ch, now)
+	errs, err := tx.Save(ctx, []*connector.Change{next}, by, now)
+	if err != nil {
+		return nil, err
+	}
+	return next, errs[0]
+}
+
+// moved is what becomes of a person who was changed between planning and applying: nothing now, the
+// next run decides on what is there then.
+func moved(ch *connector.Change) *connector.Change {
+	return &connector.Change{
+		Action: connector.Skipped, Skip: connector.SkipMoved, Org: ch.Org, Source: ch.Source, Anchor: ch.Anchor,
+		DN: ch.DN, Subject: ch.Subject,
+		Warnings: []string{"the user was changed by somebody else while the run went on: the next run decides again"},
+	}
+}

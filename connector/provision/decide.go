@@ -1,0 +1,289 @@
+package provision
+
+import (
+	"context"
+	"slices"
+
+	"usherd/connector"
+	"usherd/connector/mapping"
+	"usherd/connector/policy"
+)
+
+// decision is one person on the way through the house.
+type decision struct {
+	org *connector.Organization
+	src *connector.SourceSettings
+
+	rec    *connector.Record
+	hash   connector.Hash
+	mapped connector.Mapped
+
+	user     *connector.User  // that the record is about; nil = there is none
+	link     *connector.Link  // ours; nil = not linked yet
+	others   []connector.Link // of the user, from other sources
+	sibling  *connector.Link  // the one of them whose profile must be written out now
+	replaces connector.Anchor // the anchor that the person had before it was created anew
+	rival    connector.Anchor // the anchor of this source that holds the matched user
+	ordinal  int32            // among the decisions of a plan
+
+	profile connector.Profile // folded from all sources
+	pkg     string
+	says    connector.Standing // what the sources say together
+	saysSrc string             // the one that decides it
+
+	clashes  []int32 // changes of the same plan that want the same names
+	failures []connector.Failure
+	warnings []string
+	change   *connector.Change
+}
+
+// decide takes a batch of records through the five steps. It reads in bulk between them and writes
+// nothing; every door and every mode comes through here. A decision's change never checks that a
+// seat is free: that is settled where seats are given (Tx.Save, and Plan's own count).
+func (p *Provisioner) decide(ctx context.Context, r connector.Reader, f *facts, source string, records []*connector.Record) ([]*decision, error) {
+	src, m, err := p.source(source)
+	if err != nil {
+		return nil, err
+	}
+	hasher := connector.Hasher{Seed: src.Fingerprint}
+	ds := make([]*decision, len(records))
+	for i, rec := range records {
+		ds[i] = &decision{org: p.o.Org, src: src, rec: rec, hash: hasher.Hash(rec)}
+		ds[i].mapRecord(m)
+	}
+	if err := f.loadPeople(ctx, r, p.o.Org, source, ds); err != nil {
+		return nil, err
+	}
+	for _, d := range ds {
+		d.match(f)
+		d.fold()
+	}
+	if err := f.loadRules(ctx, r, p.o.Org.ID, ds); err != nil {
+		return nil, err
+	}
+	for _, d := range ds {
+		d.check(f)
+		d.transition(f)
+		d.record(f)
+		f.planned.add(d)
+	}
+	return ds, nil
+}
+
+// mapRecord is step 1: the record as a profile.
+func (d *decision) mapRecord(m *mapping.Mapping) {
+	if d.rec.Fault == "" && !d.rec.Gone {
+		d.mapped = m.Map(d.rec)
+	}
+}
+
+// match is step 2: the user that the record is about. The link decides; without one, the first
+// matching attribute that anybody holds.
+func (d *decision) match(f *facts) {
+	if l, ok := f.links[d.rec.Anchor]; ok {
+		if u := f.users[l.User]; u != nil && u.State.Live() {
+			d.link, d.user = &l, u
+			d.others = without(f.linksOf[u.ID], d.src.ID)
+			return
+		}
+	}
+	if d.rec.Gone || d.rec.OutOfScope != "" || d.rec.Fault != "" {
+		return
+	}
+	for _, k := range matchKeys(d.org, d.mapped.Profile) {
+		hits := f.byKey[k]
+		if len(hits) == 0 {
+			continue
+		}
+		if len(hits) > 1 {
+			d.fail(connector.AmbiguousMatch, k.Kind, "several users have this value")
+			return
+		}
+		d.take(f, f.users[hits[0]], k)
+		return
+	}
+}
+
+// take links the record to a user found by matching, unless another anchor of the same source holds
+// it. One that has left the source holds nobody: the person was created anew there.
+func (d *decision) take(f *facts, u *connector.User, k connector.UserKey) {
+	for _, l := range f.linksOf[u.ID] {
+		if l.Source != d.src.ID {
+			continue
+		}
+		if l.Standing != connector.StandingGone && !f.gone[l.Anchor] {
+			d.rival = l.Anchor
+			d.fail(connector.AmbiguousMatch, k.Kind, "the user with this value is linked to another entry of this source: "+l.DN)
+			return
+		}
+		d.replaces = l.Anchor
+	}
+	if i, ok := f.planned.linker(u.ID); ok {
+		d.clashes = append(d.clashes, i)
+		d.fail(connector.AmbiguousMatch, k.Kind, "two entries of this source match the same user")
+		return
+	}
+	d.user = u
+	d.others = without(f.linksOf[u.ID], d.src.ID)
+}
+
+// fold makes of what all sources say one profile, one package and one standing.
+func (d *decision) fold() {
+	own := d.standing()
+	var parts []policy.Contribution
+	if present(own) {
+		parts = append(parts, policy.Contribution{Source: d.src.ID, Profile: d.mapped.Profile, Package: d.mapped.Package})
+	}
+	says := map[string]connector.Standing{d.src.ID: own}
+	for _, l := range d.others {
+		profile := l.Profile
+		if profile == nil { // it was the only link, so the user's profile is its
+			profile = d.user.Profile
+			written := l
+			written.Profile = profile
+			d.sibling = &written
+		}
+		says[l.Source] = l.Standing
+		if present(l.Standing) {
+			parts = append(parts, policy.Contribution{Source: l.Source, Profile: profile, Package: l.Package})
+		}
+	}
+	if d.user != nil && d.link == nil && len(d.others) == 0 && d.replaces.IsZero() {
+		parts = append(parts, policy.Contribution{Profile: d.user.Profile}) // nobody's: comes last
+	}
+	d.says, d.saysSrc = verdict(d.org, says, d.src.ID)
+	if len(parts) == 0 {
+		d.keep()
+		return
+	}
+	d.profile, _, d.pkg = policy.Fold(d.org, parts)
+	d.pkg = d.wantedPackage(parts)
+}
+
+// standing is what our record says, in the words that the link keeps.
+func (d *decision) standing() connector.Standing {
+	switch {
+	case d.rec.Fault != "": // what cannot be read changes nothing
+	case d.rec.Gone:
+		return connector.StandingGone
+	case d.rec.OutOfScope != "":
+		return connector.StandingOutOfScope
+	case d.rec.Enabled == connector.EnabledNo:
+		return connector.StandingDisabled
+	case d.rec.Enabled == connector.EnabledYes:
+		return connector.StandingEnabled
+	}
+	if d.link != nil {
+		return d.link.Standing
+	}
+	return connector.StandingUnknown
+}
+
+// present reports whether there is a record behind a standing whose values count.
+func present(s connector.Standing) bool {
+	return s != connector.StandingGone && s != connector.StandingOutOfScope
+}
+
+// verdict is what the sources say together: the first in priority that has an opinion; where all
+// that know the person have lost it, that it is gone.
+func verdict(org *connector.Organization, says map[string]connector.Standing, own string) (connector.Standing, string) {
+	for i := range org.Sources {
+		id := org.Sources[i].ID
+		if s := says[id]; s == connector.StandingEnabled || s == connector.StandingDisabled {
+			return s, id
+		}
+	}
+	return says[own], own
+}
+
+// wantedPackage is what the mapping of the owning source gives, else what that source gives to all,
+// else the organization's; what an administrator gave stays.
+func (d *decision) wantedPackage(parts []policy.Contribution) string {
+	if d.user != nil && d.user.PackageFixed {
+		return d.user.Package
+	}
+	if d.pkg != "" {
+		return d.pkg
+	}
+	for i := range d.org.Sources {
+		s := &d.org.Sources[i]
+		if slices.ContainsFunc(parts, func(c policy.Contribution) bool { return c.Source == s.ID }) && s.Package != "" {
+			return s.Package
+		}
+	}
+	return d.org.DefaultPackage
+}
+
+// check is step 3: everything that the organization's rules hold against the profile.
+func (d *decision) check(f *facts) {
+	switch {
+	case len(d.failures) > 0 && !d.leaving():
+		return
+	case d.rec.Fault != "":
+		d.failures = nil
+		d.fail(connector.AttributeInvalid, "", d.rec.Fault)
+	case d.user == nil && d.says != connector.StandingEnabled:
+		d.failures = nil
+		if d.says == connector.StandingUnknown {
+			d.fail(connector.AttributeInvalid, "", "whether the account is enabled cannot be read: give the service account the right to read it (Active Directory: userAccountControl)")
+		}
+	default:
+		d.failures = policy.Check(policy.Input{
+			Org: d.org, Source: d.src, Record: d.rec, Profile: d.profile, Package: d.pkg,
+			Faults: d.mapped.Faults, Domains: f.domains, Code: d.code(),
+			Holder: func(k connector.UserKey) (string, bool) { return d.holder(f, k) },
+		})
+	}
+	if d.leaving() && len(d.failures) > 0 {
+		// Access must end whatever is wrong with the entry: keep the profile as it was.
+		d.failures, d.profile, d.pkg = nil, d.user.Profile, d.user.Package
+	}
+}
+
+// leaving reports whether the user loses, or has lost, its account by what the sources say.
+func (d *decision) leaving() bool {
+	return d.user != nil && (d.says == connector.StandingDisabled || !present(d.says))
+}
+
+// holder says who else holds a key: somebody stored, unless this plan takes it from him, or another
+// change of this plan.
+func (d *decision) holder(f *facts, k connector.UserKey) (string, bool) {
+	for _, id := range f.byKey[k] {
+		if d.user != nil && id == d.user.ID {
+			return "", false
+		}
+		if !f.planned.free(k) {
+			return "held by user " + f.users[id].Profile.Subject(), true
+		}
+	}
+	if i, ok := f.planned.taker(k); ok && !d.leaving() {
+		d.clashes = append(d.clashes, i)
+		return "also carried by another entry of this source", true
+	}
+	return "", false
+}
+
+func (d *decision) code() connector.Code {
+	if d.user == nil {
+		return connector.CodeCreation
+	}
+	return connector.CodeUpdate
+}
+
+func (d *decision) fail(reason connector.Reason, field, detail string) {
+	var fields []string
+	if field != "" {
+		fields = []string{field}
+	}
+	d.failures = append(d.failures, connector.Failure{Code: d.code(), Reason: reason, Fields: fields, Detail: detail})
+}
+
+func without(links []connector.Link, source string) []connector.Link {
+	var out []connector.Link
+	for _, l := range links {
+		if l.Source != source {
+			out = append(out, l)
+		}
+	}
+	return out
+}

@@ -1,0 +1,221 @@
+package provision
+
+import (
+	"context"
+	"time"
+
+	"usherd/connector"
+	"usherd/connector/policy"
+)
+
+// facts is what decisions about a batch of people rest on. Links, users and keys are loaded in bulk
+// for each batch; domains stay known for the length of a plan.
+type facts struct {
+	now     time.Time
+	links   map[connector.Anchor]connector.Link
+	users   map[connector.ID]*connector.User
+	linksOf map[connector.ID][]connector.Link
+	byKey   map[connector.UserKey][]connector.ID
+	domains map[string]connector.DomainStanding // by ASCII name of an address's domain
+
+	// planned is what this plan has decided already; nil for a single person.
+	planned *planned
+	// gone are the anchors known to have left the source in this run: their users may be taken over.
+	gone map[connector.Anchor]bool
+}
+
+func newFacts(now time.Time) *facts {
+	f := &facts{now: now, domains: map[string]connector.DomainStanding{}}
+	f.forget()
+	return f
+}
+
+// forget drops what was loaded for one batch.
+func (f *facts) forget() {
+	f.links = map[connector.Anchor]connector.Link{}
+	f.users = map[connector.ID]*connector.User{}
+	f.linksOf = map[connector.ID][]connector.Link{}
+	f.byKey = map[connector.UserKey][]connector.ID{}
+}
+
+// loadPeople reads the links of the batch, the users behind them and those that matching could
+// find, with all their links.
+func (f *facts) loadPeople(ctx context.Context, r connector.Reader, org *connector.Organization, source string, ds []*decision) error {
+	anchors := make([]connector.Anchor, 0, len(ds))
+	keys := map[connector.UserKey]bool{}
+	for _, d := range ds {
+		anchors = append(anchors, d.rec.Anchor)
+		for _, k := range matchKeys(org, d.mapped.Profile) {
+			keys[k] = true
+		}
+	}
+	links, err := r.Links(ctx, org.ID, source, anchors)
+	if err != nil {
+		return err
+	}
+	var ids []connector.ID
+	for _, l := range links {
+		f.links[l.Anchor] = l
+		ids = append(ids, l.User)
+	}
+	users, err := r.Users(ctx, org.ID, ids)
+	if err != nil {
+		return err
+	}
+	f.keepUsers(users)
+	if err := f.loadKeys(ctx, r, org.ID, keys); err != nil {
+		return err
+	}
+	return f.loadLinks(ctx, r, org.ID)
+}
+
+// loadKeys finds the live users that hold any of these keys; keys that are known already cost
+// nothing.
+func (f *facts) loadKeys(ctx context.Context, r connector.Reader, org string, keys map[connector.UserKey]bool) error {
+	var ask []connector.UserKey
+	for k := range keys {
+		if _, known := f.byKey[k]; !known {
+			f.byKey[k] = nil
+			ask = append(ask, k)
+		}
+	}
+	if len(ask) == 0 {
+		return nil
+	}
+	users, err := r.UsersByKey(ctx, org, ask)
+	if err != nil {
+		return err
+	}
+	f.keepUsers(users)
+	for _, u := range users {
+		for _, k := range userKeys(u) {
+			if _, asked := f.byKey[k]; asked && !containsID(f.byKey[k], u.ID) {
+				f.byKey[k] = append(f.byKey[k], u.ID)
+			}
+		}
+	}
+	return nil
+}
+
+func (f *facts) keepUsers(users []*connector.User) {
+	for _, u := range users {
+		f.users[u.ID] = u
+	}
+}
+
+func (f *facts) loadLinks(ctx context.Context, r connector.Reader, org string) error {
+	var ids []connector.ID
+	for id := range f.users {
+		if _, known := f.linksOf[id]; !known {
+			f.linksOf[id] = nil
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	links, err := r.LinksOfUsers(ctx, org, ids)
+	for _, l := range links {
+		f.linksOf[l.User] = append(f.linksOf[l.User], l)
+	}
+	return err
+}
+
+// loadRules reads who holds the names of the folded profiles and how their domains stand.
+func (f *facts) loadRules(ctx context.Context, r connector.Reader, org string, ds []*decision) error {
+	keys := map[connector.UserKey]bool{}
+	var names []string
+	for _, d := range ds {
+		for _, k := range (&connector.User{Profile: d.profile}).Keys() {
+			keys[k] = true
+		}
+		for _, e := range d.profile.Emails() {
+			if name, ok := policy.EmailDomain(e); ok {
+				if _, known := f.domains[name]; !known {
+					f.domains[name] = connector.DomainStanding{}
+					names = append(names, name)
+				}
+			}
+		}
+	}
+	if err := f.loadKeys(ctx, r, org, keys); err != nil {
+		return err
+	}
+	return f.loadDomains(ctx, r, org, names)
+}
+
+// loadDomains works out the standing of domains from their own entries and those of the domains above.
+func (f *facts) loadDomains(ctx context.Context, r connector.Reader, org string, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	asked := map[string]bool{}
+	var ask []string
+	for _, n := range names {
+		for _, up := range connector.ParentDomains(n) {
+			if !asked[up] {
+				asked[up] = true
+				ask = append(ask, up)
+			}
+		}
+	}
+	domains, err := r.DomainsByName(ctx, ask)
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		f.domains[n] = standing(org, n, domains)
+	}
+	return nil
+}
+
+func standing(org, name string, domains []connector.Domain) connector.DomainStanding {
+	var s connector.DomainStanding
+	for _, up := range connector.ParentDomains(name) {
+		for _, d := range domains {
+			if d.Name != up || !d.Verified() {
+				continue
+			}
+			if d.Org == org {
+				s.Verified = true
+			} else if d.Claimed {
+				s.ClaimedElsewhere = true
+			}
+		}
+	}
+	return s
+}
+
+// matchKeys are the values by which a record finds a user that it has no link to, in the
+// organization's order.
+func matchKeys(org *connector.Organization, p connector.Profile) []connector.UserKey {
+	matching := org.Matching
+	if len(matching) == 0 {
+		matching = []string{connector.Email, connector.UserName}
+	}
+	var keys []connector.UserKey
+	for _, name := range matching {
+		if v := p.Get(name); v != "" {
+			keys = append(keys, connector.UserKey{Kind: name, Value: connector.Fold(v)})
+		}
+	}
+	return keys
+}
+
+// userKeys are all the values that can find the user.
+func userKeys(u *connector.User) []connector.UserKey {
+	keys := u.Keys()
+	if n := u.Profile.Get("employeeNumber"); n != "" {
+		keys = append(keys, connector.UserKey{Kind: "employeeNumber", Value: connector.Fold(n)})
+	}
+	return keys
+}
+
+func containsID(ids []connector.ID, id connector.ID) bool {
+	for _, x := range ids {
+		if x == id {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,86 @@
+package provision
+
+import (
+	"fmt"
+	"time"
+
+	"usherd/connector"
+	"usherd/connector/policy"
+)
+
+// guard decides what waits for approval, gives out the seats, and counts.
+func (l *planner) guard() {
+	plan, run := l.plan, l.plan.Run
+	if !plan.complete {
+		l.dropAbsences()
+	}
+	reason := l.holdAll()
+	if plan.holdAll = reason != ""; !plan.holdAll {
+		plan.holdGone, reason = l.holdRemovals()
+	}
+	l.settleSeats()
+	if plan.holdsAnybody() {
+		digest := plan.digestOf(plan.held)
+		if l.req.Approved == digest {
+			l.letPass()
+		} else {
+			run.Hold = &connector.Hold{
+				Reason: reason, Whole: plan.holdAll, Status: connector.HoldOpen, Digest: digest,
+				Expires: run.Started.Add(l.src.Guard.ExpiresAfter.Or(time.Duration(policy.DefaultGuard().ExpiresAfter))),
+			}
+		}
+	}
+	plan.count(l.same)
+}
+
+// letPass lifts the holds; the removals free their seats now.
+func (l *planner) letPass() {
+	l.plan.holdAll, l.plan.holdGone = false, false
+	clear(l.plan.denied)
+	l.settleSeats()
+}
+
+// holdRemovals says whether the removals are too many to be applied unseen, and why.
+func (l *planner) holdRemovals() (held bool, reason string) {
+	removals := 0
+	for o, e := range l.plan.entries {
+		if e.removal && !l.plan.overruled(o) {
+			removals++
+		}
+	}
+	if reason, held = policy.Removals(l.src.Guard, l.index.live, removals); held {
+		return true, reason
+	}
+	if removals > 0 && l.settingsChanged() {
+		return true, fmt.Sprintf("scope, filter or mapping have changed since the last run, and %d people would lose access by it", removals)
+	}
+	return false, ""
+}
+
+// holdAll says why everything waits, if it does.
+func (l *planner) holdAll() string {
+	switch {
+	case l.req.Hold != "":
+		return l.req.Hold
+	case l.src.FirstRun == connector.FirstRunApply:
+		return ""
+	case l.last.Fingerprint == (connector.Hash{}):
+		return "the first run of a source is looked at before it is applied (first_run: preview)"
+	case l.settingsChanged():
+		return "scope, filter or mapping of the source have changed since the last run (first_run: preview)"
+	}
+	return ""
+}
+
+func (l *planner) settingsChanged() bool {
+	return l.last.Fingerprint != (connector.Hash{}) && l.last.Fingerprint != l.src.Fingerprint
+}
+
+// dropAbsences takes back every removal for which the person's own entry is no evidence.
+func (l *planner) dropAbsences() {
+	for o, e := range l.plan.entries {
+		if e.removal && !e.explicit {
+			l.plan.dropped[o] = true
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package provision
+
+import (
+	"context"
+	"crypto/sha256"
+
+	"usherd/connector"
+)
+
+// index is what a full run knows by heart of everybody whom the source has brought: 18 bytes a
+// person beside the key.
+type index struct {
+	people map[connector.Hash]known
+	live   int // not absent
+}
+
+type known struct {
+	hash   connector.Hash
+	absent bool
+	seen   bool
+}
+
+// anchorKey is the anchor itself where it has 16 bytes, as those of directories have.
+func anchorKey(a connector.Anchor) connector.Hash {
+	if len(a.Raw) == 16 {
+		return connector.Hash([]byte(a.Raw))
+	}
+	sum := sha256.Sum256([]byte(a.Raw))
+	return connector.Hash(sum[:16])
+}
+
+func loadIndex(ctx context.Context, r connector.Reader, org, source string) (*index, error) {
+	x := &index{people: map[connector.Hash]known{}}
+	for l, err := range r.LinkStates(ctx, org, source) {
+		if err != nil {
+			return nil, err
+		}
+		x.people[anchorKey(l.Anchor)] = known{hash: l.Hash, absent: l.Absent}
+		if !l.Absent {
+			x.live++
+		}
+	}
+	return x, nil
+}
+
+// see marks the anchor as seen and says whether its record is the one applied last.
+func (x *index) see(a connector.Anchor, h connector.Hash) (linked, same bool) {
+	key := anchorKey(a)
+	k, ok := x.people[key]
+	if !ok {
+		return false, false
+	}
+	if !k.seen {
+		k.seen = true
+		x.people[key] = k
+	}
+	return true, k.hash == h
+}
+
+// missing streams the anchors that were not seen and whose absence is news.
+func (x *index) missing(ctx context.Context, r connector.Reader, org, source string) ([]connector.Anchor, error) {
+	var out []connector.Anchor
+	for l, err := range r.LinkStates(ctx, org, source) {
+		if err != nil {
+			return nil, err
+		}
+		if k := x.people[anchorKey(l.Anchor)]; !k.seen && !k.absent {
+			out = append(out, l.Anchor)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,163 @@
+package provision
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"iter"
+	"slices"
+	"time"
+
+	"usherd/connector"
+)
+
+// Plan is everything that one run would change. It changes nothing itself; preview, dry run,
+// approval and run are the same Plan, shown or applied. Close it when done. Not safe for concurrent
+// use.
+type Plan struct {
+	Run *connector.Run // counts, seats, warnings, hold: without an end until it is applied
+
+	now      time.Time
+	removals *spool // what takes access away: applied first, so that its seats are free
+	others   *spool
+	entries  map[int32]entry
+	denied   map[int32]bool               // no seat is left for it
+	refused  map[int32]connector.Failure  // two people of the run want the same
+	dropped  map[int32]bool               // a removal without sufficient evidence
+	applied  map[int32]*connector.Change  // what became of it when it was applied, where that differs
+	holdAll  bool
+	holdGone bool
+
+	replaced  map[connector.Anchor]bool // anchors of people created anew in the source
+	closeGone []connector.Anchor // open items of people who are not in the source any more
+	state     connector.SourceState
+	complete  bool
+}
+
+// entry is the little that is kept in memory of a spooled change.
+type entry struct {
+	action   connector.Action
+	skip     connector.SkipReason
+	digest   uint64
+	removal  bool
+	writes   bool
+	explicit bool   // a removal for which the source gave evidence in the person's own entry
+	takes    string // package
+	frees    string
+	rank     int32 // place on the waiting list, -1 = none
+}
+
+// Changes streams what happens to whom, removals first; people to whom nothing happens are only
+// counted.
+func (p *Plan) Changes() iter.Seq2[*connector.Change, error] {
+	return func(yield func(*connector.Change, error) bool) {
+		for x, err := range p.all() {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(x.Change, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (p *Plan) all() iter.Seq2[spooled, error] {
+	return func(yield func(spooled, error) bool) {
+		for _, s := range []*spool{p.removals, p.others} {
+			for x, err := range s.all() {
+				if err == nil {
+					x.Change = p.final(x)
+				}
+				if !yield(x, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// final is the change as it stands after everything that was learned later in the run.
+func (p *Plan) final(x spooled) *connector.Change {
+	ch := x.Change
+	switch f, refused := p.refused[x.Ordinal]; {
+	case p.applied[x.Ordinal] != nil:
+		return p.applied[x.Ordinal]
+	case refused:
+		return refuse(ch, f, p.now)
+	case p.denied[x.Ordinal]:
+		return noSeat(ch, p.now)
+	case p.dropped[x.Ordinal]:
+		ch.Action, ch.Skip, ch.After, ch.Link, ch.Removal = connector.Skipped, connector.SkipUnverifiable, nil, nil, false
+		ch.Fields, ch.Transitions, ch.FreeSeat = nil, nil, ""
+		return ch
+	}
+	ch.Held = p.held(p.entries[x.Ordinal])
+	return ch
+}
+
+func (p *Plan) held(e entry) bool { return e.writes && (p.holdAll || p.holdGone && e.removal) }
+
+// Close removes the plan's files.
+func (p *Plan) Close() error { return errors.Join(p.removals.close(), p.others.close()) }
+
+// keep spools one decision.
+func (p *Plan) keep(ordinal int32, ch *connector.Change, rank int32) error {
+	e := entry{
+		action: ch.Action, skip: ch.Skip, removal: ch.Removal, writes: ch.After != nil, digest: digest(ch),
+		takes: ch.TakeSeat, frees: ch.FreeSeat, rank: rank,
+	}
+	e.explicit = ch.Removal && ch.After.DeactivatedReason == string(connector.StandingDisabled)
+	p.entries[ordinal] = e
+	if !ch.Unlink.IsZero() {
+		p.replaced[ch.Unlink] = true
+	}
+	if ch.Removal {
+		return p.removals.add(ordinal, ch)
+	}
+	return p.others.add(ordinal, ch)
+}
+
+// digest covers what a person who approves has seen of a change, and the version of the user that
+// it was decided on; not the instants, which are others each time.
+func digest(ch *connector.Change) uint64 {
+	b := append([]byte(ch.Source+"\x00"+ch.Anchor.Raw+"\x00"+string(ch.Action)+"\x00"+ch.DN+"\x00"), 0)
+	b = binary.BigEndian.AppendUint64(b, uint64(ch.BaseVersion)) //nolint:gosec // a version is never negative
+	for _, f := range ch.Fields {
+		if f.Field == connector.FieldDeactivatedAt || f.Field == connector.FieldDeleteAt {
+			continue
+		}
+		b = append(append(b, f.Field...), 0)
+		for _, v := range slices.Concat(f.Before, []string{"\x01"}, f.After) {
+			b = append(append(b, v...), 0)
+		}
+	}
+	sum := sha256.Sum256(b)
+	return binary.BigEndian.Uint64(sum[:8])
+}
+
+// digestOf is one text for a set of changes, whatever their order.
+func (p *Plan) digestOf(in func(entry) bool) string {
+	all := make([]uint64, 0, len(p.entries))
+	for o, e := range p.entries {
+		if !p.overruled(o) && in(e) {
+			all = append(all, e.digest)
+		}
+	}
+	slices.Sort(all)
+	h := sha256.New()
+	var b [8]byte
+	for _, d := range all {
+		binary.BigEndian.PutUint64(b[:], d)
+		h.Write(b[:])
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// overruled reports whether the decision was taken back later in the run.
+func (p *Plan) overruled(ordinal int32) bool {
+	_, refused := p.refused[ordinal]
+	return refused || p.denied[ordinal] || p.dropped[ordinal]
+}

@@ -1,0 +1,121 @@
+package provision
+
+import (
+	"crypto/sha256"
+
+	"usherd/connector"
+)
+
+// planned remembers what the decisions of one plan will take or give up, so that two people of one
+// run cannot be given the same. It keeps 16 bytes of a hash for each name: a million people are
+// some 80 MB less than their names would be. A nil planned, as in Submit, remembers nothing.
+type planned struct {
+	count  int32
+	taken  map[connector.Hash]int32 // name -> decision
+	freed  map[connector.Hash]bool
+	linked map[connector.ID]int32 // user that gets a new link -> decision
+
+	seats map[string]*seatPlan
+}
+
+// seatPlan counts who wants a seat of one package.
+type seatPlan struct {
+	connector.SeatCount
+	wanted int
+}
+
+func newPlanned(seats []connector.SeatCount) *planned {
+	p := &planned{
+		taken: map[connector.Hash]int32{}, freed: map[connector.Hash]bool{},
+		linked: map[connector.ID]int32{}, seats: map[string]*seatPlan{},
+	}
+	for _, s := range seats {
+		p.seats[s.Package] = &seatPlan{SeatCount: s}
+	}
+	return p
+}
+
+func keyHash(k connector.UserKey) connector.Hash {
+	sum := sha256.Sum256([]byte(k.Kind + "\x00" + k.Value))
+	return connector.Hash(sum[:16])
+}
+
+// taker returns the decision that takes k.
+func (p *planned) taker(k connector.UserKey) (int32, bool) {
+	if p == nil {
+		return 0, false
+	}
+	i, ok := p.taken[keyHash(k)]
+	return i, ok
+}
+
+// free reports whether a decision of this plan gives k up.
+func (p *planned) free(k connector.UserKey) bool { return p != nil && p.freed[keyHash(k)] }
+
+// linker returns the decision that links the user anew.
+func (p *planned) linker(id connector.ID) (int32, bool) {
+	if p == nil {
+		return 0, false
+	}
+	i, ok := p.linked[id]
+	return i, ok
+}
+
+// mayRunShort reports whether a change that takes a seat now might be refused it in the end: all
+// are kept in order, and those at the head of the waiting list go before.
+func (f *facts) mayRunShort(pkg string) bool {
+	if f.planned == nil {
+		return true
+	}
+	s := f.planned.seats[pkg]
+	return s == nil || s.wanted >= s.Free()-s.Waiting
+}
+
+// add gives the decision its number and remembers what it takes.
+func (p *planned) add(d *decision) {
+	if p == nil {
+		return
+	}
+	d.ordinal = p.count
+	p.count++
+	ch := d.change
+	if d.link == nil && d.user != nil && ch.Link != nil {
+		p.linked[d.user.ID] = d.ordinal
+	}
+	if s := p.seats[ch.TakeSeat]; s != nil {
+		s.wanted++
+	}
+	if ch.After != nil {
+		p.note(d.ordinal, d.user, ch.After)
+	}
+}
+
+// note records which names a change takes and gives up.
+func (p *planned) note(ordinal int32, before, after *connector.User) {
+	var had, has []connector.UserKey
+	if before != nil {
+		had = before.Keys()
+	}
+	if after.State.Live() {
+		has = after.Keys()
+	}
+	for _, k := range has {
+		if !containsKey(had, k) {
+			p.taken[keyHash(k)] = ordinal
+		}
+	}
+	for _, k := range had {
+		if !containsKey(has, k) {
+			p.freed[keyHash(k)] = true
+		}
+	}
+}
+
+func containsKey(keys []connector.UserKey, k connector.UserKey) bool {
+	for _, o := range keys {
+		if o == k {
+			return true
+		}
+	}
+	return false
+}

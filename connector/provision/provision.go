@@ -1,0 +1,42 @@
+package provision
+
+import (
+	"time"
+
+	"usherd/connector"
+	"usherd/connector/mapping"
+)
+
+// Options are what a Provisioner works with.
+type Options struct {
+	Store    connector.Store
+	Org      *connector.Organization
+	Mappings map[string]*mapping.Mapping // by source; each source that hands in records has one
+	Now      func() time.Time
+	// SpoolDir is where plans wait between computing and applying; "" is the system's temp folder.
+	SpoolDir string
+}
+
+// Provisioner decides and writes the people of one organization. Its settings never change: a new
+// configuration makes a new Provisioner. All methods are safe for concurrent use.
+type Provisioner struct{ o Options }
+
+// New returns a Provisioner.
+func New(o Options) *Provisioner { return &Provisioner{o} }
+
+// source returns the settings of a source that the organization has.
+func (p *Provisioner) source(id string) (*connector.SourceSettings, *mapping.Mapping, error) {
+	src, m := p.o.Org.Source(id), p.o.Mappings[id]
+	if src == nil || m == nil {
+		return nil, nil, &connector.Error{
+			Kind: connector.NotFound, Op: "provision",
+			Err:  errNoSource(id),
+			Hint: "the configuration names the sources; see them with: usherd check",
+		}
+	}
+	return src, m, nil
+}
+
+type errNoSource string
+
+func (e errNoSource) Error() string { return "there is no source " + string(e) }

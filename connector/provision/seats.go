@@ -1,0 +1,108 @@
+package provision
+
+import (
+	"context"
+	"slices"
+
+	"usherd/connector"
+)
+
+// maxWaiting bounds how much of a waiting list one run looks at.
+const maxWaiting = 100_000
+
+// loadRanks reads the places on the waiting lists that people of this source hold.
+func (l *planner) loadRanks(ctx context.Context) error {
+	l.ranks = map[string]map[connector.Anchor]int32{}
+	for pkg, s := range l.facts.planned.seats {
+		if s.Waiting == 0 {
+			continue
+		}
+		waiters, err := l.p.o.Store.Waiting(ctx, l.plan.Run.Org, pkg, maxWaiting)
+		if err != nil {
+			return err
+		}
+		ranks := map[connector.Anchor]int32{}
+		for i, w := range waiters {
+			if w.Source == l.req.Source && w.Record != nil {
+				ranks[w.Record.Anchor] = int32(i) //nolint:gosec // at most maxWaiting
+			}
+		}
+		l.ranks[pkg] = ranks
+	}
+	return nil
+}
+
+// settleSeats gives out the seats: those that the removals free count, people on the waiting list go
+// first, and the others follow in the order of the answer. Who gets none is refused.
+func (l *planner) settleSeats() {
+	plan := l.plan
+	for pkg, s := range l.facts.planned.seats {
+		if s.Seats == connector.Unlimited {
+			continue
+		}
+		var takers []int32
+		free := s.Free()
+		for o, e := range plan.entries {
+			if plan.overruled(o) {
+				continue
+			}
+			if e.takes == pkg {
+				takers = append(takers, o)
+			}
+			if e.frees == pkg && e.removal && !plan.holdGone {
+				free++
+			}
+		}
+		if over := s.Used - s.Seats; over > 0 {
+			free = max(free-over, 0)
+		}
+		if len(takers) <= free-s.Waiting {
+			continue
+		}
+		slices.SortFunc(takers, func(a, b int32) int { return plan.order(a) - plan.order(b) })
+		for i, o := range takers {
+			if i >= free {
+				plan.denied[o] = true
+			}
+		}
+	}
+}
+
+// order puts people with a place on the waiting list before all others.
+func (p *Plan) order(ordinal int32) int {
+	if r := p.entries[ordinal].rank; r >= 0 {
+		return int(r) - maxWaiting
+	}
+	return int(ordinal)
+}
+
+// count fills in the run's counts.
+func (p *Plan) count(same int) {
+	c := &p.Run.Counts
+	c.Unchanged += same
+	for o, e := range p.entries {
+		_, refused := p.refused[o]
+		switch {
+		case refused || p.denied[o]:
+			c.Failed++
+		case p.dropped[o]:
+			c.Skipped++
+			p.Run.Skips[connector.SkipUnverifiable]++
+		default:
+			c.Add(&connector.Change{Action: e.action, Held: p.held(e)})
+			if e.action == connector.Skipped {
+				p.Run.Skips[e.skip]++
+			}
+		}
+	}
+}
+
+// holdsAnybody reports whether anything really waits.
+func (p *Plan) holdsAnybody() bool {
+	for o, e := range p.entries {
+		if !p.overruled(o) && p.held(e) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,170 @@
+package provision
+
+import (
+	"context"
+	"errors"
+
+	"usherd/connector"
+)
+
+// maxTries bounds how often a person who keeps being changed by others is decided again.
+const maxTries = 5
+
+// Submit decides one record now and writes the decision, durable when it returns. The change says what
+// came of it: a refusal is a change with Failures, not an error. Many Submits may go on at once, beside
+// a run; those that arrive together share a transaction.
+func (p *Provisioner) Submit(ctx context.Context, source string, rec *connector.Record, cause connector.Cause) (*connector.Change, error) {
+	d, err := p.submit(ctx, source, rec, cause)
+	if err != nil {
+		return nil, err
+	}
+	return d.change, p.offer(ctx, d.change.FreeSeat)
+}
+
+func (p *Provisioner) submit(ctx context.Context, source string, rec *connector.Record, cause connector.Cause) (*decision, error) {
+	var d *decision
+	err := errors.New("never tried")
+	for try := 0; try < maxTries && err != nil; try++ {
+		err = p.o.Store.Write(ctx, func(tx connector.Tx) error {
+			var err error
+			d, err = p.decideOne(ctx, tx, source, rec)
+			if err != nil {
+				return err
+			}
+			d.change, err = p.save(ctx, tx, d.change, cause)
+			return err
+		})
+		if !errors.Is(err, connector.ErrMoved) {
+			break
+		}
+	}
+	return d, err
+}
+
+// decideOne decides one person by what stands in the transaction.
+func (p *Provisioner) decideOne(ctx context.Context, r connector.Reader, source string, rec *connector.Record) (*decision, error) {
+	ds, err := p.decide(ctx, r, newFacts(p.o.Now()), source, []*connector.Record{rec})
+	if err != nil {
+		return nil, err
+	}
+	d := ds[0]
+	if d.change.TakeSeat == "" {
+		return d, nil
+	}
+	full, err := p.full(ctx, r, d.change)
+	if full {
+		d.change = noSeat(d.change, p.o.Now())
+	}
+	return d, err
+}
+
+// full reports whether the seats that are free belong to people who have waited longer.
+func (p *Provisioner) full(ctx context.Context, r connector.Reader, ch *connector.Change) (bool, error) {
+	seats, err := r.Seats(ctx, p.o.Org.ID)
+	if err != nil {
+		return false, err
+	}
+	for _, s := range seats {
+		if s.Package != ch.TakeSeat || s.Free() > s.Waiting {
+			continue
+		}
+		if s.Free() == 0 {
+			return true, nil
+		}
+		waiters, err := r.Waiting(ctx, p.o.Org.ID, s.Package, s.Free())
+		for _, w := range waiters {
+			if w.Source == ch.Source && w.Record != nil && w.Record.Anchor == ch.Anchor {
+				return false, err
+			}
+		}
+		return true, err
+	}
+	return false, nil
+}
+
+// save writes one change, or its refusal when the last seat has just gone.
+func (p *Provisioner) save(ctx context.Context, tx connector.Tx, ch *connector.Change, cause connector.Cause) (*connector.Change, error) {
+	now := p.o.Now()
+	if ch.Link != nil {
+		ch.Link.Run = cause.Run
+	}
+	errs, err := tx.Save(ctx, []*connector.Change{ch}, cause, now)
+	if err != nil {
+		return nil, err
+	}
+	if !errors.Is(errs[0], connector.ErrNoSeat) {
+		return ch, errs[0]
+	}
+	ch = noSeat(ch, now)
+	if errs, err = tx.Save(ctx, []*connector.Change{ch}, cause, now); err != nil {
+		return nil, err
+	}
+	return ch, errs[0]
+}
+
+// Offer gives the free seats of all packages to those who wait for them, longest waiting first. The
+// daemon calls it at start and after a change of seats; runs and Submit do it by themselves.
+func (p *Provisioner) Offer(ctx context.Context) error {
+	for _, pkg := range p.o.Org.Packages {
+		if err := p.offer(ctx, pkg.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Provisioner) offerAll(ctx context.Context, packages map[string]bool) error {
+	for pkg := range packages {
+		if err := p.offer(ctx, pkg); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// offer tries the people at the head of the waiting list again as long as seats are free. Everybody
+// who is tried leaves the list or gets the seat, so it ends.
+func (p *Provisioner) offer(ctx context.Context, pkg string) error {
+	for pkg != "" {
+		seats, err := p.o.Store.Seats(ctx, p.o.Org.ID)
+		if err != nil {
+			return err
+		}
+		free := 0
+		for _, s := range seats {
+			if s.Package == pkg {
+				free = min(s.Free(), s.Waiting)
+			}
+		}
+		if free == 0 {
+			return nil
+		}
+		waiters, err := p.o.Store.Waiting(ctx, p.o.Org.ID, pkg, min(free, batchSize))
+		if err != nil {
+			return err
+		}
+		got := 0
+		for _, w := range waiters {
+			d, err := p.submit(ctx, w.Source, w.Record, connector.Cause{Kind: connector.CauseRequest, Actor: "waiting list"})
+			if err != nil {
+				return err
+			}
+			if !waitsStill(d.change) {
+				got++
+			}
+		}
+		if got == 0 {
+			return nil
+		}
+	}
+	return nil
+}
+
+func waitsStill(ch *connector.Change) bool {
+	for _, f := range ch.Failures {
+		if f.Reason == connector.NoSeat {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,217 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"usherd/connector"
+)
+
+const leaseTTL = 30 * time.Second
+
+// SyncRequest says what to run.
+type SyncRequest struct {
+	Source   string
+	From     connector.Source
+	Mode     connector.Mode // ModeFull or ModePreview
+	Actor    string         // who or what asked: "schedule", "cli:anna"
+	Revision string         // of the configuration
+	Approve  *connector.Run // a held run or preview that is carried out when nothing has moved
+	Progress func(Progress) // may be nil
+}
+
+// Sync does one run of a source from the first question to the last row: plan, guard, apply, report.
+// The returned plan tells what happened to whom; its Run is stored, whatever the error says. Close it.
+// Two runs of one source never overlap, on this machine or another one: the second is refused with
+// Kind Conflict. When ctx ends, the run ends as cancelled after the chunk that is being written.
+func (p *Provisioner) Sync(ctx context.Context, req SyncRequest) (*Plan, error) {
+	release, ctx, err := p.lease(ctx, req.Source)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if _, err := p.o.Store.InterruptRuns(ctx, p.o.Org.ID, req.Source, p.o.Now()); err != nil {
+		return nil, err
+	}
+	run := &connector.Run{
+		ID: connector.NewID(p.o.Now()), Org: p.o.Org.ID, Source: req.Source, Mode: req.Mode, Actor: req.Actor,
+		Result: connector.ResultRunning, Started: p.o.Now(), Revision: req.Revision,
+	}
+	if err := p.putRun(ctx, run); err != nil {
+		return nil, err
+	}
+	plan, err := p.carryOut(ctx, req, run)
+	if err := p.finish(ctx, plan, err); err != nil {
+		return plan, err
+	}
+	return plan, err
+}
+
+// carryOut plans and applies. It always returns a plan to report on, an empty one after an error.
+func (p *Provisioner) carryOut(ctx context.Context, req SyncRequest, run *connector.Run) (*Plan, error) {
+	ask := PlanRequest{Source: req.Source, From: req.From, Progress: req.Progress}
+	if req.Mode == connector.ModePreview {
+		ask.Hold = "a preview: nothing is changed until it is approved"
+	}
+	if req.Approve != nil {
+		ask.Approved, run.Approves = req.Approve.Hold.Digest, req.Approve.ID
+		if req.Approve.Hold.Whole {
+			ask.Hold = req.Approve.Hold.Reason
+		}
+	}
+	plan, err := p.Plan(ctx, ask)
+	if err != nil {
+		return &Plan{Run: run}, err
+	}
+	plan.adopt(run)
+	if req.Approve != nil && plan.Run.Hold != nil {
+		return plan, movedSince(req.Approve, plan.Run)
+	}
+	if req.Mode == connector.ModePreview {
+		return plan, nil
+	}
+	return plan, p.Apply(ctx, plan, req.Progress)
+}
+
+// adopt gives the plan the identity of the run that it belongs to.
+func (p *Plan) adopt(run *connector.Run) {
+	r := p.Run
+	r.ID, r.Mode, r.Actor, r.Revision, r.Approves, r.Started = run.ID, run.Mode, run.Actor, run.Revision, run.Approves, run.Started
+	p.state.LastRun = run.ID
+}
+
+func movedSince(old, now *connector.Run) error {
+	return &connector.Error{
+		Kind: connector.Conflict, Op: "provision: approve " + old.ID.String(),
+		Err:  errors.New("the directory or the users have moved since this was looked at: nothing of it was applied"),
+		Hint: fmt.Sprintf("look at what would happen now and approve that: usherd report %s", now.ID),
+	}
+}
+
+// finish writes the end of a run, also of a cancelled one.
+func (p *Provisioner) finish(ctx context.Context, plan *Plan, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	run := plan.Run
+	run.Finished = p.o.Now()
+	run.Result = result(run, cause)
+	if cause != nil {
+		run.Error, run.Hint = cause.Error(), connector.HintOf(cause)
+	}
+	if run.Result == connector.ResultCancelled {
+		run.Error, run.Hint = "stopped before the end", "what was written is consistent; the next run does the rest"
+	}
+	seats, err := p.o.Store.Seats(ctx, run.Org)
+	if err != nil {
+		return err
+	}
+	run.Seats = seats
+	if err := p.putOutcomes(ctx, plan); err != nil {
+		return err
+	}
+	return p.putRun(ctx, run)
+}
+
+func result(run *connector.Run, cause error) connector.Result {
+	switch {
+	case errors.Is(cause, context.Canceled):
+		return connector.ResultCancelled
+	case connector.KindOf(cause) == connector.Conflict && run.Hold != nil:
+		return connector.ResultHeld
+	case cause != nil:
+		return connector.ResultFailed
+	case run.Mode == connector.ModePreview:
+		return connector.ResultOK
+	case run.Hold != nil:
+		return connector.ResultHeld
+	case run.Error != "":
+		return connector.ResultPartial
+	}
+	return connector.ResultOK
+}
+
+func (p *Provisioner) putRun(ctx context.Context, run *connector.Run) error {
+	return p.o.Store.Write(ctx, func(tx connector.Tx) error { return tx.PutRun(ctx, run) })
+}
+
+// putOutcomes stores the people of whom no event tells.
+func (p *Provisioner) putOutcomes(ctx context.Context, plan *Plan) error {
+	if plan.others == nil {
+		return nil
+	}
+	var batch []*connector.Change
+	put := func() error {
+		err := p.o.Store.Bulk(ctx, func(tx connector.Tx) error { return tx.PutOutcomes(ctx, plan.Run.ID, batch) })
+		batch = batch[:0]
+		return err
+	}
+	for ch, err := range plan.Changes() {
+		if err != nil {
+			return err
+		}
+		if !memorable(ch) {
+			continue
+		}
+		if batch = append(batch, ch); len(batch) == batchSize {
+			if err := put(); err != nil {
+				return err
+			}
+		}
+	}
+	if len(batch) == 0 {
+		return nil
+	}
+	return put()
+}
+
+// memorable are the people whom the report of a past run must name although no event tells of them.
+// That a disabled person still has no account is counted, not repeated with each run.
+func memorable(ch *connector.Change) bool {
+	return ch.Held || ch.Action == connector.Failed ||
+		ch.Action == connector.Skipped && ch.Skip != connector.SkipNewButDisabled && ch.Skip != connector.SkipOutOfScope
+}
+
+// lease takes the source for this run and keeps it until release. When it is lost, ctx ends.
+func (p *Provisioner) lease(ctx context.Context, source string) (release func(), _ context.Context, err error) {
+	name, holder := "source:"+p.o.Org.ID+"/"+source, connector.NewID(p.o.Now()).String()
+	if _, err := p.o.Store.Lease(ctx, name, holder, leaseTTL); err != nil {
+		if connector.KindOf(err) == connector.Conflict {
+			err = &connector.Error{
+				Kind: connector.Conflict, Op: "provision: " + source, Err: errors.New("another run of this source is going on"),
+				Hint: "see it with: usherd runs; a run that was killed frees the source after " + leaseTTL.String(),
+			}
+		}
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.renew(ctx, cancel, name, holder)
+	}()
+	return func() {
+		cancel(nil)
+		<-done
+		free, stop := context.WithTimeout(context.WithoutCancel(ctx), leaseTTL)
+		defer stop()
+		_ = p.o.Store.Release(free, name, holder) // else it expires by itself
+	}, ctx, nil
+}
+
+func (p *Provisioner) renew(ctx context.Context, cancel context.CancelCauseFunc, name, holder string) {
+	tick := time.NewTicker(leaseTTL / 3)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if _, err := p.o.Store.Lease(ctx, name, holder, leaseTTL); connector.KindOf(err) == connector.Conflict && err != nil {
+				cancel(err)
+				return
+			}
+		}
+	}
+}
