@@ -75,7 +75,11 @@ func toASCII(name string) (string, error) {
 		}
 		var err error
 		if ascii, err = idna.Lookup.ToASCII(name); err != nil {
-			return "", errors.New("a domain has letters, digits and hyphens between dots, such as example.com")
+			return "", errLetters
+		}
+		// x/net/idna 0.62 makes A-labels of broken UTF-8 that it then refuses itself.
+		if again, err := idna.Lookup.ToASCII(ascii); err != nil || again != ascii {
+			return "", errLetters
 		}
 	}
 	return ascii, checkName(ascii)
@@ -83,6 +87,7 @@ func toASCII(name string) (string, error) {
 
 var (
 	errTooLong = fmt.Errorf("a domain has at most %d characters, between two dots at most %d", maxDomain, maxLabel)
+	errLetters = errors.New("a domain has letters, digits and hyphens between dots, such as example.com")
 	errNoDot   = errors.New("a domain has at least two parts, such as example.com")
 	errEmpty   = errors.New("a domain has something before, between and after its dots, such as example.com")
 	errNumber  = errors.New("a domain is needed, not an IP address")
