@@ -14,7 +14,7 @@ import (
 func freePorts(n int) ([]int, error) {
 	ports := make([]int, 0, n)
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // no name to look up: it cannot block
+		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, fmt.Errorf("testserver: free port: %w", err)
 		}
@@ -55,7 +55,7 @@ func loopback() (address string, release func(), err error) {
 // unused returns nil when Samba's ports are free on an address.
 func unused(ip string) error {
 	for port := range strings.FieldsSeq("88 389 464 636 3268 3269") {
-		l, err := net.Listen("tcp", net.JoinHostPort(ip, port)) //nolint:noctx // no name to look up: it cannot block
+		l, err := net.Listen("tcp", net.JoinHostPort(ip, port))
 		if err != nil {
 			return err // somebody may listen on 0.0.0.0, which takes the port of every address
 		}

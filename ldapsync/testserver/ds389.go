@@ -22,7 +22,7 @@ type DS389Options struct {
 }
 
 const (
-	ds389Password = "secret123" //nolint:gosec // of throw-away servers on loopback
+	ds389Password = "secret123"
 	ds389Share    = "/usr/share/dirsrv"
 	ds389Etc      = "/etc/dirsrv/config"
 )
@@ -156,7 +156,7 @@ func (s *Server) nssDatabase(ctx context.Context, conf string) error {
 		{"certutil", "-A", "-d", db, "-n", "ca", "-t", "CT,,", "-a", "-i", s.CAFile},
 		{"pk12util", "-i", p12, "-d", db, "-W", "", "-K", ""},
 	} {
-		if _, err := output(exec.CommandContext(ctx, argv[0], argv[1:]...)); err != nil { //nolint:gosec // the commands are ours
+		if _, err := output(exec.CommandContext(ctx, argv[0], argv[1:]...)); err != nil {
 			return err
 		}
 	}

@@ -50,7 +50,7 @@ func program(name string) string {
 	if p, err := exec.LookPath(name); err == nil {
 		return p
 	}
-	for _, dir := range strings.Fields("/usr/sbin /usr/local/sbin /usr/libexec /usr/lib/openldap") {
+	for dir := range strings.FieldsSeq("/usr/sbin /usr/local/sbin /usr/libexec /usr/lib/openldap") {
 		if p, err := exec.LookPath(dir + "/" + name); err == nil {
 			return p
 		}

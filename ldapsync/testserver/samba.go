@@ -31,7 +31,7 @@ type SambaOptions struct {
 const (
 	sambaBase     = "DC=lab,DC=test"
 	sambaHost     = "dc1.lab.test"
-	sambaPassword = "Passw0rd!" //nolint:gosec // of throw-away servers on loopback
+	sambaPassword = "Passw0rd!"
 )
 
 //go:embed smb.conf.tmpl
@@ -84,7 +84,7 @@ func StartSamba(ctx context.Context, dir string, o SambaOptions) (*Server, error
 }
 
 func (s *Server) prepareSamba(ctx context.Context, address string, o SambaOptions) error {
-	for _, d := range strings.Fields("tls run log cache ncalrpc winbind") {
+	for d := range strings.FieldsSeq("tls run log cache ncalrpc winbind") {
 		if err := os.MkdirAll(filepath.Join(s.Dir, d), 0o700); err != nil {
 			return err
 		}
@@ -126,7 +126,7 @@ func (s *Server) domain(ctx context.Context, fill func(io.Writer) error) error {
 	entries := filepath.Join(s.Dir, "entries.ldif")
 	// Everything that the domain depends on goes into the name of its copy.
 	h := sha256.New()
-	fmt.Fprint(h, version, sambaConf, provisionSteps("DIR", "LDIF"))
+	h.Write(fmt.Append(nil, version, sambaConf, provisionSteps("DIR", "LDIF")))
 	if err := writeEntries(entries, h, fill); err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func (s *Server) domain(ctx context.Context, fill func(io.Writer) error) error {
 				return err
 			}
 		}
-		if _, err := output(exec.CommandContext(ctx, argv[0], argv[1:]...)); err != nil { //nolint:gosec // the steps are ours
+		if _, err := output(exec.CommandContext(ctx, argv[0], argv[1:]...)); err != nil {
 			return err
 		}
 	}

@@ -60,7 +60,7 @@ func (s *Server) run(ctx context.Context) error {
 	t := time.NewTicker(tick)
 	defer t.Stop()
 	for {
-		err := s.ready()
+		err := s.ready(ctx)
 		if err == nil {
 			return nil
 		}
@@ -77,7 +77,7 @@ func (s *Server) run(ctx context.Context) error {
 }
 
 // ready reports whether the server does its work: the administrator binds and sees the suffix.
-func (s *Server) ready() error {
+func (s *Server) ready(ctx context.Context) error {
 	c, err := s.Conn()
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func (s *Server) ready() error {
 	defer c.Close()
 	if s.KDC != "" {
 		d := net.Dialer{Timeout: time.Second}
-		k, err := d.DialContext(context.Background(), "tcp", s.KDC)
+		k, err := d.DialContext(ctx, "tcp", s.KDC)
 		if err != nil {
 			return err
 		}
@@ -100,7 +100,7 @@ func (s *Server) Conn() (*ldap.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := ldap.DialURL(s.LDAPSURL, ldap.DialWithTLSDialer(conf, &net.Dialer{Timeout: 5 * time.Second}))
+	c, err := ldap.DialURL(s.LDAPSURL, ldap.DialWithDialer(&net.Dialer{Timeout: 5 * time.Second}), ldap.DialWithTLSConfig(conf))
 	if err != nil {
 		return nil, err
 	}

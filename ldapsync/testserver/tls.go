@@ -37,12 +37,7 @@ func writeCertificate(dir, host, address string, useRSA bool) error {
 	if err != nil {
 		return fmt.Errorf("testserver: CA: %w", err)
 	}
-	var key crypto.Signer = caKey
-	if useRSA {
-		key, err = rsa.GenerateKey(rand.Reader, 2048)
-	} else {
-		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	}
+	key, err := serverKey(useRSA)
 	if err != nil {
 		return fmt.Errorf("testserver: server key: %w", err)
 	}
@@ -75,4 +70,11 @@ func writeCertificate(dir, host, address string, useRSA bool) error {
 		}
 	}
 	return nil
+}
+
+func serverKey(useRSA bool) (crypto.Signer, error) {
+	if useRSA {
+		return rsa.GenerateKey(rand.Reader, 2048)
+	}
+	return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 }

@@ -253,7 +253,7 @@ func (g *generator) allGroups() {
 // group writes one group with the members given and size people drawn without repetition.
 func (g *generator) group(name string, size int, members ...string) {
 	g.drawn++
-	r := rand.New(rand.NewPCG(g.Seed, 1<<40+g.drawn)) //nolint:gosec // the same groups every time are the point
+	r := rand.New(rand.NewPCG(g.Seed, 1<<40+g.drawn))
 	class, naming := "groupOfNames", "cn"
 	if g.AD {
 		class, naming = "group", "sAMAccountName"

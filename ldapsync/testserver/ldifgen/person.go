@@ -36,7 +36,7 @@ func (p person) name() string {
 
 // person makes number i. Every draw is made whether it is used or not, so that an option moves no other draw.
 func (g *generator) person(i int) person {
-	r := rand.New(rand.NewPCG(g.Seed, uint64(i))) //nolint:gosec // the same people every time are the point
+	r := rand.New(rand.NewPCG(g.Seed, uint64(i)))
 	pick := func(s []string) string { return s[r.IntN(len(s))] }
 	share := func(percent int) bool { return r.IntN(100) < percent }
 	p := person{uid: uid(i), given: pick(givenNames), sn: pick(surnames)}
