@@ -19,11 +19,11 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-func open(t testing.TB) *failure.Catalogue {
-	t.Helper()
+func open(tb testing.TB) *failure.Catalogue {
+	tb.Helper()
 	c, err := failure.New()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c
 }

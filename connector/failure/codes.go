@@ -94,10 +94,10 @@ var bothReasons = []connector.Reason{
 
 // Reasons returns the reasons of a code, the most usual first; none for a code that does not exist.
 func Reasons(code connector.Code) []connector.Reason {
-	switch code {
-	case connector.CodeCreation:
+	if code == connector.CodeCreation {
 		return append(append([]connector.Reason(nil), signInOnly...), bothReasons...)
-	case connector.CodeUpdate:
+	}
+	if code == connector.CodeUpdate {
 		return append([]connector.Reason(nil), bothReasons...)
 	}
 	for _, r := range assertionReasons {
