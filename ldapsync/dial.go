@@ -46,6 +46,12 @@ type conn struct {
 // firstID is above every message id that go-ldap has used on the connection.
 const firstID = 1 << 20
 
+// newConn takes over a connection that is bound; raw is the socket below nc.
+func newConn(server string, nc, raw net.Conn, readTimeout time.Duration) *conn {
+	s := newSilence(raw, readTimeout)
+	return &conn{server: server, net: nc, raw: raw, silence: s, in: newMessages(nc, s), lastID: firstID}
+}
+
 // Close says goodbye and closes the connection. Closing twice does nothing.
 func (c *conn) Close() error {
 	if c.broken.Load() {
@@ -133,8 +139,7 @@ func (o *dialOptions) dialOne(ctx context.Context, t target, cred credentials) (
 		_ = raw.Close()
 		return nil, err
 	}
-	s := newSilence(raw, o.Config.ReadTimeout.Or(defaultReadTimeout))
-	return &conn{server: t.url, net: nc, raw: raw, silence: s, in: newMessages(nc, s), lastID: firstID}, nil
+	return newConn(t.url, nc, raw, o.Config.ReadTimeout.Or(defaultReadTimeout)), nil
 }
 
 // connect opens the socket.

@@ -104,7 +104,9 @@ func isResult(err error) bool {
 }
 
 // clientCode reports whether go-ldap made up the code itself.
-func clientCode(code uint16) bool { return code >= ldap.ErrorNetwork && code <= ldap.ErrorMalformedPacket }
+func clientCode(code uint16) bool {
+	return code >= ldap.ErrorNetwork && code <= ldap.ErrorMalformedPacket
+}
 
 // maxBindMessage bounds an answer to a bind; the largest are Kerberos tokens of some tens of KiB.
 const maxBindMessage = 1 << 20
