@@ -1,0 +1,149 @@
+package main_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// allowed is the architecture as a table: which packages of ours a package may import. Imports point to
+// connector, and doors never import each other.
+var allowed = map[string][]string{
+	"connector":                   {},
+	"connector/mapping":           {"connector"},
+	"connector/policy":            {"connector"},
+	"connector/lifecycle":         {"connector"},
+	"connector/store":             {"connector"},
+	"connector/store/storetest":   {"connector"},
+	"connector/failure":           {"connector"},
+	"connector/schedule":          {"connector"},
+	"connector/domains":           {"connector"},
+	"connector/domains/dnstest":   {},
+	"connector/provision":         {"connector", "connector/mapping", "connector/policy", "connector/lifecycle"},
+	"connector/report":            {"connector", "connector/failure"},
+	"ldapsync":                    {"connector"},
+	"ldapsync/ldaptest":           {},
+	"ldapsync/testserver":         {"ldapsync/testserver/ldifgen"},
+	"ldapsync/testserver/ldifgen": {},
+	"config":                      {"connector", "connector/mapping", "connector/policy", "connector/schedule", "ldapsync"},
+	"internal/gotest":             {},
+	"cmd/usherd":                  {"*"},
+}
+
+// soleUsers says which packages of ours may import a module; packages below them may too.
+var soleUsers = map[string][]string{
+	"github.com/go-ldap/ldap/v3":       {"ldapsync"},
+	"github.com/go-asn1-ber/asn1-ber":  {"ldapsync"},
+	"github.com/jcmturner":             {"ldapsync"},
+	"github.com/robfig/cron":           {"connector/schedule"},
+	"modernc.org/sqlite":               {"connector/store"},
+	"github.com/expr-lang/expr":        {"connector/mapping"},
+	"go.yaml.in/yaml":                  {"config"},
+	"github.com/nicksnyder/go-i18n/v2": {"connector/failure"},
+	"github.com/spf13/cobra":           {"cmd/usherd"},
+}
+
+const module = "usherd"
+
+type goPackage struct {
+	ImportPath, Doc string
+	Imports         []string
+}
+
+// packages returns what `go list` says of every package of the module. Go's test cache does not see what
+// it read: run with -count=1.
+func packages(t *testing.T) []goPackage {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,Doc", module+"/...").Output()
+	if err != nil {
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+			t.Fatalf("go list: %s", exit.Stderr)
+		}
+		t.Fatal(err)
+	}
+	var all []goPackage
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+func TestImportsFollowTheArchitecture(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module+"/")
+		seen[name] = true
+		if p.Doc == "" {
+			t.Errorf("%s has no package comment", name)
+		}
+		may, ok := allowed[name]
+		if !ok {
+			t.Errorf("%s is not in the table: say there what it may import", name)
+			continue
+		}
+		for _, i := range p.Imports {
+			if fault := forbidden(name, i, may); fault != "" {
+				t.Error(fault)
+			}
+		}
+	}
+	for name := range allowed {
+		if !seen[name] {
+			t.Errorf("%s is in the table and does not exist", name)
+		}
+	}
+}
+
+// forbidden says what is wrong with an import, or "".
+func forbidden(name, imported string, may []string) string {
+	if own, ok := strings.CutPrefix(imported, module+"/"); ok {
+		if !slices.Contains(may, own) && !slices.Contains(may, "*") {
+			return name + " imports " + own + ", which the architecture does not allow"
+		}
+		return ""
+	}
+	for mod, users := range soleUsers {
+		if within(imported, mod) && !slices.ContainsFunc(users, func(u string) bool { return within(name, u) }) {
+			return name + " imports " + imported + ", which only " + strings.Join(users, ", ") + " may"
+		}
+	}
+	return ""
+}
+
+// within reports whether path is prefix or below it.
+func within(path, prefix string) bool {
+	return path == prefix || strings.HasPrefix(path, prefix+"/")
+}
+
+func TestForbiddenImportIsFound(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, imported string
+		fault          bool
+	}{
+		{"ldapsync", "usherd/connector", false},
+		{"ldapsync", "usherd/connector/store", true},
+		{"connector", "net/url", false},
+		{"connector/policy", "github.com/go-ldap/ldap/v3", true},
+		{"ldapsync/testserver", "github.com/go-ldap/ldap/v3", false},
+		{"ldapsync", "github.com/go-ldap/ldap/v3/gssapi", false},
+		{"ldapsync", "modernc.org/sqlite", true},
+		{"connector/store", "modernc.org/sqlite/lib", false},
+		{"cmd/usherd", "usherd/connector/store", false},
+		{"cmd/usherd", "go.yaml.in/yaml/v3", true},
+	} {
+		if got := forbidden(c.name, c.imported, allowed[c.name]); (got != "") != c.fault {
+			t.Errorf("%s imports %s: %q, want a fault: %v", c.name, c.imported, got, c.fault)
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// outputFlag is -o of a command.
+type outputFlag struct {
+	value   string
+	allowed []string
+}
+
+// add registers the flag; the first form is the default.
+func (o *outputFlag) add(cmd *cobra.Command, forms ...string) {
+	o.allowed = forms
+	cmd.Flags().VarP(o, "output", "o", strings.Join(forms, " | "))
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(forms, cobra.ShellCompDirectiveNoFileComp))
+	o.value = forms[0]
+}
+
+// String, Set and Type make it a flag value.
+func (o *outputFlag) String() string { return o.value }
+
+// Set refuses a form that the command does not have.
+func (o *outputFlag) Set(s string) error {
+	if !slices.Contains(o.allowed, s) {
+		return usagef("%q is no form of output: %s", s, strings.Join(o.allowed, ", "))
+	}
+	o.value = s
+	return nil
+}
+
+// Type names the value in the help.
+func (o *outputFlag) Type() string { return "form" }
+
+func (o *outputFlag) json() bool { return o.value == "json" }
+
+// writeJSON writes one document.
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("%s takes no argument, but got %q", cmd.CommandPath(), args[0])
+	}
+	return nil
+}
+
+// exactArgs asks for the named arguments.
+func exactArgs(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != len(names) {
+			return usagef("%s takes %s; see: %s --help", cmd.CommandPath(), strings.Join(names, " and "), cmd.CommandPath())
+		}
+		return nil
+	}
+}

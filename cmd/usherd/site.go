@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/user"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"usherd/config"
+	"usherd/connector"
+	"usherd/connector/domains"
+	"usherd/connector/provision"
+	"usherd/connector/store"
+	"usherd/ldapsync"
+)
+
+// site is the configuration with its store and everything built from both.
+type site struct {
+	file *config.File
+	db   *store.DB
+	orgs []*org
+}
+
+// org is one organization ready to work.
+type org struct {
+	*config.Runtime
+	prov    *provision.Provisioner
+	sources map[string]*ldapsync.Source
+}
+
+// open loads the configuration, opens the store and puts the parts together. Seats follow the
+// configuration at once.
+func (a *app) open(ctx context.Context) (*site, error) {
+	file, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	return a.openFile(ctx, file, nil)
+}
+
+func (a *app) openFile(ctx context.Context, file *config.File, log *zap.Logger) (*site, error) {
+	db, err := store.Open(ctx, file.Config.Store, store.Options{Now: a.now, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	s := &site{file: file, db: db}
+	if err := s.build(ctx, a); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+// build makes the organizations of the configuration from its file.
+func (s *site) build(ctx context.Context, a *app) error {
+	if err := s.db.PutRevision(ctx, store.Revision{ID: s.file.Revision, At: a.now(), Text: string(s.file.Text)}); err != nil {
+		return err
+	}
+	for _, r := range s.file.Organizations {
+		o := &org{Runtime: r, sources: map[string]*ldapsync.Source{}}
+		o.prov = provision.New(provision.Options{Store: s.db, Org: r.Org, Mappings: r.Mappings, Now: a.now})
+		for id, d := range r.Directories {
+			src, err := ldapsync.New(ldapsync.Options{
+				Config: d.Config, Attributes: d.Attributes, Protected: d.Protected,
+				Resolver: domains.NewResolver(s.file.Config.DNS.Resolver), Now: a.now,
+			})
+			if err != nil {
+				return err
+			}
+			o.sources[id] = src
+		}
+		if err := s.db.SetPackages(ctx, r.Org.ID, r.Org.Packages); err != nil {
+			return err
+		}
+		s.orgs = append(s.orgs, o)
+	}
+	return nil
+}
+
+func (s *site) close() error { return s.db.Close() }
+
+// org returns the organization with that id, or the only one when id is empty.
+func (s *site) org(id string) (*org, error) {
+	var ids []string
+	for _, o := range s.orgs {
+		if o.Org.ID == id || id == "" && len(s.orgs) == 1 {
+			return o, nil
+		}
+		ids = append(ids, o.Org.ID)
+	}
+	if id == "" {
+		return nil, usagef("there are several organizations: name one with --org %s", strings.Join(ids, " | "))
+	}
+	return nil, usagef("there is no organization %q; there are: %s", id, strings.Join(ids, ", "))
+}
+
+// target is one source of one organization.
+type target struct {
+	org *org
+	id  string
+	src *ldapsync.Source
+}
+
+// targets returns the sources that the flags name: all of them when they name none.
+func (s *site) targets(orgID, source string) ([]target, error) {
+	var out []target
+	var known []string
+	for _, o := range s.orgs {
+		for _, settings := range o.Org.Sources {
+			known = append(known, o.Org.ID+"/"+settings.ID)
+			if (orgID == "" || orgID == o.Org.ID) && (source == "" || source == settings.ID) {
+				out = append(out, target{o, settings.ID, o.sources[settings.ID]})
+			}
+		}
+	}
+	if len(out) == 0 {
+		return nil, usagef("no such source; there are: %s", strings.Join(known, ", "))
+	}
+	return out, nil
+}
+
+// target returns the one source that the flags name.
+func (s *site) target(orgID, source string) (target, error) {
+	all, err := s.targets(orgID, source)
+	if err == nil && len(all) > 1 {
+		err = usagef("there are several sources: name one with --org and --source")
+	}
+	if err != nil {
+		return target{}, err
+	}
+	return all[0], nil
+}
+
+// findRun returns a run by id, by its ending, or the last one.
+func (s *site) findRun(ctx context.Context, text string) (*connector.Run, *org, error) {
+	run, err := s.db.FindRun(ctx, text)
+	if err != nil {
+		return nil, nil, err
+	}
+	o, err := s.org(run.Org)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the run belongs to organization %s, which the configuration does not have any more", run.Org)
+	}
+	return run, o, nil
+}
+
+// actor names the person at the terminal for the history.
+func actor() string {
+	if u, err := user.Current(); err == nil {
+		return "cli:" + u.Username
+	}
+	return "cli"
+}
