@@ -1,0 +1,171 @@
+package ldapsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-ldap/ldap/v3"
+
+	"usherd/connector"
+)
+
+const sampleSize = 500 // entries that Check reads
+
+// Check goes the whole way to the directory and tells observe of each step as it ends: resolve, connect,
+// tls and bind of each server tried, then root DSE, base, groups, canary and sample. It goes on where a
+// step does not need the one before, changes nothing, and returns all errors joined; a remedy stands in
+// each one's Hint.
+func (s *Source) Check(ctx context.Context, observe func(Step)) error {
+	if observe == nil {
+		observe = func(Step) {}
+	}
+	config := s.config
+	c, err := dial(ctx, s.dialOptions(&config, observe))
+	if err != nil {
+		return err
+	}
+	defer c.Close() //nolint:errcheck // nothing was written
+	k := &checking{x: &session{s: s, c: c, hash: newDNHasher(), opened: s.options.Now()}, observe: observe}
+	k.all(ctx)
+	return errors.Join(k.faults...)
+}
+
+// checking is one Check.
+type checking struct {
+	x       *session
+	observe func(Step)
+	faults  []error
+}
+
+// step runs f, tells of it and keeps its error.
+func (k *checking) step(name string, f func() (string, error)) {
+	if k.x.c.broken.Load() { // told already
+		return
+	}
+	now := k.x.s.options.Now
+	start := now()
+	detail, err := f()
+	k.observe(Step{Name: name, Server: k.x.c.server, Detail: detail, Took: now().Sub(start), Err: err})
+	if err != nil {
+		k.faults = append(k.faults, err)
+	}
+}
+
+func (k *checking) all(ctx context.Context) {
+	x := k.x
+	k.step("root DSE", func() (string, error) {
+		var err error
+		if x.root, err = readRoot(ctx, x.c); err != nil {
+			return "", err
+		}
+		return x.root.describe(), checkRoot(&x.root, x.c.server)
+	})
+	for _, base := range x.s.config.Bases {
+		k.step("base", func() (string, error) { return base, checkBase(ctx, x.c, base) })
+	}
+	if len(x.s.config.Groups)+len(x.s.guarded) > 0 {
+		k.step("groups", func() (string, error) {
+			err := x.readGroups(ctx)
+			return x.describeGroups(), err
+		})
+	}
+	for _, canary := range x.s.canaries {
+		k.step("canary", func() (string, error) { return canary.text, k.canary(ctx, canary) })
+	}
+	for _, base := range x.s.config.Bases {
+		k.step("sample", func() (string, error) { return k.sample(ctx, base) })
+	}
+}
+
+func (x *session) describeGroups() string {
+	var parts []string
+	if x.groups != nil {
+		parts = append(parts, fmt.Sprintf("%d members of the scope's groups", len(x.groups.dns)))
+	}
+	if x.guarded != nil {
+		parts = append(parts, fmt.Sprintf("%d members of protected groups", len(x.guarded.dns)))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (k *checking) canary(ctx context.Context, canary place) error {
+	why, err := checkCanary(ctx, k.x.c, canary.text, k.x.s.config.filter())
+	if err == nil && why == "" {
+		why = k.x.canaryOutside(canary)
+	}
+	if err != nil || why == "" {
+		return err
+	}
+	return &connector.Error{
+		Kind: connector.Refused, Op: "ldapsync: canary", Err: errors.New(why),
+		Hint: "every read would count as incomplete: correct canaries, filter or the account's rights",
+	}
+}
+
+// sample reads the first entries of a base and tells how many have what.
+func (k *checking) sample(ctx context.Context, base string) (string, error) {
+	x := k.x
+	r := x.reader()
+	r.present = make([]int, len(x.s.layout.names))
+	count, outside, faulty, unnamed := 0, 0, 0, 0
+	end, err := x.c.search(ctx, searchRequest{
+		Base: base, Scope: ldap.ScopeWholeSubtree, Filter: x.s.config.filter(), Attributes: x.s.layout.names, SizeLimit: sampleSize,
+	}, func(e *entry) error {
+		rec, _ := r.read(e)
+		r.count()
+		count++
+		if rec.OutOfScope != "" {
+			outside++
+		}
+		if rec.Fault != "" {
+			faulty++
+		}
+		if rec.Anchor.IsZero() {
+			unnamed++
+		}
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	detail := fmt.Sprintf("%d entries below %s, %d out of scope, %d unreadable: %s", count, base, outside, faulty, r.shares(count))
+	if !end.Complete && count < sampleSize {
+		detail += "; " + end.Why
+	}
+	return detail, k.judgeSample(base, count, unnamed, end)
+}
+
+func (k *checking) judgeSample(base string, count, unnamed int, end searchEnd) error {
+	op := fmt.Sprintf("ldapsync: sample of %q", base)
+	switch {
+	case count == 0 && end.Referrals > 0:
+		return &connector.Error{
+			Kind: connector.Incomplete, Op: op, Err: fmt.Errorf("no entry, only %d search references to other servers", end.Referrals),
+			Hint: "this server does not hold the people: correct bases, or name a server that holds them",
+		}
+	case count == 0:
+		return &connector.Error{
+			Kind: connector.Incomplete, Op: op, Err: fmt.Errorf("no entry matches the filter %s", k.x.s.config.filter()),
+			Hint: "correct filter or bases, or give the service account the right to read there",
+		}
+	case unnamed == count:
+		return &connector.Error{
+			Kind: connector.Incomplete, Op: op, Err: fmt.Errorf("no entry has %s", k.x.s.layout.anchor.attribute),
+			Hint: "give the service account the right to read it, or set anchor to an attribute that all people have and that never changes",
+		}
+	}
+	return nil
+}
+
+// shares tells how many of the entries had each attribute.
+func (r *recordReader) shares(of int) string {
+	var parts []string
+	for i, n := range r.present {
+		if r.layout.counted(i) {
+			parts = append(parts, fmt.Sprintf("%s %d of %d", r.layout.names[i], n, of))
+		}
+	}
+	return strings.Join(parts, ", ")
+}

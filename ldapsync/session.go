@@ -1,0 +1,133 @@
+package ldapsync
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"usherd/connector"
+)
+
+// session is a connection on which the preflight was done: the bases can be read, and it is known which
+// canaries are missing and who is in the groups.
+type session struct {
+	s       *Source
+	c       *conn
+	root    rootDSE
+	missing []string // what canaries say against the answers of this connection
+	groups  *memberSet
+	guarded *memberSet
+	hash    dnHasher
+	opened  time.Time
+	probed  bool // people can be found by anchor on this connection
+}
+
+// open connects and does the preflight. The session is not nil when a server was reached, also with an
+// error; it is closed then.
+func (s *Source) open(ctx context.Context, tried []string, observe func(Step)) (*session, error) {
+	config, err := s.without(ctx, tried)
+	if err != nil {
+		return nil, err
+	}
+	c, err := dial(ctx, s.dialOptions(config, observe))
+	if err != nil {
+		return nil, err
+	}
+	x := &session{s: s, c: c, hash: newDNHasher(), opened: s.options.Now()}
+	if err := x.preflight(ctx); err != nil {
+		_ = c.Close()
+		return x, err
+	}
+	return x, nil
+}
+
+// preflight looks, on the connection that will be used, whether its answers can be trusted.
+func (x *session) preflight(ctx context.Context) error {
+	var err error
+	if x.root, err = readRoot(ctx, x.c); err != nil {
+		return err
+	}
+	if err := checkRoot(&x.root, x.c.server); err != nil {
+		return err
+	}
+	for _, base := range x.s.config.Bases {
+		if err := checkBase(ctx, x.c, base); err != nil {
+			return err
+		}
+	}
+	if err := x.readGroups(ctx); err != nil {
+		return err
+	}
+	return x.checkCanaries(ctx)
+}
+
+func (x *session) checkCanaries(ctx context.Context) error {
+	for _, canary := range x.s.canaries {
+		why, err := checkCanary(ctx, x.c, canary.text, x.s.config.filter())
+		if err != nil {
+			return err
+		}
+		if why == "" {
+			why = x.canaryOutside(canary)
+		}
+		if why != "" {
+			x.missing = append(x.missing, why)
+		}
+	}
+	return nil
+}
+
+// canaryOutside says why a canary that exists is not in scope by its DN.
+func (x *session) canaryOutside(canary place) string {
+	if why := x.s.scope.outside([]byte(canary.folded)); why != "" {
+		return fmt.Sprintf("the canary %s is out of scope: %s", canary.text, why)
+	}
+	return ""
+}
+
+// readGroups closes over the groups of the scope and the protected ones.
+func (x *session) readGroups(ctx context.Context) error {
+	c := &x.s.config
+	if len(c.Groups)+len(x.s.guarded) == 0 {
+		return nil
+	}
+	g := &groupReader{c: x.c, hash: x.hash, read: map[string]*group{}}
+	all := append(append([]string(nil), c.Groups...), x.s.guarded...)
+	if err := g.list(ctx, x.root.above(all), c.groupFilter(), x.pageSize()); err != nil {
+		return err
+	}
+	read := func(dn string) (*group, error) { return g.group(ctx, dn) }
+	var err error
+	if len(c.Groups) > 0 {
+		if x.groups, err = closeOver(c.Groups, read); err != nil {
+			return err
+		}
+		if len(x.groups.dns)+len(x.groups.rids) == 0 {
+			return &connector.Error{
+				Kind: connector.Incomplete, Op: "ldapsync: groups of the scope",
+				Err:  fmt.Errorf("none of %d has a member that can be read", len(c.Groups)),
+				Hint: "correct groups, or give the service account the right to read their members",
+			}
+		}
+	}
+	if len(x.s.guarded) > 0 {
+		x.guarded, err = closeOver(x.s.guarded, read)
+	}
+	return err
+}
+
+// pageSize is 0 where the server says that it cannot page.
+func (x *session) pageSize() int {
+	if !x.root.pages() {
+		return 0
+	}
+	return x.s.config.pageSize()
+}
+
+func (x *session) reader() *recordReader {
+	l := x.s.layout
+	return &recordReader{
+		layout: l, scope: x.s.scope, groups: x.groups, guarded: x.guarded, protected: x.s.protected,
+		hash: x.hash, now: x.s.options.Now(), slots: make([][][]byte, len(l.names)),
+	}
+}
