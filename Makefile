@@ -1,0 +1,72 @@
+# usherd. `make` alone says what there is.
+
+GO            ?= go
+LINT_VERSION  := v2.15.0
+VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS       := -s -w -X main.version=$(VERSION)
+CACHE         := $(CURDIR)/.cache
+TIMEOUT       ?= 20m# of each package's tests
+FUZZTIME      ?= 10s# for each fuzz target
+BENCH         ?= .
+
+# The race detector needs a C compiler. Without one the tests still run, and say so.
+RACE := $(if $(shell command -v gcc || command -v clang),-race,)
+
+# A linter of the pinned version that is there already is used; else one is built into .cache/bin.
+LINT := $(shell for l in $(CACHE)/bin/golangci-lint "$$(command -v golangci-lint)" "$$($(GO) env GOPATH)/bin/golangci-lint"; do \
+	[ -x "$$l" ] && "$$l" version 2>/dev/null | grep -q "version $(LINT_VERSION:v%=%) " && echo "$$l" && break; done)
+ifeq ($(LINT),)
+LINT := $(CACHE)/bin/golangci-lint
+endif
+
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+build: ## build ./bin/usherd for this machine
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/usherd$(shell $(GO) env GOEXE) ./cmd/usherd
+
+demo: ## a directory of 1,000 people, a first sync and the daemon, all in a temporary folder
+	$(GO) run ./cmd/usherd demo
+
+test: test-servers ## all tests, with real directory servers (as root: Samba and 389-ds too)
+	@[ -n "$(RACE)" ] || echo 'NO C COMPILER: the tests run without the race detector: apt-get install gcc libc6-dev' >&2
+	$(GO) run ./internal/gotest $(RACE) -shuffle=on -count=1 -timeout=$(TIMEOUT) ./...
+
+test-servers: ## install the directory servers that tests use, where they are missing and it is possible
+	@.ci/servers
+
+check: fmt-check vet lint test ## everything that has to pass before a change is merged
+
+fmt: $(LINT) ## format the code
+	$(LINT) fmt
+
+fmt-check: $(LINT) ## say what is not formatted
+	$(LINT) fmt --diff
+
+vet: ## go vet, for Linux and Windows
+	$(GO) vet ./...
+	GOOS=windows $(GO) vet ./...
+
+lint: $(LINT) ## golangci-lint, in the pinned version
+	$(LINT) run --timeout=30m
+
+$(CACHE)/bin/golangci-lint:
+	GOBIN=$(CACHE)/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+fuzz: ## each fuzz target for a moment (FUZZTIME=10s)
+	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' .ci/fuzz
+
+bench: test-servers ## benchmarks, with real directory servers (BENCH=name picks some)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 2h ./...
+
+cross: ## build ./dist for Linux and Windows, amd64 and arm64
+	@set -e; for os in linux windows; do for arch in amd64 arm64; do \
+		out=dist/usherd-$$os-$$arch; [ $$os = linux ] || out=$$out.exe; echo $$out; \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $$out ./cmd/usherd; done; done
+
+clean: ## remove what was built, and the cached test domains
+	rm -rf bin dist .cache "$${XDG_CACHE_HOME:-$$HOME/.cache}/usherd-test"
+
+.PHONY: help build demo test test-servers check fmt fmt-check vet lint fuzz bench cross clean

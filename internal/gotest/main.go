@@ -1,0 +1,160 @@
+// Command gotest runs `go test -json` with its arguments and prints what a reader wants: a line for each
+// package, everything that a failed test said, and at the end, so that nobody overlooks them, the tests
+// that were skipped and why. With CI=true a skipped test is a failure: a machine that is there to test
+// has no excuse. It never changes which tests run.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"slices"
+	"strings"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout))
+}
+
+func run(args []string, w io.Writer) int {
+	cmd := exec.Command("go", append([]string{"test", "-json"}, args...)...) //nolint:gosec,noctx // the caller's own arguments; it lives as long as we do
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "gotest:", err)
+		return 1
+	}
+	// An interrupt reaches go test too: stay until it has ended, and tell what it found.
+	signal.Ignore(os.Interrupt)
+	s := summary{w: w, said: map[testID][]string{}}
+	readErr := s.read(out)
+	err = cmd.Wait()
+	ok := s.finish(os.Getenv("CI") == "true")
+	if readErr != nil {
+		fmt.Fprintln(os.Stderr, "gotest:", readErr)
+	}
+	if err != nil || readErr != nil || !ok {
+		return 1
+	}
+	return 0
+}
+
+// event is one line of `go test -json`; see `go doc test2json`.
+type event struct {
+	Action, Package, Test, Output, ImportPath string
+	Elapsed                                   float64
+}
+
+type testID struct{ pkg, test string }
+
+// summary collects what tests say until it is known whether anybody wants to read it.
+type summary struct {
+	w                       io.Writer
+	said                    map[testID][]string
+	passed, failed, skipped []string
+	packages                int
+}
+
+func (s *summary) read(r io.Reader) error {
+	lines := bufio.NewReader(r)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if len(line) > 0 {
+			var e event
+			if json.Unmarshal(line, &e) != nil { // something that is no event, such as a broken build's words
+				fmt.Fprintf(s.w, "%s", line)
+			} else {
+				s.event(e)
+			}
+		}
+		if err == io.EOF { //nolint:errorlint // bufio returns it bare
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (s *summary) event(e event) {
+	id := testID{e.Package, e.Test}
+	switch e.Action {
+	case "build-output":
+		fmt.Fprint(s.w, e.Output)
+	case "output":
+		s.said[id] = append(s.said[id], e.Output)
+	case "pass":
+		if e.Test == "" {
+			s.packageEnds("ok  ", e)
+		} else {
+			s.passed = append(s.passed, e.Test)
+		}
+		delete(s.said, id)
+	case "skip":
+		if e.Test != "" {
+			s.skipped = append(s.skipped, e.Package+"."+e.Test+": "+s.reason(id))
+		}
+		delete(s.said, id)
+	case "fail":
+		if e.Test == "" {
+			s.packageEnds("FAIL", e)
+			return
+		}
+		s.failed = append(s.failed, e.Package+"."+e.Test)
+		fmt.Fprint(s.w, strings.Join(s.said[id], ""))
+		delete(s.said, id)
+	}
+}
+
+// packageEnds prints the package's line, and what it said outside any test when it failed: a panic, a race,
+// a test that never ended.
+func (s *summary) packageEnds(result string, e event) {
+	s.packages++
+	if result == "FAIL" {
+		for id, said := range s.said {
+			if id.pkg == e.Package {
+				fmt.Fprint(s.w, strings.Join(said, ""))
+				delete(s.said, id)
+			}
+		}
+		if !slices.ContainsFunc(s.failed, func(f string) bool { return strings.HasPrefix(f, e.Package+".") }) {
+			s.failed = append(s.failed, e.Package)
+		}
+	}
+	fmt.Fprintf(s.w, "%s  %-50s %6.1fs\n", result, e.Package, e.Elapsed)
+}
+
+// reason returns what a skipped test said, without go test's own lines.
+func (s *summary) reason(id testID) string {
+	var words []string
+	for _, line := range s.said[id] {
+		line = strings.TrimSpace(line)
+		if line != "" && !strings.HasPrefix(line, "===") && !strings.HasPrefix(line, "---") {
+			words = append(words, line)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// finish prints the last lines and reports whether all is well.
+func (s *summary) finish(ci bool) bool {
+	for _, t := range s.skipped {
+		fmt.Fprintf(s.w, "SKIPPED  %s\n", t)
+	}
+	for _, t := range s.failed {
+		fmt.Fprintf(s.w, "FAILED   %s\n", t)
+	}
+	fmt.Fprintf(s.w, "%d packages, %d tests passed, %d failed, %d SKIPPED\n", s.packages, len(s.passed), len(s.failed), len(s.skipped))
+	if ci && len(s.skipped) > 0 {
+		fmt.Fprintln(s.w, "CI=true: a skipped test is a failure")
+		return false
+	}
+	return len(s.failed) == 0
+}
