@@ -2,7 +2,6 @@ package ldapsync
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -93,12 +92,11 @@ func answerError(op string, err error) *connector.Error {
 		return serverError(op, answer.ResultCode, answer.Err.Error())
 	}
 	e := &connector.Error{Kind: connector.Unavailable, Op: op, Err: err}
-	var alert *net.OpError
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		e.Err = fmt.Errorf("the server closed the connection: %w", err)
 		e.Hint = "look in the server's log; a port for TLS closes connections without it"
-	case errors.As(err, &alert) && alert.Op == "remote error", errors.As(err, new(tls.AlertError)):
+	case isAlert(err):
 		// With TLS 1.3 a refused client certificate shows only here.
 		e.Kind = connector.Refused
 		e.Hint = "the server refuses our side of TLS: check tls.cert_file and tls.key_file"

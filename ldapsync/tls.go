@@ -114,7 +114,6 @@ func tlsError(url, name string, err error) error {
 	var (
 		bad     *tls.CertificateVerificationError
 		header  tls.RecordHeaderError
-		alert   tls.AlertError
 		host    x509.HostnameError
 		unknown x509.UnknownAuthorityError
 		invalid x509.CertificateInvalidError
@@ -124,7 +123,7 @@ func tlsError(url, name string, err error) error {
 		e.Kind = connector.Refused
 		e.Hint = "the server does not speak TLS on this port: ldaps:// is port 636; on ldap:// set tls.start_tls: true"
 		return e
-	case errors.As(err, &alert):
+	case isAlert(err):
 		e.Kind = connector.Refused
 		e.Hint = "the server refuses our side of TLS: it may want a client certificate (tls.cert_file) or a newer version"
 		return e
@@ -148,6 +147,12 @@ func tlsError(url, name string, err error) error {
 		e.Hint = "replace the server's certificate, or set tls.ca_file to the authority's"
 	}
 	return e
+}
+
+// isAlert reports whether the server ended TLS, and not we.
+func isAlert(err error) bool {
+	var e *net.OpError
+	return errors.As(err, &e) && e.Op == "remote error"
 }
 
 func first(chain []*x509.Certificate) *x509.Certificate {
