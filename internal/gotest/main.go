@@ -7,6 +7,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -33,7 +34,7 @@ func run(args []string, w io.Writer) int {
 	}
 	// An interrupt reaches go test too: stay until it has ended, and tell what it found.
 	signal.Ignore(os.Interrupt)
-	s := summary{w: w, said: map[testID][]string{}}
+	s := summary{w: bufio.NewWriter(w), said: map[testID][]string{}}
 	readErr := s.read(out)
 	err = cmd.Wait()
 	ok := s.finish(os.Getenv("CI") == "true")
@@ -56,7 +57,7 @@ type testID struct{ pkg, test string }
 
 // summary collects what tests say until it is known whether anybody wants to read it.
 type summary struct {
-	w                       io.Writer
+	w                       *bufio.Writer
 	said                    map[testID][]string
 	passed, failed, skipped []string
 	packages                int
@@ -74,7 +75,7 @@ func (s *summary) read(r io.Reader) error {
 				s.event(e)
 			}
 		}
-		if err == io.EOF { //nolint:errorlint // bufio returns it bare
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
@@ -129,7 +130,11 @@ func (s *summary) packageEnds(result string, e event) {
 		}
 	}
 	fmt.Fprintf(s.w, "%s  %-50s %6.1fs\n", result, e.Package, e.Elapsed)
+	s.flush()
 }
+
+// flush shows what was written so far. Output that nobody can take any more is no reason to stop the tests.
+func (s *summary) flush() { _ = s.w.Flush() }
 
 // reason returns what a skipped test said, without go test's own lines.
 func (s *summary) reason(id testID) string {
@@ -151,7 +156,8 @@ func (s *summary) finish(ci bool) bool {
 	for _, t := range s.failed {
 		fmt.Fprintf(s.w, "FAILED   %s\n", t)
 	}
-	fmt.Fprintf(s.w, "%d packages, %d tests passed, %d failed, %d SKIPPED\n", s.packages, len(s.passed), len(s.failed), len(s.skipped))
+	defer s.flush()
+	fmt.Fprintf(s.w, "packages: %d, tests passed: %d, failed: %d, SKIPPED: %d\n", s.packages, len(s.passed), len(s.failed), len(s.skipped))
 	if ci && len(s.skipped) > 0 {
 		fmt.Fprintln(s.w, "CI=true: a skipped test is a failure")
 		return false

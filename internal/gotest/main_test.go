@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"strings"
 	"testing"
@@ -34,7 +35,7 @@ not an event
 func read(t *testing.T, in string, ci bool) (string, bool) {
 	t.Helper()
 	var b bytes.Buffer
-	s := summary{w: &b, said: map[testID][]string{}}
+	s := summary{w: bufio.NewWriter(&b), said: map[testID][]string{}}
 	if err := s.read(strings.NewReader(in)); err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +47,7 @@ func TestSkippedTestsAreToldAtTheEnd(t *testing.T) {
 	t.Parallel()
 	want := "ok    p                                                     0.1s\n" +
 		"SKIPPED  p.TestAway: a_test.go:3: no server\n" +
-		"1 packages, 1 tests passed, 0 failed, 1 SKIPPED\n"
+		"packages: 1, tests passed: 1, failed: 0, SKIPPED: 1\n"
 	got, ok := read(t, events, false)
 	if diff := cmp.Diff(want, got); diff != "" || !ok {
 		t.Errorf("ok %v; -want +got:\n%s", ok, diff)
@@ -64,7 +65,7 @@ func TestFailuresAreShownWhole(t *testing.T) {
 	}
 	for _, want := range []string{
 		"b_test.go:5: got 1, want 2\n", "FAIL  q", "r.go:1:1: syntax error\n", "panic: test timed out\n", "not an event\n",
-		"FAILED   q.TestBad\n", "FAILED   s\n", "3 packages, 1 tests passed, 2 failed, 1 SKIPPED\n",
+		"FAILED   q.TestBad\n", "FAILED   s\n", "packages: 3, tests passed: 1, failed: 2, SKIPPED: 1\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is missing in:\n%s", want, got)
