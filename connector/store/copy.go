@@ -1,0 +1,124 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"usherd/connector"
+)
+
+var (
+	errHeldElsewhere = errors.New("it is held by somebody else")
+	errNotVerified   = errors.New("the domain is not verified")
+)
+
+// Backup writes a consistent copy of the store to a file that must not exist, while others read and
+// write. The file is readable by its owner alone and is complete once it is there.
+func (db *DB) Backup(ctx context.Context, path string) error {
+	conn, err := db.pool.db.Conn(ctx)
+	if err != nil {
+		return wrap("backup", err)
+	}
+	defer conn.Close() //nolint:errcheck // goes back to the pool
+	return copyInto(ctx, connQuerier{conn}, path)
+}
+
+// copyInto copies the database into a new file.
+func copyInto(ctx context.Context, q querier, path string) error {
+	fail := func(err error) error {
+		return &connector.Error{Kind: connector.Unavailable, Op: "store: backup", Err: err, Hint: "nothing was written to " + path}
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		if err == nil {
+			err = invalid("backup", "%s exists: choose another name or remove it", path)
+		}
+		return err
+	}
+	dir, err := os.MkdirTemp(filepath.Dir(path), ".usherd-backup-") // mode 0700
+	if err != nil {
+		return fail(err)
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // nothing depends on it
+	temp := filepath.Join(dir, "copy")
+	rows, err := q.stream(ctx, "VACUUM INTO ?", temp)
+	if err == nil {
+		for rows.Next() {
+			continue
+		}
+		err = errors.Join(rows.Err(), rows.Close())
+	}
+	if err == nil {
+		err = os.Chmod(temp, 0o600)
+	}
+	if err == nil {
+		err = syncFile(temp)
+	}
+	if err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
+func syncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // the caller's own file
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// syncDir makes a rename last; Windows has no such thing and needs none.
+func syncDir(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(path) //nolint:gosec // the folder of the caller's own file
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// freeName returns name, or name with a number behind it, that no file has.
+func freeName(name string) (string, error) {
+	for i := range 1000 {
+		try := name
+		if i > 0 {
+			try = fmt.Sprintf("%s.%d", name, i)
+		}
+		if _, err := os.Lstat(try); errors.Is(err, fs.ErrNotExist) {
+			return try, nil
+		}
+	}
+	return "", invalid("copy", "there are a thousand copies %s already: remove some", name)
+}
+
+// copyFile copies a file into a new one for its owner alone.
+func copyFile(from, to string) (err error) {
+	in, err := os.Open(from) //nolint:gosec // the caller's own file
+	if err != nil {
+		return err
+	}
+	defer in.Close()                                                 //nolint:errcheck // only read
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the caller's own file
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	if _, err := io.Copy(out, in); err != nil {
+		return err
+	}
+	return out.Sync()
+}

@@ -1,0 +1,42 @@
+package store
+
+import "strings"
+
+// inSizes are the lengths of the IN lists that are used, so that only a few statements are prepared.
+// The driver looks for each parameter from the first one on: longer lists cost more than they save.
+var inSizes = [...]int{1, 8, 64}
+
+// marks are the lists of placeholders of inSizes.
+var marks = func() map[int]string {
+	m := map[int]string{}
+	for _, n := range inSizes {
+		m[n] = strings.Repeat(",?", n)[1:]
+	}
+	return m
+}()
+
+// inLists calls f with parts of args, each filled up to one of inSizes by repeating its last one, and
+// the statement: q with its one `(*)` replaced by that many placeholders. The lead comes before.
+func inLists(q string, lead, args []any, f func(q string, args []any) error) error {
+	before, after, _ := strings.Cut(q, "(*)")
+	list := make([]any, 0, len(lead)+inSizes[len(inSizes)-1])
+	for len(args) > 0 {
+		n := inSizes[len(inSizes)-1]
+		for _, s := range inSizes {
+			if len(args) <= s {
+				n = s
+				break
+			}
+		}
+		part := args[:min(n, len(args))]
+		args = args[len(part):]
+		list = append(append(list[:0], lead...), part...)
+		for range n - len(part) {
+			list = append(list, part[len(part)-1])
+		}
+		if err := f(before+"("+marks[n]+")"+after, list); err != nil {
+			return err
+		}
+	}
+	return nil
+}

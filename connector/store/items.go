@@ -1,0 +1,245 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+
+	"usherd/connector"
+)
+
+const itemColumns = `org, source, person, reason, id, ref, code, fields, package, domain, detail, subject, folded, user_id, dn, at, first_seen, last_seen, count, last_run`
+
+const (
+	sqlAnyItem = `SELECT 1 FROM open_items WHERE org = ? AND source = ? LIMIT 1`
+
+	sqlPutItem = `INSERT INTO open_items (` + itemColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1,?)
+ ON CONFLICT (org, source, person, reason) DO UPDATE SET code = excluded.code, fields = excluded.fields, package = excluded.package,
+   domain = excluded.domain, detail = excluded.detail, subject = excluded.subject, folded = excluded.folded, user_id = excluded.user_id,
+   dn = excluded.dn, at = excluded.at, last_seen = excluded.last_seen, count = open_items.count + 1, last_run = excluded.last_run`
+
+	sqlReasons    = `SELECT reason FROM open_items WHERE org = ? AND source = ? AND person = ?`
+	sqlCloseItem  = `DELETE FROM open_items WHERE org = ? AND source = ? AND person = ? AND reason = ?`
+	sqlCloseItems = `DELETE FROM open_items WHERE org = ? AND source = ? AND person IN (*)`
+
+	sqlOpenAnchors = `SELECT DISTINCT person FROM open_items WHERE org = ? AND source = ?`
+
+	sqlDismiss = `DELETE FROM open_items WHERE org = ? AND ref = ?`
+
+	sqlOpenItems = `SELECT ` + itemColumns + ` FROM open_items
+ WHERE org = ? AND id > ? AND (? = '' OR source = ?) AND (? = '' OR reason = ?) AND (? = '' OR instr(folded, ?) > 0)
+ ORDER BY id LIMIT ?`
+)
+
+type itemRow struct {
+	id   connector.ID
+	item connector.OpenItem
+}
+
+func scanItem(r *sql.Rows, v *itemRow) error {
+	var person []byte
+	var fields, folded string
+	i := &v.item
+	err := r.Scan(&i.Org, &i.Source, &person, &i.Reason, (*idColumn)(&v.id), &i.Ref, &i.Code, &fields, &i.Package, &i.Domain,
+		&i.Detail, &i.Subject, &folded, (*idColumn)(&i.UserID), &i.DN, (*timeColumn)(&i.At), (*timeColumn)(&i.FirstSeen),
+		(*timeColumn)(&i.LastSeen), &i.Count, (*idColumn)(&i.LastRun))
+	i.Anchor = anchorOf(person)
+	if fields != "" {
+		i.Fields = strings.Split(fields, "\n")
+	}
+	return err
+}
+
+// ItemQuery chooses open items; empty fields choose all.
+type ItemQuery struct {
+	Org     string
+	Source  string
+	Reason  connector.Reason
+	Subject string // part of the user name or e-mail, in any case
+	Limit   int    // at most 1,000, which is also what 0 means
+	After   string // what the page before gave as next
+}
+
+// listMax bounds a page.
+const listMax = 1000
+
+func pageSize(limit int) int {
+	if limit <= 0 {
+		return listMax
+	}
+	return min(limit, listMax)
+}
+
+// OpenItems returns a page of open items, first seen first; next is "" after the last page.
+func (r *reader) OpenItems(ctx context.Context, q ItemQuery) (items []connector.OpenItem, next string, err error) {
+	var after connector.ID
+	if err := after.UnmarshalText([]byte(q.After)); err != nil {
+		return nil, "", invalid("open items", "After is not what a page gave: %w", err)
+	}
+	limit, subject := pageSize(q.Limit), connector.Fold(q.Subject)
+	rows, err := r.q.query(ctx, sqlOpenItems, q.Org, after[:], q.Source, q.Source, q.Reason, q.Reason, subject, subject, limit+1)
+	list, err := add[itemRow](nil, rows, err, scanItem)
+	if err != nil {
+		return nil, "", wrap("open items", err)
+	}
+	if len(list) > limit {
+		list, next = list[:limit], list[limit-1].id.String()
+	}
+	for _, v := range list {
+		items = append(items, v.item)
+	}
+	return items, next, nil
+}
+
+// OpenAnchors returns the anchors of a source that have open items.
+func (r *reader) OpenAnchors(ctx context.Context, org, source string) (map[connector.Anchor]bool, error) {
+	anchors := map[connector.Anchor]bool{}
+	rows, err := r.q.query(ctx, sqlOpenAnchors, org, source)
+	for a, err := range each(rows, err, func(r *sql.Rows, a *connector.Anchor) error { return r.Scan((*anchorColumn)(a)) }) {
+		if err != nil {
+			return nil, wrap("open anchors", err)
+		}
+		if !a.IsZero() {
+			anchors[a] = true
+		}
+	}
+	return anchors, nil
+}
+
+// Dismiss closes the open item with that reference, or fails with Kind NotFound. It comes back when
+// the person fails again.
+func (db *DB) Dismiss(ctx context.Context, org, ref string) error {
+	ref = strings.ToUpper(strings.TrimSpace(ref))
+	return db.write(ctx, func(t *tx) error {
+		n, err := t.s.exec(ctx, sqlDismiss, org, ref)
+		if err == nil && n == 0 {
+			return notFound("dismiss", "there is no open item %s", ref)
+		}
+		return wrap("dismiss", err)
+	})
+}
+
+// CloseGone closes the open items and waiting places of these anchors.
+func (t *tx) CloseGone(ctx context.Context, org, source string, anchors []connector.Anchor) error {
+	people := make([]any, len(anchors))
+	for i, a := range anchors {
+		people[i] = anchorBlob(a)
+	}
+	return wrap("close", t.closePeople(ctx, org, source, people, people))
+}
+
+// closePeople closes open items and waiting places; where the source has none it asks just that.
+func (t *tx) closePeople(ctx context.Context, org, source string, items, places []any) error {
+	for _, part := range [...]struct {
+		anyRow, remove string
+		people         []any
+	}{{sqlAnyItem, sqlCloseItems, items}, {sqlAnyWaiting, sqlLeaveList, places}} {
+		if len(part.people) == 0 {
+			continue
+		}
+		some, err := anyRow(ctx, t.q, part.anyRow, org, source)
+		if err != nil {
+			return err
+		}
+		if !some {
+			continue
+		}
+		err = inLists(part.remove, []any{org, source}, part.people, func(q string, args []any) error {
+			_, err := t.s.exec(ctx, q, args...)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// follow closes the open items and waiting places of those who succeeded and keeps those of the
+// others.
+func (s *saver) follow() error {
+	type people struct{ items, places []any }
+	done := map[string]*people{}
+	for i, c := range s.changes {
+		if !s.plans[i].admitted {
+			continue
+		}
+		d := done[c.Source]
+		if d == nil {
+			d = &people{}
+			done[c.Source] = d
+		}
+		person := personBlob(c.Anchor, c.DN, c.Subject)
+		if c.Action == connector.Failed {
+			stays, err := s.fail(c, person)
+			if err != nil {
+				return err
+			}
+			if !stays {
+				d.places = append(d.places, person)
+			}
+			continue
+		}
+		d.items, d.places = append(d.items, person), append(d.places, person)
+		if !c.Anchor.IsZero() && c.DN != "" { // a failure from when there was no anchor to be had
+			d.items = append(d.items, personBlob(connector.Anchor{}, c.DN, ""))
+		}
+	}
+	for source, d := range done {
+		if err := s.t.closePeople(s.ctx, s.changes[0].Org, source, d.items, d.places); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fail keeps the failures of one person as open items, closes those of other reasons, and reports
+// whether the person stays on the waiting list.
+func (s *saver) fail(c *connector.Change, person []byte) (waits bool, err error) {
+	reasons := map[connector.Reason]bool{}
+	for i := range c.Failures {
+		f := &c.Failures[i]
+		reasons[f.Reason] = true
+		if err := s.putItem(c, f, person); err != nil {
+			return false, err
+		}
+		if f.Reason == connector.NoSeat && !waits {
+			waits = true
+			if c.Waiting != nil {
+				if err := s.wait(c, f.Package, person); err != nil {
+					return false, err
+				}
+			}
+		}
+	}
+	rows, err := s.t.q.query(s.ctx, sqlReasons, c.Org, c.Source, person)
+	open, err := add[connector.Reason](nil, rows, err, func(r *sql.Rows, v *connector.Reason) error { return r.Scan(v) })
+	if err != nil {
+		return false, err
+	}
+	for _, r := range open {
+		if !reasons[r] {
+			if _, err := s.t.s.exec(s.ctx, sqlCloseItem, c.Org, c.Source, person, r); err != nil {
+				return false, err
+			}
+		}
+	}
+	return waits, nil
+}
+
+func (s *saver) putItem(c *connector.Change, f *connector.Failure, person []byte) error {
+	id, ref, subject, at := connector.NewID(s.now), f.Ref, f.Subject, f.At
+	if ref == "" {
+		ref = connector.NewRef(id)
+	}
+	if subject == "" {
+		subject = c.Subject
+	}
+	if at.IsZero() {
+		at = s.now
+	}
+	now := micros(s.now)
+	_, err := s.t.s.exec(s.ctx, sqlPutItem, c.Org, c.Source, person, f.Reason, id[:], ref, int(f.Code), strings.Join(f.Fields, "\n"),
+		f.Package, f.Domain, f.Detail, subject, connector.Fold(subject), idBlob(f.UserID), c.DN, micros(at), now, now, idBlob(s.cause.Run))
+	return err
+}

@@ -1,0 +1,65 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"usherd/connector"
+)
+
+// The time of the database in microseconds.
+const sqlNow = `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`
+
+const (
+	sqlTakeLease = `INSERT INTO leases (name, holder, token, expires_at) VALUES (?, ?, 1, ` + sqlNow + ` + ?)
+ ON CONFLICT (name) DO UPDATE SET token = leases.token + CASE WHEN leases.holder = excluded.holder THEN 0 ELSE 1 END,
+   holder = excluded.holder, expires_at = excluded.expires_at
+ WHERE leases.holder = excluded.holder OR leases.expires_at <= ` + sqlNow + `
+ RETURNING token`
+
+	sqlReleaseLease = `UPDATE leases SET holder = '', expires_at = 0 WHERE name = ? AND holder = ?`
+
+	sqlHoldsLease = `SELECT 1 FROM leases WHERE name = ? AND token = ? AND holder <> '' AND expires_at > ` + sqlNow
+
+	sqlLiveLeases = `SELECT name, holder FROM leases WHERE expires_at > ` + sqlNow + ` ORDER BY name`
+)
+
+// Lease takes the named lease for holder until ttl from now, by the database's clock, or renews it.
+// It fails with Kind Conflict while somebody else holds it. Token grows with each take-over.
+func (db *DB) Lease(ctx context.Context, name, holder string, ttl time.Duration) (token int64, err error) {
+	if holder == "" || ttl <= 0 {
+		return 0, invalid("lease", "a lease needs a holder and a time")
+	}
+	err = db.write(ctx, func(t *tx) error {
+		rows, err := t.q.query(ctx, sqlTakeLease, name, holder, ttl.Microseconds())
+		var ok bool
+		token, ok, err = first(rows, err, func(r *sql.Rows, v *int64) error { return r.Scan(v) })
+		if err == nil && !ok {
+			return &connector.Error{
+				Kind: connector.Conflict, Op: "store: lease " + name, Err: errHeldElsewhere,
+				Hint: "another usherd is at work on it: wait until it is done",
+			}
+		}
+		return wrap("lease", err)
+	})
+	return token, err
+}
+
+// Release gives a lease back; none held is no error.
+func (db *DB) Release(ctx context.Context, name, holder string) error {
+	return db.write(ctx, func(t *tx) error {
+		_, err := t.s.exec(ctx, sqlReleaseLease, name, holder)
+		return wrap("release", err)
+	})
+}
+
+// Fence fails with Kind Conflict unless the lease is still held under that token, so that a process
+// that was frozen writes nothing when it wakes up.
+func (t *tx) Fence(ctx context.Context, name string, token int64) error {
+	held, err := anyRow(ctx, t.q, sqlHoldsLease, name, token)
+	if err == nil && !held {
+		return conflict("fence", "the lease %s has been lost", name)
+	}
+	return wrap("fence", err)
+}

@@ -1,0 +1,100 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"iter"
+
+	"usherd/connector"
+)
+
+const linkColumns = `org, source, anchor, user_id, dn, hash, profile, package, standing, protected, run, updated_at`
+
+const (
+	sqlLinkStates = `SELECT anchor, user_id, hash, standing IN ('gone', 'out_of_scope') FROM links WHERE org = ? AND source = ?`
+
+	sqlLinks = `SELECT ` + linkColumns + ` FROM links WHERE org = ? AND source = ? AND anchor IN (*)`
+
+	sqlLinksOfUsers = `SELECT ` + linkColumns + ` FROM links WHERE org = ? AND user_id IN (*)`
+
+	sqlPutLink = `INSERT INTO links (` + linkColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)
+ ON CONFLICT (org, source, anchor) DO UPDATE SET user_id = excluded.user_id, dn = excluded.dn, hash = excluded.hash, profile = excluded.profile,
+   package = excluded.package, standing = excluded.standing, protected = excluded.protected, run = excluded.run, updated_at = excluded.updated_at`
+
+	sqlDeleteLinksOfUser = `DELETE FROM links WHERE user_id = ?`
+	sqlDeleteLink        = `DELETE FROM links WHERE org = ? AND source = ? AND anchor = ? AND user_id = ?`
+
+	sqlForgetHashes = `UPDATE links SET hash = zeroblob(16)
+ WHERE user_id IN (SELECT id FROM users WHERE org = ? AND email_domain >= ? AND email_domain < ?) AND hash <> zeroblob(16)`
+)
+
+func scanLink(r *sql.Rows, l *connector.Link) error {
+	return r.Scan(&l.Org, &l.Source, (*anchorColumn)(&l.Anchor), (*idColumn)(&l.User), &l.DN, (*hashColumn)(&l.Hash),
+		(*profileColumn)(&l.Profile), &l.Package, &l.Standing, &l.Protected, (*idColumn)(&l.Run), (*timeColumn)(&l.UpdatedAt))
+}
+
+func scanLinkState(r *sql.Rows, s *connector.LinkState) error {
+	var anchor, user, hash sql.RawBytes
+	if err := r.Scan(&anchor, &user, &hash, &s.Absent); err != nil {
+		return err
+	}
+	s.Anchor = anchorOf(anchor)
+	copy(s.User[:], user)
+	copy(s.Hash[:], hash)
+	return nil
+}
+
+// LinkStates streams all links of a source.
+func (r *reader) LinkStates(ctx context.Context, org, source string) iter.Seq2[connector.LinkState, error] {
+	return func(yield func(connector.LinkState, error) bool) {
+		rows, err := r.q.stream(ctx, sqlLinkStates, org, source)
+		each(rows, wrap("link states", err), scanLinkState)(yield)
+	}
+}
+
+// Links returns the links of the source with these anchors; absent ones are left out.
+func (r *reader) Links(ctx context.Context, org, source string, anchors []connector.Anchor) ([]connector.Link, error) {
+	args := make([]any, len(anchors))
+	for i, a := range anchors {
+		args[i] = anchorBlob(a)
+	}
+	links := make([]connector.Link, 0, len(anchors))
+	err := inLists(sqlLinks, []any{org, source}, args, func(q string, args []any) error {
+		rows, err := r.q.query(ctx, q, args...)
+		links, err = add(links, rows, err, scanLink)
+		return err
+	})
+	return links, wrap("links", err)
+}
+
+// LinksOfUsers returns all links, of any source, of these users.
+func (r *reader) LinksOfUsers(ctx context.Context, org string, users []connector.ID) ([]connector.Link, error) {
+	var links []connector.Link
+	err := inLists(sqlLinksOfUsers, []any{org}, idArgs(users), func(q string, args []any) error {
+		rows, err := r.q.query(ctx, q, args...)
+		links, err = add(links, rows, err, scanLink)
+		return err
+	})
+	return links, wrap("links of users", err)
+}
+
+// UserLinks returns the links of one user.
+func (r *reader) UserLinks(ctx context.Context, org string, user connector.ID) ([]connector.Link, error) {
+	return r.LinksOfUsers(ctx, org, []connector.ID{user})
+}
+
+// ForgetHashes zeroes the hash of the links of all users whose primary e-mail is in the domain or
+// below it, so that the next run decides them again. It returns how many links there were.
+func (db *DB) ForgetHashes(ctx context.Context, org, domain string) (int, error) {
+	from := reverseLabels(asciiDomain(domain))
+	if from == "" {
+		return 0, invalid("forget hashes", "no domain is given")
+	}
+	n := 0
+	err := db.write(ctx, func(t *tx) error {
+		changed, err := t.s.exec(ctx, sqlForgetHashes, org, from, afterPrefix(from))
+		n = int(changed)
+		return err
+	})
+	return n, wrap("forget hashes", err)
+}

@@ -1,0 +1,186 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"usherd/connector"
+)
+
+//go:embed migration/sqlite/*.sql
+var embedded embed.FS
+
+// migrations are the files 0001_name.sql and so on, without a gap.
+var migrations = func() fs.FS {
+	sub, err := fs.Sub(embedded, "migration/sqlite")
+	if err != nil {
+		panic(err)
+	}
+	return sub
+}()
+
+const (
+	sqlHasMarks    = `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'migrations'`
+	sqlHasTables   = `SELECT count(*) FROM sqlite_master WHERE type = 'table'`
+	sqlCreateMarks = `CREATE TABLE migrations (version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, checksum BLOB NOT NULL, at INTEGER NOT NULL) STRICT`
+	sqlMarks       = `SELECT version, name, checksum FROM migrations ORDER BY version`
+	sqlPutMark     = `INSERT INTO migrations (version, name, checksum, at) VALUES (?,?,?,?)`
+)
+
+type migration struct {
+	version  int
+	name     string
+	checksum []byte
+	text     string
+}
+
+// loadMigrations reads the files in order.
+func loadMigrations(files fs.FS) ([]migration, error) {
+	names, err := fs.Glob(files, "*.sql") // sorted
+	if err != nil {
+		return nil, err
+	}
+	list := make([]migration, 0, len(names))
+	for i, n := range names {
+		number, _, _ := strings.Cut(path.Base(n), "_")
+		version, err := strconv.Atoi(number)
+		if err != nil || version != i+1 {
+			return nil, fmt.Errorf("migration %s is not number %d", n, i+1)
+		}
+		text, err := fs.ReadFile(files, n)
+		if err != nil {
+			return nil, err
+		}
+		// A checkout may have turned line ends into CRLF.
+		clean := strings.ReplaceAll(string(text), "\r\n", "\n")
+		sum := sha256.Sum256([]byte(clean))
+		list = append(list, migration{version, n, sum[:], clean})
+	}
+	return list, nil
+}
+
+func scanMark(r *sql.Rows, m *migration) error { return r.Scan(&m.version, &m.name, &m.checksum) }
+
+func count(ctx context.Context, q querier, text string) (n int, err error) {
+	rows, err := q.stream(ctx, text)
+	n, _, err = first(rows, err, func(r *sql.Rows, n *int) error { return r.Scan(n) })
+	return n, err
+}
+
+// applied returns how many of the known migrations the database has, and refuses one that has others.
+func applied(ctx context.Context, q querier, known []migration, file string) (int, error) {
+	has, err := count(ctx, q, sqlHasMarks)
+	if err != nil {
+		return 0, openError(file, err)
+	}
+	if has == 0 {
+		n, err := count(ctx, q, sqlHasTables)
+		if err == nil && n > 0 {
+			err = invalid("open "+file, "the file is a SQLite database, but no usherd store")
+		}
+		return 0, err
+	}
+	rows, err := q.stream(ctx, sqlMarks)
+	marks, err := add[migration](nil, rows, err, scanMark)
+	if err != nil {
+		return 0, openError(file, err)
+	}
+	for i, m := range marks {
+		if i >= len(known) {
+			return 0, &connector.Error{
+				Kind: connector.Refused, Op: "store: open " + file,
+				Err:  fmt.Errorf("its schema is version %d, and this usherd knows versions up to %d", marks[len(marks)-1].version, len(known)),
+				Hint: "run the newer usherd that has used this store, or restore a backup from before",
+			}
+		}
+		if k := known[i]; m.version != k.version || string(m.checksum) != string(k.checksum) {
+			return 0, &connector.Error{
+				Kind: connector.Refused, Op: "store: open " + file,
+				Err:  fmt.Errorf("migration %s was another one when it was applied here", m.name),
+				Hint: "run the usherd that has used this store: the two are different branches",
+			}
+		}
+	}
+	return len(marks), nil
+}
+
+// migrate brings the schema up to date, one transaction for each file.
+func (db *DB) migrate(ctx context.Context, files fs.FS) error {
+	known, err := loadMigrations(files)
+	if err != nil {
+		return wrap("migrations", err)
+	}
+	n, err := applied(ctx, db.w, known, db.path)
+	if err != nil {
+		return err
+	}
+	if n > 0 && n < len(known) {
+		if err := db.copyBefore(ctx, n); err != nil {
+			return err
+		}
+	}
+	for n < len(known) {
+		if err := db.step(ctx, known); err != nil {
+			return err
+		}
+		if n, err = applied(ctx, db.w, known, db.path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// step applies the next migration. What the next one is, is asked inside of the transaction: another
+// process may be doing the same.
+func (db *DB) step(ctx context.Context, known []migration) error {
+	if _, err := db.w.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return wrap("migrate", busy(err))
+	}
+	err := func() error {
+		n, err := applied(ctx, db.w, known, db.path)
+		if err != nil || n == len(known) {
+			return err
+		}
+		m := known[n]
+		if n == 0 {
+			if _, err := db.w.conn.ExecContext(ctx, sqlCreateMarks); err != nil {
+				return err
+			}
+		}
+		if _, err := db.w.conn.ExecContext(ctx, m.text); err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
+		if n > 0 {
+			db.log.Info("schema migrated", zap.String("migration", m.name))
+		}
+		_, err = db.w.conn.ExecContext(ctx, sqlPutMark, m.version, m.name, m.checksum, micros(db.now()))
+		return err
+	}()
+	end := "COMMIT"
+	if err != nil {
+		end = "ROLLBACK"
+	}
+	if _, e := db.w.exec(context.WithoutCancel(ctx), end); err == nil {
+		err = e
+	}
+	return wrap("migrate", err)
+}
+
+// copyBefore puts a copy of the database beside it before version n is left.
+func (db *DB) copyBefore(ctx context.Context, n int) error {
+	target, err := freeName(fmt.Sprintf("%s.v%d", db.path, n))
+	if err != nil {
+		return err
+	}
+	db.log.Info("copying the store before its schema is migrated", zap.String("copy", target))
+	return copyInto(ctx, db.w, target)
+}

@@ -1,0 +1,36 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+const (
+	sqlPutRevision = `INSERT INTO revisions (id, at, text) VALUES (?,?,?) ON CONFLICT (id) DO NOTHING`
+	sqlRevisions   = `SELECT id, at, text FROM revisions ORDER BY at DESC, id LIMIT ?`
+)
+
+// Revision is a configuration that was loaded, without its secrets.
+type Revision struct {
+	ID   string // digest of Text
+	At   time.Time
+	Text string
+}
+
+// PutRevision keeps a revision; one that is there already stays as it is.
+func (db *DB) PutRevision(ctx context.Context, r Revision) error {
+	return db.write(ctx, func(t *tx) error {
+		_, err := t.s.exec(ctx, sqlPutRevision, r.ID, micros(r.At), r.Text)
+		return wrap("put revision", err)
+	})
+}
+
+// Revisions returns at most limit revisions, latest first.
+func (r *reader) Revisions(ctx context.Context, limit int) ([]Revision, error) {
+	rows, err := r.q.query(ctx, sqlRevisions, pageSize(limit))
+	list, err := add[Revision](nil, rows, err, func(r *sql.Rows, v *Revision) error {
+		return r.Scan(&v.ID, (*timeColumn)(&v.At), &v.Text)
+	})
+	return list, wrap("revisions", err)
+}

@@ -1,0 +1,217 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"usherd/connector"
+)
+
+const (
+	sqlPutRun = `INSERT INTO runs (id, org, source, result, finished, held, doc) VALUES (?,?,?,?,?,?,?)
+ ON CONFLICT (id) DO UPDATE SET result = excluded.result, finished = excluded.finished, held = excluded.held, doc = excluded.doc`
+
+	sqlRun = `SELECT doc FROM runs WHERE id = ?`
+
+	sqlRuns         = `SELECT doc FROM runs WHERE id < ? ORDER BY id DESC LIMIT ?`
+	sqlRunsOfOrg    = `SELECT doc FROM runs WHERE org = ? AND id < ? ORDER BY id DESC LIMIT ?`
+	sqlRunsOfSource = `SELECT doc FROM runs WHERE org = ? AND source = ? AND id < ? ORDER BY id DESC LIMIT ?`
+
+	sqlRunIDs = `SELECT id FROM runs ORDER BY id DESC`
+
+	sqlRunning = `SELECT doc FROM runs WHERE org = ? AND source = ? AND result = 'running'`
+
+	sqlPrunable = `SELECT r.id FROM runs r WHERE r.finished > 0 AND r.finished < ? AND r.held = 0
+   AND EXISTS (SELECT 1 FROM runs l WHERE l.org = r.org AND l.source = r.source AND l.id > r.id)
+ ORDER BY r.id LIMIT 8`
+
+	sqlDeleteRun      = `DELETE FROM runs WHERE id = ?`
+	sqlDeleteOutcomes = `DELETE FROM outcomes WHERE run = ?`
+	sqlPutOutcome     = `INSERT INTO outcomes (run, id, doc) VALUES (?,?,?)`
+)
+
+func scanRun(r *sql.Rows, v **connector.Run) error {
+	var doc sql.RawBytes
+	if err := r.Scan(&doc); err != nil {
+		return err
+	}
+	*v = &connector.Run{}
+	return json.Unmarshal(doc, *v)
+}
+
+// PutRun inserts the run or overwrites it.
+func (t *tx) PutRun(ctx context.Context, run *connector.Run) error {
+	if run.ID.IsZero() {
+		return invalid("put run", "a run has no id")
+	}
+	doc, err := json.Marshal(run)
+	if err != nil {
+		return wrap("put run", err)
+	}
+	held := run.Hold != nil && run.Hold.Status == connector.HoldOpen
+	_, err = t.s.exec(ctx, sqlPutRun, run.ID[:], run.Org, run.Source, run.Result, micros(run.Finished), flag(held), doc)
+	return wrap("put run", err)
+}
+
+// Run returns one run, or an error of Kind NotFound.
+func (r *reader) Run(ctx context.Context, id connector.ID) (*connector.Run, error) {
+	rows, err := r.q.query(ctx, sqlRun, id[:])
+	run, ok, err := first(rows, err, scanRun)
+	if err == nil && !ok {
+		return nil, notFound("run", "there is no run %s", id)
+	}
+	return run, wrap("run", err)
+}
+
+// RunFilter chooses runs; empty fields choose all. Source needs Org.
+type RunFilter struct {
+	Org    string
+	Source string
+	Limit  int          // at most 1,000, which is also what 0 means
+	Before connector.ID // zero = from the latest on
+}
+
+// Runs returns runs, latest first.
+func (r *reader) Runs(ctx context.Context, f RunFilter) ([]*connector.Run, error) {
+	before := f.Before
+	if before.IsZero() {
+		for i := range before {
+			before[i] = 0xff
+		}
+	}
+	q, args := sqlRuns, []any{before[:], pageSize(f.Limit)}
+	switch {
+	case f.Source != "":
+		q, args = sqlRunsOfSource, []any{f.Org, f.Source, before[:], pageSize(f.Limit)}
+	case f.Org != "":
+		q, args = sqlRunsOfOrg, []any{f.Org, before[:], pageSize(f.Limit)}
+	}
+	rows, err := r.q.query(ctx, q, args...)
+	runs, err := add[*connector.Run](nil, rows, err, scanRun)
+	return runs, wrap("runs", err)
+}
+
+// refMin is the shortest ending of an id that names a run.
+const refMin = 4
+
+// FindRun returns the run that a person means: its id, an ending of it of at least four characters
+// that no other run has, or "last". It fails with Kind NotFound or Invalid.
+func (r *reader) FindRun(ctx context.Context, text string) (*connector.Run, error) {
+	text = strings.ToLower(strings.TrimSpace(text))
+	if id, err := connector.ParseID(text); err == nil {
+		return r.Run(ctx, id)
+	}
+	if text != "last" && len(text) < refMin {
+		return nil, invalid("find run", "%q is too short: give the id, at least its last %d characters, or last", text, refMin)
+	}
+	rows, err := r.q.stream(ctx, sqlRunIDs)
+	var found connector.ID
+	for id, err := range each(rows, err, func(r *sql.Rows, id *connector.ID) error { return r.Scan((*idColumn)(id)) }) {
+		if err != nil {
+			return nil, wrap("find run", err)
+		}
+		if text == "last" {
+			found = id
+			break
+		}
+		if !strings.HasSuffix(id.String(), text) {
+			continue
+		}
+		if !found.IsZero() {
+			return nil, invalid("find run", "%q is the ending of more than one run: give more of the id", text)
+		}
+		found = id
+	}
+	if found.IsZero() {
+		return nil, notFound("find run", "there is no run %q", text)
+	}
+	return r.Run(ctx, found)
+}
+
+// InterruptRuns marks the runs of the source that still say "running" as failed: cut off. Only who
+// holds the source's lease may call it. It returns how many there were.
+func (db *DB) InterruptRuns(ctx context.Context, org, source string, now time.Time) (n int, err error) {
+	err = db.write(ctx, func(t *tx) error {
+		rows, err := t.q.query(ctx, sqlRunning, org, source)
+		runs, err := add[*connector.Run](nil, rows, err, scanRun)
+		if err != nil {
+			return err
+		}
+		for _, run := range runs {
+			run.Result, run.Error, run.Finished = connector.ResultFailed, "cut off", now.UTC()
+			if err := t.PutRun(ctx, run); err != nil {
+				return err
+			}
+		}
+		n = len(runs)
+		return nil
+	})
+	return n, wrap("interrupt runs", err)
+}
+
+// PutOutcomes keeps changes that left no event for the run's report, in the order given.
+func (t *tx) PutOutcomes(ctx context.Context, run connector.ID, changes []*connector.Change) error {
+	docs := make([][]byte, len(changes))
+	for i, c := range changes {
+		doc, err := marshalChange(c)
+		if err != nil {
+			return wrap("put outcomes", err)
+		}
+		docs[i] = doc
+	}
+	now := t.now()
+	return wrap("put outcomes", t.s.batch(ctx, func(b *batch) error {
+		for _, doc := range docs {
+			id := connector.NewID(now)
+			if err := b.exec(sqlPutOutcome, run[:], id[:], doc); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+// DropOutcomes forgets the outcomes of a run.
+func (db *DB) DropOutcomes(ctx context.Context, run connector.ID) error {
+	return wrap("drop outcomes", db.write(ctx, func(t *tx) error {
+		_, err := t.s.exec(ctx, sqlDeleteOutcomes, run[:])
+		return err
+	}))
+}
+
+// Prune deletes runs that finished before that time, with their outcomes, but neither the latest one
+// of a source nor one that waits for approval. Events stay. It returns how many runs went.
+func (db *DB) Prune(ctx context.Context, before time.Time) (int, error) {
+	for total := 0; ; {
+		n := 0
+		err := db.write(ctx, func(t *tx) error {
+			var err error
+			n, err = t.pruneSome(ctx, before)
+			return err
+		})
+		total += n
+		if err != nil || n == 0 {
+			return total, wrap("prune", err)
+		}
+	}
+}
+
+// pruneSome deletes a few runs, so that others get their turn between.
+func (t *tx) pruneSome(ctx context.Context, before time.Time) (int, error) {
+	rows, err := t.q.query(ctx, sqlPrunable, micros(before))
+	ids, err := add[connector.ID](nil, rows, err, func(r *sql.Rows, id *connector.ID) error { return r.Scan((*idColumn)(id)) })
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range ids {
+		for _, q := range [...]string{sqlDeleteOutcomes, sqlDeleteRun} {
+			if _, err := t.s.exec(ctx, q, id[:]); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return len(ids), nil
+}

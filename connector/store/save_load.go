@@ -1,0 +1,206 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+
+	"usherd/connector"
+)
+
+const (
+	sqlBaseUsers   = `SELECT id, version, state, seat, profile FROM users WHERE org = ? AND id IN (*)`
+	sqlKeyHolders  = `SELECT kind, value, user_id FROM user_keys WHERE org = ? AND kind = ? AND value IN (*)`
+	sqlLinkHolders = `SELECT source, anchor, user_id FROM links WHERE org = ? AND source = ? AND anchor IN (*)`
+)
+
+// load reads everything that the segment is checked against.
+func (s *saver) load() error {
+	org := s.changes[0].Org
+	s.states = map[connector.State]int{}
+	if err := s.loadBase(org); err != nil {
+		return err
+	}
+	for i, c := range s.changes {
+		p := &s.plans[i]
+		p.base = s.base[userOf(c)]
+		if !writesUser(c.Action) {
+			continue
+		}
+		if c.After.State.Live() {
+			p.names = uniqueNames(make([]name, 0, 3), c.After)
+			p.terms = terms(make([]name, 0, 2), c.After.Profile)
+		}
+		p.seat = seatAfter(c, p.base)
+	}
+	if err := s.loadHolders(org); err != nil {
+		return err
+	}
+	if err := s.loadLinks(org); err != nil {
+		return err
+	}
+	return s.loadSeats(org)
+}
+
+func seatAfter(c *connector.Change, base *baseUser) string {
+	switch {
+	case c.Action == connector.Removed:
+		return ""
+	case c.TakeSeat != "":
+		return c.TakeSeat
+	case base == nil || c.FreeSeat != "":
+		return ""
+	}
+	return base.seat
+}
+
+func (s *saver) loadBase(org string) error {
+	type row struct {
+		id connector.ID
+		u  connector.User
+		b  baseUser
+	}
+	s.base = map[connector.ID]*baseUser{}
+	args := make([]any, 0, len(s.changes))
+	for _, c := range s.changes {
+		if id := userOf(c); !id.IsZero() {
+			args = append(args, id[:])
+		}
+	}
+	return inLists(sqlBaseUsers, []any{org}, args, func(q string, args []any) error {
+		rows, err := s.t.q.query(s.ctx, q, args...)
+		for v, err := range each(rows, err, func(r *sql.Rows, v *row) error {
+			return r.Scan((*idColumn)(&v.id), &v.b.version, &v.b.state, &v.b.seat, (*profileColumn)(&v.u.Profile))
+		}) {
+			if err != nil {
+				return err
+			}
+			if v.b.state.Live() {
+				v.b.names, v.b.terms = uniqueNames(nil, &v.u), terms(nil, v.u.Profile)
+			}
+			s.base[v.id] = &v.b
+		}
+		return nil
+	})
+}
+
+// loadHolders reads who holds the unique names that are wanted or given back.
+func (s *saver) loadHolders(org string) error {
+	s.holders = make(map[name]connector.ID)
+	wanted := map[int64][]any{}
+	for i := range s.plans {
+		p := &s.plans[i]
+		for _, n := range p.names {
+			if p.base == nil || !hasName(p.base.names, n) {
+				wanted[n.kind] = append(wanted[n.kind], n.value)
+			}
+		}
+		if p.base != nil {
+			for _, n := range p.base.names {
+				s.holders[n] = userOf(s.changes[i])
+			}
+		}
+	}
+	type row struct {
+		n  name
+		id connector.ID
+	}
+	for kind, values := range wanted {
+		err := inLists(sqlKeyHolders, []any{org, kind}, values, func(q string, args []any) error {
+			rows, err := s.t.q.query(s.ctx, q, args...)
+			for v, err := range each(rows, err, func(r *sql.Rows, v *row) error {
+				return r.Scan(&v.n.kind, &v.n.value, (*idColumn)(&v.id))
+			}) {
+				if err != nil {
+					return err
+				}
+				s.holders[v.n] = v.id
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *saver) loadLinks(org string) error {
+	s.links = make(map[linkKey]connector.ID)
+	wanted := map[string][]any{}
+	for _, c := range s.changes {
+		if c.Action == connector.Failed {
+			continue
+		}
+		for _, l := range [...]*connector.Link{c.Link, c.Sibling} {
+			if l != nil {
+				wanted[l.Source] = append(wanted[l.Source], anchorBlob(l.Anchor))
+			}
+		}
+	}
+	type row struct {
+		source string
+		anchor []byte
+		id     connector.ID
+	}
+	for source, anchors := range wanted {
+		err := inLists(sqlLinkHolders, []any{org, source}, anchors, func(q string, args []any) error {
+			rows, err := s.t.q.query(s.ctx, q, args...)
+			for v, err := range each(rows, err, func(r *sql.Rows, v *row) error {
+				return r.Scan(&v.source, &v.anchor, (*idColumn)(&v.id))
+			}) {
+				if err != nil {
+					return err
+				}
+				s.links[linkKey{v.source, string(v.anchor)}] = v.id
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadSeats reads the packages, where the segment moves a seat at all.
+func (s *saver) loadSeats(org string) error {
+	s.seats = map[string]*seatRow{}
+	for i := range s.plans {
+		p := &s.plans[i]
+		if p.seat != "" {
+			s.seats[p.seat] = &seatRow{}
+		}
+		if p.base != nil && p.base.seat != "" {
+			s.seats[p.base.seat] = &seatRow{}
+		}
+	}
+	if len(s.seats) == 0 {
+		return nil
+	}
+	rows, err := s.t.q.query(s.ctx, sqlSeatRows, org)
+	for p, err := range each(rows, err, func(r *sql.Rows, p *packageRow) error { return r.Scan(&p.id, &p.seats, &p.used) }) {
+		if err != nil {
+			return err
+		}
+		if r, ok := s.seats[p.id]; ok {
+			*r = seatRow{exists: true, seats: p.seats, used: p.used}
+		}
+	}
+	return nil
+}
+
+func hasName(list []name, n name) bool {
+	for _, o := range list {
+		if o == n {
+			return true
+		}
+	}
+	return false
+}
+
+// anyRow reports whether the statement has a row at all.
+func anyRow(ctx context.Context, q querier, text string, args ...any) (bool, error) {
+	rows, err := q.query(ctx, text, args...)
+	_, ok, err := first(rows, err, func(r *sql.Rows, n *int) error { return r.Scan(n) })
+	return ok, err
+}

@@ -1,0 +1,181 @@
+package store
+
+import (
+	"usherd/connector"
+)
+
+const (
+	sqlInsertUser = `INSERT INTO users (id, org, state, package, seat, email_domain, package_fixed, pending_approval, version, created_at, updated_at, profile)
+ VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`
+
+	sqlUpdateUser = `UPDATE users SET state = ?, package = ?, seat = ?, email_domain = ?, package_fixed = ?, pending_approval = ?, version = ?, updated_at = ?,
+ profile = ?, resume = ?, deactivated_by = ?, deactivated_source = ?, deactivated_reason = ?, deactivated_at = ?, delete_at = ? WHERE id = ?`
+
+	sqlDeleteKey  = `DELETE FROM user_keys WHERE org = ? AND kind = ? AND value = ?`
+	sqlDeleteTerm = `DELETE FROM user_terms WHERE org = ? AND kind = ? AND value = ? AND user_id = ?`
+	sqlInsertKey  = `INSERT INTO user_keys (org, kind, value, user_id) VALUES (?,?,?,?)`
+	sqlInsertKeys = `INSERT INTO user_keys (org, kind, value, user_id) VALUES (?,?,?,?),(?,?,?,?)`
+	sqlInsertTerm = `INSERT INTO user_terms (org, kind, value, user_id) VALUES (?,?,?,?)`
+
+	sqlInsertEvent = `INSERT INTO events (user_id, version, id, action, source, cause, run, actor, at, doc) VALUES (?,?,?,?,?,?,?,?,?,?)`
+
+	sqlCountState = `INSERT INTO user_counts (org, state, n) VALUES (?,?,?) ON CONFLICT (org, state) DO UPDATE SET n = user_counts.n + excluded.n`
+)
+
+// write writes the admitted changes. Names are given back before any is taken: two users may swap.
+func (s *saver) write(b *batch) error {
+	for i, c := range s.changes {
+		if p := &s.plans[i]; p.admitted && p.base != nil && writesUser(c.Action) {
+			if err := deleteNames(b, c, p); err != nil {
+				return err
+			}
+		}
+	}
+	var buf []byte
+	for i, c := range s.changes {
+		p := &s.plans[i]
+		if !p.admitted || c.Action == connector.Failed {
+			continue
+		}
+		if writesUser(c.Action) {
+			var err error
+			if buf, err = s.writeUser(b, buf, c, p); err != nil {
+				return err
+			}
+		}
+		if err := s.writeLinks(b, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func deleteNames(b *batch, c *connector.Change, p *plan) error {
+	for _, n := range p.base.names {
+		if !hasName(p.names, n) {
+			if err := b.exec(sqlDeleteKey, c.Org, n.kind, n.value); err != nil {
+				return err
+			}
+		}
+	}
+	for _, n := range p.base.terms {
+		if !hasName(p.terms, n) {
+			if err := b.exec(sqlDeleteTerm, c.Org, n.kind, n.value, c.After.ID[:]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// writeUser writes user, names and event; buf is room for documents.
+func (s *saver) writeUser(b *batch, buf []byte, c *connector.Change, p *plan) ([]byte, error) {
+	u := c.After
+	version := c.BaseVersion + 1
+	updated := u.UpdatedAt
+	if updated.IsZero() {
+		updated = s.now
+	}
+	buf = appendProfile(buf[:0], u.Profile)
+	domain := emailDomain(u.Profile)
+	if p.base == nil {
+		created := u.CreatedAt
+		if created.IsZero() {
+			created = s.now
+		}
+		if err := b.exec(sqlInsertUser, u.ID[:], c.Org, string(u.State), u.Package, p.seat, domain, flag(u.PackageFixed),
+			flag(u.PendingApproval), version, micros(created), micros(updated), buf); err != nil {
+			return buf, err
+		}
+	}
+	if p.base != nil || u.State == connector.Inactive {
+		if err := b.exec(sqlUpdateUser, string(u.State), u.Package, p.seat, domain, flag(u.PackageFixed), flag(u.PendingApproval), version,
+			micros(updated), buf, string(u.Resume), string(u.DeactivatedBy), u.DeactivatedSource, u.DeactivatedReason,
+			micros(u.DeactivatedAt), micros(u.DeleteAt), u.ID[:]); err != nil {
+			return buf, err
+		}
+	}
+	if err := insertNames(b, c, p); err != nil {
+		return buf, err
+	}
+	return s.writeEvent(b, buf, c, version)
+}
+
+func insertNames(b *batch, c *connector.Change, p *plan) error {
+	user := c.After.ID[:]
+	if p.base == nil && len(p.names) == 2 {
+		n, m := p.names[0], p.names[1]
+		if err := b.exec(sqlInsertKeys, c.Org, n.kind, n.value, user, c.Org, m.kind, m.value, user); err != nil {
+			return err
+		}
+	} else {
+		for _, n := range p.names {
+			if p.base == nil || !hasName(p.base.names, n) {
+				if err := b.exec(sqlInsertKey, c.Org, n.kind, n.value, user); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	for _, n := range p.terms {
+		if p.base == nil || !hasName(p.base.terms, n) {
+			if err := b.exec(sqlInsertTerm, c.Org, n.kind, n.value, user); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *saver) writeEvent(b *batch, buf []byte, c *connector.Change, version int64) ([]byte, error) {
+	doc := eventDoc{fields: c.Fields, transitions: c.Transitions}
+	if c.Action == connector.Removed {
+		doc.anchor, doc.dn, doc.subject = c.Anchor, c.DN, c.Subject
+	}
+	buf = appendEvent(buf[:0], &doc)
+	id := connector.NewID(s.now)
+	return buf, b.exec(sqlInsertEvent, c.After.ID[:], version, id[:], string(c.Action), c.Source, string(s.cause.Kind),
+		idBlob(s.cause.Run), s.cause.Actor, micros(s.now), buf)
+}
+
+func (s *saver) writeLinks(b *batch, c *connector.Change) error {
+	if c.Action == connector.Removed {
+		return b.exec(sqlDeleteLinksOfUser, c.After.ID[:])
+	}
+	user := userOf(c)
+	if !c.Unlink.IsZero() {
+		if err := b.exec(sqlDeleteLink, c.Org, c.Source, anchorBlob(c.Unlink), user[:]); err != nil {
+			return err
+		}
+	}
+	for _, l := range [...]*connector.Link{c.Link, c.Sibling} {
+		if l == nil {
+			continue
+		}
+		updated := l.UpdatedAt
+		if updated.IsZero() {
+			updated = s.now
+		}
+		var profile []byte
+		if l.Profile != nil {
+			profile = appendProfile(nil, l.Profile)
+		}
+		if err := b.exec(sqlPutLink, c.Org, l.Source, anchorBlob(l.Anchor), user[:], l.DN, l.Hash[:], profile, l.Package,
+			string(l.Standing), flag(l.Protected), idBlob(l.Run), micros(updated)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *saver) writeCounts() error {
+	for state, n := range s.states {
+		if n == 0 {
+			continue
+		}
+		if _, err := s.t.s.exec(s.ctx, sqlCountState, s.changes[0].Org, state, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}

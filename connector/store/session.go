@@ -1,0 +1,222 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"iter"
+	"sync"
+)
+
+// Parameters are written `?`, in order: modernc.org/sqlite looks each numbered one up by name, which
+// costs more than the statement. For PostgreSQL they are numbered when the statement is prepared.
+
+// querier asks one connection or a pool. Statements given to query are prepared once and kept, so
+// their rows must be read to the end before the same statement runs again; those given to stream are
+// not kept.
+type querier interface {
+	query(ctx context.Context, q string, args ...any) (*sql.Rows, error)
+	stream(ctx context.Context, q string, args ...any) (*sql.Rows, error)
+}
+
+// pool is a querier for reads outside of transactions.
+type pool struct {
+	db    *sql.DB
+	stmts sync.Map // SQL -> *sql.Stmt
+}
+
+func (p *pool) query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+	if s, ok := p.stmts.Load(q); ok {
+		return s.(*sql.Stmt).QueryContext(ctx, args...)
+	}
+	s, err := p.db.PrepareContext(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	if old, loaded := p.stmts.LoadOrStore(q, s); loaded {
+		_ = s.Close()
+		s = old.(*sql.Stmt)
+	}
+	return s.QueryContext(ctx, args...)
+}
+
+func (p *pool) stream(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+	return p.query(ctx, q, args...)
+}
+
+// connQuerier is one connection or transaction whose statements are not kept.
+type connQuerier struct {
+	c interface {
+		QueryContext(ctx context.Context, q string, args ...any) (*sql.Rows, error)
+	}
+}
+
+func (c connQuerier) query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+	return c.c.QueryContext(ctx, q, args...)
+}
+
+func (c connQuerier) stream(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+	return c.c.QueryContext(ctx, q, args...)
+}
+
+// session is the connection of the writer with its prepared statements. Not safe for concurrent use.
+// A context is asked before each statement and not handed on: the driver starts a goroutine for each
+// one that could be cancelled, and a statement of the writer is short.
+type session struct {
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt
+	bulk  map[string]driver.StmtExecContext
+	args  []driver.NamedValue
+}
+
+func newSession(conn *sql.Conn) *session {
+	return &session{conn: conn, stmts: map[string]*sql.Stmt{}, bulk: map[string]driver.StmtExecContext{}}
+}
+
+func (s *session) stmt(ctx context.Context, q string) (*sql.Stmt, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if st, ok := s.stmts[q]; ok {
+		return st, nil
+	}
+	st, err := s.conn.PrepareContext(context.WithoutCancel(ctx), q)
+	if err == nil {
+		s.stmts[q] = st
+	}
+	return st, err
+}
+
+func (s *session) query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+	st, err := s.stmt(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return st.QueryContext(context.WithoutCancel(ctx), args...)
+}
+
+func (s *session) stream(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return s.conn.QueryContext(context.WithoutCancel(ctx), q, args...)
+}
+
+// exec runs a statement and returns how many rows it changed.
+func (s *session) exec(ctx context.Context, q string, args ...any) (int64, error) {
+	st, err := s.stmt(ctx, q)
+	if err != nil {
+		return 0, err
+	}
+	r, err := st.ExecContext(context.WithoutCancel(ctx), args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+// batch runs f with the driver's own connection: five statements a person go through it, and
+// database/sql would take a third of their time.
+func (s *session) batch(ctx context.Context, f func(b *batch) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.conn.Raw(func(dc any) error {
+		c, ok := dc.(driver.ConnPrepareContext)
+		if !ok {
+			return fmt.Errorf("driver connection %T cannot prepare", dc)
+		}
+		return f(&batch{s: s, c: c, ctx: context.WithoutCancel(ctx)})
+	})
+}
+
+// batch is a session inside session.batch.
+type batch struct {
+	s   *session
+	c   driver.ConnPrepareContext
+	ctx context.Context //nolint:containedctx // lives as long as the call that it came with
+}
+
+// exec runs a statement with arguments of the types int64, string, []byte and nil.
+func (b *batch) exec(q string, args ...driver.Value) error {
+	st, ok := b.s.bulk[q]
+	if !ok {
+		p, err := b.c.PrepareContext(b.ctx, q)
+		if err != nil {
+			return err
+		}
+		if st, ok = p.(driver.StmtExecContext); !ok {
+			return fmt.Errorf("driver statement %T cannot execute", p)
+		}
+		b.s.bulk[q] = st
+	}
+	named := b.s.args[:0]
+	for i, a := range args {
+		named = append(named, driver.NamedValue{Ordinal: i + 1, Value: a})
+	}
+	b.s.args = named
+	_, err := st.ExecContext(b.ctx, named)
+	clear(named)
+	return err
+}
+
+// close closes the statements and gives the connection back.
+func (s *session) close() error {
+	for _, st := range s.stmts {
+		_ = st.Close()
+	}
+	_ = s.conn.Raw(func(any) error {
+		for _, st := range s.bulk {
+			if c, ok := st.(driver.Stmt); ok {
+				_ = c.Close()
+			}
+		}
+		return nil
+	})
+	return s.conn.Close()
+}
+
+// each yields the rows of a query, one error at most, last.
+func each[T any](rows *sql.Rows, err error, scan func(*sql.Rows, *T) error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		if err != nil {
+			yield(zero, err)
+			return
+		}
+		defer rows.Close() //nolint:errcheck // Err tells
+		for rows.Next() {
+			var v T
+			if err := scan(rows, &v); err != nil {
+				yield(zero, err)
+				return
+			}
+			if !yield(v, nil) {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(zero, err)
+		}
+	}
+}
+
+// add appends the rows of a query to list.
+func add[T any](list []T, rows *sql.Rows, err error, scan func(*sql.Rows, *T) error) ([]T, error) {
+	for v, err := range each(rows, err, scan) {
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, nil
+}
+
+// first returns the first row of a query; ok is false where there is none.
+func first[T any](rows *sql.Rows, err error, scan func(*sql.Rows, *T) error) (v T, ok bool, e error) {
+	for v, err := range each(rows, err, scan) {
+		return v, err == nil, err
+	}
+	return v, false, nil
+}

@@ -1,0 +1,52 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+
+	"usherd/connector"
+)
+
+const (
+	sqlAnyWaiting = `SELECT 1 FROM waiting WHERE org = ? AND source = ? LIMIT 1`
+
+	// Who is on the list of the same package keeps the place.
+	sqlPutWaiting = `INSERT INTO waiting (org, source, person, package, id, since, record) VALUES (?,?,?,?,?,?,?)
+ ON CONFLICT (org, source, person) DO UPDATE SET record = excluded.record,
+   id = CASE WHEN waiting.package = excluded.package THEN waiting.id ELSE excluded.id END,
+   since = CASE WHEN waiting.package = excluded.package THEN waiting.since ELSE excluded.since END,
+   package = excluded.package`
+
+	sqlLeaveList = `DELETE FROM waiting WHERE org = ? AND source = ? AND person IN (*)`
+
+	sqlWaiting = `SELECT org, package, source, record, since FROM waiting WHERE org = ? AND package = ? ORDER BY id LIMIT ?`
+)
+
+// Waiting returns the head of the waiting list of a package, longest waiting first.
+func (r *reader) Waiting(ctx context.Context, org, pkg string, limit int) ([]connector.Waiter, error) {
+	rows, err := r.q.query(ctx, sqlWaiting, org, pkg, limit)
+	list, err := add[connector.Waiter](nil, rows, err, func(r *sql.Rows, w *connector.Waiter) error {
+		var doc []byte
+		if err := r.Scan(&w.Org, &w.Package, &w.Source, &doc, (*timeColumn)(&w.Since)); err != nil {
+			return err
+		}
+		var d recordDoc
+		if err := json.Unmarshal(doc, &d); err != nil {
+			return err
+		}
+		w.Record = d.record()
+		return nil
+	})
+	return list, wrap("waiting", err)
+}
+
+func (s *saver) wait(c *connector.Change, pkg string, person []byte) error {
+	doc, err := json.Marshal(newRecordDoc(c.Waiting))
+	if err != nil {
+		return err
+	}
+	id := connector.NewID(s.now)
+	_, err = s.t.s.exec(s.ctx, sqlPutWaiting, c.Org, c.Source, person, pkg, id[:], micros(s.now), doc)
+	return err
+}

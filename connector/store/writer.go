@@ -1,0 +1,271 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"usherd/connector"
+)
+
+const (
+	groupMax = 256 // changes that share a commit
+
+	bulkCheckpoint   = 64000 // pages of the log before a checkpoint, while a bulk run goes on
+	normalCheckpoint = 1000
+	bulkPause        = 500 * time.Millisecond // without a chunk: the bulk run is over
+)
+
+// job is one function that waits for the writer.
+type job struct {
+	ctx   context.Context //nolint:containedctx // of the caller that waits for done
+	f     func(*tx) error
+	bulk  bool
+	state atomic.Int32 // 0 waits, 1 the writer has it, 2 given up by the caller
+	err   error
+	done  chan struct{}
+}
+
+// take claims the job for the writer; one that nobody waits for any more is left alone.
+func (j *job) take() bool {
+	if err := j.ctx.Err(); err != nil {
+		if j.state.CompareAndSwap(0, 1) {
+			j.answer(err)
+		}
+		return false
+	}
+	return j.state.CompareAndSwap(0, 1)
+}
+
+func (j *job) answer(err error) {
+	j.err = err
+	close(j.done)
+}
+
+// Write runs f in a transaction that is durable when Write returns. Calls that arrive together share
+// one commit: f runs in a savepoint, may be run again, and fails alone; a panic in f is returned as
+// its error. When ctx ends while f waits, nothing is written. f must not call Write or Bulk, and must
+// not end its goroutine.
+func (db *DB) Write(ctx context.Context, f func(connector.Tx) error) error {
+	return db.write(ctx, func(t *tx) error { return f(t) })
+}
+
+// Bulk runs f in a transaction of its own, meant for chunks of about 1,000 people.
+func (db *DB) Bulk(ctx context.Context, f func(connector.Tx) error) error {
+	return db.submit(&job{ctx: ctx, f: func(t *tx) error { return f(t) }, bulk: true, done: make(chan struct{})})
+}
+
+func (db *DB) write(ctx context.Context, f func(*tx) error) error {
+	return db.submit(&job{ctx: ctx, f: f, done: make(chan struct{})})
+}
+
+func (db *DB) submit(j *job) error {
+	select {
+	case <-db.quit:
+		return errClosed
+	default:
+	}
+	select {
+	case db.jobs <- j:
+	case <-j.ctx.Done():
+		return j.ctx.Err()
+	case <-db.quit:
+		return errClosed
+	}
+	select {
+	case <-j.done:
+		return j.err
+	case <-j.ctx.Done():
+		if j.state.CompareAndSwap(0, 2) {
+			return j.ctx.Err()
+		}
+	case <-db.stopped:
+		if j.state.CompareAndSwap(0, 2) {
+			return errClosed
+		}
+	}
+	<-j.done // the writer has it: only its answer is true
+	return j.err
+}
+
+// writer is the one goroutine that writes.
+func (db *DB) writer() {
+	defer close(db.stopped)
+	bulk := false
+	pause := time.NewTimer(bulkPause)
+	pause.Stop()
+	for {
+		select {
+		case j := <-db.jobs:
+			if db.serve(j) {
+				if !bulk {
+					bulk = true
+					db.pragma("wal_autocheckpoint", bulkCheckpoint)
+				}
+				pause.Reset(bulkPause)
+			}
+		case <-pause.C:
+			bulk = false
+			db.endBulk()
+		case <-db.quit:
+			for {
+				select {
+				case j := <-db.jobs:
+					db.serve(j)
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+// serve runs j and, when it is a single change, all that wait behind it up to the next chunk. It
+// reports whether there was a chunk.
+func (db *DB) serve(j *job) (bulk bool) {
+	var group []*job
+	for more := true; more && !j.bulk; {
+		if j.take() {
+			group = append(group, j)
+		}
+		if more = len(group) < groupMax; more {
+			select {
+			case j = <-db.jobs:
+			default:
+				more = false
+			}
+		}
+	}
+	db.runGroup(group)
+	if j.bulk && j.take() {
+		db.runGroup([]*job{j})
+	}
+	return j.bulk
+}
+
+// errBroken says that SQLite has given up the whole transaction, as it does when the disk is full.
+var errBroken = errors.New("the transaction is lost")
+
+// runGroup runs the jobs in one transaction and answers them all.
+func (db *DB) runGroup(group []*job) {
+	if len(group) == 0 {
+		return
+	}
+	errs, err := db.transact(group)
+	if errors.Is(err, errBroken) && len(group) > 1 {
+		for _, j := range group {
+			db.runGroup([]*job{j})
+		}
+		return
+	}
+	for i, j := range group {
+		switch {
+		case errs[i] != nil:
+			j.answer(errs[i])
+		default:
+			j.answer(err)
+		}
+	}
+}
+
+// transact returns the errors of the single jobs and one that holds for those without.
+func (db *DB) transact(group []*job) (errs []error, err error) {
+	ctx := context.Background()
+	errs = make([]error, len(group))
+	if _, err := db.w.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return errs, wrap("begin", busy(err))
+	}
+	good := 0
+	for i, j := range group {
+		if errs[i], err = db.runJob(ctx, j, len(group) > 1); err != nil {
+			break
+		}
+		if errs[i] == nil {
+			good++
+		}
+	}
+	if err == nil && good > 0 {
+		if _, err = db.w.exec(ctx, "COMMIT"); err == nil {
+			return errs, nil
+		}
+		err = wrap("commit", err)
+	}
+	if _, e := db.w.exec(ctx, "ROLLBACK"); e != nil && err == nil {
+		db.log.Debug("rollback", zap.Error(e)) // SQLite has done it by itself
+	}
+	return errs, err
+}
+
+// runJob runs one function, in a savepoint where it has neighbours.
+func (db *DB) runJob(ctx context.Context, j *job, neighbours bool) (own, all error) {
+	if neighbours {
+		if _, err := db.w.exec(ctx, "SAVEPOINT job"); err != nil {
+			return err, fmt.Errorf("%w: %w", errBroken, err)
+		}
+	}
+	own = db.call(j)
+	if !neighbours {
+		return own, nil
+	}
+	if own != nil {
+		if _, err := db.w.exec(ctx, "ROLLBACK TO job"); err != nil {
+			return own, fmt.Errorf("%w: %w", errBroken, own)
+		}
+	}
+	if _, err := db.w.exec(ctx, "RELEASE job"); err != nil {
+		return own, fmt.Errorf("%w: %w", errBroken, err)
+	}
+	return own, nil
+}
+
+// call runs the job's function and turns a panic into its error.
+func (db *DB) call(j *job) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			db.log.Error("panic in a write", zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+			err = &connector.Error{Op: "store: write", Err: fmt.Errorf("panic: %v", p)}
+		}
+	}()
+	if err := j.ctx.Err(); err != nil {
+		return err
+	}
+	t := &tx{reader: reader{db.w}, s: db.w, now: db.now}
+	defer func() { t.s = nil }()
+	return j.f(t)
+}
+
+// endBulk writes the log back into the database file.
+func (db *DB) endBulk() {
+	db.pragma("wal_autocheckpoint", normalCheckpoint)
+	rows, err := db.w.stream(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)")
+	if err == nil {
+		err = errors.Join(rows.Close(), rows.Err())
+	}
+	if err != nil {
+		db.log.Warn("checkpoint", zap.Error(err))
+	}
+}
+
+func (db *DB) pragma(name string, value int) {
+	rows, err := db.w.stream(context.Background(), fmt.Sprintf("PRAGMA %s = %d", name, value))
+	if err == nil {
+		err = errors.Join(rows.Close(), rows.Err())
+	}
+	if err != nil {
+		db.log.Warn("pragma", zap.String("name", name), zap.Error(err))
+	}
+}
+
+// tx is one write transaction. It is valid until the function that it was given to returns.
+type tx struct {
+	reader
+	s   *session
+	now func() time.Time
+}
+
+var _ connector.Tx = (*tx)(nil)
