@@ -17,110 +17,70 @@ var update = flag.Bool("update", false, "write the table into ARCHITECTURE.md")
 
 // expected is domain.md section 2 once more, told as a story and not as a table.
 func expected(from connector.State, s Signal, f Facts) (connector.State, bool) {
-	converted := func() connector.State {
-		switch f.From {
-		case connector.Active, connector.Verified:
-			return f.From
-		default:
-			if f.DomainVerified {
-				return connector.Verified
-			}
-			return connector.NotVerified
-		}
-	}
-	switch from {
-	case "":
-		if s != Created {
-			return from, false
-		}
-		if f.From != "" {
-			if f.ClaimOpen {
-				return connector.ClaimPending, true
-			}
-			return converted(), true
-		}
+	isLive := from == connector.NotVerified || from == connector.Verified || from == connector.Active || from == connector.ClaimPending
+	switch {
+	case from == "" && s == Created:
 		return newcomer(f), true
-	case connector.ConvertedAway, connector.Deleted:
-		return from, false
-	case connector.Inactive:
-		switch s {
-		case Reactivate:
-			return returning(f), true
-		case GraceOver, Delete:
-			return connector.Deleted, true
-		default:
-			return from, false
-		}
-	}
-	switch s { // not_verified, verified, active, claim_pending
-	case Deactivate:
+	case from == connector.Inactive && s == Reactivate:
+		return returning(f), true
+	case from == connector.Inactive && (s == GraceOver || s == Delete):
+		return connector.Deleted, true
+	case isLive && s == Deactivate:
 		return connector.Inactive, true
-	case ClaimedElsewhere:
+	case isLive && s == ClaimedElsewhere:
 		return connector.ConvertedAway, true
-	case ClaimDecided, ClaimExpired:
-		if from == connector.ClaimPending {
-			return converted(), true
-		}
-	case EmailProven:
-		if from == connector.NotVerified {
-			return connector.Verified, true
-		}
-	case DomainVerified:
-		if from == connector.NotVerified && f.Kind != connector.Directory {
-			return connector.Verified, true
-		}
-	case DirectorySeen:
-		if f.DomainVerified && (from == connector.NotVerified || from == connector.Verified) {
-			return connector.Active, true
-		}
-	case SignIn:
-		switch {
-		case f.PendingApproval || from == connector.NotVerified:
-			return from, false
-		case from == connector.ClaimPending:
-			return from, true
-		default:
-			return connector.Active, true
-		}
+	case from == connector.ClaimPending && (s == ClaimDecided || s == ClaimExpired):
+		return converted(f), true
+	case from == connector.NotVerified && s == EmailProven:
+		return connector.Verified, true
+	case from == connector.NotVerified && s == DomainVerified && f.Kind != connector.Directory:
+		return connector.Verified, true
+	case (from == connector.NotVerified || from == connector.Verified) && s == DirectorySeen && f.DomainVerified:
+		return connector.Active, true
+	case s != SignIn || !isLive || f.PendingApproval || from == connector.NotVerified:
+		return from, false
+	case from == connector.ClaimPending:
+		return from, true
 	}
-	return from, false
+	return connector.Active, true
 }
 
 func newcomer(f Facts) connector.State {
-	switch f.Kind {
-	case connector.Template, connector.SiteLink:
+	switch {
+	case f.From != "" && f.ClaimOpen:
+		return connector.ClaimPending
+	case f.From != "":
+		return converted(f)
+	case f.Kind == connector.Template || f.Kind == connector.SiteLink:
 		return connector.Verified
-	case connector.Directory:
-		if f.DomainVerified {
-			return connector.Active
-		}
-	default:
-		if f.DomainVerified {
-			return connector.Verified
-		}
+	case !f.DomainVerified:
+		return connector.NotVerified
+	case f.Kind == connector.Directory:
+		return connector.Active
+	}
+	return connector.Verified
+}
+
+func converted(f Facts) connector.State {
+	switch {
+	case f.From == connector.Active || f.From == connector.Verified:
+		return f.From
+	case f.DomainVerified:
+		return connector.Verified
 	}
 	return connector.NotVerified
 }
 
 func returning(f Facts) connector.State {
-	directory := f.Kind == connector.Directory && f.DomainVerified
-	switch f.Resume {
-	case connector.Active, connector.ClaimPending:
+	switch {
+	case f.Resume == connector.Active || f.Resume == connector.ClaimPending:
 		return f.Resume
-	case connector.Verified:
-		if directory {
-			return connector.Active
-		}
+	case f.Kind == connector.Directory && f.DomainVerified:
+		return connector.Active
+	case f.Resume == connector.Verified || f.DomainVerified:
 		return connector.Verified
-	default:
-		switch {
-		case directory:
-			return connector.Active
-		case f.DomainVerified:
-			return connector.Verified
-		}
-		return connector.NotVerified
 	}
+	return connector.NotVerified
 }
 
 // everything calls f with each combination of state, signal and facts there is.

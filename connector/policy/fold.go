@@ -9,7 +9,7 @@ import (
 
 // Contribution is what one source says of a person; there is one for each source.
 type Contribution struct {
-	Source  string
+	Source  string // "" = of unknown origin, which comes last of all
 	Profile connector.Profile
 	Package string // that the mapping gave; "" = the source's
 }
@@ -68,7 +68,8 @@ func compareSources(org *connector.Organization, attribute, a, b string) int {
 	)
 }
 
-// rank is the place of a source in the order for the attribute; all unknown sources share the last one.
+// rank is the place of a source in the order for the attribute; all unknown sources share one, after the
+// known ones.
 func rank(org *connector.Organization, attribute, source string) int {
 	named := org.Owners[attribute]
 	if i := slices.Index(named, source); i >= 0 {
@@ -78,6 +79,9 @@ func rank(org *connector.Organization, attribute, source string) int {
 		if org.Sources[i].ID == source {
 			return len(named) + i
 		}
+	}
+	if source == "" {
+		return len(named) + len(org.Sources) + 1
 	}
 	return len(named) + len(org.Sources)
 }

@@ -63,16 +63,16 @@ func TestPackageOfOneSource(t *testing.T) {
 
 func TestOwners(t *testing.T) {
 	t.Parallel()
-	sources := []string{"zz", "hr", "ad", "aa", "scim"}
+	sources := []string{"", "zz", "hr", "ad", "aa", "scim"}
 	for attribute, want := range map[string][]string{
-		"title": {"hr", "ad", "scim", "aa", "zz"},
-		"phone": {"scim", "ad", "hr", "aa", "zz"},
+		"title": {"hr", "ad", "scim", "aa", "zz", ""},
+		"phone": {"scim", "ad", "hr", "aa", "zz", ""},
 	} {
 		if diff := cmp.Diff(want, Owners(folding(), attribute, sources)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", attribute, diff)
 		}
 	}
-	if sources[0] != "zz" {
+	if sources[1] != "zz" {
 		t.Error("the argument was sorted")
 	}
 }
@@ -85,7 +85,7 @@ func TestOrderOfArrivalDoesNotMatter(t *testing.T) {
 	for range 2000 {
 		cs := make([]Contribution, 2+rnd.IntN(5))
 		for i := range cs { // "ad" may come twice: even then
-			cs[i] = Contribution{Source: []string{"hr", "ad", "scim", "gone", "new"}[rnd.IntN(5)], Profile: connector.Profile{}}
+			cs[i] = Contribution{Source: []string{"hr", "ad", "scim", "gone", "new", ""}[rnd.IntN(6)], Profile: connector.Profile{}}
 			cs[i].Package = []string{"", "a", "b"}[rnd.IntN(3)]
 			for _, n := range names {
 				if rnd.IntN(2) == 0 {

@@ -46,13 +46,14 @@ func beyond(part, whole, percentage float64) bool {
 	return part*100 > limit+1e-9*max(limit, 1)
 }
 
-// Empty says whether an answer without any entry contradicts the last complete one. Such an answer is
-// not complete; nobody can approve it.
+// Empty says whether an answer without any entry contradicts what is known: before is the number of
+// people linked to the source, or of entries in its last complete answer. Such an answer is not
+// complete; nobody can approve it.
 func Empty(before, now int) (reason string, empty bool) {
 	if now > 0 || before <= 0 {
 		return "", false
 	}
-	return fmt.Sprintf("the answer has no entries at all, the last complete one had %s: check that the account may still read the base and that base and filter are right", number(before)), true
+	return fmt.Sprintf("the answer has no entries at all where %s were known: check that the account may still read the base and that base and filter are right", number(before)), true
 }
 
 // Shrunk says whether an answer has so many entries fewer than the last complete one that the guard

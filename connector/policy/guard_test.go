@@ -44,7 +44,7 @@ func TestRemovals(t *testing.T) {
 
 func TestEmptyAnswer(t *testing.T) {
 	t.Parallel()
-	if got, empty := Empty(1204, 0); !empty || got != "the answer has no entries at all, the last complete one had 1,204: check that the account may still read the base and that base and filter are right" {
+	if got, empty := Empty(1204, 0); !empty || got != "the answer has no entries at all where 1,204 were known: check that the account may still read the base and that base and filter are right" {
 		t.Errorf("%q, %v", got, empty)
 	}
 	for _, c := range [][2]int{{0, 0}, {5, 1}, {0, 5}} {

@@ -48,13 +48,10 @@ func Parse(c Config) (*Schedule, []connector.Fault) {
 			s.zone = zone
 		}
 	}
-	switch {
-	case c.Cron == "":
+	if c.Cron == "" {
 		fault("cron", "is missing: write %s", fields)
-	default:
-		if problem := s.read(c.Cron); problem != "" {
-			fault("cron", "%s", problem)
-		}
+	} else if problem := s.read(c.Cron); problem != "" {
+		fault("cron", "%s", problem)
 	}
 	switch gap := s.smallestGap(); {
 	case s.jitter < 0:
