@@ -1,0 +1,75 @@
+package mapping
+
+// presets are sets of rules for directories that keep to their usual schema. Photos are left out:
+// they are large, and few want them copied.
+var presets = map[string]map[string]Rule{
+	"none": {},
+	"active_directory": {
+		"userName":          {"userPrincipalName ?? sAMAccountName"},
+		"givenName":         {"givenName"},
+		"familyName":        {"sn"},
+		"email":             {"mail"},
+		"otherEmails":       {`without(extract(proxyAddresses, "^smtp:(.+)$"), mail)`}, // SMTP: in capitals is the primary one
+		"displayName":       {"displayName"},
+		"formattedName":     {"cn"},
+		"middleName":        {"middleName"},
+		"honorificPrefix":   {"personalTitle"},
+		"honorificSuffix":   {"generationQualifier"},
+		"profileUrl":        {"wWWHomePage"},
+		"title":             {"title"},
+		"userType":          {"employeeType"},
+		"employeeNumber":    {"employeeNumber ?? employeeID"},
+		"department":        {"department"},
+		"division":          {"division"},
+		"organization":      {"company"},
+		"manager":           {"manager"},
+		"preferredLanguage": {"preferredLanguage"},
+		"phone":             {"telephoneNumber"},
+		"mobilePhone":       {"mobile"},
+		"fax":               {"facsimileTelephoneNumber"},
+		"otherPhones":       {"concat(otherTelephone, otherMobile)"},
+		"streetAddress":     {"oneLine(streetAddress)"},
+		"locality":          {"l"},
+		"region":            {"st"},
+		"postalCode":        {"postalCode"},
+		"country":           {"c ?? co"},
+	},
+	"openldap": inetOrgPerson("without(mail, mail)"),
+	"389ds":    inetOrgPerson("concat(without(mail, mail), without(mailAlternateAddress, mail))"),
+}
+
+// inetOrgPerson is RFC 2798 with what its parents bring. A bare mail is the first address where a
+// text is wanted and all of them where a list is.
+func inetOrgPerson(otherEmails string) map[string]Rule {
+	return map[string]Rule{
+		"userName":          {"uid"},
+		"givenName":         {"givenName"},
+		"familyName":        {"sn"},
+		"email":             {"mail"},
+		"otherEmails":       {otherEmails},
+		"displayName":       {"displayName ?? cn"},
+		"formattedName":     {"cn"},
+		"honorificPrefix":   {"personalTitle"},
+		"honorificSuffix":   {"generationQualifier"},
+		"profileUrl":        {`extract(labeledURI, "^(\\S+)")`}, // "URI label", RFC 2079
+		"title":             {"title"},
+		"userType":          {"employeeType"},
+		"employeeNumber":    {"employeeNumber"},
+		"department":        {"departmentNumber ?? ou"},
+		"organization":      {"o"},
+		"manager":           {"manager"},
+		"preferredLanguage": {"preferredLanguage"},
+		"phone":             {"telephoneNumber"},
+		"mobilePhone":       {"mobile"},
+		"fax":               {"facsimileTelephoneNumber"},
+		"otherPhones":       {"without(telephoneNumber, telephoneNumber)"},
+		"streetAddress":     {`oneLine(street) ?? replace(postalAddress, "$", ", ")`},
+		"locality":          {"l"},
+		"region":            {"st"},
+		"postalCode":        {"postalCode"},
+		"country":           {"c ?? co"},
+	}
+}
+
+// Presets returns the names of all sets of rules.
+func Presets() []string { return []string{"active_directory", "openldap", "389ds", "none"} }
