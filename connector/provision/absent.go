@@ -183,4 +183,6 @@ func (l *planner) due(ctx context.Context) error {
 	return nil
 }
 
-func answer(s connector.SourceState) policy.Answer { return policy.Answer{Entries: s.Entries, Present: s.Present} }
+func answer(s connector.SourceState) policy.Answer {
+	return policy.Answer{Entries: s.Entries, Present: s.Present}
+}

@@ -2,7 +2,6 @@ package provision
 
 import (
 	"context"
-	"slices"
 
 	"usherd/connector"
 	"usherd/connector/mapping"
@@ -157,7 +156,9 @@ func (d *decision) fold() {
 		return
 	}
 	d.profile, _, d.pkg = policy.Fold(d.org, parts)
-	d.pkg = d.wantedPackage(parts)
+	if d.user != nil && d.user.PackageFixed {
+		d.pkg = d.user.Package
+	}
 }
 
 // standing is what our record says, in the words that the link keeps.
@@ -194,24 +195,6 @@ func verdict(org *connector.Organization, says map[string]connector.Standing, ow
 		}
 	}
 	return says[own], own
-}
-
-// wantedPackage is what the mapping of the owning source gives, else what that source gives to all,
-// else the organization's; what an administrator gave stays.
-func (d *decision) wantedPackage(parts []policy.Contribution) string {
-	if d.user != nil && d.user.PackageFixed {
-		return d.user.Package
-	}
-	if d.pkg != "" {
-		return d.pkg
-	}
-	for i := range d.org.Sources {
-		s := &d.org.Sources[i]
-		if slices.ContainsFunc(parts, func(c policy.Contribution) bool { return c.Source == s.ID }) && s.Package != "" {
-			return s.Package
-		}
-	}
-	return d.org.DefaultPackage
 }
 
 // check is step 3: everything that the organization's rules hold against the profile.

@@ -22,15 +22,15 @@ type Plan struct {
 	removals *spool // what takes access away: applied first, so that its seats are free
 	others   *spool
 	entries  map[int32]entry
-	denied   map[int32]bool               // no seat is left for it
-	refused  map[int32]connector.Failure  // two people of the run want the same
-	dropped  map[int32]bool               // a removal without sufficient evidence
-	applied  map[int32]*connector.Change  // what became of it when it was applied, where that differs
+	denied   map[int32]bool              // no seat is left for it
+	refused  map[int32]connector.Failure // two people of the run want the same
+	dropped  map[int32]bool              // a removal without sufficient evidence
+	applied  map[int32]*connector.Change // what became of it when it was applied, where that differs
 	holdAll  bool
 	holdGone bool
 
 	replaced  map[connector.Anchor]bool // anchors of people created anew in the source
-	closeGone []connector.Anchor // open items of people who are not in the source any more
+	closeGone []connector.Anchor        // open items of people who are not in the source any more
 	state     connector.SourceState
 	complete  bool
 }

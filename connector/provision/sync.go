@@ -72,7 +72,10 @@ func (p *Provisioner) carryOut(ctx context.Context, req SyncRequest, run *connec
 	if req.Mode == connector.ModePreview {
 		return plan, nil
 	}
-	return plan, p.Apply(ctx, plan, req.Progress)
+	if err := p.Apply(ctx, plan, req.Progress); err != nil || req.Approve == nil {
+		return plan, err
+	}
+	return plan, p.closeHold(ctx, req.Approve, connector.HoldApproved, req.Actor)
 }
 
 // adopt gives the plan the identity of the run that it belongs to.
@@ -214,4 +217,40 @@ func (p *Provisioner) renew(ctx context.Context, cancel context.CancelCauseFunc,
 			}
 		}
 	}
+}
+
+// CheckHold says why a run cannot be approved, or nil.
+func (p *Provisioner) CheckHold(run *connector.Run) error {
+	refuse := func(format string, args ...any) error {
+		return &connector.Error{
+			Kind: connector.Refused, Op: "provision: run " + run.ID.String(), Err: fmt.Errorf(format, args...),
+			Hint: "look at what would happen now with: usherd plan",
+		}
+	}
+	h := run.Hold
+	switch {
+	case h == nil:
+		return refuse("it holds nothing: there is nothing to approve or reject")
+	case h.Status == connector.HoldApproved || h.Status == connector.HoldRejected:
+		return refuse("it was %s already by %s", h.Status, h.By)
+	case !p.o.Now().Before(h.Expires):
+		return refuse("what it holds expired at %s", h.Expires.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// Reject closes a hold without doing anything of it.
+func (p *Provisioner) Reject(ctx context.Context, run *connector.Run, by string) error {
+	if err := p.CheckHold(run); err != nil {
+		return err
+	}
+	return p.closeHold(ctx, run, connector.HoldRejected, by)
+}
+
+func (p *Provisioner) closeHold(ctx context.Context, run *connector.Run, s connector.HoldStatus, by string) error {
+	closed := *run
+	hold := *run.Hold
+	hold.Status, hold.By, hold.At = s, by, p.o.Now()
+	closed.Hold = &hold
+	return p.putRun(ctx, &closed)
 }

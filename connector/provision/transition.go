@@ -29,7 +29,7 @@ func (d *decision) transition(f *facts) {
 	after.Profile, after.Package = d.profile, d.pkg
 	d.change = d.newChange(connector.Updated)
 	d.change.After = &after
-	facts := lifecycle.Facts{Kind: d.src.Kind, DomainVerified: d.verified(f), Resume: after.Resume}
+	facts := lifecycle.Facts{Kind: d.kind(), DomainVerified: d.verified(f), Resume: after.Resume, PendingApproval: after.PendingApproval}
 	switch {
 	case d.leaving():
 		d.deactivate(&after, facts, f.now)
@@ -62,7 +62,17 @@ func (d *decision) create(f *facts) {
 		ID: connector.NewID(f.now), Org: d.org.ID, Profile: d.profile, State: state, Package: d.pkg,
 		PendingApproval: d.org.Approval, CreatedAt: f.now,
 	}
-	d.change.Transitions = []connector.Transition{{To: state, Signal: "created by " + string(d.src.Kind)}}
+	d.change.Transitions = []connector.Transition{{To: state, Signal: string(lifecycle.Created)}}
+}
+
+// kind is the door that the user counts as coming from: a directory as soon as one knows it.
+func (d *decision) kind() connector.SourceKind {
+	for _, l := range d.others {
+		if s := d.org.Source(l.Source); s != nil && s.Kind == connector.Directory {
+			return connector.Directory
+		}
+	}
+	return d.src.Kind
 }
 
 func (d *decision) verified(f *facts) bool {

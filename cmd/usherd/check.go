@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"usherd/config"
+	"usherd/connector"
+	"usherd/connector/domains"
+	"usherd/connector/report"
+	"usherd/ldapsync"
+)
+
+func (a *app) checkCmd() *cobra.Command {
+	var connect, schema, example bool
+	var orgID, source string
+	var o outputFlag
+	cmd := &cobra.Command{
+		Use: "check", Short: "Find every fault of the configuration, and with --connect try the servers", Args: noArgs,
+		Long: `check reads the configuration and tells every fault with file, line and column. With --connect it also walks
+the way to each directory, step by step: resolve, connect, TLS, bind, root DSE, bases, a sample of people.`,
+		Example: "  usherd check\n  usherd check --connect --source head-office\n  usherd check --schema > usherd.schema.json\n  usherd check --example > usherd.yaml",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case schema:
+				return a.print(config.Schema())
+			case example:
+				return a.print(config.Example())
+			}
+			return a.check(cmd.Context(), connect, orgID, source, o)
+		},
+	}
+	cmd.Flags().BoolVar(&connect, "connect", false, "also reach the directories")
+	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of the configuration, for editors")
+	cmd.Flags().BoolVar(&example, "example", false, "print a configuration that explains each key")
+	cmd.Flags().StringVar(&orgID, "org", "", "organization (default: all)")
+	cmd.Flags().StringVar(&source, "source", "", "source (default: all)")
+	o.add(cmd, "text", "json")
+	return cmd
+}
+
+func (a *app) print(text []byte) error {
+	_, err := a.out.Write(text)
+	return err
+}
+
+// checkStep is one step of --connect in its JSON form.
+type checkStep struct {
+	Org     string  `json:"org"`
+	Source  string  `json:"source"`
+	Step    string  `json:"step"`
+	Server  string  `json:"server,omitempty"`
+	OK      bool    `json:"ok"`
+	Detail  string  `json:"detail,omitempty"`
+	Error   string  `json:"error,omitempty"`
+	Hint    string  `json:"hint,omitempty"`
+	Seconds float64 `json:"seconds"`
+}
+
+func (a *app) check(ctx context.Context, connect bool, orgID, source string, o outputFlag) error {
+	file, err := a.load()
+	if err != nil {
+		if faults, ok := err.(config.Faults); ok && o.json() { //nolint:errorlint // Load returns it bare
+			a.code = exitConfig
+			return writeJSON(a.out, map[string]any{"ok": false, "faults": faults})
+		}
+		return err
+	}
+	sources := 0
+	for _, r := range file.Organizations {
+		sources += len(r.Directories)
+	}
+	if !o.json() {
+		fmt.Fprintf(a.out, "%s: no faults; %d organizations, %d sources, revision %s\n", file.Path, len(file.Organizations), sources, file.Revision)
+	}
+	steps := []checkStep{}
+	if connect {
+		if steps, err = a.checkConnect(ctx, file, orgID, source, o); err != nil {
+			return err
+		}
+	}
+	if o.json() {
+		return writeJSON(a.out, map[string]any{"ok": a.code == exitOK, "faults": []config.Fault{}, "revision": file.Revision, "steps": steps})
+	}
+	return nil
+}
+
+// checkConnect walks the way to each source. A source that cannot be reached does not stop the others.
+func (a *app) checkConnect(ctx context.Context, file *config.File, orgID, source string, o outputFlag) ([]checkStep, error) {
+	steps := []checkStep{}
+	for _, r := range file.Organizations {
+		for _, settings := range r.Org.Sources {
+			if orgID != "" && orgID != r.Org.ID || source != "" && source != settings.ID {
+				continue
+			}
+			d := r.Directories[settings.ID]
+			src, err := ldapsync.New(ldapsync.Options{
+				Config: d.Config, Attributes: d.Attributes, Protected: d.Protected,
+				Resolver: domains.NewResolver(file.Config.DNS.Resolver), Now: a.now,
+			})
+			if err != nil {
+				return nil, err
+			}
+			if !o.json() {
+				fmt.Fprintf(a.out, "\n%s/%s\n", r.Org.ID, settings.ID)
+			}
+			err = src.Check(ctx, func(s ldapsync.Step) {
+				steps = append(steps, step(r.Org.ID, settings.ID, s))
+				if !o.json() {
+					a.showStep(s)
+				}
+			})
+			if err != nil {
+				a.worse(exitError)
+			}
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+		}
+	}
+	if len(steps) == 0 {
+		return nil, usagef("no such source: %s/%s", orgID, source)
+	}
+	return steps, nil
+}
+
+func step(org, source string, s ldapsync.Step) checkStep {
+	c := checkStep{Org: org, Source: source, Step: s.Name, Server: s.Server, OK: s.Err == nil, Detail: s.Detail, Seconds: s.Took.Seconds()}
+	if s.Err != nil {
+		c.Error, c.Hint = s.Err.Error(), connector.HintOf(s.Err)
+	}
+	return c
+}
+
+func (a *app) showStep(s ldapsync.Step) {
+	mark, text := "ok", s.Detail
+	if s.Err != nil {
+		mark, text = "--", s.Err.Error()
+	}
+	took := report.Duration(s.Took.Round(100 * time.Microsecond))
+	lines := strings.Split(text, "\n")
+	fmt.Fprintf(a.out, "  %s  %-9s %9s  %s\n", mark, s.Name, took, lines[0])
+	for _, l := range lines[1:] {
+		fmt.Fprintf(a.out, "  %24s %s\n", "", l)
+	}
+	if hint := connector.HintOf(s.Err); hint != "" {
+		fmt.Fprintf(a.out, "  %24s what to do: %s\n", "", hint)
+	}
+}

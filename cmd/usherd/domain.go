@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"usherd/connector"
+	"usherd/connector/domains"
+	"usherd/connector/policy"
+	"usherd/connector/report"
+)
+
+func (a *app) domainCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "domain", Short: "Prove the mail domains of an organization, and claim them",
+		Long: `People on a proven domain become active with their first sync, others stay not verified until they prove
+their address. A proof is a TXT record in the domain's zone; the daemon looks for it every day.`,
+	}
+	var orgID string
+	cmd.PersistentFlags().StringVar(&orgID, "org", "", "organization (may be left out when there is only one)")
+	name := exactArgs("the domain, such as example.com")
+	cmd.AddCommand(
+		a.domainSub("add DOMAIN", "Add a domain and show the TXT record that proves it", name, &orgID, a.domainAdd),
+		a.domainList(&orgID),
+		a.domainSub("check DOMAIN", "Look for the TXT record now", name, &orgID, a.domainCheck),
+		a.domainSub("claim DOMAIN", "Keep all other organizations from creating users with a proven domain", name, &orgID, a.domainClaim),
+		a.domainSub("release DOMAIN", "End a claim", name, &orgID, a.domainRelease),
+		a.domainSub("remove DOMAIN", "Forget a domain", name, &orgID, a.domainRemove),
+	)
+	return cmd
+}
+
+type domainDo func(ctx context.Context, s *site, o *org, name policy.Name) error
+
+// domainSub is a command about one domain of one organization.
+func (a *app) domainSub(use, short string, args cobra.PositionalArgs, orgID *string, do domainDo) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Args: args,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name, err := policy.ParseDomain(args[0])
+			if err != nil {
+				return usagef("%s", err)
+			}
+			return a.withSite(cmd.Context(), func(s *site) error {
+				o, err := s.org(*orgID)
+				if err != nil {
+					return err
+				}
+				return do(cmd.Context(), s, o, name)
+			})
+		},
+	}
+}
+
+func (a *app) domainAdd(ctx context.Context, s *site, o *org, name policy.Name) error {
+	d := connector.Domain{Org: o.Org.ID, Name: name.ASCII, Token: domains.NewToken(), AddedAt: a.now()}
+	if err := s.db.AddDomain(ctx, d); err != nil {
+		return err
+	}
+	if name.PrivateSuffix {
+		fmt.Fprintf(a.err, "usherd: %s is a name under which others may register their own: be sure that it is yours alone\n", name.Unicode)
+	}
+	_, err := fmt.Fprintf(a.out, `%s is added, not proven yet. Put this record into its zone:
+
+  %s.  TXT  "%s"
+
+then: usherd domain check %s
+`, name.Unicode, d.Name, domains.Record(d.Token), name.Unicode)
+	return err
+}
+
+func (a *app) domainCheck(ctx context.Context, s *site, o *org, name policy.Name) error {
+	d, err := s.domain(ctx, o, name)
+	if err != nil {
+		return err
+	}
+	out, again, err := s.checkDomain(ctx, o, d, a.now())
+	if err != nil {
+		return err
+	}
+	if out.Finding == domains.Proven {
+		fmt.Fprintf(a.out, "%s is proven.\n", name.Unicode)
+		if again > 0 {
+			fmt.Fprintf(a.out, "%d people are decided again with the next sync: those who are enabled become active.\n", again)
+		}
+		return nil
+	}
+	if !out.KeptUntil.IsZero() {
+		fmt.Fprintf(a.err, "usherd: it stays proven until %s\n", out.KeptUntil.Format(time.RFC3339))
+	}
+	return &connector.Error{Kind: connector.Refused, Op: name.Unicode, Err: fmt.Errorf("not proven: %s", out.Detail), Hint: out.Next}
+}
+
+// checkDomain asks DNS, stores what it said, and has the people of a domain that was won or lost
+// decided again by their next sync.
+func (s *site) checkDomain(ctx context.Context, o *org, d connector.Domain, now time.Time) (domains.Outcome, int, error) {
+	checked, out := domains.Check(ctx, domains.NewResolver(s.file.Config.DNS.Resolver), d, now)
+	if out.Finding == domains.Stopped {
+		return out, 0, ctx.Err()
+	}
+	if err := s.db.PutDomain(ctx, checked); err != nil {
+		return out, 0, err
+	}
+	if !out.Gained && !out.Lost {
+		return out, 0, nil
+	}
+	again, err := s.db.ForgetHashes(ctx, o.Org.ID, d.Name)
+	return out, again, err
+}
+
+func (s *site) domain(ctx context.Context, o *org, name policy.Name) (connector.Domain, error) {
+	all, err := s.db.Domains(ctx, o.Org.ID)
+	if err != nil {
+		return connector.Domain{}, err
+	}
+	for _, d := range all {
+		if d.Name == name.ASCII {
+			return d, nil
+		}
+	}
+	return connector.Domain{}, &connector.Error{
+		Kind: connector.NotFound, Op: "domain", Err: fmt.Errorf("%s has no domain %s", o.Org.ID, name.Unicode),
+		Hint: "add it with: usherd domain add " + name.Unicode,
+	}
+}
+
+func (a *app) domainClaim(ctx context.Context, s *site, o *org, name policy.Name) error {
+	if err := s.db.ClaimDomain(ctx, o.Org.ID, name.ASCII, a.now()); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(a.out, "%s is claimed: no other organization can create users with it\n", name.Unicode)
+	return err
+}
+
+func (a *app) domainRelease(ctx context.Context, s *site, o *org, name policy.Name) error {
+	if err := s.db.ReleaseDomain(ctx, o.Org.ID, name.ASCII); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(a.out, "%s is not claimed any more\n", name.Unicode)
+	return err
+}
+
+func (a *app) domainRemove(ctx context.Context, s *site, o *org, name policy.Name) error {
+	if err := s.db.RemoveDomain(ctx, o.Org.ID, name.ASCII); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(a.out, "%s is removed; users keep their states, new ones start as not verified\n", name.Unicode)
+	return err
+}
+
+// domainJSON is the stable form of a domain.
+type domainJSON struct {
+	Org       string     `json:"org"`
+	Domain    string     `json:"domain"`
+	Verified  bool       `json:"verified"`
+	Claimed   bool       `json:"claimed"`
+	Record    string     `json:"txt_record"`
+	CheckedAt *time.Time `json:"checked_at,omitempty"`
+	Failing   *time.Time `json:"failing_since,omitempty"`
+	LastError string     `json:"last_error,omitempty"`
+}
+
+func (a *app) domainList(orgID *string) *cobra.Command {
+	var o outputFlag
+	cmd := &cobra.Command{
+		Use: "list", Short: "List the domains with their standing", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withSite(cmd.Context(), func(s *site) error {
+				all, err := s.db.Domains(cmd.Context(), *orgID)
+				if err != nil {
+					return err
+				}
+				if o.json() {
+					list := []domainJSON{}
+					for _, d := range all {
+						list = append(list, domainJSON{
+							d.Org, d.Name, d.Verified(), d.Claimed, domains.Record(d.Token), when(d.CheckedAt), when(d.FailingSince), d.LastError,
+						})
+					}
+					return writeJSON(a.out, map[string]any{"domains": list})
+				}
+				tab := report.NewTable(a.out, a.width(), report.Column{Title: "ORGANIZATION"}, report.Column{Title: "DOMAIN"},
+					report.Column{Title: "STANDING"}, report.Column{Title: "CHECKED"}, report.Column{Title: "TXT RECORD OR LAST ERROR", Flex: true})
+				for _, d := range all {
+					note := domains.Record(d.Token)
+					if d.LastError != "" {
+						note = d.LastError
+					}
+					tab.Row(d.Org, d.Name, domainStanding(d), date(d.CheckedAt), note)
+				}
+				return tab.Flush()
+			})
+		},
+	}
+	o.add(cmd, "text", "json")
+	return cmd
+}
+
+func domainStanding(d connector.Domain) string {
+	switch {
+	case !d.Verified():
+		return "not proven"
+	case !d.FailingSince.IsZero():
+		return "proven, failing since " + date(d.FailingSince)
+	case d.Claimed:
+		return "proven, claimed"
+	}
+	return "proven"
+}
+
+func when(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func date(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.Local().Format("2006-01-02 15:04") //nolint:gosmopolitan // people at a terminal read local time
+}

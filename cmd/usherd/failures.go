@@ -1,0 +1,129 @@
+package main
+
+import (
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"usherd/connector"
+	"usherd/connector/failure"
+	"usherd/connector/report"
+	"usherd/connector/store"
+)
+
+// itemJSON is an open item: the failure in its one form, and how long it lasts.
+type itemJSON struct {
+	failure.Document
+	DN        string    `json:"dn,omitempty"`
+	Anchor    string    `json:"anchor,omitempty"`
+	FirstSeen time.Time `json:"first_seen"`
+	LastSeen  time.Time `json:"last_seen"`
+	Count     int       `json:"count"`
+	LastRun   string    `json:"last_run,omitempty"`
+}
+
+func (a *app) failuresCmd() *cobra.Command {
+	var o outputFlag
+	var orgID, source, reason, search, dismiss, lang string
+	var limit int
+	cmd := &cobra.Command{
+		Use: "failures", Short: "List who has no account or no update, and why", Args: noArgs,
+		Long: `failures lists the open items: each stays until the same person succeeds or you dismiss it. What each reason
+means and what to do: usherd errors 31.`,
+		Example: "  usherd failures\n  usherd failures --reason required_missing -o json\n  usherd failures --dismiss 7KQ2-M4ZT",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withSite(cmd.Context(), func(s *site) error {
+				if dismiss != "" {
+					return s.dismiss(cmd, orgID, dismiss)
+				}
+				return a.listFailures(cmd, s, store.ItemQuery{Org: orgID, Source: source, Reason: connector.Reason(reason), Subject: search}, limit, lang, o)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&orgID, "org", "", "organization (default: all)")
+	cmd.Flags().StringVar(&source, "source", "", "source (default: all)")
+	cmd.Flags().StringVar(&reason, "reason", "", "only this reason, such as no_seat")
+	cmd.Flags().StringVar(&search, "search", "", "part of the user name or e-mail")
+	cmd.Flags().StringVar(&dismiss, "dismiss", "", "close the item with this reference")
+	cmd.Flags().StringVar(&lang, "lang", "en", "language of the texts")
+	cmd.Flags().IntVar(&limit, "limit", 200, "how many; 0 = all")
+	o.add(cmd, "text", "json")
+	return cmd
+}
+
+func (s *site) dismiss(cmd *cobra.Command, orgID, ref string) error {
+	o, err := s.org(orgID)
+	if err != nil {
+		return err
+	}
+	return s.db.Dismiss(cmd.Context(), o.Org.ID, ref)
+}
+
+func (a *app) listFailures(cmd *cobra.Command, s *site, q store.ItemQuery, limit int, lang string, o outputFlag) error {
+	var items []connector.OpenItem
+	for _, org := range s.orgs {
+		if q.Org != "" && q.Org != org.Org.ID {
+			continue
+		}
+		query := q
+		query.Org = org.Org.ID
+		for {
+			if limit > 0 {
+				query.Limit = min(limit-len(items), 1000)
+			}
+			page, next, err := s.db.OpenItems(cmd.Context(), query)
+			if err != nil {
+				return err
+			}
+			items = append(items, page...)
+			if next == "" || limit > 0 && len(items) >= limit {
+				break
+			}
+			query.After = next
+		}
+		if limit > 0 && len(items) >= limit {
+			break
+		}
+	}
+	cat, err := failure.New()
+	if err != nil {
+		return err
+	}
+	if o.json() {
+		list := []itemJSON{}
+		for _, i := range items {
+			list = append(list, itemJSON{cat.Document(i.Failure, lang), i.DN, i.Anchor.String(), i.FirstSeen, i.LastSeen, i.Count, i.LastRun.String()})
+		}
+		return writeJSON(a.out, map[string]any{"failures": list})
+	}
+	tab := report.NewTable(a.out, a.width(), report.Column{Title: "REF"}, report.Column{Title: "PERSON", Flex: true}, report.Column{Title: "CODE", Right: true},
+		report.Column{Title: "REASON"}, report.Column{Title: "SINCE"}, report.Column{Title: "SEEN", Right: true}, report.Column{Title: "WHAT", Flex: true})
+	for _, i := range items {
+		tab.Row(i.Ref, i.Subject, strconv.Itoa(int(i.Code)), string(i.Reason), date(i.FirstSeen), strconv.Itoa(i.Count), what(cat, i.Failure, lang))
+	}
+	if len(items) == 0 {
+		_, err := a.err.Write([]byte("nobody fails\n"))
+		return errors.Join(err, tab.Flush())
+	}
+	return tab.Flush()
+}
+
+// what says in a few words what is wrong: the fields, the package, the domain or the detail.
+func what(cat *failure.Catalogue, f connector.Failure, lang string) string {
+	text := ""
+	for i, name := range f.Fields {
+		if i > 0 {
+			text += ", "
+		}
+		text += cat.Label(name, lang)
+	}
+	for _, more := range []string{f.Package, f.Domain, f.Detail} {
+		if more != "" && text != "" {
+			text += ": "
+		}
+		text += more
+	}
+	return text
+}

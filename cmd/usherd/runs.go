@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/spf13/cobra"
+
+	"usherd/connector"
+	"usherd/connector/provision"
+	"usherd/connector/report"
+	"usherd/connector/store"
+)
+
+func (a *app) runsCmd() *cobra.Command {
+	var o outputFlag
+	var q store.RunFilter
+	cmd := &cobra.Command{
+		Use: "runs", Short: "List the last runs", Args: noArgs,
+		Example: "  usherd runs\n  usherd runs --source head-office --limit 5 -o json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withSite(cmd.Context(), func(s *site) error {
+				runs, err := s.db.Runs(cmd.Context(), q)
+				if err != nil {
+					return err
+				}
+				if o.json() {
+					return report.RunsJSON(a.out, runs)
+				}
+				return report.Runs(a.out, runs, report.RunsOptions{Width: a.width(), Color: a.color()})
+			})
+		},
+	}
+	cmd.Flags().StringVar(&q.Org, "org", "", "organization (default: all)")
+	cmd.Flags().StringVar(&q.Source, "source", "", "source (default: all)")
+	cmd.Flags().IntVar(&q.Limit, "limit", 20, "how many")
+	o.add(cmd, "text", "json")
+	return cmd
+}
+
+func (a *app) reportCmd() *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use: "report RUN", Short: "Show the report of a run", Args: exactArgs("the run: its id, the last characters of it, or last"),
+		Example:           "  usherd report last\n  usherd report 5a6b7c8d -o html > report.html",
+		ValidArgsFunction: a.completeRuns,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withSite(cmd.Context(), func(s *site) error {
+				run, _, err := s.findRun(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				return a.showRun(s, run, func() iter.Seq2[*connector.Change, error] {
+					return s.db.RunChanges(cmd.Context(), run)
+				}, f)
+			})
+		},
+	}
+	f.showFlags(cmd)
+	return cmd
+}
+
+func (a *app) approveCmd() *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use: "approve RUN", Short: "Carry out what a run holds", Args: exactArgs("the held run: its id, the last characters of it, or last"),
+		Long: `approve reads the directory again and carries out what the run holds, if that is still exactly what was
+shown. When the directory or the users have moved, nothing is done and the new plan is shown instead.`,
+		Example:           "  usherd approve 5a6b7c8d",
+		ValidArgsFunction: a.completeRuns,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withSite(cmd.Context(), func(s *site) error { return a.carryOut(cmd.Context(), s, args[0], f) })
+		},
+	}
+	f.showFlags(cmd)
+	return cmd
+}
+
+// carryOut applies a held run or a preview.
+func (a *app) carryOut(ctx context.Context, s *site, id string, f runFlags) error {
+	held, o, err := s.findRun(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := o.prov.CheckHold(held); err != nil {
+		return err
+	}
+	src := o.sources[held.Source]
+	if src == nil {
+		return usagef("the configuration has no source %s any more", held.Source)
+	}
+	return a.runTarget(ctx, s, target{o, held.Source, src}, f, provision.SyncRequest{Mode: connector.ModeFull, Approve: held})
+}
+
+func (a *app) rejectCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "reject RUN", Short: "Refuse what a run holds", Args: exactArgs("the held run: its id, the last characters of it, or last"),
+		ValidArgsFunction: a.completeRuns,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withSite(cmd.Context(), func(s *site) error {
+				run, o, err := s.findRun(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				if err := o.prov.Reject(cmd.Context(), run, actor()); err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(a.out, "run %s: rejected, nothing of it was changed\n", report.ShortID(run.ID))
+				return err
+			})
+		},
+	}
+	return cmd
+}
+
+// completeRuns offers the last runs to the shell.
+func (a *app) completeRuns(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	words := []string{"last"}
+	_ = a.withSite(cmd.Context(), func(s *site) error {
+		runs, err := s.db.Runs(cmd.Context(), store.RunFilter{Limit: 20})
+		for _, r := range runs {
+			words = append(words, fmt.Sprintf("%s\t%s/%s %s %s", report.ShortID(r.ID), r.Org, r.Source, r.Result, r.Started.Format("2006-01-02 15:04")))
+		}
+		return err
+	})
+	return words, cobra.ShellCompDirectiveNoFileComp
+}
+
+// withSite opens the site for one command.
+func (a *app) withSite(ctx context.Context, do func(*site) error) (err error) {
+	s, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	return do(s)
+}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+
+	"github.com/spf13/cobra"
+
+	"usherd/connector"
+	"usherd/connector/provision"
+	"usherd/connector/report"
+)
+
+// runFlags are those that plan and sync share.
+type runFlags struct {
+	org, source, person string
+	lang, html          string
+	full                bool
+	output              outputFlag
+}
+
+func (f *runFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.org, "org", "", "organization (default: all)")
+	cmd.Flags().StringVar(&f.source, "source", "", "source (default: all)")
+	cmd.Flags().StringVar(&f.person, "person", "", "only this person: user name, e-mail, DN or anchor; shows every step")
+	f.showFlags(cmd)
+}
+
+func (f *runFlags) showFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.lang, "lang", "en", "language of the report: en, pt-BR, sv, pl")
+	cmd.Flags().StringVar(&f.html, "html", "", "also write the report as one HTML page to this file")
+	cmd.Flags().BoolVar(&f.full, "full", false, "name everybody, not only the first of each group")
+	f.output.add(cmd, "text", "json", "csv", "html")
+}
+
+func (a *app) planCmd() *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use: "plan", Short: "Show what a sync would change, and change nothing", Args: noArgs,
+		Long: `plan reads the directory and shows what a full sync would do to whom, and why. Nothing is changed.
+The plan is kept as a run: carry out exactly this with usherd sync --plan RUN, which is refused when the
+directory or the users have moved in the meantime.`,
+		Example: `  usherd plan
+  usherd plan --source head-office -o html > plan.html
+  usherd plan --person ann.lee@example.com`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.sync(cmd.Context(), f, connector.ModePreview, "")
+		},
+	}
+	f.add(cmd)
+	return cmd
+}
+
+func (a *app) syncCmd() *cobra.Command {
+	var f runFlags
+	var mode, plan string
+	cmd := &cobra.Command{
+		Use: "sync", Short: "Bring the users in step with the directory now", Args: noArgs,
+		Long: `sync reads the directory and does what has to be done. It asks before it takes much away: a first run,
+changed settings and removals beyond the guard are held for approval (exit code 4).
+
+Exit codes: 0 done; 1 error; 3 done, but some people failed; 4 held for approval; 78 the configuration is wrong.`,
+		Example: `  usherd sync
+  usherd sync --source head-office -o json
+  usherd sync --person ann.lee@example.com
+  usherd sync --plan 5a6b7c8d`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if mode != string(connector.ModeFull) {
+				return usagef("--mode %s: the modes are: full", mode)
+			}
+			return a.sync(cmd.Context(), f, connector.ModeFull, plan)
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().StringVar(&mode, "mode", "full", "what to read: full")
+	cmd.Flags().StringVar(&plan, "plan", "", "carry out exactly this plan or held run")
+	return cmd
+}
+
+// sync does one run for each source that the flags name; a source that fails does not stop the others.
+func (a *app) sync(ctx context.Context, f runFlags, mode connector.Mode, plan string) error {
+	s, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close() //nolint:errcheck // nothing is unwritten: each transaction was durable when it ended
+	if plan != "" {
+		return a.carryOut(ctx, s, plan, f)
+	}
+	targets, err := s.targets(f.org, f.source)
+	if err != nil {
+		return err
+	}
+	if len(targets) > 1 && f.output.value != "text" {
+		return usagef("-o %s shows one run: name the source with --org and --source", f.output.value)
+	}
+	var all error
+	for _, t := range targets {
+		if f.person != "" {
+			err = a.person(ctx, s, t, f, mode)
+		} else {
+			err = a.runTarget(ctx, s, t, f, provision.SyncRequest{Mode: mode})
+		}
+		all = errors.Join(all, err)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return all
+}
+
+// runTarget does one run and shows its report.
+func (a *app) runTarget(ctx context.Context, s *site, t target, f runFlags, req provision.SyncRequest) error {
+	show, done := a.newProgress(t.org.Org.ID + "/" + t.id)
+	req.Source, req.From, req.Actor, req.Revision, req.Progress = t.id, t.src, actor(), s.file.Revision, show
+	plan, err := t.org.prov.Sync(ctx, req)
+	done()
+	if plan == nil {
+		return err
+	}
+	defer plan.Close() //nolint:errcheck // temporary files
+	a.worse(runCode(plan.Run))
+	if showErr := a.showRun(s, plan.Run, plan.Changes, f); showErr != nil {
+		return showErr
+	}
+	if err != nil && (errors.Is(err, context.Canceled) || connector.KindOf(err) == connector.Conflict) {
+		return err
+	}
+	return nil // the report has told it, the exit code says it
+}
+
+// worse remembers the gravest exit code of several runs.
+func (a *app) worse(code int) {
+	order := map[int]int{exitOK: 0, exitFailed: 1, exitHeld: 2, exitError: 3}
+	if order[code] > order[a.code] {
+		a.code = code
+	}
+}
+
+// showRun writes the report in the form that the flags ask for.
+func (a *app) showRun(s *site, run *connector.Run, changes func() iter.Seq2[*connector.Change, error], f runFlags) error {
+	r := report.Report{Run: run, Changes: changes, Origin: s.origin, Lang: f.lang, Now: a.now()}
+	if f.html != "" {
+		if err := writeFile(f.html, func(w io.Writer) error { return report.HTML(w, r) }); err != nil {
+			return err
+		}
+	}
+	switch f.output.value {
+	case "json":
+		return report.JSON(a.out, r)
+	case "csv":
+		return report.CSV(a.out, r)
+	case "html":
+		return report.HTML(a.out, r)
+	}
+	return report.Text(a.out, r, report.TextOptions{Width: a.width(), Color: a.color(), Full: f.full})
+}
+
+// origin tells reports from which line of the mapping an attribute comes.
+func (s *site) origin(orgID, source, attribute string) (report.Origin, bool) {
+	for _, o := range s.orgs {
+		m := o.Mappings[source]
+		if o.Org.ID != orgID || m == nil {
+			continue
+		}
+		x, ok := m.Origin(attribute)
+		return report.Origin{
+			File: s.file.Path, Line: s.file.MappingLine(orgID, source, attribute),
+			Expression: x.Expression, Attributes: x.Attributes,
+		}, ok
+	}
+	return report.Origin{}, false
+}
+
+// person does one person and shows every step.
+func (a *app) person(ctx context.Context, s *site, t target, f runFlags, mode connector.Mode) error {
+	p, err := t.org.prov.Person(ctx, provision.PersonRequest{
+		Source: t.id, From: t.src, Key: f.person, Preview: mode == connector.ModePreview, Actor: actor(), Revision: s.file.Revision,
+	})
+	if err != nil {
+		return err
+	}
+	a.worse(runCode(p.Run))
+	if f.output.value == "text" {
+		if _, err := fmt.Fprintf(a.out, "%s/%s: %s\n", t.org.Org.ID, t.id, f.person); err != nil {
+			return err
+		}
+		tab := report.NewTable(a.out, a.width(), report.Column{}, report.Column{}, report.Column{Flex: true})
+		for _, st := range p.Steps {
+			mark := "ok"
+			if !st.OK {
+				mark = "--"
+			}
+			tab.Row("  "+mark, st.Name, st.Detail)
+		}
+		if err := tab.Flush(); err != nil || p.Change == nil {
+			return err
+		}
+		fmt.Fprintln(a.out)
+	}
+	return a.showRun(s, p.Run, one(p.Change), f)
+}
+
+// one streams a single change, none when there is none.
+func one(ch *connector.Change) func() iter.Seq2[*connector.Change, error] {
+	return func() iter.Seq2[*connector.Change, error] {
+		return func(yield func(*connector.Change, error) bool) {
+			if ch != nil {
+				yield(ch, nil)
+			}
+		}
+	}
+}

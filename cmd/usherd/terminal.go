@@ -1,0 +1,56 @@
+package main
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// writeFile writes a file as a whole or not at all.
+func writeFile(path string, write func(io.Writer) error) (err error) {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".usherd-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = tmp.Close()
+			_ = os.Remove(tmp.Name())
+		}
+	}()
+	if err = write(tmp); err != nil {
+		return err
+	}
+	if err = tmp.Close(); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}
+
+// width is how wide tables may be: the terminal's COLUMNS, no limit where the output is a file.
+func (a *app) width() int {
+	if !interactive(a.out) {
+		return 0
+	}
+	if text, ok := a.env("COLUMNS"); ok {
+		if n, err := strconv.Atoi(text); err == nil && n >= 40 {
+			return n
+		}
+	}
+	if n := terminalWidth(a.out); n >= 40 {
+		return n
+	}
+	return 80
+}
+
+// color follows the terminal and https://no-color.org.
+func (a *app) color() bool {
+	if v, ok := a.env("NO_COLOR"); ok && v != "" {
+		return false
+	}
+	if v, _ := a.env("TERM"); v == "dumb" {
+		return false
+	}
+	return interactive(a.out)
+}
