@@ -3,7 +3,10 @@ package ldapsync
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
+
+	"github.com/go-ldap/ldap/v3"
 
 	"usherd/connector"
 )
@@ -102,18 +105,45 @@ func (x *session) readGroups(ctx context.Context) error {
 		if x.groups, err = closeOver(c.Groups, read); err != nil {
 			return err
 		}
-		if len(x.groups.dns)+len(x.groups.rids) == 0 {
-			return &connector.Error{
-				Kind: connector.Incomplete, Op: "ldapsync: groups of the scope",
-				Err:  fmt.Errorf("none of %d has a member that can be read", len(c.Groups)),
-				Hint: "correct groups, or give the service account the right to read their members",
-			}
+		if err := x.someMember(ctx); err != nil {
+			return err
 		}
 	}
 	if len(x.s.guarded) > 0 {
 		x.guarded, err = closeOver(x.s.guarded, read)
 	}
 	return err
+}
+
+// someMember makes sure that groups without a single member are not members that the account may not
+// read: Domain Users has none of its own, but then it is somebody's primary group.
+func (x *session) someMember(ctx context.Context) error {
+	if len(x.groups.dns) > 0 {
+		return nil
+	}
+	var primary []string
+	for rid := range x.groups.rids {
+		if primary = append(primary, fmt.Sprintf("(primaryGroupID=%d)", rid)); len(primary) == 100 { // enough for one filter
+			break
+		}
+	}
+	for _, base := range x.s.config.Bases {
+		if len(primary) == 0 {
+			break
+		}
+		found, _, err := fetch(ctx, x.c, searchRequest{
+			Base: base, Scope: ldap.ScopeWholeSubtree, Attributes: []string{noAttributes},
+			Filter: "(&" + x.s.config.filter() + "(|" + strings.Join(primary, "") + "))",
+		}, 1)
+		if err != nil || len(found) > 0 {
+			return err
+		}
+	}
+	return &connector.Error{
+		Kind: connector.Incomplete, Op: "ldapsync: groups of the scope",
+		Err:  fmt.Errorf("none of %d has a member that can be read", len(x.s.config.Groups)),
+		Hint: "correct groups, or give the service account the right to read their members",
+	}
 }
 
 // pageSize is 0 where the server says that it cannot page.
