@@ -102,7 +102,7 @@ func (c *Catalogue) Label(attribute, lang string) string {
 	if key := "label." + attribute; c.texts.Has(key) {
 		return c.texts.Text(Match(lang), key, nil)
 	}
-	return clean(connector.Label(attribute))
+	return Clean(connector.Label(attribute))
 }
 
 // Line returns f on one line, as logs, SCIM answers and terminals show it:
@@ -118,7 +118,7 @@ func (c *Catalogue) Line(f connector.Failure, lang string) string {
 		fmt.Fprintf(&b, " %s: %s.", c.texts.Text(lang, "line.cause", nil), c.cause(f, lang))
 	}
 	if f.Ref != "" {
-		fmt.Fprintf(&b, " %s: %s.", c.texts.Text(lang, "line.ref", nil), clean(f.Ref))
+		fmt.Fprintf(&b, " %s: %s.", c.texts.Text(lang, "line.ref", nil), Clean(f.Ref))
 	}
 	return b.String()
 }
@@ -135,9 +135,9 @@ func (c *Catalogue) cause(f connector.Failure, lang string) string {
 		about = v.Domain
 	}
 	if about == "" {
-		return clean(string(f.Reason))
+		return Clean(string(f.Reason))
 	}
-	return clean(string(f.Reason)) + ": " + about
+	return Clean(string(f.Reason)) + ": " + about
 }
 
 func (c *Catalogue) values(f connector.Failure, lang string) values {
@@ -148,8 +148,8 @@ func (c *Catalogue) values(f connector.Failure, lang string) values {
 	v := values{
 		Code:    int(f.Code),
 		Fields:  strings.Join(labels, ", "),
-		Package: clean(f.Package),
-		Domain:  clean(f.Domain),
+		Package: Clean(f.Package),
+		Domain:  Clean(f.Domain),
 	}
 	code := f.Code
 	if code != connector.CodeUpdate {
@@ -170,7 +170,7 @@ func (c *Catalogue) title(code connector.Code, lang string) string {
 func (c *Catalogue) contact(o connector.Contact, lang string) string {
 	var parts []string
 	for _, p := range []string{o.Name, o.Email, o.Phone, o.URL} {
-		if p = clean(p); p != "" {
+		if p = Clean(p); p != "" {
 			parts = append(parts, p)
 		}
 	}
@@ -188,10 +188,10 @@ func (c *Catalogue) checklist(name string, steps []string, lang string) []string
 	return list
 }
 
-// clean makes one visible line of a value that came from outside: control characters, line ends and
+// Clean makes one visible line of a value that came from outside: control characters, line ends and
 // the marks that turn the direction of writing become blanks, since they could forge a second log line
 // or show another text than there is.
-func clean(s string) string {
+func Clean(s string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
 			return ' '

@@ -1,0 +1,130 @@
+package report
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"iter"
+	"sync"
+	"time"
+
+	"usherd/connector"
+	"usherd/connector/failure"
+)
+
+// Report is what is shown of a run. Only Run is required.
+type Report struct {
+	Run     *connector.Run
+	Preview bool // nothing was changed; so is every run of connector.ModePreview
+
+	// Changes gives the people of the run; it is called once or twice, and must give the same each time.
+	// An error ends the report and is returned. nil = none.
+	Changes func() iter.Seq2[*connector.Change, error]
+
+	// Origin tells where an attribute of a source's people comes from; nil = not known.
+	Origin func(org, source, attribute string) (Origin, bool)
+
+	Catalogue *failure.Catalogue // nil = the built-in one
+	Lang      string             // BCP 47; unknown or "" = English
+	Now       time.Time          // when the report is made; zero = not told
+}
+
+// Origin is where an attribute comes from: the line of the mapping.
+type Origin struct {
+	File       string
+	Line       int
+	Expression string
+	Attributes []string // of the source that the expression reads
+}
+
+// ShortID returns the last eight digits of an id, by which commands know a run. The first ones would
+// not do: they are the time, and equal for all runs of one minute.
+func ShortID(id connector.ID) string {
+	s := id.String()
+	return s[max(len(s)-8, 0):]
+}
+
+//go:embed texts/*.json
+var textFiles embed.FS
+
+var loadTexts = sync.OnceValues(func() (*failure.Texts, error) {
+	sub, err := fs.Sub(textFiles, "texts")
+	if err != nil {
+		return nil, err
+	}
+	return failure.LoadTexts(sub)
+})
+
+var loadCatalogue = sync.OnceValues(failure.New)
+
+// words is everything that is needed to say something in one language.
+type words struct {
+	lang      string
+	texts     *failure.Texts
+	catalogue *failure.Catalogue
+}
+
+func newWords(lang string, catalogue *failure.Catalogue) (words, error) {
+	texts, err := loadTexts()
+	if err != nil {
+		return words{}, fmt.Errorf("report: %w", err)
+	}
+	if catalogue == nil {
+		if catalogue, err = loadCatalogue(); err != nil {
+			return words{}, fmt.Errorf("report: %w", err)
+		}
+	}
+	return words{failure.Match(lang), texts, catalogue}, nil
+}
+
+// say returns a text without placeholders.
+func (w words) say(key string) string { return w.texts.Text(w.lang, key, nil) }
+
+// named returns the text prefix.slug, or the slug where there is none: a word of a newer version.
+func (w words) named(prefix, slug string) string {
+	if key := prefix + "." + slug; w.texts.Has(key) {
+		return w.say(key)
+	}
+	return failure.Clean(slug)
+}
+
+// count returns a text with a number in it, in the right plural form.
+func (w words) count(key string, n int) string {
+	return w.texts.Count(w.lang, key, n, struct{ N string }{w.number(n)})
+}
+
+// with returns a text with one value in it.
+func (w words) with(key, value string) string {
+	return w.texts.Text(w.lang, key, struct{ V string }{value})
+}
+
+// field returns the name of what has changed: an attribute or a field of the user.
+func (w words) field(name string) string {
+	if key := "field." + name; w.texts.Has(key) {
+		return w.say(key)
+	}
+	return w.catalogue.Label(name, w.lang)
+}
+
+func (w words) state(s connector.State) string {
+	if s == "" {
+		return ""
+	}
+	return w.named("state", string(s))
+}
+
+// changes streams the people, none where the report has none.
+func (r Report) changes() iter.Seq2[*connector.Change, error] {
+	if r.Changes == nil {
+		return func(func(*connector.Change, error) bool) {}
+	}
+	return r.Changes()
+}
+
+func (r Report) preview() bool { return r.Preview || r.Run.Mode == connector.ModePreview }
+
+// waits reports whether something of the run can still be approved.
+func (r Report) waits() bool {
+	h := r.Run.Hold
+	return h != nil && h.Status == connector.HoldOpen && (r.Now.IsZero() || h.Expires.IsZero() || r.Now.Before(h.Expires))
+}
