@@ -1,6 +1,9 @@
 package ldapsync
 
-import "errors"
+import (
+	"encoding/binary"
+	"errors"
+)
 
 // The tags of LDAP messages that are met here, RFC 4511 section 4.
 const (
@@ -84,11 +87,14 @@ func berInt(b []byte) (int, bool) {
 	if len(b) == 0 || len(b) > 4 {
 		return 0, false
 	}
-	n := int64(int8(b[0]))
-	for _, c := range b[1:] {
-		n = n<<8 | int64(c)
+	n := int(b[0])
+	if n >= 0x80 { // two's complement
+		n -= 0x100
 	}
-	return int(n), true
+	for _, c := range b[1:] {
+		n = n<<8 | int(c)
+	}
+	return n, true
 }
 
 // appendTLV appends an element with that content.
@@ -103,26 +109,31 @@ func appendText(dst []byte, s string) []byte {
 
 // appendInt appends an INTEGER or ENUMERATED; n is not negative.
 func appendInt(dst []byte, tag byte, n int) []byte {
-	v := uint32(min(max(n, 0), 1<<31-1)) //nolint:gosec // bounded in the same expression
-	switch {
-	case v < 1<<7:
-		return append(dst, tag, 1, byte(v))
-	case v < 1<<15:
-		return append(dst, tag, 2, byte(v>>8), byte(v))
-	case v < 1<<23:
-		return append(dst, tag, 3, byte(v>>16), byte(v>>8), byte(v))
+	b := bigEndian(n)
+	first := 0
+	for first < 3 && b[first] == 0 && b[first+1] < 0x80 { // the leading bit is the sign
+		first++
 	}
-	return append(dst, tag, 4, byte(v>>24), byte(v>>16), byte(v>>8), byte(v))
+	return append(appendHeader(dst, tag, 4-first), b[first:]...)
 }
 
 func appendHeader(dst []byte, tag byte, n int) []byte {
-	switch {
-	case n < 1<<7:
-		return append(dst, tag, byte(n))
-	case n < 1<<8:
-		return append(dst, tag, 0x81, byte(n))
-	case n < 1<<16:
-		return append(dst, tag, 0x82, byte(n>>8), byte(n))
+	b := bigEndian(n)
+	if n < 0x80 {
+		return append(dst, tag, b[3])
 	}
-	return append(dst, tag, 0x84, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+	first := 0
+	for b[first] == 0 {
+		first++
+	}
+	return append(append(dst, tag, longForm[first]), b[first:]...)
+}
+
+// longForm is the byte that announces a length of four bytes, of three and so on.
+var longForm = [4]byte{0x84, 0x83, 0x82, 0x81}
+
+// bigEndian is n in four bytes; what does not fit becomes the largest number that does.
+func bigEndian(n int) (b [4]byte) {
+	binary.BigEndian.PutUint32(b[:], uint32(min(max(n, 0), 1<<31-1)))
+	return b
 }

@@ -26,10 +26,11 @@ func TestTLV(t *testing.T) {
 		{"\x04\x02a", 0, "", "", false},
 		{"\x04\x81", 0, "", "", false},
 		{"\x04\x84\x00\x00\x00", 0, "", "", false},
-		{"\x04\x80\x00\x00", 0, "", "", false},                               // indefinite
-		{"\x04\x85\x00\x00\x00\x00\x01a", 0, "", "", false},                  // more than four bytes of length
-		{"\x04\x84\xff\xff\xff\xff", 0, "", "", false},                       // 4 GiB
-		{"\x1f\x01\x01a", 0, "", "", false}, {"\x3f\x01a", 0, "", "", false}, // a tag of several bytes
+		{"\x04\x80\x00\x00", 0, "", "", false},              // indefinite
+		{"\x04\x85\x00\x00\x00\x00\x01a", 0, "", "", false}, // more than four bytes of length
+		{"\x04\x84\xff\xff\xff\xff", 0, "", "", false},      // 4 GiB
+		{"\x1f\x01\x01a", 0, "", "", false},
+		{"\x3f\x01a", 0, "", "", false}, // a tag of several bytes
 	} {
 		tag, value, rest, ok := tlv([]byte(tc.in))
 		if tag != tc.tag || string(value) != tc.value || string(rest) != tc.rest || ok != tc.ok {

@@ -56,6 +56,9 @@ func (c *credentials) close() {
 	}
 }
 
+// lost reports whether they cannot be used for another server: all servers share the KDCs.
+func (c *credentials) lost() bool { return c.kerberos != nil && c.kerberos.lost }
+
 // bind proves who we are. Kerberos needs a ticket first, which is a step of its own.
 func (o *dialOptions) bind(ctx context.Context, t target, nc, raw net.Conn, cred credentials) error {
 	spn := ""
@@ -72,9 +75,9 @@ func (o *dialOptions) bind(ctx context.Context, t target, nc, raw net.Conn, cred
 				return l.ExternalBind()
 			case BindKerberos:
 				return l.GSSAPIBind(cred.kerberos.gssapi(), spn, "")
-			default:
-				return l.Bind(cred.user, cred.password)
+			case BindSimple:
 			}
+			return l.Bind(cred.user, cred.password)
 		})
 		if err != nil {
 			e := answerError("ldapsync: bind "+t.url, err)
@@ -118,8 +121,7 @@ func hide(err error, password string) error {
 	if len(password) < 4 || !strings.Contains(err.Error(), password) {
 		return err
 	}
-	var e *resultError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*resultError](err); ok {
 		return &resultError{Code: e.Code, Text: strings.ReplaceAll(e.Text, password, connector.Secret{}.String())}
 	}
 	return errors.New(strings.ReplaceAll(err.Error(), password, connector.Secret{}.String()))

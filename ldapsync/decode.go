@@ -246,7 +246,7 @@ func (d *decoder) index(name []byte, from int) int {
 			return i
 		}
 	}
-	for i := 0; i < from; i++ {
+	for i := range from {
 		if foldEqual(name, d.names[i]) {
 			return i
 		}

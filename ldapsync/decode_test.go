@@ -26,13 +26,22 @@ func TestAttributesAreMatchedWithTheRequest(t *testing.T) {
 		in   []attr
 		want []string
 	}{
-		{"in order", []attr{{"objectGUID", []string{"\x00\xff"}}, {"member", nil}, {"mail", []string{"a@x", "b@x"}}},
-			[]string{`0 "" ["\x00\xff"]`, `1 "" []`, `2 "" ["a@x" "b@x"]`}},
+		{
+			"in order",
+			[]attr{{"objectGUID", []string{"\x00\xff"}}, {"member", nil}, {"mail", []string{"a@x", "b@x"}}},
+			[]string{`0 "" ["\x00\xff"]`, `1 "" []`, `2 "" ["a@x" "b@x"]`},
+		},
 		{"another order and case", []attr{{"MAIL", []string{"a"}}, {"objectguid", []string{"g"}}}, []string{`2 "" ["a"]`, `0 "" ["g"]`}},
-		{"options", []attr{{"member", nil}, {"Member;Range=0-1499", []string{"cn=a"}}, {"usercertificate;binary", []string{"c"}}, {"mail;lang-de;x-y", []string{"m"}}},
-			[]string{`1 "" []`, `1 "range=0-1499" ["cn=a"]`, `3 "binary" ["c"]`, `2 "lang-de;x-y" ["m"]`}},
-		{"not asked for", []attr{{"mailbox", []string{"x"}}, {"mai", nil}, {"", nil}, {"mail", nil}},
-			[]string{`-1 "" ["x"]`, `-1 "" []`, `-1 "" []`, `2 "" []`}},
+		{
+			"options",
+			[]attr{{"member", nil}, {"Member;Range=0-1499", []string{"cn=a"}}, {"usercertificate;binary", []string{"c"}}, {"mail;lang-de;x-y", []string{"m"}}},
+			[]string{`1 "" []`, `1 "range=0-1499" ["cn=a"]`, `3 "binary" ["c"]`, `2 "lang-de;x-y" ["m"]`},
+		},
+		{
+			"not asked for",
+			[]attr{{"mailbox", []string{"x"}}, {"mai", nil}, {"", nil}, {"mail", nil}},
+			[]string{`-1 "" ["x"]`, `-1 "" []`, `-1 "" []`, `2 "" []`},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			e, err := newDecoder(asked).decode(content(entryOp("cn=x", tc.in...)))

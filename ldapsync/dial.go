@@ -95,7 +95,7 @@ func dial(ctx context.Context, o dialOptions) (*conn, error) {
 			return nil, ctx.Err()
 		}
 		faults = append(faults, err)
-		if concernsAccount(err) {
+		if concernsAccount(err) || cred.lost() {
 			break
 		}
 	}

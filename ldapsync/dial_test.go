@@ -53,8 +53,8 @@ func everything(base string) searchRequest {
 	}
 }
 
-// readDNs runs a search that must end without an error.
-func readDNs(t *testing.T, c *conn, r searchRequest) (dns []string, end searchEnd) {
+// readAll runs a search that must end without an error.
+func readAll(t *testing.T, c *conn, r searchRequest) (dns []string, end searchEnd) {
 	t.Helper()
 	end, err := c.search(t.Context(), r, func(e *entry) error {
 		dns = append(dns, string(e.DN))
@@ -104,7 +104,7 @@ func TestEveryTransportReadsTheSame(t *testing.T) {
 			for _, size := range []int{0, 2} {
 				r := everything(s.Base)
 				r.PageSize = size
-				dns, end := readDNs(t, nc, r)
+				dns, end := readAll(t, nc, r)
 				if !end.Complete || end.Entries != 5 || len(dns) != 5 || end.Bytes == 0 {
 					t.Errorf("page size %d: %+v, %q", size, end, dns)
 				}
@@ -145,22 +145,32 @@ func TestRefusals(t *testing.T) {
 		kind       connector.Kind
 		text, hint string
 	}{
-		{"wrong password", func(c *Config) { c.Bind.Password = connector.NewSecret("hunter2-wrong") },
-			connector.Refused, "ldapsync: bind " + s.LDAPSURL + ": invalid credentials (code 49)", "bind.password"},
-		{"empty password", func(c *Config) { c.Bind.Password = connector.Secret{} },
-			connector.Invalid, "an empty password", "set bind.password"},
+		{
+			"wrong password", func(c *Config) { c.Bind.Password = connector.NewSecret("hunter2-wrong") },
+			connector.Refused, "ldapsync: bind " + s.LDAPSURL + ": invalid credentials (code 49)", "bind.password",
+		},
+		{
+			"empty password", func(c *Config) { c.Bind.Password = connector.Secret{} },
+			connector.Invalid, "an empty password", "set bind.password",
+		},
 		{"no user", func(c *Config) { c.Bind.User = "" }, connector.Invalid, "no user", "bind.user"},
 		{"unknown method", func(c *Config) { c.Bind.Method = "ntlm" }, connector.Invalid, `unknown method "ntlm"`, "external"},
-		{"unknown authority", func(c *Config) { c.TLS.CAFile = "" }, connector.Refused,
-			"certificate signed by unknown authority; the server showed certificate 1: CN=localhost", "tls.ca_file to the certificate of the authority that issued it: CN=usherd test CA"},
-		{"wrong name", func(c *Config) { c.TLS.ServerName = "dc1.example.com" }, connector.Refused,
-			"not dc1.example.com", `not for "dc1.example.com" but for localhost`},
+		{
+			"unknown authority", func(c *Config) { c.TLS.CAFile = "" }, connector.Refused,
+			"certificate signed by unknown authority; the server showed certificate 1: CN=localhost", "tls.ca_file to the certificate of the authority that issued it: CN=usherd test CA",
+		},
+		{
+			"wrong name", func(c *Config) { c.TLS.ServerName = "dc1.example.com" }, connector.Refused,
+			"not dc1.example.com", `not for "dc1.example.com" but for localhost`,
+		},
 		{"CA file missing", func(c *Config) { c.TLS.CAFile = "/nowhere.pem" }, connector.Invalid, "tls.ca_file", "PEM"},
 		{"CA file empty", func(c *Config) { c.TLS.CAFile = empty }, connector.Invalid, "no certificate in PEM form", "openssl"},
 		{"client certificate missing", func(c *Config) { c.TLS.CertFile = "/nowhere.pem" }, connector.Invalid, "tls.cert_file", "key_file"},
 		{"cleartext", func(c *Config) { c.Servers = []string{s.URL} }, connector.Invalid, "not be encrypted", "start_tls"},
-		{"TLS on the port without", func(c *Config) { c.Servers = []string{"ldaps" + strings.TrimPrefix(s.URL, "ldap")} },
-			connector.Unavailable, "tls", "handshake"},
+		{
+			"TLS on the port without", func(c *Config) { c.Servers = []string{"ldaps" + strings.TrimPrefix(s.URL, "ldap")} },
+			connector.Unavailable, "tls", "handshake",
+		},
 		{"none on the port with", func(c *Config) {
 			c.Servers, c.TLS.InsecureCleartextForTests = []string{"ldap://127.0.0.1:" + port}, true
 		}, connector.Unavailable, "bind", "server's log"},
@@ -307,7 +317,7 @@ func TestExternalBindOverTheUnixSocket(t *testing.T) {
 	s := testserver.Slapd(t, testserver.SlapdOptions{LDAPI: true})
 	c := &Config{Servers: []string{"ldapi://" + strings.ReplaceAll(s.LDAPIPath, "/", "%2F")}, Bind: Bind{Method: BindExternal}}
 	nc := dialT(t, c)
-	dns, end := readDNs(t, nc, searchRequest{Scope: ldap.ScopeBaseObject, Filter: "(objectClass=*)", Attributes: []string{"namingContexts"}})
+	dns, end := readAll(t, nc, searchRequest{Scope: ldap.ScopeBaseObject, Filter: "(objectClass=*)", Attributes: []string{"namingContexts"}})
 	if !end.Complete || len(dns) != 1 {
 		t.Errorf("root DSE: %+v", end)
 	}
@@ -322,7 +332,7 @@ func TestManyConnectionsLeaveNothingBehind(t *testing.T) { // not parallel: it c
 		if err != nil {
 			t.Fatal(err)
 		}
-		readDNs(t, nc, everything(s.Base))
+		readAll(t, nc, everything(s.Base))
 		nc.Close()
 		if _, err := dial(t.Context(), options(bad, nil)); err == nil {
 			t.Fatal("a wrong password was taken")

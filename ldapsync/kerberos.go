@@ -22,6 +22,7 @@ const defaultKrb5Conf = "/etc/krb5.conf"
 // ticketSource gets Kerberos tickets for the service account. It is used for one dial.
 type ticketSource struct {
 	client *client.Client
+	lost   bool // a question to a KDC was given up and may still run: the client must be left alone
 }
 
 // newTicketSource reads krb5.conf and keytab and talks to nobody.
@@ -56,11 +57,11 @@ func newTicketSource(b Bind) (*ticketSource, error) {
 				Hint: "name a keytab of the principal, readable for usherd: ktpass or samba-tool domain exportkeytab makes one",
 			}
 		}
-		return &ticketSource{client.NewWithKeytab(user, realm, kt, conf, settings)}, nil
+		return &ticketSource{client: client.NewWithKeytab(user, realm, kt, conf, settings)}, nil
 	case b.Password.IsZero():
 		return nil, invalid(op, "neither password nor keytab", "set bind.password or bind.keytab")
 	}
-	return &ticketSource{client.NewWithPassword(user, realm, b.Password.Reveal(), conf, settings)}, nil
+	return &ticketSource{client: client.NewWithPassword(user, realm, b.Password.Reveal(), conf, settings)}, nil
 }
 
 // krb5Config reads the file. Without one, as on Windows, DNS knows the KDCs of an Active Directory.
@@ -84,7 +85,32 @@ func krb5Config(path, realm string) (*config.Config, error) {
 
 func (s *ticketSource) gssapi() *gssapi.Client { return &gssapi.Client{Client: s.client} }
 
-func (s *ticketSource) close() { s.client.Destroy() }
+func (s *ticketSource) close() {
+	if !s.lost {
+		s.client.Destroy()
+	}
+}
+
+// get obtains the ticket for spn or gives up when ctx ends. gokrb5 knows no context, but bounds each
+// exchange with a KDC by five seconds itself, so that what was given up ends soon after.
+func (s *ticketSource) get(ctx context.Context, spn string) error {
+	done := make(chan error)
+	go func() {
+		_, _, err := s.client.GetServiceTicket(spn)
+		select {
+		case done <- err:
+		case <-ctx.Done():
+			s.client.Destroy()
+		}
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		s.lost = true
+		return ctx.Err()
+	}
+}
 
 // ticket gets the ticket for a server, which the bind then finds in the client's cache.
 func (o *dialOptions) ticket(ctx context.Context, t target, s *ticketSource) (spn string, err error) {
@@ -95,22 +121,14 @@ func (o *dialOptions) ticket(ctx context.Context, t target, s *ticketSource) (sp
 			return "", invalid("ldapsync: kerberos "+t.url, "Kerberos knows servers by name only",
 				"name the server by its host name, or set tls.server_name")
 		}
-		// gokrb5 knows no context, but bounds each exchange with a KDC itself (5 s): when ctx ends first,
-		// the goroutine ends soon after.
-		done := make(chan error, 1)
-		go func() {
-			_, _, err := s.client.GetServiceTicket(spn)
-			done <- err
-		}()
-		select {
-		case err := <-done:
-			if err != nil {
-				return "", ticketError(t, err)
-			}
-			return "ticket for " + spn, nil
-		case <-ctx.Done():
+		switch err := s.get(ctx, spn); {
+		case ctx.Err() != nil:
+			s.lost = true // if only by a moment
 			return "", o.inTime(ctx, "kerberos", t, ctx.Err())
+		case err != nil:
+			return "", ticketError(t, err)
 		}
+		return "ticket for " + spn, nil
 	})
 	return spn, err
 }

@@ -72,8 +72,6 @@ var meanings = map[uint16]struct {
 	ldap.LDAPResultOperationsError:        {connector.Refused, "look for the cause in the server's log"},
 	ldap.LDAPResultProtocolError:          {connector.Refused, "the server does not understand the request: check that it is an LDAP version 3 server"},
 	ldap.LDAPResultTimeLimitExceeded:      {connector.Unavailable, "the server took too long: try again, or raise its time limit"},
-	ldap.LDAPResultSizeLimitExceeded:      {connector.Incomplete, "raise the size limit of the service account"},
-	ldap.LDAPResultAdminLimitExceeded:     {connector.Incomplete, "raise the administrative limit of the service account"},
 	ldap.LDAPResultAuthMethodNotSupported: {connector.Refused, "the server does not allow this bind.method: choose another"},
 	ldap.LDAPResultStrongAuthRequired: {
 		connector.Refused,

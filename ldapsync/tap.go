@@ -54,13 +54,13 @@ func (t *tap) Close() error {
 	}
 	// A deadline in the past wakes a Read that waits for nothing; it does a tls.Conn no harm, as one
 	// for writing would.
-	if err := t.Conn.SetReadDeadline(time.Unix(1, 0)); err != nil {
+	if err := t.SetReadDeadline(time.Unix(1, 0)); err != nil {
 		return err
 	}
 	t.mu.Lock() // whoever was in Read has left it now
 	defer t.mu.Unlock()
 	t.gone = true
-	return t.Conn.SetReadDeadline(time.Time{})
+	return t.SetReadDeadline(time.Time{})
 }
 
 // with lends c to go-ldap while f runs. The end of ctx closes shut, the bottom of c; no other timeout is

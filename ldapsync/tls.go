@@ -142,7 +142,7 @@ func tlsError(url, name string, err error) error {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		e.Hint = "the certificate is out of its time of validity: renew it on the server, and check this machine's clock"
 	case errors.As(err, &unknown):
-		e.Hint = fmt.Sprintf("set tls.ca_file to the certificate of the authority that issued it: %s", issuer(bad.UnverifiedCertificates))
+		e.Hint = "set tls.ca_file to the certificate of the authority that issued it: " + issuer(bad.UnverifiedCertificates)
 	default:
 		e.Hint = "replace the server's certificate, or set tls.ca_file to the authority's"
 	}

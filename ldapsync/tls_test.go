@@ -62,13 +62,13 @@ func writePEM(t *testing.T, name, kind string, der []byte) string {
 	return path
 }
 
-// issue makes a certificate for 127.0.0.1 and its key.
+// issue makes a certificate for 127.0.0.1 and localhost.
 func (a *authority) issue(name string, until time.Time) tls.Certificate {
 	a.t.Helper()
 	key := newKey(a.t)
 	tmpl := &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, NotBefore: time.Unix(0, 0), NotAfter: until,
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature,
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"}, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, tmpl, a.cert, key.Public(), a.key)
@@ -107,14 +107,22 @@ func TestCertificateFaultsSayWhatToSet(t *testing.T) {
 		config     *tls.Config
 		text, hint string
 	}{
-		{"expired", &tls.Config{Certificates: []tls.Certificate{ca.issue("dc1.lab.test", time.Unix(86400, 0))}},
-			"certificate has expired", "renew it on the server"},
-		{"old TLS", &tls.Config{Certificates: []tls.Certificate{good}, MaxVersion: tls.VersionTLS11}, //nolint:gosec // that is the fault
-			"protocol version", "newer version"},
-		{"client certificate wanted", &tls.Config{Certificates: []tls.Certificate{good}, ClientAuth: tls.RequireAnyClientCert},
-			"certificate required", "tls.cert_file"},
-		{"client certificate wanted, TLS 1.2", &tls.Config{Certificates: []tls.Certificate{good}, ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12},
-			"handshake", "tls.cert_file"},
+		{
+			"expired", &tls.Config{Certificates: []tls.Certificate{ca.issue("dc1.lab.test", time.Unix(86400, 0))}},
+			"certificate has expired", "renew it on the server",
+		},
+		{
+			"old TLS", &tls.Config{Certificates: []tls.Certificate{good}, MaxVersion: tls.VersionTLS11},
+			"protocol version", "newer version",
+		},
+		{
+			"client certificate wanted", &tls.Config{Certificates: []tls.Certificate{good}, ClientAuth: tls.RequireAnyClientCert},
+			"certificate required", "tls.cert_file",
+		},
+		{
+			"client certificate wanted, TLS 1.2", &tls.Config{Certificates: []tls.Certificate{good}, ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12},
+			"handshake", "tls.cert_file",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
