@@ -192,8 +192,8 @@ func (t *tree) modify(e *entry, attrs Attrs) error {
 		case t.linked(id):
 			links, relink = attrs[name], true
 			continue
-		case id == t.idAnchor, t.schema.attrs[id].virtual != nil && t.schema.attrs[id].class != userAttr:
-			return fmt.Errorf("attribute %s belongs to the server", name)
+		case id == t.idAnchor, !t.schema.attrs[id].writable():
+			return fmt.Errorf("attribute %s: %w", name, errServers)
 		default:
 			b = b.with(id, encodeSet(attrs[name]))
 			if t.schema.attrs[id].virtual != nil {
@@ -381,8 +381,7 @@ func (t *tree) remove(e *entry) error {
 
 // bury makes a tombstone of e, which keeps little unless there is a recycle bin.
 func (t *tree) bury(e *entry, dn string) {
-	m := e.more()
-	m.lastDN, m.home, m.home0 = dn, e.parent, e.rdn
+	e.more().grave = &grave{dn: dn, home: e.parent, rdn: e.rdn}
 	name, value := rdnParts(e.rdn)
 	e.rdn = name + "=" + escapeRDN(value, false) + `\0ADEL:` + guidText(e.guid)
 	e.deleted = true
@@ -406,28 +405,30 @@ func (t *tree) bury(e *entry, dn string) {
 
 func (t *tree) restore(dn string, attrs Attrs) error {
 	var e *entry
-	for _, x := range slices.Backward(t.slots) {
-		if x != nil && x.deleted && x.extra != nil && strings.EqualFold(x.extra.lastDN, dn) {
+	for _, x := range t.slots {
+		if x == nil || !x.deleted || x == t.bin || !strings.EqualFold(x.extra.grave.dn, dn) {
+			continue
+		}
+		if e == nil || x.changed > e.changed {
 			e = x
-			break
 		}
 	}
 	if e == nil {
 		return fmt.Errorf("tombstone: %w", errNoEntry)
 	}
-	key, err := rdnKey(e.extra.home0)
-	if err != nil {
+	g := e.extra.grave
+	key, err := rdnKey(g.rdn)
+	switch {
+	case err != nil:
 		return err
-	}
-	if e.extra.home.deleted || t.slots[e.extra.home.slot] != e.extra.home {
+	case g.home.deleted:
 		return fmt.Errorf("its parent: %w", errNoEntry)
-	}
-	if e.extra.home.child(key) != nil {
+	case g.home.child(key) != nil:
 		return errExists
 	}
 	t.unhang(e)
-	e.rdn, e.deleted = e.extra.home0, false
-	t.hang(e, e.extra.home, key)
+	e.rdn, e.deleted, e.extra.grave = g.rdn, false, nil
+	t.hang(e, g.home, key)
 	t.live++
 	t.touch(change{entry: e, moved: true, base: t.bin})
 	return t.modify(e, attrs)

@@ -30,9 +30,14 @@ type extra struct {
 	children map[string]*entry
 	members  []*entry // the link attribute member (AD)
 	memberOf []*entry // its back link
-	lastDN   string   // of a tombstone, before it was deleted
-	home     *entry   // of a tombstone: its parent before
-	home0    string   // of a tombstone: its RDN before
+	grave    *grave
+}
+
+// grave is where a tombstone stood before it was deleted.
+type grave struct {
+	dn   string
+	home *entry // the parent
+	rdn  string
 }
 
 // more gives the extra part to write to.
@@ -280,10 +285,10 @@ func (t *tree) defineAD() {
 		return appendOctets(set, "TRUE")
 	})
 	s.define("lastKnownParent", userAttr, func(_ *tree, e *entry, set []byte) []byte {
-		if !e.deleted || e.extra == nil || e.extra.home == nil {
+		if !e.deleted || e.extra == nil || e.extra.grave == nil {
 			return set
 		}
-		return appendEntryDN(set, e.extra.home)
+		return appendEntryDN(set, e.extra.grave.home)
 	})
 	s.define("parentGUID", constructed, func(_ *tree, e *entry, set []byte) []byte {
 		if e.parent == nil {

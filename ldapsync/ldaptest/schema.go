@@ -39,6 +39,15 @@ type attr struct {
 	virtual func(t *tree, e *entry, set []byte) []byte // appends values that are not in the entry's blob
 }
 
+// writable says that an entry may have values of its own, even if the server would work some out.
+func (a *attr) writable() bool {
+	switch a.name {
+	case "objectSid", "objectCategory", "sAMAccountType", "instanceType", "objectClass":
+		return true
+	}
+	return a.virtual == nil
+}
+
 // schema numbers attribute names, so that entries need not hold them.
 type schema struct {
 	attrs []attr

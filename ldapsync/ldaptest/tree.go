@@ -61,6 +61,7 @@ type change struct {
 var (
 	errNoEntry = errors.New("no such entry")
 	errExists  = errors.New("entry exists already")
+	errServers = errors.New("the server works it out itself")
 )
 
 func newTree(o Options) (*tree, error) {
@@ -329,6 +330,9 @@ func (t *tree) put(e *entry, b blob, name string, values []string) (blob, error)
 		return b, nil
 	case t.linked(id):
 		return b, nil
+	}
+	if !t.schema.attrs[id].writable() {
+		return b, fmt.Errorf("attribute %s: %w", name, errServers)
 	}
 	if t.schema.attrs[id].virtual != nil {
 		t.overridden[id] = true
