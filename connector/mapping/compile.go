@@ -200,8 +200,13 @@ func compileExpression(expression string, index int, info *connector.AttributeIn
 	parts := r.parts(tree.Node)
 	var out []piece
 	for i, part := range parts {
+		before := len(r.faults)
 		node, k := r.resolve(part, want)
-		if k == wrong {
+		if k == wrong || len(r.faults) > before {
+			continue
+		}
+		if i > 0 && (k == number || k == boolean) {
+			r.fault(part, mixedCoalesce, kindNames[k])
 			continue
 		}
 		p, err := r.piece(node, k, info)

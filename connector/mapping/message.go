@@ -161,6 +161,17 @@ func unsupported(n ast.Node) string {
 	return "this is no part of the language: an expression is one value, without let and ;"
 }
 
+// calledOn is for mail.lower().
+func calledOn(n *ast.CallNode) string {
+	if member, ok := n.Callee.(*ast.MemberNode); ok {
+		name, ok := member.Property.(*ast.StringNode)
+		if subject, also := dotted(member.Node); ok && also {
+			return fmt.Sprintf("values have no functions of their own: write %s(%s)", name.Value, subject)
+		}
+	}
+	return "values have no functions of their own: write lower(...)"
+}
+
 func dotted(n ast.Node) (string, bool) {
 	switch n := n.(type) {
 	case *ast.IdentifierNode:
@@ -238,6 +249,9 @@ func (s *source) syntaxFault(err error) connector.Fault {
 	fault := connector.Fault{Offset: s.offset(e.From), Message: "this is no expression: " + e.Message}
 	if m := unexpectedToken.FindStringSubmatch(e.Message); m != nil {
 		fault.Message = unexpected(m[1], strings.ReplaceAll(m[2], `\"`, `"`))
+		if last := strings.Fields(s.text[:fault.Offset]); len(last) > 0 && last[len(last)-1] == "if" {
+			fault.Message = unexpected("", "if")
+		}
 		if m[1] == "EOF" {
 			fault.Offset = len(s.text)
 		}

@@ -107,8 +107,10 @@ func (r *resolver) expect(n ast.Node, want kind) ast.Node {
 		r.fault(n, `a text is wanted here, this is a list: use first(...) or join(..., ", ")`)
 	case want == list && have == text:
 		r.fault(n, `a list is wanted here, this is a text: write [...] around it, or split(..., ",")`)
-	case (want == text || want == list) && (have == number || have == boolean):
-		r.fault(n, "%s is wanted here, this is %s: use text(...)", kindNames[want], kindNames[have])
+	case want == text && have == number:
+		r.fault(n, `a text is wanted here, this is a number: write it between quotes, or use text(...)`)
+	case want == text && have == boolean:
+		r.fault(n, "a text is wanted here, this is a condition: use text(...)")
 	case want == number && have == text:
 		r.fault(n, "a number is wanted here, this is a text: use number(...)")
 	default:
@@ -202,6 +204,8 @@ func (r *resolver) unify(a, b ast.Node, ka, kb kind) (newA, newB ast.Node, k kin
 	return a, b, wrong
 }
 
+const mixedCoalesce = "?? needs two texts or lists, this is %s: use text(...), or parentheses around what belongs together"
+
 // coalesce is a ?? b: b where a is empty.
 func (r *resolver) coalesce(at, left, right ast.Node, want kind) (ast.Node, kind) {
 	a, ka := r.resolve(left, want)
@@ -216,7 +220,7 @@ func (r *resolver) coalesce(at, left, right ast.Node, want kind) (ast.Node, kind
 	case k == list:
 		a = invoke(a, someList, a)
 	case ka != wrong && kb != wrong:
-		return r.fault(right, "?? needs two texts or lists, this is %s: use text(...), or parentheses around what belongs together", kindNames[kb])
+		return r.fault(right, mixedCoalesce, kindNames[kb])
 	}
 	return like(at, &ast.BinaryNode{Operator: "??", Left: a, Right: b}), k
 }
@@ -240,7 +244,7 @@ func (r *resolver) array(n *ast.ArrayNode) (ast.Node, kind) {
 func (r *resolver) call(n *ast.CallNode, want kind) (ast.Node, kind) {
 	callee, ok := n.Callee.(*ast.IdentifierNode)
 	if !ok {
-		return r.fault(n, "%s", unsupported(n.Callee))
+		return r.fault(n, "%s", calledOn(n))
 	}
 	name := callee.Value
 	switch name {

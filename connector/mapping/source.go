@@ -29,6 +29,9 @@ func newSource(expression string) (*source, error) {
 		return s, err
 	}
 	for _, t := range tokens {
+		if t.Is(lexer.Operator, ";", "let") {
+			return s, &file.Error{Location: t.Location, Message: "unexpected token " + t.String()}
+		}
 		if t.Is(lexer.Operator, "??") {
 			if s.coalesc == nil {
 				s.coalesc = map[int]bool{}
