@@ -86,8 +86,8 @@ func open(t testing.TB, c *Config, edit ...func(*Options)) *Source {
 	return s
 }
 
-// readAll keeps all records.
-func readAll(ctx context.Context, s *Source) (recs []*connector.Record, res connector.ReadResult, err error) {
+// readPeople keeps all records.
+func readPeople(ctx context.Context, s *Source) (recs []*connector.Record, res connector.ReadResult, err error) {
 	res, err = s.Read(ctx, func(r *connector.Record) error {
 		recs = append(recs, r.Clone())
 		return nil
@@ -120,7 +120,7 @@ func TestReadIsCompleteOverAllPagesAndBases(t *testing.T) {
 	add(t, d, "CN=Other,OU=Elsewhere,DC=example,DC=test", ldaptest.Attrs{"objectClass": {"user"}, "sAMAccountName": {"other"}})
 	c := configOf(t, d)
 	c.Bases = []string{peopleOU, "OU=Guests,DC=example,DC=test"}
-	recs, res, err := readAll(t.Context(), open(t, c))
+	recs, res, err := readPeople(t.Context(), open(t, c))
 	if err != nil || !res.Complete || res.Why != "" {
 		t.Fatalf("%+v, %v", res, err)
 	}
@@ -140,7 +140,7 @@ func TestReadIsCompleteOverAllPagesAndBases(t *testing.T) {
 		t.Errorf("record %+v", r)
 	}
 	c.Bases = []string{"DC=example,DC=test"}
-	if _, res, err = readAll(t.Context(), open(t, c)); err != nil || !res.Complete ||
+	if _, res, err = readPeople(t.Context(), open(t, c)); err != nil || !res.Complete ||
 		!slices.Contains(res.Warnings, "1 search references ignored: one source reads one domain") {
 		t.Errorf("warnings %q, %v", res.Warnings, err)
 	}
@@ -196,7 +196,7 @@ func TestGroupScopeOverRangesNestedAndPrimary(t *testing.T) {
 	s := open(t, c, func(o *Options) {
 		o.Protected = connector.Protected{Groups: []string{guard}, Users: []string{"p00010"}}
 	})
-	recs, res, err := readAll(t.Context(), s)
+	recs, res, err := readPeople(t.Context(), s)
 	if err != nil || !res.Complete {
 		t.Fatalf("%+v, %v", res, err)
 	}
@@ -215,17 +215,17 @@ func TestGroupScopeOverRangesNestedAndPrimary(t *testing.T) {
 		t.Errorf("%d in scope, want 35 + 2 + 1; %d protected, want 3", in, protected)
 	}
 	c.Groups = []string{"CN=nobody," + groups}
-	_, _, err = readAll(t.Context(), open(t, c))
+	_, _, err = readPeople(t.Context(), open(t, c))
 	if err == nil || !strings.Contains(err.Error(), `group "CN=nobody,`) || connector.HintOf(err) == "" {
 		t.Errorf("a missing group: %v", err)
 	}
 	d.Hide("member")
 	c.Groups = []string{primary}
-	if recs, _, err := readAll(t.Context(), open(t, c)); err != nil || byDN(recs)[personDN(50)].OutOfScope != "" {
+	if recs, _, err := readPeople(t.Context(), open(t, c)); err != nil || byDN(recs)[personDN(50)].OutOfScope != "" {
 		t.Errorf("a primary group without members of its own: %v", err)
 	}
 	c.Groups = []string{outer}
-	_, _, err = readAll(t.Context(), open(t, c))
+	_, _, err = readPeople(t.Context(), open(t, c))
 	if connector.KindOf(err) != connector.Incomplete || !strings.Contains(err.Error(), "none of 1 has a member") {
 		t.Errorf("hidden members: %v", err)
 	}
@@ -243,7 +243,7 @@ func TestListOfAPersonIsReadOverItsRanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := open(t, configOf(t, d), func(o *Options) { o.Attributes = []string{"cn", "otherTelephone"} })
-	recs, res, err := readAll(t.Context(), s)
+	recs, res, err := readPeople(t.Context(), s)
 	if err != nil || !res.Complete || len(recs) != 3 || res.Present["otherTelephone"] != 1 {
 		t.Fatalf("%d records, %+v, %v", len(recs), res, err)
 	}
@@ -268,7 +268,7 @@ func TestSameAnchorTwiceIsAFaultOfBoth(t *testing.T) {
 	}
 	c := configOf(t, d)
 	c.Anchor = "employeeID"
-	recs, res, err := readAll(t.Context(), open(t, c))
+	recs, res, err := readPeople(t.Context(), open(t, c))
 	if err != nil || !res.Complete {
 		t.Fatalf("%+v, %v", res, err)
 	}
@@ -293,12 +293,12 @@ func TestAnchorsNobodyMayRead(t *testing.T) {
 	}
 	c := configOf(t, d)
 	c.Anchor = "employeeID"
-	recs, res, err := readAll(t.Context(), open(t, c))
+	recs, res, err := readPeople(t.Context(), open(t, c))
 	if err != nil || !res.Complete || byDN(recs)[personDN(0)].Fault != "it has no employeeID" {
 		t.Errorf("people without an anchor of our choice: %+v, %v", res, err)
 	}
 	d.Hide("employeeID")
-	_, res, err = readAll(t.Context(), open(t, c))
+	_, res, err = readPeople(t.Context(), open(t, c))
 	if connector.KindOf(err) != connector.Incomplete || res.Complete || !strings.Contains(err.Error(), "none of 3 entries has employeeID") {
 		t.Errorf("hidden: %+v, %v", res, err)
 	}
@@ -316,7 +316,7 @@ func TestCanariesMustBeSeen(t *testing.T) {
 		"CN=printer," + peopleOU:     "the canary CN=printer,OU=People,DC=example,DC=test is not found by the filter (sAMAccountType=805306368)",
 	} {
 		c.Canaries = []string{personDN(0), canary}
-		recs, res, err := readAll(t.Context(), open(t, c))
+		recs, res, err := readPeople(t.Context(), open(t, c))
 		if err != nil || len(recs) != 3 || res.Complete != (why == "") || res.Why != why {
 			t.Errorf("%s: %+v, %v", canary, res, err)
 		}
@@ -324,7 +324,7 @@ func TestCanariesMustBeSeen(t *testing.T) {
 	c.Canaries = []string{personDN(2)}
 	c.Groups = []string{"CN=g,OU=Groups,DC=example,DC=test"}
 	add(t, d, c.Groups[0], ldaptest.Attrs{"objectClass": {"group"}, "member": {personDN(1)}})
-	_, res, err := readAll(t.Context(), open(t, c))
+	_, res, err := readPeople(t.Context(), open(t, c))
 	if want := "the canary " + personDN(2) + " was not among the people in scope"; err != nil || res.Complete || res.Why != want {
 		t.Errorf("out of the group scope: %+v, %v", res, err)
 	}
