@@ -99,21 +99,38 @@ func parseSpan(option string) (span, bool) {
 
 // entry writes one SearchResultEntry, with the controls given as encoded elements. Call it with the lock held.
 func (q *query) entry(w *writer, e *entry, controls []byte) {
-	m := w.open(tagSequence)
+	at := q.begin(w, e)
+	q.sel.write(w, e)
+	q.end(w, at, controls)
+}
+
+// frame is entry with other attributes: those that attrs writes.
+func (q *query) frame(w *writer, e *entry, controls []byte, attrs func(*writer)) {
+	at := q.begin(w, e)
+	attrs(w)
+	q.end(w, at, controls)
+}
+
+// begin writes what comes before the attributes and gives the three elements that are open then.
+func (q *query) begin(w *writer, e *entry) (at [3]int) {
+	at[0] = w.open(tagSequence)
 	w.int(tagInt, q.m.id)
-	body := w.open(opEntry)
+	at[1] = w.open(opEntry)
 	var buf [256]byte
 	w.octets(tagOctets, e.appendDN(buf[:0]))
-	list := w.open(tagSequence)
-	q.sel.write(w, e)
-	w.shut(list)
-	w.shut(body)
+	at[2] = w.open(tagSequence)
+	return at
+}
+
+func (q *query) end(w *writer, at [3]int, controls []byte) {
+	w.shut(at[2])
+	w.shut(at[1])
 	if controls != nil {
-		at := w.open(0xa0)
+		c := w.open(0xa0)
 		w.b = append(w.b, controls...)
-		w.shut(at)
+		w.shut(c)
 	}
-	w.shut(m)
+	w.shut(at[0])
 }
 
 func (s *selection) write(w *writer, e *entry) {

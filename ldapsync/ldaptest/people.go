@@ -216,7 +216,7 @@ func (g *generator) attrs(p Person, s *Server) Attrs {
 		set("userAccountControl", "514")
 	}
 	if p.Expired {
-		set("accountExpires", fileTime(s.tree.now().AddDate(0, -1, 0)))
+		set("accountExpires", fileTime(s.tree.clock().AddDate(0, -1, 0)))
 	}
 	return a
 }

@@ -29,7 +29,7 @@ type query struct {
 	showDeleted bool
 	domainScope bool
 	paging      *ldap.ControlPaging
-	feed        *feed // a change feed instead of a plain search
+	feed        feed // a change feed instead of a plain search
 
 	pos   int // the next slot to look at
 	total int // entries sent on earlier pages
@@ -42,6 +42,9 @@ type page struct {
 	pos     int
 	total   int
 }
+
+// digest tells requests apart.
+func digest(body []byte) [32]byte { return sha256.Sum256(body) }
 
 // maxPages is MaxResultSetsPerConn of Active Directory.
 const maxPages = 10
@@ -265,7 +268,7 @@ func (q *query) resume() result {
 	}
 	if len(q.paging.Cookie) > 0 {
 		p := q.c.pages[string(q.paging.Cookie)]
-		if p == nil || p.request != sha256.Sum256(q.m.body) {
+		if p == nil || p.request != digest(q.m.body) {
 			if q.c.s.o.Kind == ActiveDirectory {
 				return result{code: ldap.LDAPResultUnavailableCriticalExtension,
 					text: "00002040: SvcErr: DSID-031401E7, problem 5010 (UNAVAIL_EXTENSION), data 0\n\x00"}
@@ -330,7 +333,7 @@ func (q *query) left() (cookie []byte, end bool) {
 	if q.paging == nil {
 		return nil, false
 	}
-	return q.c.savePage(page{request: sha256.Sum256(q.m.body), pos: q.pos, total: q.total + q.sent}), false
+	return q.c.savePage(page{request: digest(q.m.body), pos: q.pos, total: q.total + q.sent}), false
 }
 
 func (c *conn) savePage(p page) []byte {

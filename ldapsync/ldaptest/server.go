@@ -36,6 +36,9 @@ type Options struct {
 	MaxValRange int // AD: default 1500. Negative = none
 	SizeLimit   int // OpenLDAP and 389-ds: entries of one search over all pages; 0 = none
 
+	DirSyncPage        int  // AD: entries of one DirSync answer; default 1000
+	NoReplicationRight bool // AD: DirSync only with OBJECT_SECURITY
+
 	AllowAnonymous bool     // searches without a bind
 	RequireTLS     bool     // a simple bind without TLS gets code 8
 	RecycleBin     bool     // AD: tombstones keep their attributes
@@ -112,6 +115,9 @@ func (o Options) withDefaults() Options {
 	}
 	if len(o.Bases) == 0 {
 		o.Bases = []string{"DC=example,DC=test"}
+	}
+	if o.DirSyncPage <= 0 {
+		o.DirSyncPage = 1000
 	}
 	if o.Kind == ActiveDirectory {
 		o.longLengths = !o.ShortLengths

@@ -1,6 +1,7 @@
 package ldaptest
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -39,8 +40,9 @@ type tree struct {
 	nextRID uint32
 	seed    [32]byte
 
-	log     []change
-	changed chan struct{} // closed and renewed at every change
+	log      []change
+	logStart uint64        // USN from which a session of RFC 4533 can be taken up
+	changed  chan struct{} // closed and renewed at every change
 
 	lastParent string // of the last Add, so that a million of them need no million look-ups
 	lastEntry  *entry
@@ -378,9 +380,20 @@ func (t *tree) showRDN(rdn string) string {
 	return name + "=" + escapeRDN(value, true)
 }
 
+// clock is now for one who does not hold the lock.
+func (t *tree) clock() time.Time {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.now()
+}
+
 func (t *tree) notify() {
 	close(t.changed)
 	t.changed = make(chan struct{})
+}
+
+func sortByChange(list []*entry) {
+	slices.SortFunc(list, func(a, b *entry) int { return cmp.Compare(a.changed, b.changed) })
 }
 
 // csn is the change sequence number of OpenLDAP.
