@@ -1,0 +1,287 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"usherd/config"
+	"usherd/connector"
+	"usherd/connector/provision"
+	"usherd/connector/report"
+	"usherd/connector/schedule"
+	"usherd/connector/store"
+)
+
+// keepOutcomes is how long the people of whom no event tells are kept for the reports of past runs.
+const keepOutcomes = 7 * 24 * time.Hour
+
+// daemon is the running program: schedules, health, reload.
+type daemon struct {
+	app     *app
+	log     *zap.Logger
+	metrics *metrics
+	systemd systemd
+	runner  *schedule.Runner
+	reload  <-chan os.Signal
+
+	mu   sync.Mutex
+	site *site
+	last map[string]*connector.Run // by "org/source"
+}
+
+// newDaemon puts the parts together; nothing runs yet.
+func newDaemon(a *app, s *site, log *zap.Logger, reload <-chan os.Signal) *daemon {
+	d := &daemon{
+		app: a, log: log, metrics: newMetrics(), systemd: newSystemd(a.env), reload: reload,
+		site: s, last: map[string]*connector.Run{},
+	}
+	d.runner = schedule.New(schedule.Options{Now: a.now, Ended: d.jobEnded, Observe: d.planned})
+	return d
+}
+
+// run works until ctx ends; then it lets the runs that go on end consistently.
+func (d *daemon) run(ctx context.Context, ln net.Listener) error {
+	jobs, err := d.jobs(ctx, d.site)
+	if err != nil {
+		return err
+	}
+	d.runner.Replace(jobs)
+	if err := d.offerSeats(ctx, d.site); err != nil {
+		return err
+	}
+	if err := d.metrics.refresh(ctx, d.site); err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return d.health(ctx, ln) })
+	g.Go(func() error { return d.runner.Serve(ctx) })
+	g.Go(func() error { return d.reloads(ctx) })
+	g.Go(func() error {
+		return d.systemd.keepAlive(ctx, func() bool { return d.storeAnswers(ctx) == nil })
+	})
+	d.log.Info("ready", zap.String("listen", ln.Addr().String()), zap.String("revision", d.site.file.Revision), zap.Int("sources", len(d.sources())))
+	d.systemd.tell(ctx, "READY=1")
+	<-ctx.Done()
+	d.systemd.tell(context.WithoutCancel(ctx), "STOPPING=1")
+	d.log.Info("stopping")
+	err = g.Wait()
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return err
+}
+
+// offerSeats gives seats that have become free while the daemon was down, or by the configuration.
+func (d *daemon) offerSeats(ctx context.Context, s *site) error {
+	for _, o := range s.orgs {
+		if err := o.prov.Offer(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// jobs are one for each source that has a schedule, and the housekeeping.
+func (d *daemon) jobs(ctx context.Context, s *site) ([]schedule.Job, error) {
+	var jobs []schedule.Job
+	for _, o := range s.orgs {
+		for _, settings := range o.Org.Sources {
+			t := target{o, settings.ID, o.sources[settings.ID]}
+			runs, err := s.db.Runs(ctx, store.RunFilter{Org: o.Org.ID, Source: t.id, Limit: 1})
+			if err != nil {
+				return nil, err
+			}
+			job := schedule.Job{Name: t.name(), Schedule: o.Schedules[t.id], Run: func(ctx context.Context) error { return d.sync(ctx, s, t) }}
+			if len(runs) > 0 {
+				job.Last = runs[0].Started
+				d.remember(runs[0])
+			}
+			jobs = append(jobs, job)
+		}
+	}
+	daily, faults := schedule.Parse(schedule.Config{Cron: "7 4 * * *", Jitter: connector.Duration(time.Hour)})
+	hourly, more := schedule.Parse(schedule.Config{Cron: "23 * * * *"})
+	if len(faults)+len(more) > 0 {
+		return nil, fmt.Errorf("the built-in schedule is wrong: %v %v", faults, more)
+	}
+	return append(jobs,
+		schedule.Job{Name: "domains", Schedule: daily, Run: func(ctx context.Context) error { return d.checkDomains(ctx, s) }},
+		schedule.Job{Name: "housekeeping", Schedule: hourly, Run: func(ctx context.Context) error { return d.housekeeping(ctx, s) }},
+	), nil
+}
+
+func (t target) name() string { return t.org.Org.ID + "/" + t.id }
+
+// sync is a scheduled run.
+func (d *daemon) sync(ctx context.Context, s *site, t target) error {
+	plan, err := t.org.prov.Sync(ctx, provision.SyncRequest{
+		Source: t.id, From: t.src, Mode: connector.ModeFull, Actor: "schedule", Revision: s.file.Revision,
+	})
+	if plan == nil {
+		return err
+	}
+	defer plan.Close() //nolint:errcheck // temporary files
+	d.metrics.ended(plan.Run)
+	d.remember(plan.Run)
+	d.tell(plan.Run)
+	return errors.Join(err, d.metrics.refresh(context.WithoutCancel(ctx), s))
+}
+
+// tell logs the end of a run in one line that says what to do.
+func (d *daemon) tell(run *connector.Run) {
+	c := run.Counts
+	fields := []zap.Field{
+		zap.String("org", run.Org), zap.String("source", run.Source), zap.Stringer("run", run.ID), zap.String("result", string(run.Result)),
+		zap.Int("entries", run.Entries), zap.Int("created", c.Created), zap.Int("updated", c.Updated), zap.Int("reactivated", c.Reactivated),
+		zap.Int("deactivated", c.Deactivated), zap.Int("deleted", c.Deleted), zap.Int("unchanged", c.Unchanged), zap.Int("skipped", c.Skipped),
+		zap.Int("failed", c.Failed), zap.Int("held", c.Held), zap.Duration("took", run.Finished.Sub(run.Started)),
+	}
+	if run.Error != "" {
+		fields = append(fields, zap.String("error", run.Error), zap.String("what_to_do", run.Hint))
+	}
+	switch {
+	case run.Result == connector.ResultFailed:
+		d.log.Error("run failed", fields...)
+	case run.Hold != nil:
+		d.log.Warn("run held", append(fields, zap.String("why", run.Hold.Reason), zap.String("approve", "usherd approve "+report.ShortID(run.ID)))...)
+	default:
+		d.log.Info("run ended", fields...)
+	}
+}
+
+// checkDomains asks DNS for every proof again.
+func (d *daemon) checkDomains(ctx context.Context, s *site) error {
+	var all error
+	for _, o := range s.orgs {
+		list, err := s.db.Domains(ctx, o.Org.ID)
+		all = errors.Join(all, err)
+		for _, dom := range list {
+			out, again, err := s.checkDomain(ctx, o, dom, d.app.now())
+			all = errors.Join(all, err)
+			if out.Gained || out.Lost || !out.KeptUntil.IsZero() {
+				d.log.Warn("domain", zap.String("org", o.Org.ID), zap.String("domain", dom.Name), zap.Bool("gained", out.Gained),
+					zap.Bool("lost", out.Lost), zap.Time("kept_until", out.KeptUntil), zap.String("detail", out.Detail), zap.Int("decided_again", again))
+			}
+		}
+	}
+	return errors.Join(all, d.metrics.refresh(ctx, s))
+}
+
+func (d *daemon) housekeeping(ctx context.Context, s *site) error {
+	_, err := s.db.Prune(ctx, d.app.now().Add(-keepOutcomes))
+	return errors.Join(err, d.offerSeats(ctx, s), d.metrics.refresh(ctx, s))
+}
+
+// reloads reads the configuration again at each signal. A bad file changes nothing.
+func (d *daemon) reloads(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-d.reload:
+			d.systemd.tell(ctx, "RELOADING=1\n"+monotonic())
+			if err := d.reloadNow(ctx); err != nil {
+				d.metrics.reloads.WithLabelValues("refused").Inc()
+				d.log.Error("the new configuration is refused, the old one stays in force", zap.Strings("faults", strings.Split(err.Error(), "\n")))
+			} else {
+				d.metrics.reloads.WithLabelValues("ok").Inc()
+			}
+			d.systemd.tell(ctx, "READY=1")
+		}
+	}
+}
+
+func (d *daemon) reloadNow(ctx context.Context) error {
+	file, err := d.app.load()
+	if err != nil {
+		return err
+	}
+	old := d.current()
+	if file.Config.Store != old.file.Config.Store || file.Config.Listen != old.file.Config.Listen {
+		d.log.Warn("store and listen change with a restart only")
+	}
+	s := &site{file: file, db: old.db}
+	if err := s.build(ctx, d.app); err != nil {
+		return err
+	}
+	jobs, err := d.jobs(ctx, s)
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	d.site = s
+	d.mu.Unlock()
+	d.runner.Replace(jobs)
+	d.log.Info("reloaded", zap.String("revision", file.Revision), zap.Strings("changes", config.Diff(old.file, file)))
+	return d.offerSeats(ctx, s)
+}
+
+func (d *daemon) current() *site {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.site
+}
+
+func (d *daemon) remember(run *connector.Run) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.last[run.Org+"/"+run.Source] = run
+}
+
+func (d *daemon) jobEnded(name string, _ time.Time, err error) {
+	if err != nil && !errors.Is(err, context.Canceled) {
+		d.log.Error("job failed", zap.String("job", name), zap.Error(err), zap.String("what_to_do", connector.HintOf(err)))
+	}
+}
+
+func (d *daemon) planned(name string, next time.Time) {
+	org, source, ok := strings.Cut(name, "/")
+	if !ok {
+		return
+	}
+	at := 0.0
+	if !next.IsZero() {
+		at = float64(next.Unix())
+	}
+	d.metrics.next.WithLabelValues(org, source).Set(at)
+}
+
+// sources tells how each source is.
+func (d *daemon) sources() []sourceHealth {
+	d.mu.Lock()
+	last := make(map[string]*connector.Run, len(d.last))
+	for k, v := range d.last {
+		last[k] = v
+	}
+	d.mu.Unlock()
+	list := []sourceHealth{}
+	for _, s := range d.runner.Status() {
+		if !strings.Contains(s.Name, "/") {
+			continue
+		}
+		h := sourceHealth{Source: s.Name, Running: s.Running, Next: when(s.Next)}
+		if run := last[s.Name]; run != nil {
+			h.Last, h.Result, h.Error = when(run.Started), string(run.Result), run.Error
+		}
+		list = append(list, h)
+	}
+	return list
+}
+
+// onReload delivers SIGHUP until stop is called; Windows knows none.
+func onReload() (signals <-chan os.Signal, stop func()) {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGHUP)
+	return c, func() { signal.Stop(c) }
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// health serves /livez, /readyz and /metrics.
+func (d *daemon) health(ctx context.Context, ln net.Listener) error {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("ok\n"))
+	})
+	mux.HandleFunc("GET /readyz", d.readyz)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{Registry: d.metrics.registry}))
+	server := &http.Server{
+		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
+		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10, BaseContext: func(net.Listener) context.Context { return ctx },
+	}
+	stop := context.AfterFunc(ctx, func() {
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		_ = server.Shutdown(end)
+	})
+	defer stop()
+	if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// readiness is the answer of /readyz.
+type readiness struct {
+	Ready   bool           `json:"ready"`
+	Error   string         `json:"error,omitempty"`
+	Sources []sourceHealth `json:"sources"`
+}
+
+type sourceHealth struct {
+	Source  string     `json:"source"`
+	Running bool       `json:"running"`
+	Next    *time.Time `json:"next,omitempty"`
+	Last    *time.Time `json:"last,omitempty"`
+	Result  string     `json:"result,omitempty"`
+	Error   string     `json:"error,omitempty"`
+}
+
+// readyz answers 200 while the store can be read. A directory that is down does not make the daemon
+// unready: it goes on by itself, and the answer says how each source is.
+func (d *daemon) readyz(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	answer := readiness{Ready: true, Sources: d.sources()}
+	code := http.StatusOK
+	if err := d.storeAnswers(ctx); err != nil {
+		answer.Ready, answer.Error, code = false, "the store does not answer", http.StatusServiceUnavailable
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(answer)
+}
+
+func (d *daemon) storeAnswers(ctx context.Context) error {
+	_, err := d.site.db.Domains(ctx, "")
+	return err
+}

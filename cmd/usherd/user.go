@@ -1,0 +1,290 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"usherd/connector"
+	"usherd/connector/provision"
+	"usherd/connector/report"
+	"usherd/connector/store"
+)
+
+func (a *app) userCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "user", Short: "Show or change one user",
+		Long: "user shows or changes one user, named by user name, e-mail, id or anchor.",
+	}
+	var orgID string
+	cmd.PersistentFlags().StringVar(&orgID, "org", "", "organization (may be left out when there is only one)")
+	cmd.AddCommand(a.userShowCmd(&orgID), a.userDeactivateCmd(&orgID), a.userReactivateCmd(&orgID), a.userApproveCmd(&orgID),
+		a.userPackageCmd(&orgID), a.userDeleteCmd(&orgID), a.userRetryCmd(&orgID))
+	return cmd
+}
+
+var key = exactArgs("the user: user name, e-mail, id or anchor")
+
+type userDo func(ctx context.Context, o *org, c provision.Command) (*connector.Change, error)
+
+// userSub is a command that changes one user.
+func (a *app) userSub(use, short string, orgID *string, do userDo) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Args: key,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withSite(cmd.Context(), func(s *site) error {
+				o, err := s.org(*orgID)
+				if err != nil {
+					return err
+				}
+				u, err := s.db.FindUser(cmd.Context(), o.Org.ID, args[0])
+				if err != nil {
+					return err
+				}
+				ch, err := do(cmd.Context(), o, provision.Command{User: u.ID, Actor: actor()})
+				if err != nil {
+					return err
+				}
+				return a.showChange(ch)
+			})
+		},
+	}
+}
+
+// showChange tells what one command did.
+func (a *app) showChange(ch *connector.Change) error {
+	if len(ch.Failures) > 0 {
+		a.worse(exitFailed)
+		f := ch.Failures[0]
+		return &connector.Error{
+			Kind: connector.Refused, Op: ch.Subject, Err: fmt.Errorf("refused (%d %s): nothing is changed", f.Code, f.Reason),
+			Hint: fmt.Sprintf("see: usherd errors %d", f.Code),
+		}
+	}
+	if ch.Action == connector.Unchanged {
+		_, err := fmt.Fprintf(a.out, "%s: nothing to do\n", ch.Subject)
+		return err
+	}
+	fmt.Fprintf(a.out, "%s: %s\n", ch.Subject, ch.Action)
+	for _, f := range ch.Fields {
+		fmt.Fprintf(a.out, "  %s: %s -> %s\n", f.Field, values(f.Before), values(f.After))
+	}
+	return nil
+}
+
+func values(v []string) string {
+	if len(v) == 0 {
+		return "none"
+	}
+	return strings.Join(v, ", ")
+}
+
+func (a *app) userDeactivateCmd(orgID *string) *cobra.Command {
+	var reason string
+	cmd := a.userSub("deactivate KEY", "Take the access away; no source gives it back", orgID,
+		func(ctx context.Context, o *org, c provision.Command) (*connector.Change, error) {
+			c.Reason = reason
+			return o.prov.Deactivate(ctx, c)
+		})
+	cmd.Flags().StringVar(&reason, "reason", "", "why, for the history")
+	return cmd
+}
+
+func (a *app) userReactivateCmd(orgID *string) *cobra.Command {
+	return a.userSub("reactivate KEY", "Give the access back", orgID,
+		func(ctx context.Context, o *org, c provision.Command) (*connector.Change, error) {
+			return o.prov.Reactivate(ctx, c)
+		})
+}
+
+func (a *app) userApproveCmd(orgID *string) *cobra.Command {
+	return a.userSub("approve KEY", "Approve a user who waits for it", orgID,
+		func(ctx context.Context, o *org, c provision.Command) (*connector.Change, error) {
+			return o.prov.Approve(ctx, c)
+		})
+}
+
+func (a *app) userPackageCmd(orgID *string) *cobra.Command {
+	var to string
+	var release bool
+	cmd := a.userSub("package KEY --to PACKAGE", "Give the user another package, which sources then leave alone", orgID,
+		func(ctx context.Context, o *org, c provision.Command) (*connector.Change, error) {
+			return o.prov.SetPackage(ctx, c, to, release)
+		})
+	cmd.Example = "  usherd user package ann.lee --to premium\n  usherd user package ann.lee --release"
+	cmd.Flags().StringVar(&to, "to", "", "the package; empty = none")
+	cmd.Flags().BoolVar(&release, "release", false, "let the sources decide again")
+	return cmd
+}
+
+func (a *app) userDeleteCmd(orgID *string) *cobra.Command {
+	return a.userSub("delete KEY", "Delete a deactivated user before its time is over", orgID,
+		func(ctx context.Context, o *org, c provision.Command) (*connector.Change, error) {
+			ch, err := o.prov.Delete(ctx, c)
+			if err == nil && ch.Action == connector.Unchanged {
+				err = &connector.Error{
+					Kind: connector.Refused, Op: ch.Subject, Err: fmt.Errorf("only a deactivated user can be deleted"),
+					Hint: "deactivate it first: usherd user deactivate " + ch.Subject,
+				}
+			}
+			return ch, err
+		})
+}
+
+func (a *app) userRetryCmd(orgID *string) *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use: "retry KEY", Short: "Try a person who failed again, now", Args: key,
+		Example: "  usherd user retry ann.lee@example.com",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withSite(cmd.Context(), func(s *site) error {
+				f.org, f.person, f.output.value = *orgID, args[0], "text"
+				source, err := s.failedIn(cmd.Context(), *orgID, args[0])
+				if err != nil {
+					return err
+				}
+				t, err := s.target(*orgID, source)
+				if err != nil {
+					return err
+				}
+				return a.person(cmd.Context(), s, t, f, connector.ModeFull)
+			})
+		},
+	}
+	return cmd
+}
+
+// failedIn returns the source in which somebody of that name fails, "" when none does.
+func (s *site) failedIn(ctx context.Context, orgID, name string) (string, error) {
+	o, err := s.org(orgID)
+	if err != nil {
+		return "", err
+	}
+	items, _, err := s.db.OpenItems(ctx, store.ItemQuery{Org: o.Org.ID, Subject: name, Limit: 1})
+	if err != nil || len(items) == 0 {
+		return "", err
+	}
+	return items[0].Source, nil
+}
+
+// userDocument is what `user show -o json` prints.
+type userDocument struct {
+	userJSON
+	Links   []linkJSON  `json:"links"`
+	History []eventJSON `json:"history"`
+}
+
+type linkJSON struct {
+	Source   string             `json:"source"`
+	Anchor   string             `json:"anchor"`
+	DN       string             `json:"dn,omitempty"`
+	Standing connector.Standing `json:"standing"`
+}
+
+type eventJSON struct {
+	At          time.Time               `json:"at"`
+	Action      connector.Action        `json:"action"`
+	Cause       string                  `json:"cause"`
+	Run         string                  `json:"run,omitempty"`
+	Source      string                  `json:"source,omitempty"`
+	Version     int64                   `json:"version"`
+	Transitions []connector.Transition  `json:"transitions,omitempty"`
+	Changes     []connector.FieldChange `json:"changes,omitempty"`
+}
+
+func (a *app) userShowCmd(orgID *string) *cobra.Command {
+	var o outputFlag
+	cmd := &cobra.Command{
+		Use: "show KEY", Short: "Show a user with its links and its whole history", Args: key,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withSite(cmd.Context(), func(s *site) error {
+				org, err := s.org(*orgID)
+				if err != nil {
+					return err
+				}
+				doc, err := s.userDocument(cmd.Context(), org, args[0])
+				if err != nil {
+					return err
+				}
+				if o.json() {
+					return writeJSON(a.out, doc)
+				}
+				return a.showUser(doc)
+			})
+		},
+	}
+	o.add(cmd, "text", "json")
+	return cmd
+}
+
+func (s *site) userDocument(ctx context.Context, o *org, name string) (*userDocument, error) {
+	u, err := s.db.FindUser(ctx, o.Org.ID, name)
+	if err != nil {
+		return nil, err
+	}
+	doc := &userDocument{userJSON: newUserJSON(u), Links: []linkJSON{}, History: []eventJSON{}}
+	links, err := s.db.UserLinks(ctx, o.Org.ID, u.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range links {
+		doc.Links = append(doc.Links, linkJSON{l.Source, l.Anchor.String(), l.DN, l.Standing})
+	}
+	for e, err := range s.db.UserEvents(ctx, o.Org.ID, u.ID) {
+		if err != nil {
+			return nil, err
+		}
+		doc.History = append(doc.History, eventJSON{e.At, e.Action, e.Cause.Actor, e.Cause.Run.String(), e.Source, e.Version, e.Transitions, e.Fields})
+	}
+	return doc, nil
+}
+
+func (a *app) showUser(d *userDocument) error {
+	fmt.Fprintf(a.out, "%s  %s\n", d.UserName, d.State)
+	tab := report.NewTable(a.out, a.width(), report.Column{}, report.Column{Flex: true})
+	tab.Row("  id", d.ID)
+	if d.Package != "" {
+		tab.Row("  package", d.Package)
+	}
+	if d.PendingApproval {
+		tab.Row("  approval", "waits for an administrator: usherd user approve "+d.UserName)
+	}
+	if x := d.Deactivated; x != nil {
+		tab.Row("  deactivated", fmt.Sprintf("%s by %s %s: %s", date(x.At), x.By, x.Source, x.Reason))
+		if x.DeletedAt != nil {
+			tab.Row("  deleted", "at "+date(*x.DeletedAt)+", unless it comes back")
+		}
+	}
+	for _, name := range d.Profile.Names() {
+		value := strings.Join(d.Profile[name], ", ")
+		if info, _ := connector.AttributeByName(name); info.Type == connector.BinaryType {
+			value = fmt.Sprintf("%d bytes", len(value)*3/4)
+		}
+		tab.Row("  "+name, value)
+	}
+	for _, l := range d.Links {
+		tab.Row("  link", fmt.Sprintf("%s %s (%s) %s", l.Source, l.Anchor, l.Standing, l.DN))
+	}
+	if err := tab.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(a.out, "history")
+	for _, e := range d.History {
+		fmt.Fprintf(a.out, "  %s  %-11s by %s", date(e.At), e.Action, e.Cause)
+		for _, t := range e.Transitions {
+			fmt.Fprintf(a.out, "  %s -> %s (%s)", orDash(string(t.From)), t.To, t.Signal)
+		}
+		fmt.Fprintln(a.out)
+	}
+	return nil
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"usherd/connector"
+	"usherd/connector/report"
+	"usherd/connector/store"
+)
+
+// userJSON is the stable form of a user.
+type userJSON struct {
+	ID              string            `json:"id"`
+	Org             string            `json:"org"`
+	UserName        string            `json:"user_name"`
+	Email           string            `json:"email"`
+	State           connector.State   `json:"state"`
+	Package         string            `json:"package,omitempty"`
+	PackageFixed    bool              `json:"package_fixed,omitempty"`
+	PendingApproval bool              `json:"pending_approval,omitempty"`
+	Deactivated     *deactivationJSON `json:"deactivated,omitempty"`
+	Profile         connector.Profile `json:"profile"`
+	CreatedAt       time.Time         `json:"created_at"`
+	UpdatedAt       time.Time         `json:"updated_at"`
+	Version         int64             `json:"version"`
+}
+
+type deactivationJSON struct {
+	By        connector.Authority `json:"by"`
+	Source    string              `json:"source,omitempty"`
+	Reason    string              `json:"reason,omitempty"`
+	At        time.Time           `json:"at"`
+	Resume    connector.State     `json:"state_before"`
+	DeletedAt *time.Time          `json:"will_be_deleted_at,omitempty"`
+}
+
+func newUserJSON(u *connector.User) userJSON {
+	j := userJSON{
+		ID: u.ID.String(), Org: u.Org, UserName: u.UserName(), Email: u.Profile.Get(connector.Email), State: u.State, Package: u.Package,
+		PackageFixed: u.PackageFixed, PendingApproval: u.PendingApproval, Profile: u.Profile, CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt, Version: u.Version,
+	}
+	if u.State == connector.Inactive {
+		j.Deactivated = &deactivationJSON{u.DeactivatedBy, u.DeactivatedSource, u.DeactivatedReason, u.DeactivatedAt, u.Resume, when(u.DeleteAt)}
+	}
+	return j
+}
+
+func (a *app) usersCmd() *cobra.Command {
+	var o outputFlag
+	var q store.UserQuery
+	var state string
+	var inactive bool
+	cmd := &cobra.Command{
+		Use: "users", Short: "List users", Args: noArgs,
+		Example: "  usherd users --state not_verified\n  usherd users --search lee\n  usherd users --inactive -o json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if inactive {
+				state = string(connector.Inactive)
+			}
+			if state != "" && !slices.Contains(connector.States(), connector.State(state)) {
+				return usagef("%q is no state: %s", state, joinStates())
+			}
+			q.State = connector.State(state)
+			return a.withSite(cmd.Context(), func(s *site) error { return a.listUsers(cmd, s, q, o) })
+		},
+	}
+	cmd.Flags().StringVar(&q.Org, "org", "", "organization (may be left out when there is only one)")
+	cmd.Flags().StringVar(&state, "state", "", "only this state: "+joinStates())
+	cmd.Flags().BoolVar(&inactive, "inactive", false, "only deactivated users")
+	cmd.Flags().StringVar(&q.Search, "search", "", "beginning of user name, e-mail or a name")
+	cmd.Flags().StringVar(&q.Package, "package", "", "only this package")
+	cmd.Flags().IntVar(&q.Limit, "limit", 100, "how many; 0 = all")
+	o.add(cmd, "text", "json")
+	_ = cmd.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(strings.Split(joinStates(), ", "), cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+func joinStates() string {
+	var words []string
+	for _, s := range connector.States() {
+		words = append(words, string(s))
+	}
+	return strings.Join(words, ", ")
+}
+
+const userPage = 500
+
+// listUsers pages through the store, so that "all" needs no more memory than one page.
+func (a *app) listUsers(cmd *cobra.Command, s *site, q store.UserQuery, o outputFlag) error {
+	org, err := s.org(q.Org)
+	if err != nil {
+		return err
+	}
+	q.Org = org.Org.ID
+	sink := a.userSink(o)
+	left := q.Limit
+	for {
+		q.Limit = userPage
+		if left > 0 {
+			q.Limit = min(left, userPage)
+		}
+		users, next, err := s.db.ListUsers(cmd.Context(), q)
+		if err != nil {
+			return err
+		}
+		for _, u := range users {
+			if err := sink.row(u); err != nil {
+				return err
+			}
+		}
+		if left > 0 {
+			if left -= len(users); left <= 0 {
+				if next != "" && !o.json() {
+					defer fmt.Fprintln(a.err, "there are more: see all with --limit 0")
+				}
+				break
+			}
+		}
+		if next == "" {
+			break
+		}
+		q.After = next
+	}
+	return sink.end()
+}
+
+// userSink writes users one by one.
+type userSink struct {
+	row func(*connector.User) error
+	end func() error
+}
+
+func (a *app) userSink(o outputFlag) userSink {
+	if !o.json() {
+		tab := report.NewTable(a.out, a.width(), report.Column{Title: "USER NAME", Flex: true}, report.Column{Title: "NAME", Flex: true},
+			report.Column{Title: "EMAIL", Flex: true}, report.Column{Title: "STATE"}, report.Column{Title: "PACKAGE"}, report.Column{Title: "SINCE"})
+		return userSink{func(u *connector.User) error {
+			state := string(u.State)
+			if u.PendingApproval {
+				state += ", to be approved"
+			}
+			tab.Row(u.UserName(), fullName(u.Profile), u.Profile.Get(connector.Email), state, u.Package, date(u.CreatedAt))
+			return nil
+		}, tab.Flush}
+	}
+	first := true
+	return userSink{func(u *connector.User) error {
+		open := ",\n"
+		if first {
+			open, first = "{\"users\":[\n", false
+		}
+		_, err := fmt.Fprint(a.out, open)
+		return errors.Join(err, writeLine(a.out, newUserJSON(u)))
+	}, func() error {
+		if first {
+			fmt.Fprint(a.out, "{\"users\":[")
+		}
+		_, err := fmt.Fprintln(a.out, "]}")
+		return err
+	}}
+}
+
+func fullName(p connector.Profile) string {
+	if n := p.Get(connector.DisplayName); n != "" {
+		return n
+	}
+	return strings.TrimSpace(p.Get(connector.GivenName) + " " + p.Get(connector.FamilyName))
+}
