@@ -230,7 +230,10 @@ func (s *stream) disconnected(op []byte) error {
 	if err != nil {
 		return s.cut(err)
 	}
-	return s.cut(fmt.Errorf("the server ends the connection: %w", serverError("notice of disconnection", res.code, res.text)))
+	// Its code is no answer to the search, so it is not to be found in the error's chain.
+	e := serverError("", res.code, res.text)
+	e.Op, e.Err = "the server ends the connection", errors.New(e.Error())
+	return s.cut(e)
 }
 
 func (s *stream) incomplete(err error) error {

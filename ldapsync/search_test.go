@@ -130,7 +130,7 @@ func TestHowASearchEnds(t *testing.T) {
 		{"not bound", people, one(done(1, "000004DC: LdapErr: DSID-0C090A5C\x00")), false, "", connector.Refused, `the server says "000004DC: LdapErr: DSID-0C090A5C"`},
 		{"a code nobody knows", people, one(done(4711, "")), false, "", connector.Refused, "unknown result (code 4711)"},
 		{"closed", people, one(), false, "", connector.Incomplete, "after 1 entries: the server closed the connection"},
-		{"notice of disconnection", people, one(func(int) []byte { return noticeMsg(52, "going down") }), false, "", connector.Incomplete, "going down"},
+		{"notice of disconnection", people, one(func(int) []byte { return noticeMsg(52, "going down") }), false, "", connector.Incomplete, `after 1 entries: the server ends the connection: unavailable (code 52): the server says "going down"`},
 		{"a broken notice", people, one(func(int) []byte { return long([]byte{0x30, 5, 2, 1, 0, 0x78, 0}) }), false, "", connector.Incomplete, "malformed"},
 		{"another message id", people, one(func(int) []byte { return doneMsg(firstID, 0, "", paging("")) }), false, "", connector.Incomplete, "nobody asked for"},
 		{"an entry of another search", people, one(func(int) []byte { return entryMsg(1, "x") }), false, "", connector.Incomplete, "nobody asked for"},
@@ -158,6 +158,9 @@ func TestHowASearchEnds(t *testing.T) {
 			}
 			if err == nil || connector.KindOf(err) != tc.kind || !strings.Contains(err.Error(), tc.text) {
 				t.Errorf("kind %d: %v", connector.KindOf(err), err)
+			}
+			if _, answered := resultCode(err); answered == (tc.kind == connector.Incomplete) {
+				t.Errorf("told as an answer %v: %v", answered, err)
 			}
 		})
 	}
