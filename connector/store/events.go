@@ -12,14 +12,14 @@ const eventColumns = `e.user_id, e.version, e.id, e.action, e.source, e.cause, e
 
 const (
 	sqlUserEvents = `SELECT u.org, ` + eventColumns + ` FROM users u JOIN events e ON e.user_id = u.id
- WHERE u.org = ? AND u.id = ? ORDER BY e.version`
+ WHERE u.org || '' = ? AND u.id = ? ORDER BY e.version`
 
 	sqlEventsUpTo = `SELECT u.org, ` + eventColumns + ` FROM users u JOIN events e ON e.user_id = u.id
  WHERE u.id = ? AND e.version <= ? ORDER BY e.version`
 
 	sqlRunEvents = `SELECT u.org, ` + eventColumns + `, ` + userColumns + `, l.anchor, l.dn
  FROM events e JOIN users u ON u.id = e.user_id
- LEFT JOIN links l ON l.user_id = e.user_id AND l.org = u.org AND l.source = e.source
+ LEFT JOIN links l ON l.org = u.org AND l.source = e.source AND l.user_id = e.user_id
  WHERE e.run = ? ORDER BY e.id`
 
 	sqlOutcomes = `SELECT doc FROM outcomes WHERE run = ? ORDER BY id`

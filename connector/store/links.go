@@ -15,17 +15,20 @@ const (
 
 	sqlLinks = `SELECT ` + linkColumns + ` FROM links WHERE org = ? AND source = ? AND anchor IN (*)`
 
-	sqlLinksOfUsers = `SELECT ` + linkColumns + ` FROM links WHERE org = ? AND user_id IN (*)`
+	sqlLinksOfUsers = `SELECT ` + linkColumns + ` FROM links
+ WHERE org = ? AND source IN (SELECT source FROM link_sources WHERE org = ?) AND user_id IN (*)`
 
 	sqlPutLink = `INSERT INTO links (` + linkColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)
- ON CONFLICT (org, source, anchor) DO UPDATE SET user_id = excluded.user_id, dn = excluded.dn, hash = excluded.hash, profile = excluded.profile,
+ ON CONFLICT (org, source, anchor) DO UPDATE SET dn = excluded.dn, hash = excluded.hash, profile = excluded.profile,
    package = excluded.package, standing = excluded.standing, protected = excluded.protected, run = excluded.run, updated_at = excluded.updated_at`
 
-	sqlDeleteLinksOfUser = `DELETE FROM links WHERE user_id = ?`
+	sqlDeleteLinksOfUser = `DELETE FROM links WHERE org = ? AND source IN (SELECT source FROM link_sources WHERE org = ?) AND user_id = ?`
 	sqlDeleteLink        = `DELETE FROM links WHERE org = ? AND source = ? AND anchor = ? AND user_id = ?`
 
+	sqlPutLinkSource = `INSERT INTO link_sources (org, source) VALUES (?,?) ON CONFLICT (org, source) DO NOTHING`
+
 	sqlForgetHashes = `UPDATE links SET hash = zeroblob(16)
- WHERE user_id IN (SELECT id FROM users WHERE org = ? AND email_domain >= ? AND email_domain < ?) AND hash <> zeroblob(16)`
+ WHERE org = ? AND source IN (SELECT source FROM link_sources WHERE org = ?) AND user_id IN (SELECT id FROM users WHERE org = ? AND email_domain >= ? AND email_domain < ?) AND hash <> zeroblob(16)`
 )
 
 func scanLink(r *sql.Rows, l *connector.Link) error {
@@ -70,7 +73,7 @@ func (r *reader) Links(ctx context.Context, org, source string, anchors []connec
 // LinksOfUsers returns all links, of any source, of these users.
 func (r *reader) LinksOfUsers(ctx context.Context, org string, users []connector.ID) ([]connector.Link, error) {
 	var links []connector.Link
-	err := inLists(sqlLinksOfUsers, []any{org}, idArgs(users), func(q string, args []any) error {
+	err := inLists(sqlLinksOfUsers, []any{org, org}, idArgs(users), func(q string, args []any) error {
 		rows, err := r.q.query(ctx, q, args...)
 		links, err = add(links, rows, err, scanLink)
 		return err
@@ -92,7 +95,7 @@ func (db *DB) ForgetHashes(ctx context.Context, org, domain string) (int, error)
 	}
 	n := 0
 	err := db.write(ctx, func(t *tx) error {
-		changed, err := t.s.exec(ctx, sqlForgetHashes, org, from, afterPrefix(from))
+		changed, err := t.s.exec(ctx, sqlForgetHashes, org, org, org, from, afterPrefix(from))
 		n = int(changed)
 		return err
 	})

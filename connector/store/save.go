@@ -111,6 +111,7 @@ type saver struct {
 	base    map[connector.ID]*baseUser
 	holders map[name]connector.ID    // of unique names
 	links   map[linkKey]connector.ID // of links that exist
+	linked  map[string][]any         // the anchors to be linked, by source
 	seats   map[string]*seatRow
 	states  map[connector.State]int // how the counts of states change
 	plans   []plan                  // of each change

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	sqlBaseUsers   = `SELECT id, version, state, seat, profile FROM users WHERE org = ? AND id IN (*)`
+	sqlBaseUsers   = `SELECT id, version, state, seat, profile FROM users WHERE org || '' = ? AND id IN (*)`
 	sqlKeyHolders  = `SELECT kind, value, user_id FROM user_keys WHERE org = ? AND kind = ? AND value IN (*)`
 	sqlLinkHolders = `SELECT source, anchor, user_id FROM links WHERE org = ? AND source = ? AND anchor IN (*)`
 )
@@ -126,7 +126,7 @@ func (s *saver) loadHolders(org string) error {
 
 func (s *saver) loadLinks(org string) error {
 	s.links = make(map[linkKey]connector.ID)
-	wanted := map[string][]any{}
+	wanted := map[string][]any{} // by source
 	for _, c := range s.changes {
 		if c.Action == connector.Failed {
 			continue
@@ -142,6 +142,7 @@ func (s *saver) loadLinks(org string) error {
 		anchor []byte
 		id     connector.ID
 	}
+	s.linked = wanted
 	for source, anchors := range wanted {
 		err := inLists(sqlLinkHolders, []any{org, source}, anchors, func(q string, args []any) error {
 			rows, err := s.t.q.query(s.ctx, q, args...)

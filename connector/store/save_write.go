@@ -14,7 +14,6 @@ const (
 	sqlDeleteKey  = `DELETE FROM user_keys WHERE org = ? AND kind = ? AND value = ?`
 	sqlDeleteTerm = `DELETE FROM user_terms WHERE org = ? AND kind = ? AND value = ? AND user_id = ?`
 	sqlInsertKey  = `INSERT INTO user_keys (org, kind, value, user_id) VALUES (?,?,?,?)`
-	sqlInsertKeys = `INSERT INTO user_keys (org, kind, value, user_id) VALUES (?,?,?,?),(?,?,?,?)`
 	sqlInsertTerm = `INSERT INTO user_terms (org, kind, value, user_id) VALUES (?,?,?,?)`
 
 	sqlInsertEvent = `INSERT INTO events (user_id, version, id, action, source, cause, run, actor, at, doc) VALUES (?,?,?,?,?,?,?,?,?,?)`
@@ -29,6 +28,11 @@ func (s *saver) write(b *batch) error {
 			if err := deleteNames(b, c, p); err != nil {
 				return err
 			}
+		}
+	}
+	for source := range s.linked {
+		if err := b.exec(sqlPutLinkSource, s.changes[0].Org, source); err != nil {
+			return err
 		}
 	}
 	var buf []byte
@@ -103,17 +107,10 @@ func (s *saver) writeUser(b *batch, buf []byte, c *connector.Change, p *plan) ([
 
 func insertNames(b *batch, c *connector.Change, p *plan) error {
 	user := c.After.ID[:]
-	if p.base == nil && len(p.names) == 2 {
-		n, m := p.names[0], p.names[1]
-		if err := b.exec(sqlInsertKeys, c.Org, n.kind, n.value, user, c.Org, m.kind, m.value, user); err != nil {
-			return err
-		}
-	} else {
-		for _, n := range p.names {
-			if p.base == nil || !hasName(p.base.names, n) {
-				if err := b.exec(sqlInsertKey, c.Org, n.kind, n.value, user); err != nil {
-					return err
-				}
+	for _, n := range p.names {
+		if p.base == nil || !hasName(p.base.names, n) {
+			if err := b.exec(sqlInsertKey, c.Org, n.kind, n.value, user); err != nil {
+				return err
 			}
 		}
 	}
@@ -140,7 +137,7 @@ func (s *saver) writeEvent(b *batch, buf []byte, c *connector.Change, version in
 
 func (s *saver) writeLinks(b *batch, c *connector.Change) error {
 	if c.Action == connector.Removed {
-		return b.exec(sqlDeleteLinksOfUser, c.After.ID[:])
+		return b.exec(sqlDeleteLinksOfUser, c.Org, c.Org, c.After.ID[:])
 	}
 	user := userOf(c)
 	if !c.Unlink.IsZero() {

@@ -51,6 +51,8 @@ CREATE TABLE user_counts (
     PRIMARY KEY (org, state)
 ) STRICT, WITHOUT ROWID;
 
+-- In order of the users, who are made one after the other: a run then writes few pages. Only the small
+-- index of the anchors, which come in no order, is written all over.
 CREATE TABLE links (
     org        TEXT    NOT NULL,
     source     TEXT    NOT NULL,
@@ -64,9 +66,16 @@ CREATE TABLE links (
     run        BLOB,
     updated_at INTEGER NOT NULL,
     profile    BLOB,             -- JSON, NULL where the user's own profile is it
-    PRIMARY KEY (org, source, anchor)
+    PRIMARY KEY (org, source, user_id, anchor)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX links_user ON links (user_id);
+CREATE UNIQUE INDEX links_anchor ON links (org, source, anchor);
+
+-- The sources that have links: a user's links are found by asking each of them.
+CREATE TABLE link_sources (
+    org    TEXT NOT NULL,
+    source TEXT NOT NULL,
+    PRIMARY KEY (org, source)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE events (
     user_id BLOB    NOT NULL,

@@ -1,0 +1,229 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"strings"
+
+	"usherd/connector"
+)
+
+// UserQuery chooses users; empty fields choose all live ones.
+type UserQuery struct {
+	Org     string
+	State   connector.State
+	Search  string // beginning of a user name, e-mail, display name or employee number, in any case
+	Package string
+	After   string // what the page before gave as next
+	Limit   int    // at most 1,000, which is also what 0 means
+}
+
+const (
+	sqlListByName = `SELECT k.kind, k.value, ` + userColumns + ` FROM user_keys k JOIN users u ON u.id = k.user_id
+ WHERE k.org = ? AND k.kind = ? AND k.value >= ? AND k.value < ? AND (k.value, k.user_id) > (?, ?)
+ ORDER BY k.value, k.user_id LIMIT ?`
+
+	sqlListByTerm = `SELECT k.kind, k.value, ` + userColumns + ` FROM user_terms k JOIN users u ON u.id = k.user_id
+ WHERE k.org = ? AND k.kind = ? AND k.value >= ? AND k.value < ? AND (k.value, k.user_id) > (?, ?)
+ ORDER BY k.value, k.user_id LIMIT ?`
+
+	sqlListByState = `SELECT 0, '', ` + userColumns + ` FROM users u
+ WHERE u.org = ? AND u.state = ? AND u.state <> 'active' AND u.id > ? ORDER BY u.id LIMIT ?`
+
+	sqlListByPackage = `SELECT 0, '', ` + userColumns + ` FROM users u
+ WHERE u.org = ? AND u.package = ? AND u.package <> '' AND u.id > ? ORDER BY u.id LIMIT ?`
+)
+
+// place is where a page ended.
+type place struct {
+	Kind  int64        `json:"k"` // 0: the list is in order of id
+	Value string       `json:"v,omitempty"`
+	User  connector.ID `json:"u"`
+}
+
+type listRow struct {
+	kind  int64
+	value string
+	user  *connector.User
+}
+
+func scanListRow(r *sql.Rows, v *listRow) error {
+	v.user = &connector.User{}
+	return r.Scan(append([]any{&v.kind, &v.value}, userDest(v.user)...)...)
+}
+
+// ListUsers returns a page of users; next is "" after the last page. All users and those of State
+// active come in order of their user names; a search gives first who is found by user name, then by
+// e-mail, display name and employee number, each user once; those of another State or of a Package
+// alone come in order of their creation, tombstones only where State asks for them.
+func (r *reader) ListUsers(ctx context.Context, q UserQuery) (users []*connector.User, next string, err error) {
+	var at place
+	if q.After != "" {
+		if err := json.Unmarshal([]byte(q.After), &at); err != nil {
+			return nil, "", invalid("list users", "After is not what a page gave: %w", err)
+		}
+	}
+	q.Search, q.Limit = connector.Fold(q.Search), pageSize(q.Limit)
+	l := lister{r: r, q: q, at: at}
+	if byID := q.Search == "" && (q.Package != "" || q.State != "" && q.State != connector.Active); byID {
+		err = l.walkIDs(ctx)
+	} else {
+		err = l.walkNames(ctx)
+	}
+	if err != nil {
+		return nil, "", wrap("list users", err)
+	}
+	if len(l.users) > q.Limit {
+		l.users = l.users[:q.Limit]
+		text, err := json.Marshal(l.places[q.Limit-1])
+		if err != nil {
+			return nil, "", err
+		}
+		next = string(text)
+	}
+	return l.users, next, nil
+}
+
+// lister collects one page and one user more.
+type lister struct {
+	r      *reader
+	q      UserQuery
+	at     place
+	users  []*connector.User
+	places []place
+}
+
+func (l *lister) full() bool { return len(l.users) > l.q.Limit }
+
+// walkNames walks one kind of names after the other.
+func (l *lister) walkNames(ctx context.Context) error {
+	last := keyUserName
+	if l.q.Search != "" {
+		last = termEmployeeNumber
+	}
+	for _, kind := range [...]int64{keyUserName, keyEmail, termDisplayName, termEmployeeNumber} {
+		if rank(kind) < rank(l.at.Kind) || rank(kind) > rank(last) {
+			continue
+		}
+		q := sqlListByName
+		if kind >= termKind {
+			q = sqlListByTerm
+		}
+		if l.at.Kind != kind {
+			l.at = place{Kind: kind}
+		}
+		if err := l.pages(func() (*sql.Rows, error) {
+			return l.r.q.query(ctx, q, l.q.Org, kind, l.q.Search, afterPrefix(l.q.Search), l.at.Value, l.at.User[:], l.q.Limit+1)
+		}); err != nil || l.full() {
+			return err
+		}
+	}
+	return nil
+}
+
+// rank is the order in which a search walks the kinds.
+func rank(kind int64) int {
+	return map[int64]int{keyUserName: 1, keyEmail: 2, termDisplayName: 3, termEmployeeNumber: 4}[kind]
+}
+
+// walkIDs walks the index of states or of packages.
+func (l *lister) walkIDs(ctx context.Context) error {
+	q, value := sqlListByPackage, l.q.Package
+	if l.q.State != "" && l.q.State != connector.Active {
+		q, value = sqlListByState, string(l.q.State)
+	}
+	return l.pages(func() (*sql.Rows, error) {
+		return l.r.q.query(ctx, q, l.q.Org, value, l.at.User[:], l.q.Limit+1)
+	})
+}
+
+// pages asks until the page is full or a question brought less than it asked for.
+func (l *lister) pages(ask func() (*sql.Rows, error)) error {
+	for !l.full() {
+		rows, err := ask()
+		n := 0
+		for v, err := range each(rows, err, scanListRow) {
+			if err != nil {
+				return err
+			}
+			n++
+			l.at = place{v.kind, v.value, v.user.ID}
+			if !l.full() && l.wants(v) {
+				l.users, l.places = append(l.users, v.user), append(l.places, l.at)
+			}
+		}
+		if n <= l.q.Limit {
+			return nil
+		}
+	}
+	return nil
+}
+
+// wants applies what the walked index does not, and leaves out whom a search has found already.
+func (l *lister) wants(v listRow) bool {
+	u := v.user
+	if l.q.State != "" && u.State != l.q.State || l.q.Package != "" && u.Package != l.q.Package {
+		return false
+	}
+	if v.kind == 0 {
+		return u.State.Live() || l.q.State != ""
+	}
+	for _, n := range terms(uniqueNames(nil, u), u.Profile) {
+		if rank(n.kind) > rank(v.kind) || !strings.HasPrefix(n.value, l.q.Search) {
+			continue
+		}
+		if rank(n.kind) < rank(v.kind) || n.value < v.value {
+			return false
+		}
+	}
+	return true
+}
+
+const sqlUsersByAnchor = `SELECT ` + userColumns + ` FROM links l JOIN users u ON u.id = l.user_id
+ WHERE l.org = ? AND l.source IN (SELECT source FROM link_sources WHERE org = ?) AND l.anchor IN (*)`
+
+// FindUser returns the user that a person means: by id (tombstones too), user name, e-mail or the text
+// of an anchor. It fails with Kind NotFound, or Conflict when the key means more than one.
+func (r *reader) FindUser(ctx context.Context, org, key string) (*connector.User, error) {
+	key = strings.TrimSpace(key)
+	if id, err := connector.ParseID(key); err == nil {
+		if users, err := r.Users(ctx, org, []connector.ID{id}); err != nil || len(users) > 0 {
+			return one(users, key, err)
+		}
+	}
+	for _, kind := range [...]string{connector.UserName, connector.Email} {
+		users, err := r.UsersByKey(ctx, org, []connector.UserKey{{Kind: kind, Value: connector.Fold(key)}})
+		if err != nil || len(users) > 0 {
+			return one(users, key, err)
+		}
+	}
+	var anchors []any
+	for _, kind := range [...]connector.AnchorKind{connector.ObjectGUID, connector.EntryUUID, connector.NSUniqueID, connector.TextAnchor} {
+		if a, err := connector.ParseAnchor(kind, key); err == nil {
+			anchors = append(anchors, anchorBlob(a))
+		}
+	}
+	var users []*connector.User
+	err := inLists(sqlUsersByAnchor, []any{org, org}, anchors, func(q string, args []any) error {
+		rows, err := r.q.query(ctx, q, args...)
+		users, err = add(users, rows, err, scanUser)
+		return err
+	})
+	return one(users, key, err)
+}
+
+func one(users []*connector.User, key string, err error) (*connector.User, error) {
+	switch {
+	case err != nil:
+		return nil, wrap("find user", err)
+	case len(users) == 0:
+		return nil, notFound("find user", "there is no user %q", key)
+	}
+	for _, u := range users[1:] {
+		if u.ID != users[0].ID {
+			return nil, conflict("find user", "%q means more than one user: give the id", key)
+		}
+	}
+	return users[0], nil
+}

@@ -1,0 +1,146 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"usherd/connector"
+)
+
+// Restore puts a backup in the place of the store that the URL names. The backup is checked first: it
+// must be whole and of a schema that this usherd knows. The store must not be in use: a live lease or
+// an open connection of any process is an error of Kind Conflict. The old file stays beside the new
+// one under the name that is returned ("" = there was none).
+func Restore(ctx context.Context, storeURL, file string) (old string, err error) {
+	path, err := Path(storeURL)
+	if err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp(filepath.Dir(path), ".usherd-restore-") // mode 0700
+	if err != nil {
+		return "", wrap("restore", err)
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // nothing depends on it
+	// The copy is what is checked: opening may write, and the backup stays as it is.
+	temp := filepath.Join(dir, "copy")
+	if err := copyFile(file, temp); err != nil {
+		return "", &connector.Error{Kind: connector.Unavailable, Op: "store: restore", Err: err}
+	}
+	if err := checkFile(ctx, temp, file); err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(path); err == nil {
+		if err := settle(ctx, path); err != nil {
+			return "", err
+		}
+		if old, err = freeName(path + ".before-restore"); err != nil {
+			return "", err
+		}
+		if err := os.Rename(path, old); err != nil {
+			return "", wrap("restore", err)
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return "", wrap("restore", err)
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return old, wrap("restore", err)
+	}
+	return old, wrap("restore", syncDir(filepath.Dir(path)))
+}
+
+// openOnly opens a file with one connection and hands it to f.
+func openOnly(ctx context.Context, uri string, f func(q connQuerier, conn *sql.Conn) error) (err error) {
+	db, err := sql.Open("sqlite", uri)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	db.SetMaxOpenConns(1)
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	return f(connQuerier{conn}, conn)
+}
+
+// checkFile refuses a file that is damaged, no store, or of a newer schema.
+func checkFile(ctx context.Context, path, shown string) error {
+	known, err := loadMigrations(migrations)
+	if err != nil {
+		return err
+	}
+	err = openOnly(ctx, fileURI(path)+"?_pragma=journal_mode(delete)", func(q connQuerier, _ *sql.Conn) error {
+		faults, err := texts(ctx, q, "PRAGMA integrity_check(10)")
+		if err != nil {
+			return err
+		}
+		if len(faults) != 1 || faults[0] != "ok" {
+			return invalid("restore", "%s is damaged: %s", shown, strings.Join(faults, "; "))
+		}
+		n, err := applied(ctx, q, known, shown)
+		if err == nil && n == 0 {
+			err = invalid("restore", "%s is no usherd store", shown)
+		}
+		return err
+	})
+	var domain *connector.Error
+	if err != nil && !errors.As(err, &domain) {
+		return invalid("restore", "%s cannot be read as a store: %w", shown, err)
+	}
+	return err
+}
+
+// settle makes sure that nobody uses the store, and writes its log back into the file.
+func settle(ctx context.Context, path string) error {
+	err := openOnly(ctx, fileURI(path)+"?_pragma=busy_timeout(0)", func(q connQuerier, conn *sql.Conn) error {
+		has, err := count(ctx, q, `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'leases'`)
+		if err != nil {
+			return err
+		}
+		if has > 0 {
+			rows, err := q.stream(ctx, sqlLiveLeases)
+			held, err := add[string](nil, rows, err, func(r *sql.Rows, v *string) error {
+				var holder string
+				err := r.Scan(v, &holder)
+				*v = fmt.Sprintf("%s (by %s)", *v, holder)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			if len(held) > 0 {
+				return inUse(path, fmt.Errorf("leases are held: %s", strings.Join(held, ", ")))
+			}
+		}
+		// Leaving WAL mode needs the file for oneself: any other connection makes it fail.
+		_, err = conn.ExecContext(ctx, "PRAGMA journal_mode = delete")
+		return err
+	})
+	if err == nil {
+		return nil
+	}
+	if busy(err) != err { //nolint:errorlint // the same value means that it is another error
+		return inUse(path, err)
+	}
+	return wrap("restore", err)
+}
+
+func inUse(path string, err error) error {
+	return &connector.Error{
+		Kind: connector.Conflict, Op: "store: restore: " + path + " is in use", Err: err,
+		Hint: "stop usherd first; a lease that was left behind ends by itself within a minute",
+	}
+}
+
+// texts returns the first column of a query.
+func texts(ctx context.Context, q querier, text string, args ...any) ([]string, error) {
+	rows, err := q.stream(ctx, text, args...)
+	return add[string](nil, rows, err, func(r *sql.Rows, v *string) error { return r.Scan(v) })
+}

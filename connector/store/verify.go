@@ -1,0 +1,273 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+
+	"usherd/connector"
+)
+
+// verifyMax bounds what Verify reports.
+const verifyMax = 1000
+
+// Verify checks what must hold at any time (domain.md, section 7, as far as it can be seen in the
+// store) against one state of the database, and returns a sentence for each thing that does not hold,
+// 1,000 at most. It reads everything, in constant memory.
+func (db *DB) Verify(ctx context.Context) ([]string, error) {
+	t, err := db.pool.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, wrap("verify", err)
+	}
+	defer t.Rollback()
+	v := &verifier{r: reader{connQuerier{t}}}
+	for _, check := range [...]func(context.Context) error{v.file, v.seats, v.users, v.extra} {
+		if err := check(ctx); err != nil && !errors.Is(err, errEnough) {
+			return nil, wrap("verify", err)
+		}
+	}
+	return v.found, nil
+}
+
+var errEnough = errors.New("enough")
+
+type verifier struct {
+	r     reader
+	found []string
+	names [2]int // unique names and terms that the users' profiles ask for
+}
+
+func (v *verifier) report(format string, args ...any) error {
+	if len(v.found) == verifyMax {
+		return errEnough
+	}
+	v.found = append(v.found, fmt.Sprintf(format, args...))
+	return nil
+}
+
+func (v *verifier) file(ctx context.Context) error {
+	faults, err := texts(ctx, v.r.q, "PRAGMA quick_check(10)")
+	for _, f := range faults {
+		if f != "ok" {
+			err = errors.Join(err, v.report("the file is damaged: %s", f))
+		}
+	}
+	return err
+}
+
+// Each statement gives one text a fault.
+const (
+	sqlWrongUse = `SELECT 'package ' || p.id || ' of ' || p.org || ': ' || p.used || ' seats are counted as used, and '
+   || (SELECT count(*) FROM users u WHERE u.org = p.org AND u.package = p.id AND u.package <> '' AND u.seat = p.id) || ' users hold one'
+ FROM packages p
+ WHERE p.used <> (SELECT count(*) FROM users u WHERE u.org = p.org AND u.package = p.id AND u.package <> '' AND u.seat = p.id)`
+
+	sqlOverUse = `SELECT 'package ' || id || ' of ' || org || ': ' || used || ' of ' || seats || ' seats are used, and the number was not lowered'
+ FROM packages WHERE seats >= 0 AND used > seats AND lowered = 0`
+
+	sqlLostLinks = `SELECT 'a link of source ' || l.source || ' of ' || l.org || ' (' || l.dn || ') belongs to no live user'
+ FROM links l LEFT JOIN users u ON u.id = l.user_id AND u.org || '' = l.org
+ WHERE u.id IS NULL OR u.state IN ('deleted', 'converted_away') LIMIT 1000`
+
+	sqlLostEvents = `SELECT 'event ' || lower(hex(e.id)) || ' belongs to no user' FROM events e
+ WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.id = e.user_id) LIMIT 1000`
+
+	sqlWrongCounts = `SELECT 'organization ' || org || ': ' || sum(n) || ' users more are counted as ' || state || ' than there are'
+ FROM (SELECT org, state, n FROM user_counts UNION ALL SELECT org, state, -count(*) FROM users GROUP BY org, state)
+ GROUP BY org, state HAVING sum(n) <> 0`
+
+	sqlCountKeys  = `SELECT count(*) FROM user_keys`
+	sqlCountTerms = `SELECT count(*) FROM user_terms`
+)
+
+func (v *verifier) seats(ctx context.Context) error {
+	return v.sentences(ctx, sqlWrongUse, sqlOverUse, sqlLostLinks, sqlLostEvents, sqlWrongCounts)
+}
+
+func (v *verifier) sentences(ctx context.Context, queries ...string) error {
+	for _, q := range queries {
+		faults, err := texts(ctx, v.r.q, q)
+		if err != nil {
+			return err
+		}
+		for _, f := range faults {
+			if err := v.report("%s", f); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+const (
+	sqlAllUsers  = `SELECT u.seat, u.email_domain, ` + userColumns + ` FROM users u ORDER BY u.id`
+	sqlAllEvents = `SELECT '', ` + eventColumns + ` FROM events e ORDER BY e.user_id, e.version`
+	sqlKeyOf     = `SELECT user_id FROM user_keys WHERE org = ? AND kind = ? AND value = ?`
+	sqlTermOf    = `SELECT user_id FROM user_terms WHERE org = ? AND kind = ? AND value = ? AND user_id = ?`
+)
+
+type storedUser struct {
+	connector.User
+	seat, domain string
+}
+
+func scanStoredUser(r *sql.Rows, u *storedUser) error {
+	return r.Scan(append([]any{&u.seat, &u.domain}, userDest(&u.User)...)...)
+}
+
+// users walks the users and beside them their events, both in order of the ids.
+func (v *verifier) users(ctx context.Context) error {
+	rows, err := v.r.q.stream(ctx, sqlAllEvents)
+	next, stop := iter.Pull2(each(rows, err, scanEvent))
+	defer stop()
+	e, eventErr, more := next()
+	keyOf, err := v.prepare(ctx, sqlKeyOf)
+	if err != nil {
+		return err
+	}
+	defer keyOf.Close() //nolint:errcheck // read only
+	termOf, err := v.prepare(ctx, sqlTermOf)
+	if err != nil {
+		return err
+	}
+	defer termOf.Close() //nolint:errcheck // read only
+
+	users, err := v.r.q.stream(ctx, sqlAllUsers)
+	for u, err := range each(users, err, scanStoredUser) {
+		if err != nil {
+			return err
+		}
+		h := history{user: &u.User}
+		for more && compareIDs(e.User, u.ID) <= 0 {
+			if eventErr != nil {
+				return eventErr
+			}
+			if e.User == u.ID {
+				h.add(&e)
+			}
+			e, eventErr, more = next()
+		}
+		faults := append(h.faults(), columnFaults(&u)...)
+		for _, f := range faults {
+			if err := v.report("user %s (%s): %s", u.ID, u.Profile.Subject(), f); err != nil {
+				return err
+			}
+		}
+		if err := v.userNames(ctx, &u, keyOf, termOf); err != nil {
+			return err
+		}
+	}
+	return eventErr
+}
+
+func (v *verifier) prepare(ctx context.Context, q string) (*sql.Stmt, error) {
+	return v.r.q.(connQuerier).c.(*sql.Tx).PrepareContext(ctx, q)
+}
+
+func compareIDs(a, b connector.ID) int {
+	for i := range a {
+		if a[i] != b[i] {
+			return int(a[i]) - int(b[i])
+		}
+	}
+	return 0
+}
+
+// history is what the events of one user come to.
+type history struct {
+	user   *connector.User
+	replay connector.User
+	n      int64
+	bad    []string
+}
+
+func (h *history) add(e *eventRow) {
+	h.n++
+	if e.Version != h.n {
+		h.bad = append(h.bad, fmt.Sprintf("event %d of its history is of version %d", h.n, e.Version))
+		h.n = e.Version
+	}
+	connector.Replay(&h.replay, e.Fields)
+	if e.Version != 1 {
+		return
+	}
+	state := h.replay.State
+	if len(e.Transitions) > 0 {
+		state = e.Transitions[0].To
+	}
+	if state == connector.Inactive || e.Action != connector.Created {
+		h.bad = append(h.bad, fmt.Sprintf("its history begins with %s in state %s", e.Action, state))
+	}
+}
+
+func (h *history) faults() []string {
+	if h.n != h.user.Version {
+		h.bad = append(h.bad, fmt.Sprintf("it is of version %d, and its events lead to %d", h.user.Version, h.n))
+	}
+	for _, d := range connector.Diff(&h.replay, h.user) {
+		h.bad = append(h.bad, fmt.Sprintf("%s is not what its events lead to", d.Field))
+	}
+	return h.bad
+}
+
+// columnFaults compares the columns that follow from others.
+func columnFaults(u *storedUser) (bad []string) {
+	if u.seat != "" && (u.seat != u.Package || !u.State.Live()) {
+		bad = append(bad, fmt.Sprintf("it holds a seat of %s, is %s and its package is %q", u.seat, u.State, u.Package))
+	}
+	if u.seat == "" && u.HoldsSeat(false) {
+		bad = append(bad, fmt.Sprintf("it is %s and holds no seat of its package %s", u.State, u.Package))
+	}
+	if want := emailDomain(u.Profile); u.domain != want {
+		bad = append(bad, fmt.Sprintf("its e-mail domain is kept as %q", u.domain))
+	}
+	return bad
+}
+
+// userNames checks that the user, and nobody else, holds its names.
+func (v *verifier) userNames(ctx context.Context, u *storedUser, keyOf, termOf *sql.Stmt) error {
+	if !u.State.Live() {
+		return nil
+	}
+	scan := func(r *sql.Rows, id *connector.ID) error { return r.Scan((*idColumn)(id)) }
+	for i, list := range [...][]name{uniqueNames(nil, &u.User), terms(nil, u.Profile)} {
+		v.names[i] += len(list)
+		for _, n := range list {
+			var rows *sql.Rows
+			var err error
+			if i == 0 {
+				rows, err = keyOf.QueryContext(ctx, u.Org, n.kind, n.value)
+			} else {
+				rows, err = termOf.QueryContext(ctx, u.Org, n.kind, n.value, u.ID[:])
+			}
+			holder, _, err := first(rows, err, scan)
+			if err != nil {
+				return err
+			}
+			if holder != u.ID {
+				if err := v.report("user %s (%s) does not hold the name %q", u.ID, u.Profile.Subject(), n.value); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// extra looks for names that no user has.
+func (v *verifier) extra(ctx context.Context) error {
+	for i, q := range [...]string{sqlCountKeys, sqlCountTerms} {
+		n, err := count(ctx, v.r.q, q)
+		if err != nil {
+			return err
+		}
+		if n > v.names[i] && len(v.found) < verifyMax {
+			if err := v.report("%d names are kept of which no user has one", n-v.names[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
