@@ -37,7 +37,9 @@ func golden(t *testing.T, name, got string) {
 
 var start = time.Date(2026, 11, 22, 3, 0, 4, 0, time.UTC)
 
-func id(n byte) connector.ID { return connector.ID{0x01, 0x93, 0x4f, 6: 0x70, 8: 0x80, 12: 0x1a, 13: 0x2b, 14: 0x3c, 15: n} }
+func id(n byte) connector.ID {
+	return connector.ID{0x01, 0x93, 0x4f, 6: 0x70, 8: 0x80, 12: 0x1a, 13: 0x2b, 14: 0x3c, 15: n}
+}
 
 func anchor(n byte) connector.Anchor {
 	return connector.Anchor{Kind: connector.EntryUUID, Raw: string([]byte{n, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15})}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"time"
 
 	"usherd/connector"
@@ -165,9 +166,7 @@ func (r Report) head() head {
 	for _, p := range run.Phases {
 		h.Phases[p.Name] += p.Took.Seconds()
 	}
-	for reason, n := range run.Skips {
-		h.Skips[reason] = n
-	}
+	maps.Copy(h.Skips, run.Skips)
 	h.Seats = append(h.Seats, run.Seats...)
 	h.Warnings = append(h.Warnings, run.Warnings...)
 	if run.Hold != nil {

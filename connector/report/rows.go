@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"usherd/connector"
+	"usherd/connector/failure"
 )
 
 // row is one person in the page.
@@ -40,7 +41,7 @@ const summaryFields = 3
 func (p *page) row(c *connector.Change) row {
 	before, after := states(c)
 	r := row{
-		Action: actionOf(c), Sign: signs[actionOf(c)], Who: subject(c), DN: c.DN,
+		Action: actionOf(c), Sign: signs[actionOf(c)], Who: subject(c), DN: failure.Clean(c.DN),
 		Before: p.w.state(before), After: p.w.state(after), Package: packageOf(c), Warnings: c.Warnings,
 	}
 	r.Label = p.w.named("action", r.Action)
@@ -98,7 +99,7 @@ func (p *page) field(c *connector.Change, f connector.FieldChange) fieldRow {
 
 func (p *page) failure(f failed) failureRow {
 	r := failureRow{
-		Who: subject(f.change), DN: f.change.DN, Title: p.w.catalogue.Title(f.failure.Code, p.w.lang),
+		Who: subject(f.change), DN: failure.Clean(f.change.DN), Title: p.w.catalogue.Title(f.failure.Code, p.w.lang),
 		Reason: string(f.failure.Reason), About: p.w.about(f.failure), Ref: f.failure.Ref,
 	}
 	if r.Who == r.DN {
