@@ -89,7 +89,10 @@ func (p *page) field(c *connector.Change, f connector.FieldChange) fieldRow {
 		return out
 	}
 	if o, ok := p.r.Origin(c.Org, c.Source, f.Field); ok {
-		out.Source, out.Expression = strings.Join(o.Attributes, ", "), o.Expression
+		out.Source = strings.Join(o.Attributes, ", ")
+		if o.Expression != out.Source { // the plain name says nothing more
+			out.Expression = o.Expression
+		}
 		if o.File != "" {
 			out.Place = fmt.Sprintf("%s:%d", o.File, o.Line)
 		}
