@@ -150,17 +150,16 @@ func (w *writer) bool(v bool) {
 
 // appendLen appends the shortest length octets for n.
 func appendLen(b []byte, n int) []byte {
-	switch {
-	case n < 0x80:
-		return append(b, byte(n))
-	case n <= 0xff:
-		return append(b, 0x81, byte(n))
-	case n <= 0xffff:
-		return append(b, 0x82, byte(n>>8), byte(n))
-	case n <= 0xffffff:
-		return append(b, 0x83, byte(n>>16), byte(n>>8), byte(n))
+	if n < 0x80 {
+		return append(b, byte(n)) //nolint:gosec // just checked
 	}
-	return append(b, 0x84, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+	var buf [8]byte
+	binary.BigEndian.PutUint64(buf[:], uint64(n))
+	i := 4
+	for buf[i] == 0 {
+		i++
+	}
+	return append(append(b, byte(0x80+8-i)), buf[i:]...)
 }
 
 // appendOctets appends v as an OCTET STRING.

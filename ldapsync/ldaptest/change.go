@@ -108,7 +108,7 @@ func (s *Server) Entry(dn string) (attrs Attrs, ok bool) {
 	attrs = Attrs{}
 	for id := range t.schema.attrs {
 		a := &t.schema.attrs[id]
-		if set := t.values(e, uint16(id), nil); len(set) > 0 { //nolint:gosec // the schema is bounded
+		if set := t.values(e, uint16(id), nil); len(set) > 0 {
 			attrs[a.name] = decodeSet(set)
 		}
 	}

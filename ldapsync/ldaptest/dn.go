@@ -101,7 +101,7 @@ func dnKey(dn string) (string, error) {
 // reader has to cope with both.
 func escapeRDN(value string, asHex bool) string {
 	var b strings.Builder
-	for i := 0; i < len(value); i++ {
+	for i := range len(value) {
 		c := value[i]
 		edge := c == ' ' && (i == 0 || i == len(value)-1) || c == '#' && i == 0
 		switch {

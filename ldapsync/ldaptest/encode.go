@@ -43,7 +43,7 @@ func (t *tree) selectAttrs(req *search, hidden map[uint16]bool, maxValues int) s
 		s.rest = true
 	}
 	for id := range s.stored {
-		n := uint16(id) //nolint:gosec // the schema is bounded
+		n := uint16(id)
 		s.stored[id] = s.stored[id] && !hidden[n]
 		if s.stored[id] && t.schema.attrs[id].virtual != nil {
 			s.virtual = append(s.virtual, n)
@@ -181,7 +181,7 @@ func (s *selection) members(w *writer, e *entry) {
 	if len(list) == 0 {
 		return
 	}
-	part := func(from, to int) []byte { return appendEntryDNs(nil, list[from:to]) }
+	part := func(from, to int) []byte { return appendNames(nil, list[from:to]) }
 	if !asked && (s.maxValues <= 0 || len(list) <= s.maxValues) {
 		s.plain(w, a.head, part(0, len(list)))
 		return

@@ -117,20 +117,6 @@ func (b blob) put(id uint16, set []byte) blob {
 	return append(b, set...)
 }
 
-// without copies the blob and leaves one attribute out.
-func (b blob) without(id uint16) blob {
-	out := make(blob, 0, len(b))
-	for len(b) > 0 {
-		have, set, rest := b.next()
-		if have != id {
-			out = append(out, b[:len(b)-len(rest)]...)
-		}
-		_ = set
-		b = rest
-	}
-	return out
-}
-
 // with replaces the values of one attribute, in its place if it has one; an empty set takes it away.
 func (b blob) with(id uint16, set []byte) blob {
 	out, done := make(blob, 0, len(b)+len(set)+8), len(set) == 0
@@ -183,7 +169,7 @@ func appendEntryDN(set []byte, e *entry) []byte {
 	return append(appendLen(append(set, tagOctets), len(dn)), dn...)
 }
 
-func appendEntryDNs(set []byte, list []*entry) []byte {
+func appendNames(set []byte, list []*entry) []byte {
 	for _, e := range list {
 		if !e.deleted {
 			set = appendEntryDN(set, e)
@@ -201,7 +187,7 @@ const usualNames = `cn sn givenName initials displayName mail proxyAddresses ou 
 // defineVirtual teaches the schema what the server's kind works out by itself.
 func (t *tree) defineVirtual() {
 	s := &t.schema
-	for _, n := range strings.Fields(usualNames) {
+	for n := range strings.FieldsSeq(usualNames) {
 		s.define(n, userAttr, nil)
 	}
 	t.idClass = s.define("objectClass", userAttr, func(_ *tree, e *entry, set []byte) []byte {
@@ -218,7 +204,7 @@ func (t *tree) defineVirtual() {
 			return appendOctets(set, nsUniqueIDText(e.guid))
 		})
 		t.defineX500("entrydn")
-	default:
+	case OpenLDAP:
 		t.idAnchor = s.define("entryUUID", operational, func(_ *tree, e *entry, set []byte) []byte {
 			return appendOctets(set, uuidText(e.guid))
 		})
@@ -258,8 +244,8 @@ func (t *tree) defineAD() {
 	s.define("whenChanged", userAttr, func(t *tree, e *entry, set []byte) []byte { return t.appendTime(set, e.touched) })
 	s.define("uSNCreated", userAttr, func(_ *tree, e *entry, set []byte) []byte { return appendUint(set, e.created) })
 	s.define("uSNChanged", userAttr, func(_ *tree, e *entry, set []byte) []byte { return appendUint(set, e.changed) })
-	t.idMember = s.define("member", userAttr, func(_ *tree, e *entry, set []byte) []byte { return appendEntryDNs(set, e.members()) })
-	s.define("memberOf", userAttr, func(_ *tree, e *entry, set []byte) []byte { return appendEntryDNs(set, e.groups()) })
+	t.idMember = s.define("member", userAttr, func(_ *tree, e *entry, set []byte) []byte { return appendNames(set, e.members()) })
+	s.define("memberOf", userAttr, func(_ *tree, e *entry, set []byte) []byte { return appendNames(set, e.groups()) })
 	s.define("objectSid", userAttr, func(t *tree, e *entry, set []byte) []byte {
 		if e.rid == 0 {
 			return set

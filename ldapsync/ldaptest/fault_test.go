@@ -329,7 +329,7 @@ func TestLdapsearchUnderstandsTheServer(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, how := range [][]string{{"-H", s.URL()}, {"-ZZ", "-H", s.URL()}, {"-H", s.LDAPSURL()}} {
-			args := append(how, "-x", "-LLL", "-D", admin, "-w", secret, "-b", s.Base(), "-E", "pr=50/noprompt",
+			args := append(slices.Clone(how), "-x", "-LLL", "-D", admin, "-w", secret, "-b", s.Base(), "-E", "pr=50/noprompt",
 				"(&(sn=num*)(!(cn=p00007)))", "mail")
 			cmd := exec.CommandContext(t.Context(), tool, args...)
 			cmd.Env = append(os.Environ(), "LDAPTLS_CACERT="+ca, "LDAPTLS_REQCERT=demand")

@@ -251,7 +251,7 @@ func (f *dirSync) whole(w *writer, t *tree, e *entry) {
 	s := f.sel
 	s.virtual = slices.DeleteFunc(slices.Clone(s.virtual), t.linked)
 	s.write(w, e)
-	s.plain(w, appendOctets(nil, "member;range=1-1"), appendEntryDNs(nil, e.members()))
+	s.plain(w, appendOctets(nil, "member;range=1-1"), appendNames(nil, e.members()))
 }
 
 // part sends what changed; an attribute that was emptied comes without values.

@@ -119,7 +119,7 @@ func TestAttributeSelection(t *testing.T) {
 		for _, a := range r.Entries[0].Attributes {
 			have[a.Name] = true
 		}
-		for _, n := range strings.Fields(want) {
+		for n := range strings.FieldsSeq(want) {
 			if !have[n] {
 				t.Errorf("%q: %s is missing", list, n)
 			}

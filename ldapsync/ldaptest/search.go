@@ -270,8 +270,10 @@ func (q *query) resume() result {
 		p := q.c.pages[string(q.paging.Cookie)]
 		if p == nil || p.request != digest(q.m.body) {
 			if q.c.s.o.Kind == ActiveDirectory {
-				return result{code: ldap.LDAPResultUnavailableCriticalExtension,
-					text: "00002040: SvcErr: DSID-031401E7, problem 5010 (UNAVAIL_EXTENSION), data 0\n\x00"}
+				return result{
+					code: ldap.LDAPResultUnavailableCriticalExtension,
+					text: "00002040: SvcErr: DSID-031401E7, problem 5010 (UNAVAIL_EXTENSION), data 0\n\x00",
+				}
 			}
 			return result{code: ldap.LDAPResultUnwillingToPerform, text: "paged results cookie is invalid or old"}
 		}

@@ -195,14 +195,15 @@ func (s *Server) serve(nc net.Conn, secure bool) {
 	}
 	defer s.leave(c)
 	for _, f := range s.strike(AtConnect, false) {
-		switch f.Kind {
-		case RefuseConnections:
+		if f.Kind == RefuseConnections {
 			reset(nc)
 			return
-		case Freeze:
+		}
+		if f.Kind == Freeze {
 			c.drain()
 			return
-		case Close:
+		}
+		if f.Kind == Close {
 			return
 		}
 	}

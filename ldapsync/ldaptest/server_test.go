@@ -18,58 +18,58 @@ const (
 	secret = "correct horse"
 )
 
-func start(t testing.TB, o Options) *Server {
-	t.Helper()
+func start(tb testing.TB, o Options) *Server {
+	tb.Helper()
 	o.Accounts = append(o.Accounts, Account{Names: []string{admin, "sync@example.test", "CN=sync,CN=Users,DC=example,DC=test"}, Password: secret})
 	s, err := Start(o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(s.Close)
+	tb.Cleanup(s.Close)
 	return s
 }
 
-func (s *Server) clientTLS(t testing.TB) *tls.Config {
-	t.Helper()
+func (s *Server) clientTLS(tb testing.TB) *tls.Config {
+	tb.Helper()
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(s.CA()) {
-		t.Fatal("CA is no PEM")
+		tb.Fatal("CA is no PEM")
 	}
 	return &tls.Config{RootCAs: pool, ServerName: "localhost"}
 }
 
-func dial(t testing.TB, s *Server) *ldap.Conn {
-	t.Helper()
+func dial(tb testing.TB, s *Server) *ldap.Conn {
+	tb.Helper()
 	c, err := ldap.DialURL(s.URL())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() })
+	tb.Cleanup(func() { c.Close() })
 	return c
 }
 
-func bound(t testing.TB, s *Server) *ldap.Conn {
-	t.Helper()
-	c := dial(t, s)
+func bound(tb testing.TB, s *Server) *ldap.Conn {
+	tb.Helper()
+	c := dial(tb, s)
 	if err := c.Bind(admin, secret); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c
 }
 
-func add(t testing.TB, s *Server, dn string, attrs Attrs) {
-	t.Helper()
+func add(tb testing.TB, s *Server, dn string, attrs Attrs) {
+	tb.Helper()
 	if err := s.Add(dn, attrs); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
 // fill adds n people below OU=People of the first base.
-func fill(t testing.TB, s *Server, n int) {
-	t.Helper()
+func fill(tb testing.TB, s *Server, n int) {
+	tb.Helper()
 	for i := range n {
 		name := fmt.Sprintf("p%05d", i)
-		add(t, s, "CN="+name+",OU=People,"+s.Base(), Attrs{"mail": {name + "@example.test"}, "sn": {"Number " + name}})
+		add(tb, s, "CN="+name+",OU=People,"+s.Base(), Attrs{"mail": {name + "@example.test"}, "sn": {"Number " + name}})
 	}
 }
 
@@ -88,8 +88,7 @@ func names(r *ldap.SearchResult) []string {
 }
 
 func code(err error) int {
-	var e *ldap.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*ldap.Error](err); ok {
 		return int(e.ResultCode)
 	}
 	if err != nil {

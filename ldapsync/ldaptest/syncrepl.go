@@ -3,6 +3,7 @@ package ldaptest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -317,8 +318,7 @@ func (f *syncRepl) report(q *query, o *answer, e *entry, from uint64) error {
 // with the lock held.
 func (t *tree) changedSince(usn uint64) []*entry {
 	var list []*entry
-	for i := len(t.slots) - 1; i >= 0; i-- {
-		e := t.slots[i]
+	for _, e := range slices.Backward(t.slots) {
 		if e == nil {
 			continue
 		}
