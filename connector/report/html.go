@@ -110,17 +110,17 @@ func (p *page) Decided() string {
 	return p.with("decided", p.r.Run.Hold.By) + ", " + when(p.r.Run.Hold.At)
 }
 func (p *page) ShownPattern() string { return p.with("page.shown", "%") }
-func (p *page) TooMany() string      { return p.tooMany() }
-func (p *page) Made() string         { return p.made() }
 
-func (p *page) made() string {
+// Made says when the report was made.
+func (p *page) Made() string {
 	if p.r.Now.IsZero() {
 		return ""
 	}
 	return p.with("meta.made", when(p.r.Now))
 }
 
-func (p *page) tooMany() string {
+// TooMany says that people are missing, where they are.
+func (p *page) TooMany() string {
 	if p.sum.people <= MaxPeople {
 		return ""
 	}
@@ -177,7 +177,7 @@ func (p *page) Meta() []pair {
 	return kept
 }
 
-// Tile is one count.
+// tile is one count.
 type tile struct {
 	Action, Label, Sign, Number string
 	Zero                        bool
@@ -189,9 +189,12 @@ var signs = map[string]string{
 	"failed": "!", "held": "‖", "skipped": "›", "unchanged": "=",
 }
 
-// Tiles are the counts.
+// Tiles are the counts; none where they would look like an answer that there was not.
 func (p *page) Tiles() []tile {
 	var list []tile
+	if p.r.nothingRead() {
+		return nil
+	}
 	for _, c := range countsOf(p.r.Run.Counts) {
 		list = append(list, tile{c.action, p.Say("action." + c.action), signs[c.action], p.w.number(c.n), c.n == 0})
 	}
@@ -236,7 +239,7 @@ func (p *page) Held() []row {
 	list := make([]row, len(p.sum.held))
 	for i, c := range p.sum.held {
 		list[i] = p.row(c)
-		list[i].Label = p.w.named("action", string(c.Action))
+		list[i].Label = p.w.named("act", string(c.Action))
 	}
 	return list
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"usherd/connector"
 	"usherd/connector/failure"
 	"usherd/connector/report"
 )
@@ -141,5 +142,20 @@ func TestReportWordsAreTranslated(t *testing.T) {
 				t.Errorf("%s: still English: %q", lang, m[1])
 			}
 		}
+	}
+}
+
+func TestFailedReadShowsNoZeros(t *testing.T) {
+	t.Parallel()
+	run := &connector.Run{ID: id(1), Source: "corp-ad", Result: connector.ResultFailed, Error: "bind: invalid credentials", Hint: "check the password"}
+	body := page(t, report.Report{Run: run})
+	for want, there := range map[string]bool{`class="tiles"`: false, "bind: invalid credentials": true, "check the password": true, "tone-bad": true} {
+		if strings.Contains(body, want) != there {
+			t.Errorf("%s: there = %v", want, !there)
+		}
+	}
+	run.Entries = 10
+	if !strings.Contains(page(t, report.Report{Run: run}), `class="tiles"`) {
+		t.Error("a run that read something shows no counts")
 	}
 }

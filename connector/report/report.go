@@ -128,3 +128,8 @@ func (r Report) waits() bool {
 	h := r.Run.Hold
 	return h != nil && h.Status == connector.HoldOpen && (r.Now.IsZero() || h.Expires.IsZero() || r.Now.Before(h.Expires))
 }
+
+// nothingRead reports whether the run failed before it learned anything: its zeros are no answer.
+func (r Report) nothingRead() bool {
+	return r.Run.Result == connector.ResultFailed && r.Run.Entries == 0 && r.Run.Counts == connector.Counts{}
+}

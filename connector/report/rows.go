@@ -44,7 +44,7 @@ func (p *page) row(c *connector.Change) row {
 		Action: actionOf(c), Sign: signs[actionOf(c)], Who: subject(c), DN: failure.Clean(c.DN),
 		Before: p.w.state(before), After: p.w.state(after), Package: packageOf(c), Warnings: c.Warnings,
 	}
-	r.Label = p.w.named("action", r.Action)
+	r.Label = p.w.named("act", r.Action)
 	if r.Who == r.DN {
 		r.DN = ""
 	}

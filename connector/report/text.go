@@ -211,7 +211,7 @@ func (t *textReport) held() {
 	t.line("")
 	tab := t.table(Column{Flex: true}, Column{}, Column{Flex: true})
 	for _, c := range t.sum.held {
-		tab.Row(subject(c), t.named("action", string(c.Action)), t.move(c))
+		tab.Row(subject(c), t.named("act", string(c.Action)), t.move(c))
 	}
 	t.flush(tab)
 	t.more(t.sum.nHeld - len(t.sum.held))
@@ -250,6 +250,9 @@ func (w words) move(c *connector.Change) string {
 }
 
 func (t *textReport) counts() {
+	if t.r.nothingRead() {
+		return
+	}
 	t.section("counts")
 	tab := t.table(Column{}, Column{Right: true}, Column{Flex: true})
 	for _, c := range countsOf(t.r.Run.Counts) {
@@ -396,7 +399,7 @@ func (t *textReport) people() {
 }
 
 func (t *textReport) person(c *connector.Change) {
-	parts := []string{t.paint(bold, subject(c)), t.say("action." + actionOf(c))}
+	parts := []string{t.paint(bold, subject(c)), t.named("act", actionOf(c))}
 	if m := t.move(c); m != "" {
 		parts = append(parts, m)
 	}
