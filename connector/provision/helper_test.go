@@ -251,3 +251,7 @@ func (w *world) approve(held *provision.Plan, p *people) (*provision.Plan, error
 	w.t.Cleanup(func() { _ = plan.Close() })
 	return plan, err
 }
+
+func command(w *world, name string) provision.Command {
+	return provision.Command{User: w.user(name).ID, Actor: "admin"}
+}

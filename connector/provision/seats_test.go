@@ -1,0 +1,81 @@
+package provision_test
+
+import (
+	"sync"
+	"testing"
+
+	"usherd/connector"
+)
+
+func seats(n int) func(*connector.Organization) {
+	return func(o *connector.Organization) { o.Packages = []connector.Package{{ID: "standard", Seats: n}} }
+}
+
+func TestSeatThatFreesGoesToWhoHasWaitedLongest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, seats(5))
+	p := &people{list: crowd(7)}
+	counts(t, w.sync(p, connector.ResultOK), connector.Counts{Created: 5, Failed: 2})
+	items := w.items()
+	if len(items) != 2 || items[0].Reason != connector.NoSeat || items[0].Code != connector.CodeCreation || items[0].Package != "standard" {
+		t.Fatalf("%+v", items)
+	}
+	counts(t, w.sync(p, connector.ResultOK), connector.Counts{Unchanged: 5, Failed: 2})
+	p.list = append([]*connector.Record{person(100)}, p.list[1:]...) // 1 leaves, 100 comes and stands first in the answer
+	w.sync(p, connector.ResultOK)
+	if w.state("u0006") != connector.Active || w.user("u0100") != nil {
+		t.Errorf("u0006 is %q, u0100 is %q", w.state("u0006"), w.state("u0100"))
+	}
+	if n := w.used("standard"); n != 5 {
+		t.Errorf("%d used", n)
+	}
+	if n := len(w.items()); n != 2 {
+		t.Errorf("%d open items", n)
+	}
+}
+
+func TestAdministratorFreesASeatForWhoWaits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, seats(2))
+	p := &people{list: crowd(3)}
+	w.sync(p, connector.ResultOK)
+	if _, err := w.prov.Deactivate(t.Context(), command(w, "u0001")); err != nil {
+		t.Fatal(err)
+	}
+	if w.state("u0003") != connector.Active {
+		t.Error("the seat must be offered at once")
+	}
+	ch, err := w.prov.Reactivate(t.Context(), command(w, "u0001"))
+	if err != nil || len(ch.Failures) != 1 || ch.Failures[0].Reason != connector.NoSeat || ch.Failures[0].Code != connector.CodeUpdate {
+		t.Fatalf("%+v %v", ch, err)
+	}
+	w.sync(p, connector.ResultOK)
+	if w.state("u0001") != connector.Inactive {
+		t.Error("an administrator's deactivation survives every source")
+	}
+}
+
+func TestNeverOneSeatTooMany(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *connector.Organization) {
+		seats(500)(o)
+		o.Sources = append(o.Sources, connector.SourceSettings{ID: "push", Kind: connector.SCIM})
+	})
+	p := &people{list: crowd(600)}
+	var wg sync.WaitGroup
+	for g := range 64 {
+		wg.Go(func() {
+			for i := range 12 {
+				if _, err := w.prov.Submit(t.Context(), "push", person(10_000+g*100+i), connector.Cause{Kind: connector.CauseRequest, Actor: "test"}); err != nil {
+					t.Errorf("submit: %v", err)
+					return
+				}
+			}
+		})
+	}
+	w.sync(p, connector.ResultOK)
+	wg.Wait()
+	if n := w.used("standard"); n != 500 {
+		t.Errorf("%d seats used of 500 although 1,368 people want one", n)
+	}
+}
