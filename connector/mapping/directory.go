@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"usherd/connector"
 )
 
 const errNumber evalError = "no whole number"
@@ -19,7 +21,7 @@ var valueFunctions = map[string]function{
 		return utf8.RuneCountInString(a[0].(string)), nil
 	}},
 	"equalFold": {params: []kind{text, text}, min: 2, result: boolean, call: func(_ *frame, a []any) (any, error) {
-		return sameFold(a[0].(string), a[1].(string)), nil
+		return connector.Fold(a[0].(string)) == connector.Fold(a[1].(string)), nil
 	}},
 	"containsFold":   foldTest(strings.Contains),
 	"startsWithFold": foldTest(strings.HasPrefix),

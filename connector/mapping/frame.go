@@ -28,9 +28,10 @@ type frame struct {
 	slots   [][][]byte // values by slot
 	used    int        // of maxBytes
 	machine vm.VM
-	order   [][]byte // values in order, of one lookup
-	buf     []byte   // all canonical values
-	spans   []span   // of buf, one for each value
+	order   [][]byte        // values in order, of one lookup
+	buf     []byte          // all canonical values
+	spans   []span          // of buf, one for each value
+	seen    map[string]bool // values of a target that has many
 	results []result
 }
 
@@ -226,7 +227,7 @@ const stringSize = 16
 // run computes a rule: the values are the spans it appends. It returns the alternative that gave
 // them, -1 where none did.
 func (f *frame) run(ru *rule) (int, *connector.AttributeFault) {
-	f.used = 0
+	f.used, f.seen = 0, nil
 	from := len(f.spans)
 	for i := range ru.pieces {
 		p := &ru.pieces[i]
@@ -265,12 +266,11 @@ func (f *frame) piece(ru *rule, p *piece) error {
 
 // faultOf makes a fault of an error. Only our own errors are shown: the machine's may quote a value.
 func faultOf(target string, err error) *connector.AttributeFault {
-	if long := (tooLong{}); errors.As(err, &long) {
+	if long, ok := errors.AsType[tooLongError](err); ok {
 		return &connector.AttributeFault{Attribute: target, Reason: connector.AttributeTooLong, Detail: long.Error()}
 	}
 	detail := "the expression cannot be computed for this record"
-	var own evalError
-	if errors.As(err, &own) {
+	if own, ok := errors.AsType[evalError](err); ok {
 		detail = own.Error()
 	}
 	return &connector.AttributeFault{Attribute: target, Reason: connector.AttributeInvalid, Detail: detail}

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"errors"
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -92,7 +93,16 @@ func onList(fn function) function {
 		in := a[0].([]string)
 		out := make([]string, 0, len(in))
 		args := append([]any(nil), a...)
+		further := 0 // bytes of the further arguments, which are looked at for each member
+		for _, v := range a[1:] {
+			if s, ok := v.(string); ok {
+				further += len(s)
+			}
+		}
 		for _, s := range in {
+			if err := f.charge(further); err != nil {
+				return nil, err
+			}
 			args[0] = s
 			v, err := one(f, args)
 			if err != nil {
@@ -111,9 +121,7 @@ func onList(fn function) function {
 var functions = func() map[string]function {
 	all := map[string]function{}
 	for _, group := range []map[string]function{textFunctions, listFunctions, valueFunctions} {
-		for name, fn := range group {
-			all[name] = fn
-		}
+		maps.Copy(all, group)
 	}
 	return all
 }()

@@ -37,9 +37,11 @@ var listFunctions = map[string]function{
 		return onEach(f, a[0].([]string), a)
 	}},
 	"without": {params: []kind{list, text}, min: 2, variadic: true, result: list, call: func(f *frame, a []any) (any, error) {
-		return filtered(f, a[0].([]string), func(s string) bool {
-			return !slices.ContainsFunc(a[1:], func(other any) bool { return sameFold(s, other.(string)) })
-		})
+		out := make(map[string]bool, len(a)-1) // folded once: they may be long, and the list too
+		for _, other := range a[1:] {
+			out[connector.Fold(other.(string))] = true
+		}
+		return filtered(f, a[0].([]string), func(s string) bool { return !out[connector.Fold(s)] })
 	}},
 	"unique": {params: []kind{list}, min: 1, result: list, call: func(f *frame, a []any) (any, error) {
 		seen := make(map[string]bool, len(a[0].([]string)))
@@ -59,8 +61,8 @@ var listFunctions = map[string]function{
 	}},
 	"count": {params: []kind{list}, min: 1, result: number, call: func(_ *frame, a []any) (any, error) { return len(a[0].([]string)), nil }},
 	"inFold": {params: []kind{text, list}, min: 2, result: boolean, call: func(_ *frame, a []any) (any, error) {
-		s := a[0].(string)
-		return slices.ContainsFunc(a[1].([]string), func(other string) bool { return sameFold(s, other) }), nil
+		s := connector.Fold(a[0].(string))
+		return slices.ContainsFunc(a[1].([]string), func(other string) bool { return s == connector.Fold(other) }), nil
 	}},
 }
 
@@ -125,5 +127,3 @@ func onEach(f *frame, l []string, a []any) (any, error) {
 	}
 	return out, f.charge(stringSize * len(out))
 }
-
-func sameFold(a, b string) bool { return connector.Fold(a) == connector.Fold(b) }

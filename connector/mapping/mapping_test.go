@@ -14,11 +14,11 @@ import (
 	"usherd/connector/mapping"
 )
 
-func compile(t testing.TB, c mapping.Config) *mapping.Mapping {
-	t.Helper()
+func compile(tb testing.TB, c mapping.Config) *mapping.Mapping {
+	tb.Helper()
 	m, faults := mapping.Compile(c)
 	if len(faults) > 0 {
-		t.Fatal(faults)
+		tb.Fatal(faults)
 	}
 	return m
 }
@@ -148,6 +148,36 @@ func TestResultsAreBounded(t *testing.T) {
 	}
 	if diff := cmp.Diff(connector.Profile{"custom.n": {"1001"}, "custom.in": {"true"}}, got.Profile); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A text of 60,000 bytes that is taken apart and compared with its parts must cost time in
+// proportion: with its square this test would run for minutes.
+func TestLongTextsTakeNoSquareOfTime(t *testing.T) {
+	t.Parallel()
+	r := record("x", strings.Repeat("é,", 20000)+"z", "to", strings.Repeat("$a", 50000))
+	for expression, want := range map[string]string{
+		`text(count(without(split(x, ","), x)))`:           "20001",
+		`text(inFold(x, split(x, ",")))`:                   "false",
+		`text(x in split(x, ","))`:                         "false",
+		`join(unique(split(x, ",")), "")`:                  "éz",
+		`nth(split(x, ","), -1)`:                           "z",
+		`ou(x, 99999) + "none"`:                            "none",
+		`right(title(x), 1)`:                               "z",
+		`extract(x, "(?i)(e|,)*Z$")`:                       ",",
+		`split(x, ",")`:                                    "é",
+		`regexReplace(x, "é", to)`:                         "fault",
+		`first(regexReplace(split(x, ","), "é", to))`:      "fault",
+		`first(replace(split(x, ","), to, x))`:             "fault",
+		`text(count(each(split(x, ","), "^é?", to)) == 5)`: "fault",
+	} {
+		got := compile(t, rules("custom.x", expression)).Map(r)
+		if len(got.Faults) > 0 {
+			got.Profile.Set("custom.x", "fault")
+		}
+		if v := got.Profile.Get("custom.x"); v != want {
+			t.Errorf("%s gives %.20s, not %s", expression, v, want)
+		}
 	}
 }
 

@@ -79,9 +79,7 @@ func unknownTarget(name string) string {
 	for _, a := range connector.Attributes() {
 		known[a.Name] = a.Name
 	}
-	for other, is := range otherTargets {
-		known[other] = is
-	}
+	maps.Copy(known, otherTargets)
 	if near := nearest(name, slices.Collect(maps.Keys(known))); near != "" {
 		return what + name + ": did you mean " + known[near] + "?"
 	}

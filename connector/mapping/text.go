@@ -121,7 +121,8 @@ func regexReplaced(f *frame, re compiled, s, to string) (string, error) {
 		out = append(out, s[done:at[0]]...)
 		out = re.ExpandString(out, to, s, at)
 		done = at[1]
-		if err := f.charge(len(out) - used); err != nil {
+		// The template counts too: a long one that comes to nothing is still read for each match.
+		if err := f.charge(len(out) - used + len(to)); err != nil {
 			return "", err
 		}
 		used = len(out)

@@ -25,7 +25,7 @@ func parseGeneralized(s string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	digits, zone := s[:zoneAt], s[zoneAt:]
-	layout := ""
+	var layout string
 	whole, fraction, _ := strings.Cut(strings.Replace(digits, ",", ".", 1), ".")
 	switch len(whole) {
 	case 10:

@@ -13,13 +13,13 @@ import (
 	"usherd/connector"
 )
 
-// tooLong is a value with more characters (bytes, for a binary attribute) than its attribute takes.
-type tooLong struct {
+// tooLongError is a value with more characters (bytes, for a binary attribute) than its attribute takes.
+type tooLongError struct {
 	max  int
 	unit string
 }
 
-func (e tooLong) Error() string {
+func (e tooLongError) Error() string {
 	return fmt.Sprintf("a value is longer than %s %s", thousands(e.max), e.unit)
 }
 
@@ -73,7 +73,7 @@ func (f *frame) putBytes(info *connector.AttributeInfo, v []byte, from int) erro
 		return nil
 	}
 	if len(v) > utf8.UTFMax*info.MaxLen {
-		return tooLong{info.MaxLen, "characters"}
+		return tooLongError{info.MaxLen, "characters"}
 	}
 	if err := checkText(v, info.MaxLen); err != nil {
 		return err
@@ -110,7 +110,7 @@ func (f *frame) putBinary(info *connector.AttributeInfo, v []byte, from int) err
 		return nil
 	}
 	if len(v) > info.MaxLen {
-		return tooLong{info.MaxLen, "bytes"}
+		return tooLongError{info.MaxLen, "bytes"}
 	}
 	start := len(f.buf)
 	f.buf = base64.StdEncoding.AppendEncode(f.buf, v)
@@ -119,13 +119,9 @@ func (f *frame) putBinary(info *connector.AttributeInfo, v []byte, from int) err
 
 // keep makes the end of buf a value of the target, unless it has it already.
 func (f *frame) keep(info *connector.AttributeInfo, start, from int) error {
-	v := f.buf[start:]
-	for _, s := range f.spans[from:] {
-		have := f.buf[s.from:s.to]
-		if bytes.Equal(have, v) || info.Type == connector.EmailType && bytes.EqualFold(have, v) {
-			f.buf = f.buf[:start]
-			return nil
-		}
+	if f.known(info, start, from) {
+		f.buf = f.buf[:start]
+		return nil
 	}
 	if len(f.spans)-from >= maxValues {
 		return evalError("more than " + thousands(maxValues) + " values")
@@ -135,6 +131,38 @@ func (f *frame) keep(info *connector.AttributeInfo, start, from int) error {
 	}
 	f.spans = append(f.spans, span{start, len(f.buf)})
 	return nil
+}
+
+// known reports whether the target has the end of buf as a value already. Few values are compared one
+// by one; a set is made only where that would take long.
+func (f *frame) known(info *connector.AttributeInfo, start, from int) bool {
+	const few = 16
+	v, have := f.buf[start:], f.spans[from:]
+	if len(have) < few {
+		for _, s := range have {
+			old := f.buf[s.from:s.to]
+			if bytes.Equal(old, v) || info.Type == connector.EmailType && bytes.EqualFold(old, v) {
+				return true
+			}
+		}
+		return false
+	}
+	key := func(b []byte) string {
+		if info.Type == connector.EmailType {
+			return connector.Fold(string(b))
+		}
+		return string(b)
+	}
+	if len(have) == few && len(f.seen) != few {
+		f.seen = make(map[string]bool, 2*few)
+		for _, s := range have {
+			f.seen[key(f.buf[s.from:s.to])] = true
+		}
+	}
+	k := key(v)
+	was := f.seen[k]
+	f.seen[k] = true
+	return was
 }
 
 // checkText refuses what is no text or too long. Most values are short ASCII: one look at each byte.
@@ -148,7 +176,7 @@ func checkText(v []byte, maxLen int) error {
 	}
 	if ascii {
 		if len(v) > maxLen {
-			return tooLong{maxLen, "characters"}
+			return tooLongError{maxLen, "characters"}
 		}
 		return nil
 	}
@@ -156,7 +184,7 @@ func checkText(v []byte, maxLen int) error {
 		return errUTF8
 	}
 	if utf8.RuneCount(v) > maxLen {
-		return tooLong{maxLen, "characters"}
+		return tooLongError{maxLen, "characters"}
 	}
 	if bytes.IndexFunc(v, unicode.IsControl) >= 0 {
 		return evalError("a control character")
