@@ -341,7 +341,7 @@ func (t *tree) move(dn, newDN string) error {
 func (t *tree) unhang(e *entry) {
 	key, _ := rdnKey(e.rdn)
 	delete(e.parent.extra.children, key)
-	t.lastEntry = nil
+	clear(t.parents)
 }
 
 // rename gives e a new RDN and its naming attribute the value in it.

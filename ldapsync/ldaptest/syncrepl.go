@@ -268,7 +268,7 @@ func (f *syncRepl) follow(q *query, o *answer, from uint64, cookie []byte, delet
 	t := q.c.s.tree
 	for {
 		t.mu.RLock()
-		usn, changed := t.usn, t.changed
+		usn, changed := t.usn, t.watch()
 		list := t.changedSince(from)
 		t.mu.RUnlock()
 		for _, e := range list {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -42,10 +43,11 @@ type tree struct {
 
 	log      []change
 	logStart uint64        // USN from which a session of RFC 4533 can be taken up
-	changed  chan struct{} // closed and renewed at every change
+	changed  chan struct{} // closed and renewed at a change, see watch
 
-	lastParent string // of the last Add, so that a million of them need no million look-ups
-	lastEntry  *entry
+	watched atomic.Bool // somebody waits for changed
+
+	parents map[string]*entry // of the last additions, by DN as written, so that a million need no million look-ups
 }
 
 // change is one thing that happened to an entry after its creation.
@@ -70,6 +72,7 @@ func newTree(o Options) (*tree, error) {
 	t := &tree{
 		kind: o.Kind, recycle: o.RecycleBin, now: o.Now,
 		roots: map[string]*entry{}, anchors: map[[16]byte]*entry{}, classes: map[string]*objectClass{}, overridden: map[uint16]bool{},
+		parents: map[string]*entry{},
 		nextRID: 1000, changed: make(chan struct{}), seed: sha256.Sum256([]byte(strings.Join(o.Bases, "|") + o.Seed)),
 	}
 	if t.now == nil {
@@ -196,8 +199,8 @@ func (t *tree) get(dn string) (*entry, error) {
 
 // container gives the parent for a new entry and makes organizational units that are missing.
 func (t *tree) container(dn string) (*entry, error) {
-	if t.lastEntry != nil && t.lastParent == dn {
-		return t.lastEntry, nil
+	if e := t.parents[dn]; e != nil {
+		return e, nil
 	}
 	e, _, err := t.find(dn)
 	switch {
@@ -210,7 +213,10 @@ func (t *tree) container(dn string) (*entry, error) {
 	case e == nil:
 		return nil, fmt.Errorf("parent %q: %w", dn, errNoEntry)
 	}
-	t.lastParent, t.lastEntry = dn, e
+	if len(t.parents) >= 64 {
+		clear(t.parents)
+	}
+	t.parents[dn] = e
 	return e, nil
 }
 
@@ -387,9 +393,18 @@ func (t *tree) clock() time.Time {
 	return t.now()
 }
 
+// notify wakes those who wait for a change.
 func (t *tree) notify() {
-	close(t.changed)
-	t.changed = make(chan struct{})
+	if t.watched.Swap(false) {
+		close(t.changed)
+		t.changed = make(chan struct{})
+	}
+}
+
+// watch gives a channel that is closed at the next change. Call it with the lock held.
+func (t *tree) watch() <-chan struct{} {
+	t.watched.Store(true)
+	return t.changed
 }
 
 func sortByChange(list []*entry) {
