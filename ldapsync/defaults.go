@@ -167,7 +167,7 @@ func (c Config) Fingerprint() []byte {
 	}
 	texts(string(c.Type), c.filter(), strings.ToLower(c.anchorForm().attribute))
 	for _, dns := range [][]string{c.Bases, c.IncludeOUs, c.ExcludeOUs, c.Groups} {
-		texts(foldedDNs(dns)...)
+		texts(foldAll(dns)...)
 	}
 	if c.Disabled != nil {
 		texts(strings.ToLower(c.Disabled.Attribute))
@@ -176,8 +176,8 @@ func (c Config) Fingerprint() []byte {
 	return b
 }
 
-// foldedDNs gives the comparable form of each; one that is none stays as it is.
-func foldedDNs(dns []string) []string {
+// foldAll gives the comparable form of each; one that is none stays as it is.
+func foldAll(dns []string) []string {
 	out := make([]string, len(dns))
 	for i, dn := range dns {
 		if folded, err := foldDN(dn); err == nil {

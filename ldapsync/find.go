@@ -64,7 +64,7 @@ func (x *session) byDN(ctx context.Context, key string) ([]*entry, error) {
 		Base: key, Scope: ldap.ScopeBaseObject, Filter: anyObject, Attributes: x.s.layout.names,
 	}, 2)
 	if _, answered := resultCode(err); answered {
-		return nil, nil //nolint:nilerr // nothing of that name, or not to be seen
+		return nil, nil // nothing of that name, or not to be seen
 	}
 	return found, err
 }

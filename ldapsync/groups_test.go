@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -158,7 +159,7 @@ func TestGroupThatChangesIsReadAgain(t *testing.T) {
 		t.Errorf("%v, %v, %d answers left", g, err, len(usn))
 	}
 	n := 0
-	r = &ranged{members: manyMembers(25), size: 10, usn: func() string { n++; return fmt.Sprint(n) }}
+	r = &ranged{members: manyMembers(25), size: 10, usn: func() string { n++; return strconv.Itoa(n) }}
 	_, err = readRanged(t, r)
 	if connector.KindOf(err) != connector.Incomplete || !strings.Contains(err.Error(), "changed while they were read") {
 		t.Errorf("a group that never rests: %v", err)

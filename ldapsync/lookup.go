@@ -118,7 +118,7 @@ func (x *session) lookup(ctx context.Context, anchor connector.Anchor) (*connect
 	case rec.Gone:
 		return nil, connector.PresenceGone, nil
 	case len(entries) > 1:
-		rec.Fault = fmt.Sprintf("several entries have the same %s", x.s.layout.anchor.attribute)
+		rec.Fault = "several entries have the same " + x.s.layout.anchor.attribute
 	case rec.Anchor != anchor:
 		return nil, connector.PresenceUnreadable, nil
 	}
@@ -186,21 +186,30 @@ func valuesOf(e *entry, index int) [][]byte {
 	return nil
 }
 
-// anywhere finds the entries with an anchor wherever the account may see them, deleted ones included.
+// anywhere finds the entries with an anchor wherever the account may see them; a deleted one only when
+// there is no living one, since a recycle bin keeps anchors.
 func (x *session) anywhere(ctx context.Context, anchor connector.Anchor) ([]*entry, error) {
 	form := x.s.layout.anchor
 	if x.s.config.Type == ActiveDirectory && form.everybody() && form.binary {
 		return x.byGUID(ctx, anchor)
 	}
-	found, err := x.byAnchor(ctx, anchor, x.s.config.Bases, anyObject)
+	found, err := x.byAnchor(ctx, anchor, x.s.config.Bases, anyObject, nil)
 	if err != nil || len(found) > 0 {
 		return found, err
 	}
-	found, err = x.byAnchor(ctx, anchor, x.root.above(x.s.config.Bases), anyObject)
-	if _, answered := resultCode(err); answered {
-		return nil, nil //nolint:nilerr // it may not look above the bases, and so finds nobody there
+	roots := x.root.above(x.s.config.Bases)
+	for _, controls := range [][]ldap.Control{nil, x.showDeleted()} {
+		found, err = x.byAnchor(ctx, anchor, roots, anyObject, controls)
+		switch _, answered := resultCode(err); {
+		case answered: // it may not look above the bases, and so finds nobody there
+		case err != nil || len(found) > 0:
+			return found, err
+		}
+		if x.s.config.Type != ActiveDirectory {
+			break
+		}
 	}
-	return found, err
+	return nil, nil
 }
 
 // byGUID reads the object that AD keeps under a GUID, wherever it stands, a tombstone included
@@ -222,8 +231,8 @@ func (x *session) byGUID(ctx context.Context, anchor connector.Anchor) ([]*entry
 const mostOfOne = 10 // entries with one anchor, or that one key means
 
 // byAnchor searches below bases for entries with that anchor that match the filter.
-func (x *session) byAnchor(ctx context.Context, anchor connector.Anchor, bases []string, filter string) ([]*entry, error) {
-	return x.search(ctx, bases, "(&"+x.s.layout.anchor.filterFor(anchor)+filter+")", x.showDeleted())
+func (x *session) byAnchor(ctx context.Context, anchor connector.Anchor, bases []string, filter string, controls []ldap.Control) ([]*entry, error) {
+	return x.search(ctx, bases, "(&"+x.s.layout.anchor.filterFor(anchor)+filter+")", controls)
 }
 
 // search reads at most mostOfOne entries below bases.

@@ -137,6 +137,40 @@ func TestLookupOfWhatMayNotBeRead(t *testing.T) {
 	}
 }
 
+// A recycle bin keeps all attributes: a person made anew with the old anchor lives.
+func TestLivingEntryCountsMoreThanADeletedOne(t *testing.T) {
+	t.Parallel()
+	d := directory(t, ldaptest.Options{RecycleBin: true})
+	populate(t, d, 3)
+	c := configOf(t, d)
+	c.Anchor = consistencyGUID
+	give := func(dn, value string) {
+		t.Helper()
+		if err := d.Modify(dn, ldaptest.Attrs{consistencyGUID: {value}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	give(personDN(0), guid16)
+	give(personDN(2), "fedcba9876543210")
+	if err := d.Delete(personDN(0)); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, c)
+	anchor := connector.Anchor{Kind: connector.ObjectGUID, Raw: guid16}
+	if _, is, err := s.Lookup(t.Context(), anchor); err != nil || is != connector.PresenceGone {
+		t.Errorf("the deleted one: %v, %v", is, err)
+	}
+	give(personDN(1), guid16)
+	rec, is, err := s.Lookup(t.Context(), anchor)
+	if err != nil || is != connector.PresentInScope || rec.DN != personDN(1) || rec.Fault != "" {
+		t.Errorf("the living one: %+v, %v, %v", rec, is, err)
+	}
+	recs, res, err := readPeople(t.Context(), s)
+	if err != nil || !res.Complete || len(recs) != 2 || recs[0].Fault+recs[1].Fault != "" {
+		t.Errorf("%d records, %+v, %v", len(recs), res, err)
+	}
+}
+
 func TestFind(t *testing.T) {
 	t.Parallel()
 	d := directory(t, ldaptest.Options{})

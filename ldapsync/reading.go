@@ -21,6 +21,7 @@ type reading struct {
 	x         *session
 	rec       *recordReader
 	seen      map[dnKey]struct{} // anchors
+	shared    map[dnKey]string   // anchors known beforehand to be on several entries -> what is wrong
 	again     []again
 	whys      []string
 	referrals int
@@ -53,6 +54,9 @@ func (r *reading) run(ctx context.Context, tried []string) error {
 	r.whys = append(r.whys, x.missing...)
 	if !x.root.pages() {
 		r.warn("the server does not announce paged results: everything is read in one answer, which its size limit must allow")
+	}
+	if err := r.compareAnchors(ctx); err != nil {
+		return err
 	}
 	for _, base := range r.s.config.Bases {
 		if err := r.base(ctx, base); err != nil {
@@ -98,12 +102,16 @@ func (r *reading) entry(e *entry) error {
 		return r.pass(rec)
 	}
 	key := r.anchorKey(rec.Anchor)
+	if fault := r.shared[key]; fault != "" {
+		rec.Fault = fault
+		return r.pass(rec)
+	}
 	if _, twice := r.seen[key]; twice {
 		if len(r.again) < maxAgain {
 			r.again = append(r.again, again{anchor: rec.Anchor})
 			return nil
 		}
-		rec.Fault = fmt.Sprintf("another entry has the same %s", r.s.layout.anchor.attribute)
+		rec.Fault = "another entry has the same " + r.s.layout.anchor.attribute
 	}
 	r.seen[key] = struct{}{}
 	return r.pass(rec)
@@ -128,9 +136,11 @@ func (r *reading) canary(rec *connector.Record) {
 // readAgain settles what one pass could not: lists that came in ranges, and anchors that came twice.
 func (r *reading) readAgain(ctx context.Context) error {
 	settled := map[connector.Anchor]bool{}
-	for i := 0; i < len(r.again); i++ { // it may grow
+	for len(r.again) > 0 {
+		a := r.again[0]
+		r.again = r.again[1:]
 		var err error
-		switch a := r.again[i]; {
+		switch {
 		case a.dn != "":
 			err = r.whole(ctx, a.dn)
 		case !settled[a.anchor]:
@@ -163,14 +173,12 @@ func (r *reading) whole(ctx context.Context, dn string) error {
 // twice asks who has an anchor that came more than once: one entry that moved while it was read, or
 // several, and then it names none of them.
 func (r *reading) twice(ctx context.Context, a connector.Anchor) error {
-	entries, err := r.x.byAnchor(ctx, a, r.s.config.Bases, r.s.config.filter())
+	entries, err := r.x.byAnchor(ctx, a, r.s.config.Bases, r.s.config.filter(), nil)
 	if err != nil {
 		return err
 	}
-	fault := ""
-	if len(entries) > 1 {
-		fault = fmt.Sprintf("%d entries have the same %s: %s", len(entries), r.s.layout.anchor.attribute, strings.Join(dnsOf(entries), "; "))
-	} else {
+	fault := r.sharedBy(entries)
+	if fault == "" {
 		r.warn("the entry with the %s %s moved while it was read", r.s.layout.anchor.attribute, a)
 	}
 	for _, e := range entries {
@@ -180,6 +188,58 @@ func (r *reading) twice(ctx context.Context, a connector.Anchor) error {
 		}
 		if err := r.pass(rec); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// sharedBy is what is wrong with entries that have one anchor; "" when it is only one entry.
+func (r *reading) sharedBy(entries []*entry) string {
+	if len(entries) < 2 {
+		return ""
+	}
+	return fmt.Sprintf("%d entries have the same %s: %s", len(entries), r.s.layout.anchor.attribute, strings.Join(dnsOf(entries), "; "))
+}
+
+// compareAnchors reads all anchors before the people where the directory does not keep them unique
+// itself, so that the first of two entries with one anchor is not taken for a person either.
+func (r *reading) compareAnchors(ctx context.Context) error {
+	form := r.s.layout.anchor
+	if form.everybody() {
+		return nil
+	}
+	once, twice := map[dnKey]struct{}{}, map[dnKey]connector.Anchor{}
+	for _, base := range r.s.config.Bases {
+		_, err := r.x.c.search(ctx, searchRequest{
+			Base: base, Scope: ldap.ScopeWholeSubtree, Filter: r.s.config.filter(), Attributes: []string{form.attribute}, PageSize: r.x.pageSize(),
+		}, func(e *entry) error {
+			anchor, err := form.decode(valuesOf(e, 0))
+			if err != nil {
+				return nil //nolint:nilerr // the read itself tells of it
+			}
+			key := r.anchorKey(anchor)
+			if _, known := once[key]; known {
+				twice[key] = anchor
+			}
+			once[key] = struct{}{}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	r.shared = make(map[dnKey]string, len(twice))
+	for key, anchor := range twice {
+		if len(r.shared) >= maxAgain { // enough to name them one by one
+			r.shared[key] = "another entry has the same " + form.attribute
+			continue
+		}
+		entries, err := r.x.byAnchor(ctx, anchor, r.s.config.Bases, r.s.config.filter(), nil)
+		if err != nil {
+			return err
+		}
+		if fault := r.sharedBy(entries); fault != "" {
+			r.shared[key] = fault
 		}
 	}
 	return nil
@@ -224,7 +284,7 @@ func (r *reading) finish() error {
 
 // empty explains an answer without entries, which is never taken for an empty directory.
 func (r *reading) empty() error {
-	err := error(errEmpty)
+	err := errEmpty
 	hint := "check bases and filter; the same answer comes when the service account has lost its right to read"
 	switch {
 	case len(r.whys) > 0:

@@ -59,8 +59,10 @@ func TestRecordHasWhatTheMappingReadsInItsOrder(t *testing.T) {
 	want := connector.Record{
 		Anchor: connector.Anchor{Kind: connector.ObjectGUID, Raw: guid16}, DN: "CN=Ann,DC=lab,DC=test",
 		Attributes: []connector.Attribute{
-			{Name: "mail", Values: list("ann@lab.test", "a@lab.test")}, {Name: "CN", Values: list("Ann")},
-			{Name: "jpegPhoto", Values: list("\xff\xd8")}, {Name: "userAccountControl", Values: list("514")},
+			{Name: "mail", Values: list("ann@lab.test", "a@lab.test")},
+			{Name: "CN", Values: list("Ann")},
+			{Name: "jpegPhoto", Values: list("\xff\xd8")},
+			{Name: "userAccountControl", Values: list("514")},
 		},
 		Enabled: connector.EnabledNo, EnabledReason: "disabled (userAccountControl 0x2)",
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -39,7 +40,6 @@ type Source struct {
 	idle *time.Timer // closes it
 }
 
-// compile-time promise.
 var _ connector.Source = (*Source)(nil)
 
 // New makes a Source, without connecting. It fails with all faults of the configuration at once, joined,
@@ -88,9 +88,9 @@ func New(o Options) (*Source, error) {
 // its positive end, all canaries were seen, and every entry had the anchor that all entries of such a
 // directory have.
 //
-// A record whose Fault is set still says that somebody is there. An anchor that comes a second time
-// replaces what was said of it before: the entry had moved while it was read, or, with a Fault on each,
-// several entries carry the anchor.
+// A record whose Fault is set still says that somebody is there; each of several entries with one anchor
+// has a Fault. An anchor comes a second time only when its entry moved, or got a double, while it was
+// read: the last record of an anchor counts.
 func (s *Source) Read(ctx context.Context, yield func(*connector.Record) error) (connector.ReadResult, error) {
 	start := s.options.Now()
 	var tried []string
@@ -141,12 +141,7 @@ func (s *Source) without(ctx context.Context, tried []string) (*Config, error) {
 }
 
 func contains(list []string, s string) bool {
-	for _, l := range list {
-		if strings.EqualFold(l, s) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(list, func(l string) bool { return strings.EqualFold(l, s) })
 }
 
 func (s *Source) dialOptions(c *Config, observe func(Step)) dialOptions {

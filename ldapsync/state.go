@@ -3,6 +3,7 @@ package ldapsync
 import (
 	"bytes"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -83,12 +84,7 @@ func (r *stateRule) meansDisabled(v []byte) bool {
 }
 
 func anyOf(vs [][]byte, is func([]byte) bool) bool {
-	for _, v := range vs {
-		if is(v) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(vs, is)
 }
 
 // activeDirectoryState evaluates userAccountControl and accountExpires ([MS-ADTS] section 2.2.16, [MS-ADA1]
