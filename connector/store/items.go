@@ -50,16 +50,6 @@ func scanItem(r *sql.Rows, v *itemRow) error {
 	return err
 }
 
-// ItemQuery chooses open items; empty fields choose all.
-type ItemQuery struct {
-	Org     string
-	Source  string
-	Reason  connector.Reason
-	Subject string // part of the user name or e-mail, in any case
-	Limit   int    // at most 1,000, which is also what 0 means
-	After   string // what the page before gave as next
-}
-
 // listMax bounds a page.
 const listMax = 1000
 
@@ -71,7 +61,7 @@ func pageSize(limit int) int {
 }
 
 // OpenItems returns a page of open items, first seen first; next is "" after the last page.
-func (r *reader) OpenItems(ctx context.Context, q ItemQuery) (items []connector.OpenItem, next string, err error) {
+func (r *reader) OpenItems(ctx context.Context, q connector.ItemQuery) (items []connector.OpenItem, next string, err error) {
 	var after connector.ID
 	if err := after.UnmarshalText([]byte(q.After)); err != nil {
 		return nil, "", invalid("open items", "After is not what a page gave: %w", err)

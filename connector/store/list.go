@@ -9,16 +9,6 @@ import (
 	"usherd/connector"
 )
 
-// UserQuery chooses users; empty fields choose all live ones.
-type UserQuery struct {
-	Org     string
-	State   connector.State
-	Search  string // beginning of a user name, e-mail, display name or employee number, in any case
-	Package string
-	After   string // what the page before gave as next
-	Limit   int    // at most 1,000, which is also what 0 means
-}
-
 const (
 	sqlListByName = `SELECT k.kind, k.value, ` + userColumns + ` FROM user_keys k JOIN users u ON u.id = k.user_id
  WHERE k.org = ? AND k.kind = ? AND k.value >= ? AND k.value < ? AND (k.value, k.user_id) > (?, ?)
@@ -57,7 +47,7 @@ func scanListRow(r *sql.Rows, v *listRow) error {
 // active come in order of their user names; a search gives first who is found by user name, then by
 // e-mail, display name and employee number, each user once; those of another State or of a Package
 // alone come in order of their creation, tombstones only where State asks for them.
-func (r *reader) ListUsers(ctx context.Context, q UserQuery) (users []*connector.User, next string, err error) {
+func (r *reader) ListUsers(ctx context.Context, q connector.UserQuery) (users []*connector.User, next string, err error) {
 	var at place
 	if q.After != "" {
 		if err := json.Unmarshal([]byte(q.After), &at); err != nil {
@@ -88,7 +78,7 @@ func (r *reader) ListUsers(ctx context.Context, q UserQuery) (users []*connector
 // lister collects one page and one user more.
 type lister struct {
 	r      *reader
-	q      UserQuery
+	q      connector.UserQuery
 	at     place
 	users  []*connector.User
 	places []place
@@ -124,7 +114,17 @@ func (l *lister) walkNames(ctx context.Context) error {
 
 // rank is the order in which a search walks the kinds.
 func rank(kind int64) int {
-	return map[int64]int{keyUserName: 1, keyEmail: 2, termDisplayName: 3, termEmployeeNumber: 4}[kind]
+	switch kind {
+	case keyUserName:
+		return 1
+	case keyEmail:
+		return 2
+	case termDisplayName:
+		return 3
+	case termEmployeeNumber:
+		return 4
+	}
+	return 0
 }
 
 // walkIDs walks the index of states or of packages.

@@ -3,7 +3,8 @@ package store
 import (
 	"context"
 	"database/sql"
-	"time"
+
+	"usherd/connector"
 )
 
 const (
@@ -11,15 +12,8 @@ const (
 	sqlRevisions   = `SELECT id, at, text FROM revisions ORDER BY at DESC, id LIMIT ?`
 )
 
-// Revision is a configuration that was loaded, without its secrets.
-type Revision struct {
-	ID   string // digest of Text
-	At   time.Time
-	Text string
-}
-
 // PutRevision keeps a revision; one that is there already stays as it is.
-func (db *DB) PutRevision(ctx context.Context, r Revision) error {
+func (db *DB) PutRevision(ctx context.Context, r connector.Revision) error {
 	return db.write(ctx, func(t *tx) error {
 		_, err := t.s.exec(ctx, sqlPutRevision, r.ID, micros(r.At), r.Text)
 		return wrap("put revision", err)
@@ -27,9 +21,9 @@ func (db *DB) PutRevision(ctx context.Context, r Revision) error {
 }
 
 // Revisions returns at most limit revisions, latest first.
-func (r *reader) Revisions(ctx context.Context, limit int) ([]Revision, error) {
+func (r *reader) Revisions(ctx context.Context, limit int) ([]connector.Revision, error) {
 	rows, err := r.q.query(ctx, sqlRevisions, pageSize(limit))
-	list, err := add[Revision](nil, rows, err, func(r *sql.Rows, v *Revision) error {
+	list, err := add[connector.Revision](nil, rows, err, func(r *sql.Rows, v *connector.Revision) error {
 		return r.Scan(&v.ID, (*timeColumn)(&v.At), &v.Text)
 	})
 	return list, wrap("revisions", err)

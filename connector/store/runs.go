@@ -66,16 +66,8 @@ func (r *reader) Run(ctx context.Context, id connector.ID) (*connector.Run, erro
 	return run, wrap("run", err)
 }
 
-// RunFilter chooses runs; empty fields choose all. Source needs Org.
-type RunFilter struct {
-	Org    string
-	Source string
-	Limit  int          // at most 1,000, which is also what 0 means
-	Before connector.ID // zero = from the latest on
-}
-
 // Runs returns runs, latest first.
-func (r *reader) Runs(ctx context.Context, f RunFilter) ([]*connector.Run, error) {
+func (r *reader) Runs(ctx context.Context, f connector.RunFilter) ([]*connector.Run, error) {
 	before := f.Before
 	if before.IsZero() {
 		for i := range before {

@@ -1,0 +1,38 @@
+package connector
+
+import "time"
+
+// UserQuery chooses users of a list; empty fields choose all live ones.
+type UserQuery struct {
+	Org     string
+	State   State
+	Search  string // beginning of a user name, e-mail, display name or employee number, in any case
+	Package string
+	After   string // what the page before gave as next
+	Limit   int    // at most 1,000, which is also what 0 means
+}
+
+// ItemQuery chooses open items of a list; empty fields choose all.
+type ItemQuery struct {
+	Org     string
+	Source  string
+	Reason  Reason
+	Subject string // part of the user name or e-mail, in any case
+	After   string // what the page before gave as next
+	Limit   int    // at most 1,000, which is also what 0 means
+}
+
+// RunFilter chooses runs of a list, latest first; empty fields choose all. Source needs Org.
+type RunFilter struct {
+	Org    string
+	Source string
+	Before ID  // zero = from the latest on
+	Limit  int // at most 1,000, which is also what 0 means
+}
+
+// Revision is a configuration that was loaded, without its secrets.
+type Revision struct {
+	ID   string // digest of Text
+	At   time.Time
+	Text string
+}
