@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -13,20 +14,58 @@ import (
 	"usherd/connector"
 )
 
-const maxDepth = 32
+// maxFaults are as many as anybody repairs at one go.
+const maxFaults = 200
 
 // decoder fills the Config from the nodes of the file. It goes on after a fault, so that all are told
 // at once, and remembers where each path stands. yaml's own strict mode knows no columns, and its type
 // errors quote the value, which may be a secret.
 type decoder struct {
-	file   string
-	get    secretGetter
-	faults Faults
-	nodes  map[string]*yaml.Node
+	file     string
+	lines    [][]byte
+	get      secretGetter
+	faults   Faults
+	warnings Faults
+	nodes    map[string]*yaml.Node // value by path
+	keys     map[string]*yaml.Node // key by path
+	wrong    map[string]bool       // paths whose value, or part of it, could not be had
+	broken   bool                  // the file has what YAML allows and a configuration does not
 }
 
 func (d *decoder) fault(n *yaml.Node, path, format string, args ...any) {
-	d.faults = append(d.faults, Fault{d.file, max(n.Line, 1), max(n.Column, 1), path, fmt.Sprintf(format, args...)})
+	d.add(Fault{d.file, max(n.Line, 1), max(n.Column, 1), path, fmt.Sprintf(format, args...)})
+}
+
+func (d *decoder) add(f Fault) {
+	if len(d.faults) < maxFaults {
+		d.faults = append(d.faults, f)
+	}
+}
+
+// bad is a fault of the value at path: what follows from it is not told too.
+func (d *decoder) bad(n *yaml.Node, path, format string, args ...any) {
+	d.fault(n, path, format, args...)
+	d.mark(path)
+}
+
+func (d *decoder) mark(path string) {
+	d.wrong[path] = true
+	for p, ok := parent(path); ok; p, ok = parent(p) {
+		d.wrong[p+"/"] = true // something below it
+	}
+}
+
+// follows reports whether a fault of path only follows from one that was told.
+func (d *decoder) follows(path string) bool {
+	if d.wrong[path+"/"] {
+		return true
+	}
+	for p, ok := path, true; ok; p, ok = parent(p) {
+		if d.wrong[p] {
+			return true
+		}
+	}
+	return false
 }
 
 var (
@@ -37,20 +76,12 @@ var (
 
 // decode puts n into v.
 func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string) {
-	if strings.Count(path, ".") > maxDepth {
-		d.fault(n, path, "nested too deeply")
-		return
-	}
-	if n.Kind == yaml.AliasNode {
-		d.fault(n, path, "aliases (*name) are not used here: write the value out")
-		return
-	}
 	d.nodes[path] = n
 	switch {
+	case isNull(n):
+		// The key is there without a value: as if it were left out.
 	case v.Type() == secretType:
 		d.secret(n, v, path)
-	case n.Tag == "!!null":
-		// The key is there without a value: as if it were left out.
 	case v.Kind() == reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
 		d.decode(n, v.Elem(), path)
@@ -71,93 +102,108 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string) {
 
 func (d *decoder) custom(n *yaml.Node, v reflect.Value, path string) {
 	if err := n.Decode(v.Addr().Interface()); err != nil {
-		d.fault(n, path, "%s", err)
+		d.bad(n, path, "%s", err)
 		return
 	}
 	for i, item := range n.Content { // so that a fault in one item has its place
-		d.nodes[fmt.Sprintf("%s[%d]", path, i)] = item
+		d.nodes[index(path, i)] = item
 	}
 }
 
 func (d *decoder) text(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.ScalarNode {
-		d.fault(n, path, "a single value belongs here, not a %s", kindName(n))
+		d.bad(n, path, "a single value belongs here, not a %s", kindName(n))
 		return
 	}
 	if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(n.Value)); err != nil {
-		d.fault(n, path, "%s", err)
+		d.bad(n, path, "%q: %s", clip(n.Value), err)
 	}
 }
 
 // structure decodes a mapping into the fields that its yaml tags name.
 func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.MappingNode {
-		d.fault(n, path, "a block of keys belongs here (%s), not a %s", strings.Join(keysOf(v.Type()), ", "), kindName(n))
+		d.bad(n, path, "a block of keys belongs here (%s), not a %s", strings.Join(keysOf(v.Type()), ", "), kindName(n))
 		return
 	}
 	fields := fieldsOf(v.Type())
-	seen := map[string]int{}
+	secret := false // the key before is one
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		at := join(path, key.Value)
-		if line, twice := seen[key.Value]; twice {
-			d.fault(key, at, "the key stands here twice; the first is in line %d", line)
+		field, known := fields[key.Value]
+		switch {
+		case !known && secret && n.Style&yaml.FlowStyle != 0 && isNull(value):
+			// {password: a,b} makes a key of b, which nobody should read.
+			d.fault(key, path, "a comma ends the value before: %s", secretForms)
 			continue
+		case !known:
+			d.unknown(key, path, v.Type())
+		case d.first(key, at):
+			d.decode(value, v.Field(field), at)
 		}
-		seen[key.Value] = key.Line
-		index, known := fields[key.Value]
-		if !known {
-			d.unknown(key, at, v.Type())
-			continue
-		}
-		d.decode(value, v.Field(index), at)
+		secret = known && v.Field(field).Type() == secretType
 	}
+}
+
+// first reports whether the key is there for the first time.
+func (d *decoder) first(key *yaml.Node, path string) bool {
+	if before := d.keys[path]; before != nil {
+		d.fault(key, path, "this key stands here twice, first in line %d: remove one", before.Line)
+		return false
+	}
+	d.keys[path] = key
+	return true
 }
 
 func (d *decoder) unknown(key *yaml.Node, path string, t reflect.Type) {
 	known := keysOf(t)
-	if s := similar(key.Value, known); s != "" {
-		d.fault(key, path, "unknown key %q: did you mean %q?", key.Value, s)
+	s := similar(key.Value, known)
+	if s == "" {
+		d.fault(key, join(path, clip(key.Value)), "unknown key %q: the keys here are %s", clip(key.Value), strings.Join(known, ", "))
 		return
 	}
-	d.fault(key, path, "unknown key %q: the keys here are %s", key.Value, strings.Join(known, ", "))
+	d.fault(key, join(path, key.Value), "unknown key %q: did you mean %q?", key.Value, s)
+	d.mark(join(path, s)) // that it is missing need not be told
 }
 
 func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.SequenceNode {
-		d.fault(n, path, "a list belongs here, with a hyphen before each item, not a %s", kindName(n))
+		d.bad(n, path, "a list belongs here, with a hyphen before each item or as [a, b], not a %s", kindName(n))
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
 	for i, item := range n.Content {
-		d.decode(item, v.Index(i), fmt.Sprintf("%s[%d]", path, i))
+		at := index(path, i)
+		if isNull(item) {
+			d.bad(item, at, "an item without a value: write one, or remove the hyphen or comma")
+			continue
+		}
+		d.decode(item, v.Index(i), at)
 	}
 }
 
 func (d *decoder) table(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.MappingNode {
-		d.fault(n, path, "a block of keys belongs here, not a %s", kindName(n))
+		d.bad(n, path, "a block of keys belongs here, not a %s", kindName(n))
 		return
 	}
 	v.Set(reflect.MakeMapWithSize(v.Type(), len(n.Content)/2))
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, at := n.Content[i], join(path, n.Content[i].Value)
-		k := reflect.ValueOf(key.Value)
-		if v.MapIndex(k).IsValid() {
-			d.fault(key, at, "the key stands here twice")
+		if !d.first(key, at) {
 			continue
 		}
 		item := reflect.New(v.Type().Elem()).Elem()
 		d.decode(n.Content[i+1], item, at)
-		d.nodes[at] = n.Content[i+1]
-		v.SetMapIndex(k, item)
+		v.SetMapIndex(reflect.ValueOf(key.Value), item)
 	}
 }
 
 // scalar decodes a single value. Text is taken as it is written: 0123 and +46 stay what they are.
 func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.ScalarNode {
-		d.fault(n, path, "a single value belongs here, not a %s", kindName(n))
+		d.bad(n, path, "a single value belongs here, not a %s", kindName(n))
 		return
 	}
 	switch v.Kind() { //nolint:exhaustive // Config has no other kinds; a test walks through it
@@ -165,21 +211,21 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string) {
 		v.SetString(n.Value)
 	case reflect.Bool:
 		if n.Value != "true" && n.Value != "false" {
-			d.fault(n, path, "%q is neither true nor false", n.Value)
+			d.bad(n, path, "%q is neither true nor false: write one of them", clip(n.Value))
 			return
 		}
 		v.SetBool(n.Value == "true")
 	case reflect.Int:
 		i, err := strconv.Atoi(n.Value)
 		if err != nil {
-			d.fault(n, path, "%q is not a whole number", n.Value)
+			d.bad(n, path, "%q is not a whole number: write it in digits, as in 500", clip(n.Value))
 			return
 		}
 		v.SetInt(int64(i))
 	case reflect.Float64:
-		f, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(n.Value), "%"), 64)
+		f, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(n.Value, "%")), 64)
 		if err != nil || f != f {
-			d.fault(n, path, "%q is not a number", n.Value)
+			d.bad(n, path, "%q is not a number: write it as in 5 or 2.5", clip(n.Value))
 			return
 		}
 		v.SetFloat(f)
@@ -196,7 +242,7 @@ func (s *Seats) UnmarshalText(b []byte) error {
 	}
 	n, err := strconv.Atoi(string(b))
 	if err != nil || n < 0 {
-		return fmt.Errorf(`%q is no number of seats: write a whole number from 0, or "unlimited"`, b)
+		return errors.New("this is no number of seats: write a whole number from 0, or unlimited")
 	}
 	*s = Seats(n)
 	return nil
@@ -228,6 +274,25 @@ func join(path, key string) string {
 		return key
 	}
 	return path + "." + key
+}
+
+func index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
+
+// parent cuts the last key or index off a path; not ok for the root.
+func parent(path string) (up string, ok bool) {
+	if path == "" {
+		return "", false
+	}
+	return path[:max(strings.LastIndexAny(path, ".["), 0)], true
+}
+
+// clip keeps what is quoted in a message short.
+func clip(s string) string {
+	const most = 60
+	if runes := []rune(s); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return s
 }
 
 func kindName(n *yaml.Node) string {

@@ -11,8 +11,8 @@ import (
 type Fault struct {
 	File    string `json:"file"`
 	Line    int    `json:"line"`
-	Column  int    `json:"column"`
-	Path    string `json:"path"` // organizations[0].sources[1].directory.bind.user
+	Column  int    `json:"column"` // in characters, from 1
+	Path    string `json:"path"`   // organizations[0].sources[1].directory.bind.user
 	Message string `json:"message"`
 }
 
@@ -37,7 +37,15 @@ func (f Faults) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// sorted puts them in the order of the file, each once; those of one place stay in the order in which
+// they were found.
 func (f Faults) sorted() Faults {
+	seen := map[Fault]bool{}
+	f = slices.DeleteFunc(f, func(x Fault) bool {
+		twice := seen[x]
+		seen[x] = true
+		return twice
+	})
 	slices.SortStableFunc(f, func(a, b Fault) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
@@ -46,6 +54,9 @@ func (f Faults) sorted() Faults {
 
 // similar returns the known word that a typing mistake could have meant, or "".
 func similar(word string, known []string) string {
+	if len(word) > 64 {
+		return ""
+	}
 	best, least := "", 3
 	for _, k := range known {
 		if d := distance(strings.ToLower(word), strings.ToLower(k)); d < least && d < len(k) {

@@ -1,23 +1,14 @@
 package config
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
-	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"reflect"
-	"regexp"
-	"strconv"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
-
-const maxFile = 4 << 20
 
 // LoadOptions are where secrets may come from.
 type LoadOptions struct {
@@ -32,8 +23,12 @@ type File struct {
 	Text          []byte
 	Revision      string // short hash of the text
 	Organizations []*Runtime
+	// Warnings are what is allowed and most likely not meant.
+	Warnings []Fault
 
+	root  *yaml.Node
 	nodes map[string]*yaml.Node
+	keys  map[string]*yaml.Node
 }
 
 // Load reads and checks the file. What is wrong with its contents is told all at once, as Faults;
@@ -44,7 +39,7 @@ func Load(path string, o LoadOptions) (*File, error) {
 		return nil, err
 	}
 	if info.Size() > maxFile {
-		return nil, Faults{{path, 1, 1, "", "the file is larger than 4 MiB: that is no configuration"}}
+		return nil, Faults{{path, 1, 1, "", tooLarge}}
 	}
 	text, err := os.ReadFile(path) //nolint:gosec // the administrator names it
 	if err != nil {
@@ -70,69 +65,38 @@ func Parse(path string, text []byte, o LoadOptions) (*File, error) {
 	sum := sha256.Sum256(text)
 	f := &File{Path: path, Text: text, Revision: hex.EncodeToString(sum[:6])}
 	d := &decoder{
-		file: path, nodes: map[string]*yaml.Node{},
+		file: path, lines: lines(text),
+		nodes: map[string]*yaml.Node{}, keys: map[string]*yaml.Node{}, wrong: map[string]bool{},
 		get: secretGetter{env: o.Env, credentials: o.CredentialsDir, base: base},
 	}
-	d.decode(root, reflect.ValueOf(&f.Config).Elem(), "")
-	f.nodes = d.nodes
-	v := &validator{file: f, decoder: d, base: base}
-	v.config()
+	if d.plain(root, 0); !d.broken {
+		d.decode(root, reflect.ValueOf(&f.Config).Elem(), "")
+		v := &validator{decoder: d, config: &f.Config, base: base, read: map[string]string{}}
+		f.Organizations = v.all()
+	}
 	if len(d.faults) > 0 {
 		return nil, d.faults.sorted()
 	}
+	f.Warnings, f.root, f.nodes, f.keys = d.warnings.sorted(), root, d.nodes, d.keys
 	return f, nil
-}
-
-// parseYAML returns the one document of the text.
-func parseYAML(path string, text []byte) (*yaml.Node, *Fault) {
-	dec := yaml.NewDecoder(bytes.NewReader(text))
-	var doc, more yaml.Node
-	switch err := dec.Decode(&doc); {
-	case errors.Is(err, io.EOF) || err == nil && len(doc.Content) == 0:
-		return nil, &Fault{path, 1, 1, "", "the file is empty: start from an example with: usherd check --example"}
-	case err != nil:
-		return nil, syntaxFault(path, err)
-	}
-	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
-		line := max(more.Line, 1)
-		return nil, &Fault{path, line, 1, "", "a second document (---) begins here: a configuration is one document"}
-	}
-	return doc.Content[0], nil
-}
-
-var yamlLine = regexp.MustCompile(`line (\d+): `)
-
-func syntaxFault(path string, err error) *Fault {
-	text, line := strings.TrimPrefix(err.Error(), "yaml: "), 1
-	if m := yamlLine.FindStringSubmatch(text); m != nil {
-		line, _ = strconv.Atoi(m[1])
-		text = strings.Replace(text, m[0], "", 1)
-	}
-	return &Fault{path, line, 1, "", "this is not YAML: " + text + "; mind the indentation, and quote values with : or #"}
 }
 
 // Position returns line and column of a path such as organizations[0].sources[1].mapping.attributes.email, or
 // of the nearest thing above it.
 func (f *File) Position(path string) (line, column int) {
-	n := nearest(f.nodes, path)
-	return max(n.Line, 1), max(n.Column, 1)
+	n := nearest(f.nodes, f.keys, path)
+	return n.Line, n.Column
 }
 
-// nearest finds the node of a path or of what is above it.
-func nearest(nodes map[string]*yaml.Node, path string) *yaml.Node {
-	for {
-		if n := nodes[path]; n != nil {
+// nearest finds the value of a path, its key where there is no value, or what is above it.
+func nearest(nodes, keys map[string]*yaml.Node, path string) *yaml.Node {
+	for p, ok := path, true; ok; p, ok = parent(p) {
+		switch n, key := nodes[p], keys[p]; {
+		case n != nil && !isNull(n):
 			return n
+		case n != nil && key != nil:
+			return key
 		}
-		cut := strings.LastIndexAny(path, ".[")
-		if cut < 0 {
-			if n := nodes[""]; n != nil {
-				return n
-			}
-			return &yaml.Node{}
-		}
-		path = path[:cut]
 	}
+	return &yaml.Node{Line: 1, Column: 1}
 }
-
-func index(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }

@@ -3,6 +3,7 @@ package config
 import (
 	"crypto/sha256"
 	"fmt"
+	"strings"
 	"time"
 
 	"usherd/connector"
@@ -37,6 +38,9 @@ func (v *validator) runtime(o *Organization, path string) *Runtime {
 	for i := range o.Sources {
 		v.source(r, &o.Sources[i], index(join(path, "sources"), i))
 	}
+	if len(v.faults) == 0 {
+		v.unfilled(r)
+	}
 	return r
 }
 
@@ -58,13 +62,9 @@ func organization(o *Organization) *connector.Organization {
 }
 
 func (v *validator) source(r *Runtime, s *Source, path string) {
-	v.oneOf(join(path, "first_run"), string(s.FirstRun), string(connector.FirstRunPreview), string(connector.FirstRunApply))
-	guard := policy.DefaultGuard()
-	if s.Guard != nil {
-		guard = v.mergeGuard(s.Guard, guard, join(path, "guard"))
-	}
-	v.files(&s.Directory)
-	v.take(join(path, "directory"), s.Directory.Validate())
+	v.word(join(path, "first_run"), string(s.FirstRun), "first_run")
+	guard := v.guard(s.Guard, join(path, "guard"))
+	v.directory(s, path)
 	if s.Mapping.Preset == "" {
 		s.Mapping.Preset = preset(s.Directory.Type)
 	}
@@ -75,6 +75,7 @@ func (v *validator) source(r *Runtime, s *Source, path string) {
 	if len(v.faults) > 0 {
 		return
 	}
+	v.twice(s, path)
 	settings := connector.SourceSettings{
 		ID: s.ID, Kind: connector.Directory, Package: s.Package, Guard: guard, Protected: s.Protected,
 		FirstRun: s.FirstRun, Fingerprint: fingerprint(s, m),
@@ -90,23 +91,85 @@ func (v *validator) source(r *Runtime, s *Source, path string) {
 	}
 }
 
-// mergeGuard takes from the file what stands there, and the rest from the defaults.
-func (v *validator) mergeGuard(given *connector.Guard, guard connector.Guard, path string) connector.Guard {
-	v.guard(given, path)
-	has := func(key string) bool { return v.nodes[join(path, key)] != nil }
-	if has("min") {
-		guard.Min = given.Min
+// directory checks the directory block and the groups that are protected, which are DNs in it.
+func (v *validator) directory(s *Source, path string) {
+	at := join(path, "directory")
+	if !v.given(at) {
+		v.reject(at, "the source has no directory: write a block with type, servers, bind and bases")
+		return
 	}
-	if has("percent") {
-		guard.Percent = given.Percent
+	d := &s.Directory
+	for _, p := range []*string{&d.TLS.CAFile, &d.TLS.CertFile, &d.TLS.KeyFile, &d.Bind.Keytab, &d.Bind.Krb5Conf} {
+		*p = v.absolute(*p)
 	}
-	if has("attribute_percent") {
-		guard.AttributePercent = given.AttributePercent
+	for i, server := range d.Servers {
+		if strings.Contains(server, "@") { // not quoted: a password may stand before it
+			key := index(join(at, "servers"), i)
+			v.reject(key, "a server's address has no user and no password in it: write ldaps://host here, and the account under bind")
+			v.mark(key)
+		}
 	}
-	if given.ExpiresAfter > 0 {
-		guard.ExpiresAfter = given.ExpiresAfter
+	faults := d.Validate()
+	for i, f := range faults {
+		if f.Path == "bind.password" && d.Bind.Password.IsZero() {
+			faults[i].Message += "; " + secretForms
+		}
 	}
+	v.take(at, faults)
+	groups := ldapsync.Config{Groups: s.Protected.Groups}
+	for _, f := range groups.Validate() {
+		if strings.HasPrefix(f.Path, "groups[") {
+			v.take(join(path, "protected"), []connector.Fault{f})
+		}
+	}
+}
+
+// guard takes from the file what stands there, and the rest from the defaults.
+func (v *validator) guard(given *connector.Guard, path string) connector.Guard {
+	guard := policy.DefaultGuard()
+	if given == nil {
+		return guard
+	}
+	if at := join(path, "min"); v.given(at) {
+		if guard.Min = given.Min; guard.Min < 0 {
+			v.reject(at, "%d is no number of removals: write one from 0", guard.Min)
+		}
+	}
+	if at := join(path, "percent"); v.given(at) {
+		guard.Percent = v.percentage(at, given.Percent)
+	}
+	if at := join(path, "attribute_percent"); v.given(at) {
+		guard.AttributePercent = v.percentage(at, given.AttributePercent)
+	}
+	v.period(join(path, "expires_after"), &given.ExpiresAfter, guard.ExpiresAfter)
+	guard.ExpiresAfter = given.ExpiresAfter
 	return guard
+}
+
+func (v *validator) percentage(path string, p float64) float64 {
+	switch {
+	case p < 0 || p > 100:
+		v.reject(path, "%v is no percentage: write a number from 0 to 100", p)
+	case p > 0 && p < 0.5:
+		v.doubt(path, "this is %.3g percent: write %.3g for %.3g percent", p, 100*p, 100*p)
+	}
+	return p
+}
+
+// twice warns of a source that reads the same people as one before, from a server of it.
+func (v *validator) twice(s *Source, path string) {
+	for _, server := range append([]string{s.Directory.Domain}, s.Directory.Servers...) {
+		if server == "" {
+			continue
+		}
+		key := strings.ToLower(strings.TrimSuffix(server, "/")) + "\x00" + string(s.Directory.Fingerprint())
+		if other, ok := v.read[key]; ok && other != path {
+			line := nearest(v.nodes, v.keys, join(other, "id")).Line
+			v.doubt(join(path, "directory"), "the source in line %d reads the same people of the same server: remove one, or give each its own bases or filter", line)
+			return
+		}
+		v.read[key] = path
+	}
 }
 
 // preset is the mapping that fits a kind of directory.
@@ -139,8 +202,8 @@ func (f *File) MappingLine(org, source, attribute string) int {
 		for j, s := range o.Sources {
 			if o.ID == org && s.ID == source {
 				at := join(index(join(index("organizations", i), "sources"), j), "mapping.attributes."+attribute)
-				if n := f.nodes[at]; n != nil {
-					return n.Line
+				if key := f.keys[at]; key != nil {
+					return key.Line
 				}
 			}
 		}

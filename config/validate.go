@@ -6,75 +6,142 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
-	"time"
+
+	"go.yaml.in/yaml/v3"
 
 	"usherd/connector"
-	"usherd/connector/policy"
+	"usherd/connector/mapping"
 	"usherd/ldapsync"
 )
 
+// words are the keys that take one of a few words, by the end of their path; the schema has them too.
+var words = map[string][]string{
+	"log.level":      {"debug", "info", "warn", "error"},
+	"log.format":     {"auto", "json", "text"},
+	"languages":      {"en", "pt-BR", "sv", "pl"},
+	"matching":       {connector.Email, connector.UserName, "employeeNumber"},
+	"first_run":      {string(connector.FirstRunPreview), string(connector.FirstRunApply)},
+	"directory.type": {string(ldapsync.ActiveDirectory), string(ldapsync.OpenLDAP), string(ldapsync.DS389), string(ldapsync.LDAP)},
+	"bind.method":    {string(ldapsync.BindSimple), string(ldapsync.BindExternal), string(ldapsync.BindKerberos)},
+	"mapping.preset": mapping.Presets(),
+}
+
 // validator checks what the types cannot say, and fills in defaults.
 type validator struct {
-	file *File
 	*decoder
-	base string
+	config *Config
+	base   string
+	read   map[string]string // directory and scope -> path of the source that reads it
 }
 
-// at reports a fault at a path; column is counted on from the value's beginning.
-func (v *validator) at(path string, offset int, format string, args ...any) {
-	n := nearest(v.nodes, path)
-	col := max(n.Column, 1) + offset
-	if offset > 0 && (n.Style != 0) {
-		col++ // the quotation mark
+// given reports whether the file has a value at that path.
+func (v *validator) given(path string) bool {
+	n := v.nodes[path]
+	return n != nil && !isNull(n)
+}
+
+// place finds where a fault of that path is shown.
+func (v *validator) place(path string, offset int) (line, column int) {
+	n := nearest(v.nodes, v.keys, path)
+	if n.Kind == yaml.SequenceNode && offset > 0 && len(n.Content) == 1 {
+		n = n.Content[0]
 	}
-	v.faults = append(v.faults, Fault{v.decoder.file, max(n.Line, 1), col, path, fmt.Sprintf(format, args...)})
+	return v.at(n, offset)
 }
 
+// reject reports a fault at a path, unless it only follows from another.
+func (v *validator) reject(path, format string, args ...any) {
+	v.take("", []connector.Fault{{Path: path, Message: fmt.Sprintf(format, args...)}})
+}
+
+// take reports what a part has found in its own block.
 func (v *validator) take(path string, faults []connector.Fault) {
 	for _, f := range faults {
-		v.at(join(path, f.Path), f.Offset, "%s", f.Message)
+		at := join(path, f.Path)
+		if v.follows(at) {
+			continue
+		}
+		line, column := v.place(at, f.Offset)
+		v.add(Fault{v.file, line, column, at, f.Message})
 	}
 }
 
-func (v *validator) oneOf(path, value string, allowed ...string) {
-	if value == "" || slices.Contains(allowed, value) {
-		return
-	}
-	v.at(path, 0, "%q is not known here: write %s", value, strings.Join(allowed, ", "))
+func (v *validator) doubt(path, format string, args ...any) {
+	v.warn(nearest(v.nodes, v.keys, path), path, format, args...)
 }
 
-func (v *validator) config() {
-	c := &v.file.Config
-	if c.Listen == "" {
-		c.Listen = "127.0.0.1:9470"
-	} else if _, _, err := net.SplitHostPort(c.Listen); err != nil {
-		v.at("listen", 0, "%q is no address: write host:port, such as 127.0.0.1:9470", c.Listen)
+// word checks a value that is one of a few.
+func (v *validator) word(path, value, end string) {
+	if value != "" && !slices.Contains(words[end], value) {
+		v.reject(path, "%q is not known here: write %s", clip(value), alternatives(words[end]))
 	}
-	v.store(c)
-	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
-	v.oneOf("log.format", c.Log.Format, "auto", "json", "text")
-	if r := c.DNS.Resolver; r != "" {
-		if _, _, err := net.SplitHostPort(r); err != nil {
-			v.at("dns.resolver", 0, "%q is no address of a name server: write host:port, such as 192.0.2.53:53", r)
+}
+
+func alternatives(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// once finds what stands in a list a second time.
+func (v *validator) once(path string, list []string) {
+	for i, s := range list {
+		if slices.Index(list, s) < i {
+			v.reject(index(path, i), "%q stands here twice: remove one", clip(s))
 		}
 	}
-	if len(c.Organizations) == 0 {
-		v.at("organizations", 0, "there is no organization: the key organizations holds at least one, with id and sources")
+}
+
+// all checks everything and returns the organizations; they are whole only when there are no faults.
+func (v *validator) all() []*Runtime {
+	c := v.config
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:9470"
 	}
+	v.address("listen", c.Listen, "127.0.0.1:9470")
+	v.store()
+	v.word("log.level", c.Log.Level, "log.level")
+	v.word("log.format", c.Log.Format, "log.format")
+	if c.DNS.Resolver != "" {
+		v.address("dns.resolver", c.DNS.Resolver, "192.0.2.53:53")
+	}
+	if len(c.Organizations) == 0 {
+		v.reject("organizations", "there is no organization: write at least one under the key organizations, with id and sources")
+	}
+	var out []*Runtime
 	ids := map[string]int{}
 	for i := range c.Organizations {
-		v.organization(&c.Organizations[i], index("organizations", i), ids)
+		out = append(out, v.organization(&c.Organizations[i], index("organizations", i), ids))
+	}
+	return out
+}
+
+func (v *validator) address(path, value, example string) {
+	_, port, err := net.SplitHostPort(value)
+	if n, wrong := strconv.ParseUint(port, 10, 16); err != nil || wrong != nil || n == 0 && path != "listen" {
+		v.reject(path, "%q is no address: write host:port, as in %s", clip(value), example)
 	}
 }
 
-func (v *validator) store(c *Config) {
+// store checks the URL and makes its path absolute. The message does not quote it: the URLs of other
+// databases hold passwords.
+func (v *validator) store() {
+	c := v.config
 	path, ok := strings.CutPrefix(c.Store, "sqlite:")
+	rest, slashes := strings.CutPrefix(path, "//")
 	switch {
 	case c.Store == "":
-		v.at("store", 0, "the store is missing: write store: sqlite:/var/lib/usherd/usherd.db")
-	case !ok || path == "":
-		v.at("store", 0, "%q is no store: write sqlite: and the path of the database file", c.Store)
+		v.reject("store", "the store is missing: write store: sqlite:/var/lib/usherd/usherd.db")
+	case !ok:
+		v.reject("store", "this is no store: write sqlite: and the path of the database's file, as in sqlite:/var/lib/usherd/usherd.db")
+	case path == "":
+		v.reject("store", "the path of the database's file is missing: write it behind sqlite:")
+	case strings.HasPrefix(path, ":memory:"):
+		v.reject("store", "a store in memory forgets who has an account: write the path of a file")
+	case slashes && !strings.HasPrefix(rest, "/"):
+		v.reject("store", "sqlite:// names a host: write sqlite: and the path of the database's file")
+	case slashes:
 	default:
 		c.Store = "sqlite:" + v.absolute(path)
 	}
@@ -89,123 +156,23 @@ func (v *validator) absolute(path string) string {
 	return filepath.Join(v.base, path)
 }
 
-var idForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$`)
+const idPattern = `^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$`
+
+var idForm = regexp.MustCompile(idPattern)
 
 // id checks a short name and that nobody has it already.
 func (v *validator) id(what, id, path string, taken map[string]int) {
 	path = join(path, "id")
 	switch {
 	case id == "":
-		v.at(path, 0, "the %s has no id: give it a short name of letters a-z, digits and hyphens", what)
+		v.reject(path, "the %s has no id: write id: and a short name of letters a-z, digits and hyphens", what)
 		return
 	case !idForm.MatchString(id):
-		v.at(path, 0, "%q is no id: up to 32 letters a-z, digits and hyphens, such as %q", id, "head-office")
+		v.reject(path, "%q is no id: write up to 32 letters a-z, digits and hyphens, as in head-office", clip(id))
 	case taken[id] > 0:
-		v.at(path, 0, "another %s has the id %q already, in line %d", what, id, taken[id])
+		v.reject(path, "another %s has the id %s already, in line %d: choose another", what, id, taken[id])
 	}
-	taken[id] = max(nearest(v.nodes, path).Line, 1)
-}
-
-func (v *validator) organization(o *Organization, path string, ids map[string]int) {
-	v.id("organization", o.ID, path, ids)
-	for i, l := range o.Languages {
-		v.oneOf(index(join(path, "languages"), i), l, "en", "pt-BR", "sv", "pl")
-	}
-	for i, name := range o.Required {
-		v.attribute(index(join(path, "required"), i), name)
-	}
-	for i, name := range o.Matching {
-		v.oneOf(index(join(path, "matching"), i), name, connector.Email, connector.UserName, "employeeNumber")
-	}
-	if e := o.Contact.Email; e != "" {
-		if err := policy.CheckAddress(e); err != nil {
-			v.at(join(path, "contact.email"), 0, "%q is no e-mail address: %s", e, err)
-		}
-	}
-	if o.Matching == nil {
-		o.Matching = []string{connector.Email, connector.UserName}
-	}
-	if o.DeleteAfter == 0 {
-		o.DeleteAfter = connector.Duration(30 * 24 * time.Hour)
-	}
-	if o.GoneDeleteAfter == 0 {
-		o.GoneDeleteAfter = connector.Duration(7 * 24 * time.Hour)
-	}
-	v.packages(o, path)
-	taken := map[string]int{}
-	for i := range o.Sources {
-		v.id("source", o.Sources[i].ID, index(join(path, "sources"), i), taken)
-	}
-	v.owners(o, path, taken)
-	v.file.Organizations = append(v.file.Organizations, v.runtime(o, path))
-}
-
-func (v *validator) attribute(path, name string) {
-	if _, ok := connector.AttributeByName(name); ok {
-		return
-	}
-	var names []string
-	for _, a := range connector.Attributes() {
-		names = append(names, a.Name)
-	}
-	if s := similar(name, names); s != "" {
-		v.at(path, 0, "%q is no attribute of a profile: did you mean %q?", name, s)
-		return
-	}
-	v.at(path, 0, "%q is no attribute of a profile; they are %s, and custom.NAME", name, strings.Join(names, ", "))
-}
-
-func (v *validator) packages(o *Organization, path string) {
-	taken := map[string]int{}
-	for i, p := range o.Packages {
-		at := index(join(path, "packages"), i)
-		v.id("package", p.ID, at, taken)
-		if v.nodes[join(at, "seats")] == nil {
-			v.at(at, 0, `the package does not say how many seats it has: write seats: 500, or seats: unlimited`)
-		}
-	}
-	v.packageKnown(o, join(path, "package"), o.Package)
-	for i, s := range o.Sources {
-		v.packageKnown(o, join(index(join(path, "sources"), i), "package"), s.Package)
-	}
-}
-
-func (v *validator) packageKnown(o *Organization, path, id string) {
-	if id == "" || slices.ContainsFunc(o.Packages, func(p Package) bool { return p.ID == id }) {
-		return
-	}
-	v.at(path, 0, "there is no package %q in this organization's packages", id)
-}
-
-func (v *validator) owners(o *Organization, path string, sources map[string]int) {
-	for name, list := range o.Owners {
-		at := join(join(path, "owners"), name)
-		v.attribute(at, name)
-		for i, s := range list {
-			if sources[s] == 0 {
-				v.at(index(at, i), 0, "there is no source %q in this organization", s)
-			}
-		}
-	}
-}
-
-func (v *validator) guard(g *connector.Guard, path string) {
-	for _, p := range []struct {
-		key   string
-		value float64
-	}{{"percent", g.Percent}, {"attribute_percent", g.AttributePercent}} {
-		if p.value < 0 || p.value > 100 {
-			v.at(join(path, p.key), 0, "%v is no percentage: write a number from 0 to 100", p.value)
-		}
-	}
-	if g.Min < 0 {
-		v.at(join(path, "min"), 0, "%d removals cannot be allowed: write a number from 0", g.Min)
-	}
-}
-
-// files makes the paths of a directory's files absolute.
-func (v *validator) files(d *ldapsync.Config) {
-	for _, p := range []*string{&d.TLS.CAFile, &d.TLS.CertFile, &d.TLS.KeyFile, &d.Bind.Keytab, &d.Bind.Krb5Conf} {
-		*p = v.absolute(*p)
+	if taken[id] == 0 {
+		taken[id] = nearest(v.nodes, v.keys, path).Line
 	}
 }
