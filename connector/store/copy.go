@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -21,12 +22,8 @@ var (
 // Backup writes a consistent copy of the store to a file that must not exist, while others read and
 // write. The file is readable by its owner alone and is complete once it is there.
 func (db *DB) Backup(ctx context.Context, path string) error {
-	conn, err := db.pool.db.Conn(ctx)
-	if err != nil {
-		return wrap("backup", err)
-	}
-	defer conn.Close() //nolint:errcheck // goes back to the pool
-	return copyInto(ctx, connQuerier{conn}, path)
+	// A connection of its own: those that read may write nothing, not even elsewhere.
+	return openOnly(ctx, dsn(db.path), func(q connQuerier, _ *sql.Conn) error { return copyInto(ctx, q, path) })
 }
 
 // copyInto copies the database into a new file.
@@ -111,7 +108,7 @@ func copyFile(from, to string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer in.Close()                                                 //nolint:errcheck // only read
+	defer in.Close()                                                      //nolint:errcheck // only read
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the caller's own file
 	if err != nil {
 		return err

@@ -92,27 +92,27 @@ func (d *linkDoc) link(org string) *connector.Link {
 }
 
 type changeDoc struct {
-	Action      connector.Action         `json:"action"`
-	Org         string                   `json:"org"`
-	Source      string                   `json:"source"`
-	Anchor      anchorDoc                `json:"anchor,omitempty"`
-	DN          string                   `json:"dn,omitempty"`
-	Subject     string                   `json:"subject,omitempty"`
-	BaseVersion int64                    `json:"base_version,omitempty"`
-	After       *connector.User          `json:"after,omitempty"`
-	Fields      []connector.FieldChange  `json:"fields,omitempty"`
-	Transitions []connector.Transition   `json:"transitions,omitempty"`
-	Link        *linkDoc                 `json:"link,omitempty"`
-	Sibling     *linkDoc                 `json:"sibling,omitempty"`
-	Unlink      anchorDoc                `json:"unlink,omitempty"`
-	TakeSeat    string                   `json:"take_seat,omitempty"`
-	FreeSeat    string                   `json:"free_seat,omitempty"`
-	Skip        connector.SkipReason     `json:"skip,omitempty"`
-	Failures    []connector.Failure      `json:"failures,omitempty"`
-	Waiting     *recordDoc               `json:"waiting,omitempty"`
-	Warnings    []string                 `json:"warnings,omitempty"`
-	Removal     bool                     `json:"removal,omitempty"`
-	Held        bool                     `json:"held,omitempty"`
+	Action      connector.Action        `json:"action"`
+	Org         string                  `json:"org"`
+	Source      string                  `json:"source"`
+	Anchor      anchorDoc               `json:"anchor,omitempty"`
+	DN          string                  `json:"dn,omitempty"`
+	Subject     string                  `json:"subject,omitempty"`
+	BaseVersion int64                   `json:"base_version,omitempty"`
+	After       *connector.User         `json:"after,omitempty"`
+	Fields      []connector.FieldChange `json:"fields,omitempty"`
+	Transitions []connector.Transition  `json:"transitions,omitempty"`
+	Link        *linkDoc                `json:"link,omitempty"`
+	Sibling     *linkDoc                `json:"sibling,omitempty"`
+	Unlink      anchorDoc               `json:"unlink,omitempty"`
+	TakeSeat    string                  `json:"take_seat,omitempty"`
+	FreeSeat    string                  `json:"free_seat,omitempty"`
+	Skip        connector.SkipReason    `json:"skip,omitempty"`
+	Failures    []connector.Failure     `json:"failures,omitempty"`
+	Waiting     *recordDoc              `json:"waiting,omitempty"`
+	Warnings    []string                `json:"warnings,omitempty"`
+	Removal     bool                    `json:"removal,omitempty"`
+	Held        bool                    `json:"held,omitempty"`
 }
 
 func marshalChange(c *connector.Change) ([]byte, error) {

@@ -1,0 +1,32 @@
+package store_test
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"usherd/connector/store"
+	"usherd/connector/store/storetest"
+)
+
+func open(t *testing.T, path string) *store.DB {
+	t.Helper()
+	db, err := store.Open(t.Context(), "sqlite:"+path, store.Options{Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T) storetest.Store {
+		t.Helper()
+		return open(t, filepath.Join(t.TempDir(), "usherd.db"))
+	})
+}

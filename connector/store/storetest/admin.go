@@ -1,0 +1,276 @@
+package storetest
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"usherd/connector"
+)
+
+func (f *fixture) putRun(r *connector.Run) {
+	f.Helper()
+	f.ok(f.s.Write(f.ctx, func(tx connector.Tx) error { return tx.PutRun(f.ctx, r) }))
+}
+
+func runs(f *fixture) {
+	var all []*connector.Run
+	for i := range 5 {
+		source := Source
+		if i == 3 {
+			source = "ldap"
+		}
+		r := &connector.Run{
+			ID: connector.NewID(f.now), Org: Org, Source: source, Mode: connector.ModeFull, Actor: "schedule", Result: connector.ResultRunning,
+			Started: f.now, Skips: map[connector.SkipReason]int{connector.SkipProtected: i}, Fingerprint: connector.Hash{1, 2},
+			Hold:   &connector.Hold{Reason: "82 removals", Digest: "abc", Status: connector.HoldOpen, Expires: f.now.Add(time.Hour)},
+			Phases: []connector.Phase{{Name: "read", Took: time.Second}}, Approves: f.run,
+			Seats: []connector.SeatCount{{Package: "gold", Seats: 3}}, Warnings: []string{"w"},
+		}
+		f.putRun(r)
+		r.Result, r.Finished, r.Counts.Created = connector.ResultOK, f.now.Add(time.Minute), i
+		f.putRun(r)
+		all = append(all, r)
+	}
+	got, err := f.s.Run(f.ctx, all[2].ID)
+	f.ok(err)
+	f.equal(got, all[2])
+	_, err = f.s.Run(f.ctx, f.run)
+	f.kind(err, connector.NotFound)
+	list, err := f.s.Runs(f.ctx, connector.RunFilter{Limit: 2})
+	f.ok(err)
+	f.equal(list, []*connector.Run{all[4], all[3]})
+	list, err = f.s.Runs(f.ctx, connector.RunFilter{Org: Org, Source: Source, Before: all[4].ID})
+	f.ok(err)
+	f.equal(list, []*connector.Run{all[2], all[1], all[0]})
+	list, err = f.s.Runs(f.ctx, connector.RunFilter{Org: "other"})
+	f.ok(err)
+	f.equal(len(list), 0)
+
+	for _, key := range []string{"last", all[4].ID.String(), strings.ToUpper(all[4].ID.String()[26:])} {
+		r, err := f.s.FindRun(f.ctx, key)
+		f.ok(err)
+		f.equal(r.ID, all[4].ID)
+	}
+	_, err = f.s.FindRun(f.ctx, "fff")
+	f.kind(err, connector.Invalid)
+	_, err = f.s.FindRun(f.ctx, "zzzzzzzz")
+	f.kind(err, connector.NotFound)
+	twin := *all[0]
+	twin.ID[0] ^= 1 // the same ending
+	f.putRun(&twin)
+	_, err = f.s.FindRun(f.ctx, all[0].ID.String()[20:])
+	f.kind(err, connector.Invalid)
+}
+
+func runChanges(f *fixture) {
+	c := Create(1, "", f.now)
+	f.save(c)
+	first := f.run
+	f.run = connector.NewID(f.now)
+	update := Next(connector.Updated, c.After, f.now.Add(time.Hour), func(u *connector.User) { u.Profile.Set("title", "later") })
+	f.now = f.now.Add(time.Hour)
+	f.save(update)
+	held := Deactivate(update.After, f.now)
+	held.Held, held.Removal, held.Anchor, held.Link, held.Unlink = true, true, c.Anchor, c.Link, AnchorOf(8)
+	failed := Fail(2, connector.NoSeat)
+	failed.Failures[0].At, failed.Failures[0].Fields = f.now, []string{"email"}
+	skipped := &connector.Change{Action: connector.Skipped, Org: Org, Source: Source, Anchor: AnchorOf(3), Skip: connector.SkipProtected, Warnings: []string{"w"}}
+	f.ok(f.s.Bulk(f.ctx, func(tx connector.Tx) error {
+		if err := tx.PutOutcomes(f.ctx, f.run, []*connector.Change{held, failed}); err != nil {
+			return err
+		}
+		return tx.PutOutcomes(f.ctx, f.run, []*connector.Change{skipped})
+	}))
+	changes := collect(f, f.s.RunChanges(f.ctx, f.run))
+	f.equal(len(changes), 4)
+	f.equal(changes[0].After, update.After)
+	f.equal(changes[0].Fields, update.Fields)
+	f.equal(changes[1:], []*connector.Change{held, failed, skipped})
+
+	changes = collect(f, f.s.RunChanges(f.ctx, first)) // the user as it was then
+	f.equal(len(changes), 1)
+	f.equal(changes[0].After, c.After)
+	f.equal(changes[0].Anchor, c.Anchor)
+	f.equal(changes[0].DN, c.DN)
+	f.equal(changes[0].Subject, c.Subject)
+	f.equal(changes[0].Transitions, c.Transitions)
+
+	f.ok(f.s.DropOutcomes(f.ctx, f.run))
+	f.equal(len(collect(f, f.s.RunChanges(f.ctx, f.run))), 1)
+}
+
+func oldRuns(f *fixture) {
+	var all []*connector.Run
+	for i := range 4 {
+		r := &connector.Run{ID: connector.NewID(f.now), Org: Org, Source: Source, Result: connector.ResultOK, Finished: f.now}
+		switch i {
+		case 1:
+			r.Result, r.Finished = connector.ResultRunning, time.Time{}
+		case 2:
+			r.Result, r.Hold = connector.ResultHeld, &connector.Hold{Status: connector.HoldOpen}
+		}
+		f.putRun(r)
+		all = append(all, r)
+	}
+	f.ok(f.s.Write(f.ctx, func(tx connector.Tx) error { return tx.PutOutcomes(f.ctx, all[0].ID, []*connector.Change{Fail(1)}) }))
+	n, err := f.s.InterruptRuns(f.ctx, Org, "ldap", f.now)
+	f.ok(err)
+	f.equal(n, 0)
+	n, err = f.s.Prune(f.ctx, f.now)
+	f.ok(err)
+	f.equal(n, 0)
+	n, err = f.s.Prune(f.ctx, f.now.Add(time.Second)) // not the running, the held and the latest one
+	f.ok(err)
+	f.equal(n, 1)
+	f.equal(len(collect(f, f.s.RunChanges(f.ctx, all[0].ID))), 0)
+	n, err = f.s.InterruptRuns(f.ctx, Org, Source, f.now)
+	f.ok(err)
+	f.equal(n, 1)
+	r, err := f.s.Run(f.ctx, all[1].ID)
+	f.ok(err)
+	f.equal([]any{r.Result, r.Error, r.Finished}, []any{connector.ResultFailed, "cut off", f.now})
+	n, err = f.s.InterruptRuns(f.ctx, Org, Source, f.now)
+	f.ok(err)
+	f.equal(n, 0)
+}
+
+func sourceState(f *fixture) {
+	got, err := f.s.SourceState(f.ctx, Org, Source)
+	f.ok(err)
+	f.equal(got, connector.SourceState{Org: Org, Source: Source})
+	want := connector.SourceState{
+		Org: Org, Source: Source, Fingerprint: connector.Hash{1}, Entries: 7, Present: map[string]int{"mail": 6}, LastRun: f.run,
+		LastOK: f.now, Cursor: []byte{0, 1, 0xff}, CursorKey: connector.Hash{2},
+	}
+	for range 2 {
+		f.ok(f.s.Write(f.ctx, func(tx connector.Tx) error { return tx.PutSourceState(f.ctx, want) }))
+		got, err = f.s.SourceState(f.ctx, Org, Source)
+		f.ok(err)
+		f.equal(got, want)
+		want.Cursor, want.Entries = nil, 0
+	}
+}
+
+// fencer is what a transaction offers beside the port.
+type fencer interface {
+	Fence(ctx context.Context, name string, token int64) error
+}
+
+func leases(f *fixture) {
+	take := func(holder string, ttl time.Duration) (int64, error) {
+		return f.s.Lease(f.ctx, "sync/acme/ad", holder, ttl)
+	}
+	one, err := take("a", time.Hour)
+	f.ok(err)
+	again, err := take("a", time.Hour)
+	f.ok(err)
+	f.equal(again, one)
+	_, err = take("b", time.Hour)
+	f.kind(err, connector.Conflict)
+	fence := func(token int64) error {
+		return f.s.Write(f.ctx, func(tx connector.Tx) error { return tx.(fencer).Fence(f.ctx, "sync/acme/ad", token) })
+	}
+	f.ok(fence(one))
+	f.kind(fence(one-1), connector.Conflict)
+	f.ok(f.s.Release(f.ctx, "sync/acme/ad", "b")) // not his: nothing happens
+	f.ok(fence(one))
+	f.ok(f.s.Release(f.ctx, "sync/acme/ad", "a"))
+	f.kind(fence(one), connector.Conflict)
+	two, err := take("b", time.Microsecond) // over at once
+	f.ok(err)
+	three, err := take("a", time.Hour)
+	f.ok(err)
+	if one >= two || two >= three {
+		f.Fatalf("tokens do not grow: %d %d %d", one, two, three)
+	}
+	f.ok(f.s.Release(f.ctx, "unknown", "a"))
+	_, err = take("", time.Hour)
+	f.kind(err, connector.Invalid)
+}
+
+func domains(f *fixture) {
+	d := connector.Domain{Org: Org, Name: "example.com", Token: "t", AddedAt: f.now}
+	f.ok(f.s.AddDomain(f.ctx, d))
+	f.kind(f.s.AddDomain(f.ctx, d), connector.Conflict)
+	f.kind(f.s.AddDomain(f.ctx, connector.Domain{Org: Org, Name: "Example.com"}), connector.Invalid)
+	d.Org = "other"
+	f.ok(f.s.AddDomain(f.ctx, d))
+	d.Org, d.VerifiedAt, d.CheckedAt, d.FailingSince, d.LastError = Org, f.now, f.now, f.now, "no record"
+	f.ok(f.s.PutDomain(f.ctx, d))
+	own, err := f.s.Domains(f.ctx, Org)
+	f.ok(err)
+	f.equal(own, []connector.Domain{d})
+	all, err := f.s.Domains(f.ctx, "")
+	f.ok(err)
+	f.equal(len(all), 2)
+	named, err := f.s.DomainsByName(f.ctx, []string{"example.com", "com"})
+	f.ok(err)
+	f.equal(len(named), 2)
+	f.ok(f.s.RemoveDomain(f.ctx, "other", d.Name))
+	f.kind(f.s.RemoveDomain(f.ctx, "other", d.Name), connector.NotFound)
+	d.Org = "other"
+	f.kind(f.s.PutDomain(f.ctx, d), connector.NotFound)
+}
+
+func claims(f *fixture) {
+	for _, d := range []connector.Domain{
+		{Org: Org, Name: "example.com", VerifiedAt: f.now}, {Org: "other", Name: "example.com", VerifiedAt: f.now},
+		{Org: "other", Name: "sub.example.com", VerifiedAt: f.now}, {Org: Org, Name: "new.example"},
+	} {
+		f.ok(f.s.AddDomain(f.ctx, d))
+	}
+	claim := func(org, name string) error { return f.s.ClaimDomain(f.ctx, org, name, f.now) }
+	f.kind(claim(Org, "new.example"), connector.Refused)
+	f.kind(claim(Org, "unknown.example"), connector.NotFound)
+	f.ok(claim(Org, "example.com"))
+	f.ok(claim(Org, "example.com"))
+	for _, name := range []string{"example.com", "sub.example.com"} {
+		err := claim("other", name)
+		f.kind(err, connector.Conflict)
+		if strings.Contains(err.Error(), Org) {
+			f.Errorf("%q names the other organization", err)
+		}
+	}
+	f.ok(f.s.ReleaseDomain(f.ctx, Org, "example.com"))
+	f.ok(f.s.ReleaseDomain(f.ctx, Org, "example.com"))
+	f.ok(claim("other", "example.com"))
+	f.kind(f.s.ReleaseDomain(f.ctx, Org, "nowhere.example"), connector.NotFound)
+}
+
+func forgetHashes(f *fixture) {
+	for n, domain := range []string{"example.com", "sub.example.com", "notexample.com", "xn--bcher-kva.example", "BÜCHER.example"} {
+		c := Create(n, "", f.now)
+		c.After.Profile.Set(connector.Email, "p@"+domain)
+		c.Fields = connector.Diff(nil, c.After)
+		f.save(c)
+	}
+	forget := func(org, domain string, want int) {
+		n, err := f.s.ForgetHashes(f.ctx, org, domain)
+		f.ok(err)
+		if n != want {
+			f.Errorf("%s: %d forgotten, want %d", domain, n, want)
+		}
+	}
+	forget("other", "example.com", 0)
+	forget(Org, "Example.com", 2)
+	forget(Org, "example.com", 0)
+	forget(Org, "bücher.example", 2)
+	zero := 0
+	for _, s := range collect(f, f.s.LinkStates(f.ctx, Org, Source)) {
+		if s.Hash == (connector.Hash{}) {
+			zero++
+		}
+	}
+	f.equal(zero, 4)
+}
+
+func revisions(f *fixture) {
+	a, b := connector.Revision{ID: "a", At: f.now, Text: "x: 1"}, connector.Revision{ID: "b", At: f.now.Add(time.Hour), Text: "x: 2"}
+	for _, r := range []connector.Revision{a, b, {ID: "a", At: f.now.Add(2 * time.Hour), Text: "other"}} {
+		f.ok(f.s.PutRevision(f.ctx, r))
+	}
+	list, err := f.s.Revisions(f.ctx, 10)
+	f.ok(err)
+	f.equal(list, []connector.Revision{b, a})
+}

@@ -1,0 +1,162 @@
+package storetest
+
+import (
+	"strings"
+	"time"
+
+	"usherd/connector"
+)
+
+// pages lists all users of a query in pages of n.
+func (f *fixture) pages(q connector.UserQuery, n int) string {
+	f.Helper()
+	var names []string
+	q.Limit = n
+	for {
+		users, next, err := f.s.ListUsers(f.ctx, q)
+		f.ok(err)
+		if len(users) > n {
+			f.Fatalf("a page of %d", len(users))
+		}
+		for _, u := range users {
+			names = append(names, strings.TrimPrefix(u.UserName(), "User00000"))
+		}
+		if next == "" {
+			return strings.Join(names, "")
+		}
+		q.After = next
+	}
+}
+
+func listUsers(f *fixture) {
+	f.packages(connector.Package{ID: "gold", Seats: 9}, connector.Package{ID: "tin", Seats: 9})
+	var users []*connector.User
+	for _, n := range []int{3, 1, 4, 2, 5, 9, 7} {
+		pkg := "gold"
+		if n > 4 {
+			pkg = "tin"
+		}
+		users = append(users, f.create(n, pkg))
+	}
+	three := Deactivate(users[0], f.now)
+	nine := Deactivate(users[5], f.now)
+	f.save(three, nine)
+	f.save(Next(connector.Removed, nine.After, f.now, setState(connector.Deleted)))
+	for _, test := range []struct {
+		q    connector.UserQuery
+		want string
+	}{
+		{connector.UserQuery{}, "123457"},
+		{connector.UserQuery{State: connector.Active}, "12457"},
+		{connector.UserQuery{State: connector.Inactive}, "3"},
+		{connector.UserQuery{State: connector.Deleted}, "9"},
+		{connector.UserQuery{State: connector.Verified}, ""},
+		{connector.UserQuery{Package: "gold"}, "3142"},
+		{connector.UserQuery{Package: "gold", State: connector.Active}, "142"},
+		{connector.UserQuery{Package: "gold", State: connector.Inactive}, "3"},
+		{connector.UserQuery{Package: "tin"}, "57"},
+		{connector.UserQuery{Search: "user", Package: "tin", State: connector.Active}, "57"},
+	} {
+		test.q.Org = Org
+		for _, n := range []int{1, 2, 100} {
+			if got := f.pages(test.q, n); got != test.want {
+				f.Errorf("%+v in pages of %d: got %q, want %q", test.q, n, got, test.want)
+			}
+		}
+	}
+	counts, err := f.s.CountUsers(f.ctx, Org)
+	f.ok(err)
+	f.equal(counts, map[connector.State]int{connector.Active: 5, connector.Inactive: 1, connector.Deleted: 1})
+	_, _, err = f.s.ListUsers(f.ctx, connector.UserQuery{Org: Org, After: "nonsense"})
+	f.kind(err, connector.Invalid)
+}
+
+func searchUsers(f *fixture) {
+	add := func(n int, display, email string) {
+		c := Create(n, "", f.now)
+		c.After.Profile.Set(connector.DisplayName, display)
+		c.After.Profile.Set("employeeNumber", "E"+strings.Repeat("7", n))
+		if email != "" {
+			c.After.Profile.Set(connector.Email, email)
+		}
+		c.Fields = connector.Diff(nil, c.After)
+		f.save(c)
+	}
+	add(1, "Ärna Berg", "user.one@example.com")
+	add(2, "User Two", "b@example.com")
+	add(3, "Zed", "b3@example.com")
+	for _, test := range []struct{ search, want string }{
+		{"uSEr", "123"}, // all by user name; the e-mail and the display name that match too do not repeat them
+		{"user.", "1"},
+		{"user t", "2"},
+		{"ärNA", "1"},
+		{"B", "32"},
+		{"b3", "3"},
+		{"e7", "123"},
+		{"e777", "3"},
+		{"nobody", ""},
+		{"%", ""},
+	} {
+		for _, n := range []int{1, 100} {
+			if got := f.pages(connector.UserQuery{Org: Org, Search: test.search}, n); got != test.want {
+				f.Errorf("%q in pages of %d: got %q, want %q", test.search, n, got, test.want)
+			}
+		}
+	}
+}
+
+func findUsers(f *fixture) {
+	c := Create(1, "", f.now)
+	c.After.Profile.Set("employeeNumber", "E17")
+	c.Fields = connector.Diff(nil, c.After)
+	f.save(c)
+	f.create(2, "")
+	for _, key := range []string{
+		c.After.ID.String(), "USER000001", " user000001 ", strings.ToUpper(c.After.Profile.Get(connector.Email)),
+		c.Anchor.String(), strings.ToUpper(c.Anchor.String()),
+	} {
+		u, err := f.s.FindUser(f.ctx, Org, key)
+		f.ok(err)
+		f.equal(u.ID, c.After.ID)
+	}
+	for _, key := range []string{"", "User", AnchorOf(9).String(), f.run.String()} {
+		_, err := f.s.FindUser(f.ctx, Org, key)
+		f.kind(err, connector.NotFound)
+	}
+	twin := Create(3, "", f.now)
+	twin.After.Profile.Set("employeeNumber", "e17")
+	twin.Fields = connector.Diff(nil, twin.After)
+	f.save(twin)
+	users, err := f.s.UsersByKey(f.ctx, Org, []connector.UserKey{{Kind: "employeeNumber", Value: "e17"}, {Kind: connector.UserName, Value: "user000001"}})
+	f.ok(err)
+	f.equal(len(users), 2)
+	_, err = f.s.UsersByKey(f.ctx, Org, []connector.UserKey{{Kind: "title", Value: "x"}})
+	f.kind(err, connector.Invalid)
+}
+
+func usersDue(f *fixture) {
+	var changes []*connector.Change
+	for n := range 3 {
+		u := f.create(n, "")
+		changes = append(changes, Deactivate(u, f.now.Add(time.Duration(-n)*time.Hour)))
+	}
+	f.save(changes...)
+	week := f.now.Add(7 * 24 * time.Hour)
+	due := func(source string, now time.Time, limit int) string {
+		users, err := f.s.UsersDue(f.ctx, Org, source, now, limit)
+		f.ok(err)
+		var names string
+		for _, u := range users {
+			names += strings.TrimPrefix(u.UserName(), "User00000")
+		}
+		return names
+	}
+	f.equal(due("", week.Add(-3*time.Hour), 9), "")
+	f.equal(due("", week.Add(-time.Hour), 9), "21")
+	f.equal(due(Source, week, 9), "210")
+	f.equal(due(Source, week, 2), "21")
+	f.equal(due("ldap", week, 9), "")
+	f.save(Next(connector.Removed, changes[2].After, f.now, setState(connector.Deleted)))
+	f.save(Reactivate(changes[1].After, f.now))
+	f.equal(due("", week, 9), "0")
+}

@@ -1,0 +1,283 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"usherd/connector"
+)
+
+// Store is what the suite asks of a store: the port, and what commands, reports and the daemon use.
+type Store interface {
+	connector.Store
+	SetPackages(ctx context.Context, org string, packages []connector.Package) error
+	Runs(ctx context.Context, f connector.RunFilter) ([]*connector.Run, error)
+	FindRun(ctx context.Context, text string) (*connector.Run, error)
+	RunChanges(ctx context.Context, run connector.ID) iter.Seq2[*connector.Change, error]
+	DropOutcomes(ctx context.Context, run connector.ID) error
+	Prune(ctx context.Context, before time.Time) (int, error)
+	ListUsers(ctx context.Context, q connector.UserQuery) (users []*connector.User, next string, err error)
+	CountUsers(ctx context.Context, org string) (map[connector.State]int, error)
+	FindUser(ctx context.Context, org, key string) (*connector.User, error)
+	UserEvents(ctx context.Context, org string, user connector.ID) iter.Seq2[connector.Event, error]
+	UserLinks(ctx context.Context, org string, user connector.ID) ([]connector.Link, error)
+	OpenItems(ctx context.Context, q connector.ItemQuery) (items []connector.OpenItem, next string, err error)
+	Dismiss(ctx context.Context, org, ref string) error
+	AddDomain(ctx context.Context, d connector.Domain) error
+	PutDomain(ctx context.Context, d connector.Domain) error
+	Domains(ctx context.Context, org string) ([]connector.Domain, error)
+	RemoveDomain(ctx context.Context, org, name string) error
+	ClaimDomain(ctx context.Context, org, name string, now time.Time) error
+	ReleaseDomain(ctx context.Context, org, name string) error
+	ForgetHashes(ctx context.Context, org, domain string) (int, error)
+	PutRevision(ctx context.Context, r connector.Revision) error
+	Revisions(ctx context.Context, limit int) ([]connector.Revision, error)
+	Backup(ctx context.Context, path string) error
+	Verify(ctx context.Context) ([]string, error)
+	Close() error
+}
+
+// Run runs the suite; open gives an empty store, which the suite closes.
+func Run(t *testing.T, open func(t *testing.T) Store) {
+	t.Helper()
+	tests := []struct {
+		name string
+		run  func(f *fixture)
+	}{
+		{"creation is read back whole", creationIsReadBack},
+		{"a version that has moved is refused alone", movedVersion},
+		{"a name is held by one user", nameIsUnique},
+		{"names may be swapped and handed on", namesHandedOn},
+		{"a link is held by one user", linkIsUnique},
+		{"unchanged writes the link only", unchangedWritesLink},
+		{"a sibling and a replaced link", siblingAndUnlink},
+		{"removal leaves a tombstone", removal},
+		{"several changes of one user in one call", sameUserTwice},
+		{"a call that makes no sense writes nothing", nonsense},
+		{"seats are given in order and freed first", seatsInOrder},
+		{"a change of package", changeOfPackage},
+		{"seats lowered below use", seatsLowered},
+		{"the last seats under 64 goroutines", lastSeats},
+		{"open items", openItems},
+		{"open items of people without an anchor", anchorless},
+		{"the waiting list keeps its order", waitingOrder},
+		{"gone people are closed", closeGone},
+		{"organizations see only their own", isolation},
+		{"reads inside a transaction see its writes", readsOwnWrites},
+		{"a failing neighbour fails alone", failingNeighbour},
+		{"a panic is an error", panicIsError},
+		{"an error undoes all of its transaction", errorUndoes},
+		{"a context that has ended writes nothing", endedContext},
+		{"users are listed by page", listUsers},
+		{"users are searched", searchUsers},
+		{"users are found by key", findUsers},
+		{"users due for deletion", usersDue},
+		{"runs and outcomes", runs},
+		{"the changes of a run", runChanges},
+		{"interrupted and old runs", oldRuns},
+		{"source state", sourceState},
+		{"leases", leases},
+		{"domains", domains},
+		{"claims", claims},
+		{"hashes are forgotten by domain", forgetHashes},
+		{"revisions", revisions},
+		{"backup while writing", backupWhileWriting},
+		{"large sets", largeSets},
+		{"random changes against a model", againstModel},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t)
+			t.Cleanup(func() {
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			f := &fixture{T: t, s: s, ctx: t.Context(), now: Start(), run: connector.NewID(Start())}
+			test.run(f)
+			f.verify()
+		})
+	}
+}
+
+// fixture is one test with its store.
+type fixture struct {
+	*testing.T
+	s   Store
+	ctx context.Context //nolint:containedctx // of the test
+	now time.Time
+	run connector.ID
+}
+
+func (f *fixture) ok(err error) {
+	f.Helper()
+	if err != nil {
+		f.Fatal(err)
+	}
+}
+
+func (f *fixture) kind(err error, want connector.Kind) {
+	f.Helper()
+	if err == nil || connector.KindOf(err) != want {
+		f.Fatalf("got error %v of kind %d, want kind %d", err, connector.KindOf(err), want)
+	}
+}
+
+func (f *fixture) equal(got, want any) {
+	f.Helper()
+	if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
+		f.Fatalf("not what it should be (-want +got):\n%s", d)
+	}
+}
+
+// verify asks the store itself whether all holds.
+func (f *fixture) verify() {
+	f.Helper()
+	if f.Failed() {
+		return
+	}
+	faults, err := f.s.Verify(context.WithoutCancel(f.ctx))
+	f.ok(err)
+	for _, s := range faults {
+		f.Error(s)
+	}
+}
+
+// try saves changes and returns what became of each.
+func (f *fixture) try(changes ...*connector.Change) (errs []error) {
+	f.Helper()
+	f.ok(f.s.Write(f.ctx, func(tx connector.Tx) (err error) {
+		errs, err = tx.Save(f.ctx, changes, RunCause(f.run), f.now)
+		return err
+	}))
+	return errs
+}
+
+// save saves changes of which each must succeed.
+func (f *fixture) save(changes ...*connector.Change) {
+	f.Helper()
+	for i, err := range f.try(changes...) {
+		if err != nil {
+			f.Fatalf("change %d (%s %s): %v", i, changes[i].Action, changes[i].Subject, err)
+		}
+	}
+}
+
+// create creates person n.
+func (f *fixture) create(n int, pkg string) *connector.User {
+	f.Helper()
+	c := Create(n, pkg, f.now)
+	f.save(c)
+	return c.After
+}
+
+func (f *fixture) user(id connector.ID) *connector.User {
+	f.Helper()
+	users, err := f.s.Users(f.ctx, Org, []connector.ID{id})
+	f.ok(err)
+	if len(users) != 1 {
+		f.Fatalf("%d users have the id %s", len(users), id)
+	}
+	return users[0]
+}
+
+// seats gives the standing of a package.
+func (f *fixture) seats(pkg string) connector.SeatCount {
+	f.Helper()
+	list, err := f.s.Seats(f.ctx, Org)
+	f.ok(err)
+	for _, s := range list {
+		if s.Package == pkg {
+			return s
+		}
+	}
+	f.Fatalf("there is no package %s", pkg)
+	return connector.SeatCount{}
+}
+
+func (f *fixture) packages(p ...connector.Package) {
+	f.Helper()
+	f.ok(f.s.SetPackages(f.ctx, Org, p))
+}
+
+func (f *fixture) items() []connector.OpenItem {
+	f.Helper()
+	items, next, err := f.s.OpenItems(f.ctx, connector.ItemQuery{Org: Org})
+	f.ok(err)
+	f.equal(next, "")
+	return items
+}
+
+// collect drains an iterator.
+func collect[T any](f *fixture, seq iter.Seq2[T, error]) (list []T) {
+	f.Helper()
+	for v, err := range seq {
+		f.ok(err)
+		list = append(list, v)
+	}
+	return list
+}
+
+// are checks the errors of the single changes.
+func (f *fixture) are(got []error, want ...error) {
+	f.Helper()
+	if len(got) != len(want) {
+		f.Fatalf("%d answers, want %d", len(got), len(want))
+	}
+	for i := range got {
+		if !errors.Is(got[i], want[i]) {
+			f.Fatalf("change %d: got %v, want %v", i, got[i], want[i])
+		}
+	}
+}
+
+func setState(s connector.State) func(*connector.User) {
+	return func(u *connector.User) { u.State = s }
+}
+
+// Deactivate is the decision to deactivate a user for its source, giving back its seat.
+func Deactivate(u *connector.User, now time.Time) *connector.Change {
+	c := Next(connector.Deactivated, u, now, func(u *connector.User) {
+		u.Resume, u.State = u.State, connector.Inactive
+		u.DeactivatedBy, u.DeactivatedSource, u.DeactivatedReason = connector.BySource, Source, "gone"
+		u.DeactivatedAt, u.DeleteAt = now, now.Add(7*24*time.Hour)
+	})
+	c.FreeSeat = u.Package
+	return c
+}
+
+// Reactivate undoes Deactivate, taking a seat.
+func Reactivate(u *connector.User, now time.Time) *connector.Change {
+	c := Next(connector.Reactivated, u, now, func(u *connector.User) {
+		u.State, u.Resume, u.DeactivatedBy, u.DeactivatedSource, u.DeactivatedReason = u.Resume, "", "", "", ""
+		u.DeactivatedAt, u.DeleteAt = time.Time{}, time.Time{}
+	})
+	c.TakeSeat = u.Package
+	return c
+}
+
+// Fail is the decision that person n fails for reasons.
+func Fail(n int, reasons ...connector.Reason) *connector.Change {
+	c := &connector.Change{
+		Action: connector.Failed, Org: Org, Source: Source, Anchor: AnchorOf(n), DN: "CN=" + Profile(n).Subject(), Subject: Profile(n).Subject(),
+	}
+	for _, r := range reasons {
+		f := connector.Failure{Code: connector.CodeCreation, Reason: r, Org: Org, Source: Source, Subject: c.Subject}
+		if r == connector.NoSeat {
+			f.Package = "gold"
+			c.Waiting = &connector.Record{
+				Anchor: c.Anchor, DN: c.DN, Enabled: connector.EnabledYes,
+				Attributes: []connector.Attribute{{Name: "mail", Values: [][]byte{[]byte("a"), {0, 0xff}}}},
+			}
+		}
+		c.Failures = append(c.Failures, f)
+	}
+	return c
+}
