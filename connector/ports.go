@@ -78,6 +78,8 @@ type Store interface {
 	// Lease takes the named lease for holder until ttl from now, by the database's clock, or renews it.
 	// It fails with Kind Conflict while somebody else holds it. Token grows with each take-over.
 	Lease(ctx context.Context, name, holder string, ttl time.Duration) (token int64, err error)
+	// LeaseHolder returns who holds the lease now, "" when nobody does.
+	LeaseHolder(ctx context.Context, name string) (string, error)
 	// Release gives a lease back; none held is no error.
 	Release(ctx context.Context, name, holder string) error
 	// Run returns one run, or an error of Kind NotFound.

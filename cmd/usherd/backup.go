@@ -40,11 +40,15 @@ first: a store in use is refused.`,
 			if err != nil {
 				return err
 			}
-			if err := store.Restore(cmd.Context(), file.Config.Store, args[0]); err != nil {
+			old, err := store.Restore(cmd.Context(), file.Config.Store, args[0])
+			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(a.out, "%s: restored; the store of before stands beside it\n", file.Config.Store)
-			return err
+			fmt.Fprintf(a.out, "%s: restored\n", file.Config.Store)
+			if old != "" {
+				fmt.Fprintf(a.out, "the store of before is kept as %s\n", old)
+			}
+			return nil
 		},
 	}
 }

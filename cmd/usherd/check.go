@@ -11,7 +11,6 @@ import (
 	"usherd/config"
 	"usherd/connector"
 	"usherd/connector/domains"
-	"usherd/connector/report"
 	"usherd/ldapsync"
 )
 
@@ -141,7 +140,7 @@ func (a *app) showStep(s ldapsync.Step) {
 	if s.Err != nil {
 		mark, text = "--", s.Err.Error()
 	}
-	took := report.Duration(s.Took.Round(100 * time.Microsecond))
+	took := s.Took.Round(100 * time.Microsecond).String()
 	lines := strings.Split(text, "\n")
 	fmt.Fprintf(a.out, "  %s  %-9s %9s  %s\n", mark, s.Name, took, lines[0])
 	for _, l := range lines[1:] {

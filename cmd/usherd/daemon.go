@@ -20,7 +20,6 @@ import (
 	"usherd/connector/provision"
 	"usherd/connector/report"
 	"usherd/connector/schedule"
-	"usherd/connector/store"
 )
 
 // keepOutcomes is how long the people of whom no event tells are kept for the reports of past runs.
@@ -98,7 +97,7 @@ func (d *daemon) jobs(ctx context.Context, s *site) ([]schedule.Job, error) {
 	for _, o := range s.orgs {
 		for _, settings := range o.Org.Sources {
 			t := target{o, settings.ID, o.sources[settings.ID]}
-			runs, err := s.db.Runs(ctx, store.RunFilter{Org: o.Org.ID, Source: t.id, Limit: 1})
+			runs, err := s.db.Runs(ctx, connector.RunFilter{Org: o.Org.ID, Source: t.id, Limit: 1})
 			if err != nil {
 				return nil, err
 			}

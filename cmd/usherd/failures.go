@@ -10,7 +10,6 @@ import (
 	"usherd/connector"
 	"usherd/connector/failure"
 	"usherd/connector/report"
-	"usherd/connector/store"
 )
 
 // itemJSON is an open item: the failure in its one form, and how long it lasts.
@@ -38,7 +37,7 @@ means and what to do: usherd errors 31.`,
 				if dismiss != "" {
 					return s.dismiss(cmd, orgID, dismiss)
 				}
-				return a.listFailures(cmd, s, store.ItemQuery{Org: orgID, Source: source, Reason: connector.Reason(reason), Subject: search}, limit, lang, o)
+				return a.listFailures(cmd, s, connector.ItemQuery{Org: orgID, Source: source, Reason: connector.Reason(reason), Subject: search}, limit, lang, o)
 			})
 		},
 	}
@@ -61,7 +60,7 @@ func (s *site) dismiss(cmd *cobra.Command, orgID, ref string) error {
 	return s.db.Dismiss(cmd.Context(), o.Org.ID, ref)
 }
 
-func (a *app) listFailures(cmd *cobra.Command, s *site, q store.ItemQuery, limit int, lang string, o outputFlag) error {
+func (a *app) listFailures(cmd *cobra.Command, s *site, q connector.ItemQuery, limit int, lang string, o outputFlag) error {
 	var items []connector.OpenItem
 	for _, org := range s.orgs {
 		if q.Org != "" && q.Org != org.Org.ID {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -11,12 +13,12 @@ import (
 	"usherd/connector"
 	"usherd/connector/provision"
 	"usherd/connector/report"
-	"usherd/connector/store"
 )
 
 func (a *app) runsCmd() *cobra.Command {
 	var o outputFlag
-	var q store.RunFilter
+	var q connector.RunFilter
+	var lang string
 	cmd := &cobra.Command{
 		Use: "runs", Short: "List the last runs", Args: noArgs,
 		Example: "  usherd runs\n  usherd runs --source head-office --limit 5 -o json",
@@ -27,17 +29,31 @@ func (a *app) runsCmd() *cobra.Command {
 					return err
 				}
 				if o.json() {
-					return report.RunsJSON(a.out, runs)
+					return a.runsJSON(runs)
 				}
-				return report.Runs(a.out, runs, report.RunsOptions{Width: a.width(), Color: a.color()})
+				return report.Runs(a.out, runs, lang, report.TextOptions{Width: a.width(), Color: a.color()})
 			})
 		},
 	}
 	cmd.Flags().StringVar(&q.Org, "org", "", "organization (default: all)")
 	cmd.Flags().StringVar(&q.Source, "source", "", "source (default: all)")
 	cmd.Flags().IntVar(&q.Limit, "limit", 20, "how many")
+	cmd.Flags().StringVar(&lang, "lang", "en", "language: en, pt-BR, sv, pl")
 	o.add(cmd, "text", "json")
 	return cmd
+}
+
+// runsJSON writes the heads of the runs as one document.
+func (a *app) runsJSON(runs []*connector.Run) error {
+	docs := make([]json.RawMessage, 0, len(runs))
+	for _, run := range runs {
+		var b bytes.Buffer
+		if err := report.JSON(&b, report.Report{Run: run, Now: a.now()}); err != nil {
+			return err
+		}
+		docs = append(docs, b.Bytes())
+	}
+	return writeJSON(a.out, map[string]any{"runs": docs})
 }
 
 func (a *app) reportCmd() *cobra.Command {
@@ -53,7 +69,7 @@ func (a *app) reportCmd() *cobra.Command {
 					return err
 				}
 				return a.showRun(s, run, func() iter.Seq2[*connector.Change, error] {
-					return s.db.RunChanges(cmd.Context(), run)
+					return s.db.RunChanges(cmd.Context(), run.ID)
 				}, f)
 			})
 		},
@@ -122,7 +138,7 @@ func (a *app) completeRuns(cmd *cobra.Command, args []string, _ string) ([]strin
 	}
 	words := []string{"last"}
 	_ = a.withSite(cmd.Context(), func(s *site) error {
-		runs, err := s.db.Runs(cmd.Context(), store.RunFilter{Limit: 20})
+		runs, err := s.db.Runs(cmd.Context(), connector.RunFilter{Limit: 20})
 		for _, r := range runs {
 			words = append(words, fmt.Sprintf("%s\t%s/%s %s %s", report.ShortID(r.ID), r.Org, r.Source, r.Result, r.Started.Format("2006-01-02 15:04")))
 		}

@@ -55,12 +55,14 @@ func (a *app) openFile(ctx context.Context, file *config.File, log *zap.Logger) 
 
 // build makes the organizations of the configuration from its file.
 func (s *site) build(ctx context.Context, a *app) error {
-	if err := s.db.PutRevision(ctx, store.Revision{ID: s.file.Revision, At: a.now(), Text: string(s.file.Text)}); err != nil {
+	if err := s.db.PutRevision(ctx, connector.Revision{ID: s.file.Revision, At: a.now(), Text: string(s.file.Text)}); err != nil {
 		return err
 	}
 	for _, r := range s.file.Organizations {
 		o := &org{Runtime: r, sources: map[string]*ldapsync.Source{}}
-		o.prov = provision.New(provision.Options{Store: s.db, Org: r.Org, Mappings: r.Mappings, Now: a.now})
+		o.prov = provision.New(provision.Options{
+			Store: s.db, Org: r.Org, Mappings: r.Mappings, Now: a.now, Process: processName(), Dead: processDead,
+		})
 		for id, d := range r.Directories {
 			src, err := ldapsync.New(ldapsync.Options{
 				Config: d.Config, Attributes: d.Attributes, Protected: d.Protected,

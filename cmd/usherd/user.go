@@ -11,7 +11,6 @@ import (
 	"usherd/connector"
 	"usherd/connector/provision"
 	"usherd/connector/report"
-	"usherd/connector/store"
 )
 
 func (a *app) userCmd() *cobra.Command {
@@ -163,7 +162,7 @@ func (s *site) failedIn(ctx context.Context, orgID, name string) (string, error)
 	if err != nil {
 		return "", err
 	}
-	items, _, err := s.db.OpenItems(ctx, store.ItemQuery{Org: o.Org.ID, Subject: name, Limit: 1})
+	items, _, err := s.db.OpenItems(ctx, connector.ItemQuery{Org: o.Org.ID, Subject: name, Limit: 1})
 	if err != nil || len(items) == 0 {
 		return "", err
 	}

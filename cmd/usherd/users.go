@@ -11,7 +11,6 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/report"
-	"usherd/connector/store"
 )
 
 // userJSON is the stable form of a user.
@@ -53,7 +52,7 @@ func newUserJSON(u *connector.User) userJSON {
 
 func (a *app) usersCmd() *cobra.Command {
 	var o outputFlag
-	var q store.UserQuery
+	var q connector.UserQuery
 	var state string
 	var inactive bool
 	cmd := &cobra.Command{
@@ -92,7 +91,7 @@ func joinStates() string {
 const userPage = 500
 
 // listUsers pages through the store, so that "all" needs no more memory than one page.
-func (a *app) listUsers(cmd *cobra.Command, s *site, q store.UserQuery, o outputFlag) error {
+func (a *app) listUsers(cmd *cobra.Command, s *site, q connector.UserQuery, o outputFlag) error {
 	org, err := s.org(q.Org)
 	if err != nil {
 		return err

@@ -213,7 +213,7 @@ func (w *world) state(name string) connector.State {
 
 func (w *world) items() []connector.OpenItem {
 	w.t.Helper()
-	items, _, err := w.db.OpenItems(w.t.Context(), store.ItemQuery{Org: w.org.ID})
+	items, _, err := w.db.OpenItems(w.t.Context(), connector.ItemQuery{Org: w.org.ID})
 	if err != nil {
 		w.t.Fatal(err)
 	}

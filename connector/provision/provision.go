@@ -15,6 +15,11 @@ type Options struct {
 	Now      func() time.Time
 	// SpoolDir is where plans wait between computing and applying; "" is the system's temp folder.
 	SpoolDir string
+	// Process names this process in leases, such as "host:4711"; Dead says of such a name that its
+	// process has certainly ended, so that a run that was killed does not block its source until
+	// its lease expires. Both may be left out.
+	Process string
+	Dead    func(process string) bool
 }
 
 // Provisioner decides and writes the people of one organization. Its settings never change: a new

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"usherd/connector"
@@ -178,8 +179,8 @@ func memorable(ch *connector.Change) bool {
 
 // lease takes the source for this run and keeps it until release. When it is lost, ctx ends.
 func (p *Provisioner) lease(ctx context.Context, source string) (release func(), _ context.Context, err error) {
-	name, holder := "source:"+p.o.Org.ID+"/"+source, connector.NewID(p.o.Now()).String()
-	if _, err := p.o.Store.Lease(ctx, name, holder, leaseTTL); err != nil {
+	name, holder := "source:"+p.o.Org.ID+"/"+source, p.o.Process+" "+connector.NewID(p.o.Now()).String()
+	if err := p.takeLease(ctx, name, holder); err != nil {
 		if connector.KindOf(err) == connector.Conflict {
 			err = &connector.Error{
 				Kind: connector.Conflict, Op: "provision: " + source, Err: errors.New("another run of this source is going on"),
@@ -201,6 +202,27 @@ func (p *Provisioner) lease(ctx context.Context, source string) (release func(),
 		defer stop()
 		_ = p.o.Store.Release(free, name, holder) // else it expires by itself
 	}, ctx, nil
+}
+
+// takeLease takes the lease, also from a process that has died with it.
+func (p *Provisioner) takeLease(ctx context.Context, name, holder string) error {
+	_, err := p.o.Store.Lease(ctx, name, holder, leaseTTL)
+	if p.o.Dead == nil || err == nil || connector.KindOf(err) != connector.Conflict {
+		return err
+	}
+	other, lookErr := p.o.Store.LeaseHolder(ctx, name)
+	if lookErr != nil {
+		return lookErr
+	}
+	process, _, _ := strings.Cut(other, " ")
+	if other != "" && !p.o.Dead(process) {
+		return err
+	}
+	if err := p.o.Store.Release(ctx, name, other); err != nil {
+		return err
+	}
+	_, err = p.o.Store.Lease(ctx, name, holder, leaseTTL)
+	return err
 }
 
 func (p *Provisioner) renew(ctx context.Context, cancel context.CancelCauseFunc, name, holder string) {

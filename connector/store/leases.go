@@ -22,6 +22,8 @@ const (
 
 	sqlHoldsLease = `SELECT 1 FROM leases WHERE name = ? AND token = ? AND holder <> '' AND expires_at > ` + sqlNow
 
+	sqlLeaseHolder = `SELECT holder FROM leases WHERE name = ? AND expires_at > ` + sqlNow
+
 	sqlLiveLeases = `SELECT name, holder FROM leases WHERE expires_at > ` + sqlNow + ` ORDER BY name`
 )
 
@@ -44,6 +46,13 @@ func (db *DB) Lease(ctx context.Context, name, holder string, ttl time.Duration)
 		return wrap("lease", err)
 	})
 	return token, err
+}
+
+// LeaseHolder returns who holds the lease now, "" when nobody does.
+func (r *reader) LeaseHolder(ctx context.Context, name string) (string, error) {
+	rows, err := r.q.query(ctx, sqlLeaseHolder, name)
+	holder, _, err := first(rows, err, func(r *sql.Rows, v *string) error { return r.Scan(v) })
+	return holder, wrap("lease holder", err)
 }
 
 // Release gives a lease back; none held is no error.
