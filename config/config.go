@@ -7,57 +7,91 @@ import (
 	"usherd/ldapsync"
 )
 
-// Config is the whole file.
+// The comments of the fields below, and of the types that they hold, are the reference that
+// administrators read: REFERENCE.md and the descriptions in schema.json are made of them.
+
+// Config is the whole file. Values left out are filled in with their defaults when it is loaded.
 type Config struct {
-	// Listen is where health, readiness and metrics are served; default 127.0.0.1:9470.
+	// Listen is host:port where health, readiness and metrics are served; default 127.0.0.1:9470.
 	Listen string `yaml:"listen,omitempty"`
 	// Store is the URL of the database: sqlite:PATH.
-	Store         string         `yaml:"store"`
-	Log           Log            `yaml:"log,omitempty"`
-	DNS           DNS            `yaml:"dns,omitempty"`
+	Store string `yaml:"store"`
+	// Log says how much is told and in which form.
+	Log Log `yaml:"log,omitempty"`
+	// DNS is the resolver that proves domains and finds servers.
+	DNS DNS `yaml:"dns,omitempty"`
+	// Organizations are the customers; each has its own rules, packages, sources and users.
 	Organizations []Organization `yaml:"organizations"`
 }
 
 // Log says how much is told and in which form.
 type Log struct {
-	Level  string `yaml:"level,omitempty"`  // debug, info, warn, error; default info
-	Format string `yaml:"format,omitempty"` // json, text, auto (text on a terminal); default auto
+	// Level is the least important thing that is told; default info.
+	Level string `yaml:"level,omitempty"`
+	// Format is json, text, or auto (text on a terminal); default auto.
+	Format string `yaml:"format,omitempty"`
 }
 
 // DNS is the resolver that proves domains and finds servers.
 type DNS struct {
-	Resolver string `yaml:"resolver,omitempty"` // host:port; default is the machine's
+	// Resolver is host:port of the name server to ask; default the machine's.
+	Resolver string `yaml:"resolver,omitempty"`
 }
 
 // Organization is one customer.
 type Organization struct {
-	ID        string            `yaml:"id"`
-	Name      string            `yaml:"name,omitempty"`
-	PartnerID string            `yaml:"partner_id,omitempty"`
-	Contact   connector.Contact `yaml:"contact,omitempty"`
-	Languages []string          `yaml:"languages,omitempty"`
+	// ID is a short name, unique in the file, that commands, reports and metrics use. Never change it: the
+	// users are stored under it.
+	ID string `yaml:"id"`
+	// Name is how people know it; default the id.
+	Name string `yaml:"name,omitempty"`
+	// PartnerID is the number of the contract. Without one nobody can be created (failure 31
+	// partner_id_missing).
+	PartnerID string `yaml:"partner_id,omitempty"`
+	// Contact is whom people ask when their account was refused or deactivated.
+	Contact connector.Contact `yaml:"contact,omitempty"`
+	// Languages are those of its people; the first is used where nothing is known of the person. Default en.
+	Languages []string `yaml:"languages,omitempty"`
 
+	// Required are attributes that everybody must have, beyond userName, givenName, familyName and email.
 	Required []string `yaml:"required,omitempty"`
+	// Matching are attributes that find the user of somebody whom the source has not brought before, in
+	// this order; default email, userName.
 	Matching []string `yaml:"matching,omitempty"`
 
-	Approval                   bool               `yaml:"approval,omitempty"`
-	InactiveHoldsSeat          bool               `yaml:"inactive_holds_seat,omitempty"`
-	ReevaluateOnDomainVerified *bool              `yaml:"reevaluate_on_domain_verified,omitempty"` // default true
-	DeleteAfter                connector.Duration `yaml:"delete_after,omitempty"`                  // default 30d
-	GoneDeleteAfter            connector.Duration `yaml:"gone_delete_after,omitempty"`             // default 7d
+	// Approval makes new users wait until an administrator approves; default false.
+	Approval bool `yaml:"approval,omitempty"`
+	// InactiveHoldsSeat keeps the seat of a user who is deactivated; default false.
+	InactiveHoldsSeat bool `yaml:"inactive_holds_seat,omitempty"`
+	// ReevaluateOnDomainVerified makes users verified when the domain of their address becomes so;
+	// default true.
+	ReevaluateOnDomainVerified *bool `yaml:"reevaluate_on_domain_verified,omitempty"`
+	// DeleteAfter is how long a user stays deactivated before it is deleted; default 30d.
+	DeleteAfter connector.Duration `yaml:"delete_after,omitempty"`
+	// GoneDeleteAfter is the same for a user who is gone from the directory; default 7d.
+	GoneDeleteAfter connector.Duration `yaml:"gone_delete_after,omitempty"`
 
+	// Packages are the kinds of licences with their seats.
 	Packages []Package `yaml:"packages,omitempty"`
-	Package  string    `yaml:"package,omitempty"` // of users whose source gives none
+	// Package is the id of the package for users whose mapping and source give none; default none, which
+	// takes no seat.
+	Package string `yaml:"package,omitempty"`
 
-	Owners  map[string][]string `yaml:"owners,omitempty"`
-	Sources []Source            `yaml:"sources,omitempty"`
+	// Owners names another order of sources for single attributes: the first source with a value owns it.
+	// Sources that are not named follow in the order of sources.
+	Owners map[string][]string `yaml:"owners,omitempty"`
+	// Sources are where people come from, the most trusted first.
+	Sources []Source `yaml:"sources,omitempty"`
 }
 
 // Package is a kind of licence.
 type Package struct {
-	ID    string `yaml:"id"`
-	Name  string `yaml:"name,omitempty"`
-	Seats Seats  `yaml:"seats"`
+	// ID is a short name, unique in the organization. Never change it: users hold seats under it.
+	ID string `yaml:"id"`
+	// Name is how people know it; default the id.
+	Name string `yaml:"name,omitempty"`
+	// Seats is how many users may hold it; never exceeded.
+	Seats Seats `yaml:"seats"`
 }
 
 // Seats is a number, or the word "unlimited" (connector.Unlimited).
@@ -65,12 +99,22 @@ type Seats int
 
 // Source is a directory with its mapping, schedule and safety rules.
 type Source struct {
-	ID        string              `yaml:"id"`
-	Package   string              `yaml:"package,omitempty"`
-	Directory ldapsync.Config     `yaml:"directory"`
-	Mapping   mapping.Config      `yaml:"mapping,omitempty"`
-	Schedule  schedule.Config     `yaml:"schedule,omitempty"`
-	FirstRun  connector.FirstRun  `yaml:"first_run,omitempty"` // default preview
-	Guard     *connector.Guard    `yaml:"guard,omitempty"`
+	// ID is a short name, unique in the organization. Never change it: users are linked under it.
+	ID string `yaml:"id"`
+	// Package is the id of the package for users of this source whose mapping gives none; default the
+	// organization's.
+	Package string `yaml:"package,omitempty"`
+	// Directory says how the directory is reached and who in it is meant.
+	Directory ldapsync.Config `yaml:"directory"`
+	// Mapping makes profiles of what the directory says; default the preset of the directory's type.
+	Mapping mapping.Config `yaml:"mapping,omitempty"`
+	// Schedule says when the source is read; default never by itself.
+	Schedule schedule.Config `yaml:"schedule,omitempty"`
+	// FirstRun says whether the first run, and the first after scope, filter or mapping changed, waits for a
+	// look; default preview.
+	FirstRun connector.FirstRun `yaml:"first_run,omitempty"`
+	// Guard bounds what one run may take away without approval.
+	Guard *connector.Guard `yaml:"guard,omitempty"`
+	// Protected are people whom no source deactivates.
 	Protected connector.Protected `yaml:"protected,omitempty"`
 }

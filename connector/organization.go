@@ -31,10 +31,14 @@ type Organization struct {
 
 // Contact is whom people of the organization ask.
 type Contact struct {
-	Name  string `yaml:"name,omitempty" json:"name,omitempty"`
+	// Name is a person or a desk.
+	Name string `yaml:"name,omitempty" json:"name,omitempty"`
+	// Email is an address for questions.
 	Email string `yaml:"email,omitempty" json:"email,omitempty"`
+	// Phone is a number, written as people dial it.
 	Phone string `yaml:"phone,omitempty" json:"phone,omitempty"`
-	URL   string `yaml:"url,omitempty" json:"url,omitempty"`
+	// URL is a page with help, http or https.
+	URL string `yaml:"url,omitempty" json:"url,omitempty"`
 }
 
 // IsZero reports whether the organization has given no contact.

@@ -38,15 +38,21 @@ const (
 
 // Guard bounds what one run may take away without a person's approval.
 type Guard struct {
-	Min              int      `yaml:"min"`               // removals that are always allowed
-	Percent          float64  `yaml:"percent"`           // of the source's users
-	AttributePercent float64  `yaml:"attribute_percent"` // of the users, for one attribute that vanishes at once
-	ExpiresAfter     Duration `yaml:"expires_after"`     // a hold nobody approved
+	// Min is the number of removals that are always allowed; default 10.
+	Min int `yaml:"min"`
+	// Percent is the share of the source's users whose removals are allowed; default 5.
+	Percent float64 `yaml:"percent"`
+	// AttributePercent is the share of users in whom one attribute may vanish or change at once; default 50.
+	AttributePercent float64 `yaml:"attribute_percent"`
+	// ExpiresAfter is how long a held run waits for approval; default 1d.
+	ExpiresAfter Duration `yaml:"expires_after"`
 }
 
 // Protected names people whom no source may deactivate: by user name, e-mail, DN or anchor, or by
 // membership of a group (a DN that the record's memberOf holds).
 type Protected struct {
-	Users  []string `yaml:"users,omitempty"`
+	// Users are user names, e-mail addresses, DNs or anchors.
+	Users []string `yaml:"users,omitempty"`
+	// Groups are DNs of groups whose members are protected.
 	Groups []string `yaml:"groups,omitempty"`
 }
