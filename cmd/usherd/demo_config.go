@@ -1,0 +1,124 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"usherd/ldapsync/ldaptest"
+)
+
+// What the example company is called everywhere.
+const (
+	demoOrg         = "nordlys"
+	demoSource      = "head-office"
+	demoDomain      = "nordlys.example"
+	demoOtherDomain = "nordlys-labs.example"
+	demoBase        = "DC=nordlys,DC=example"
+	demoAccount     = "usherd@nordlys.example"
+	demoPassword    = "a password for the demo only" //nolint:gosec // of a directory that lives in this process
+)
+
+// writeFiles puts the configuration and what it names into the folder.
+func (d *demo) writeFiles() (text string, err error) {
+	text = d.configText()
+	d.config = filepath.Join(d.folder, "usherd.yaml")
+	for name, content := range map[string][]byte{
+		"usherd.yaml": []byte(text), "bind-password": []byte(demoPassword + "\n"), "ca.pem": d.dir.CA(),
+	} {
+		if err := os.WriteFile(filepath.Join(d.folder, name), content, 0o600); err != nil {
+			return "", err
+		}
+	}
+	return text, nil
+}
+
+// configText is what a person would write. Paths in it start at its folder.
+func (d *demo) configText() string {
+	return fmt.Sprintf(`# Written by usherd demo. All keys with their reasons: usherd check --example
+listen: %s                       # health and metrics
+store: sqlite:usherd.db
+dns: { resolver: "%s" }        # leave it out to ask the machine's own
+
+organizations:
+  - id: %s
+    name: Nordlys AS
+    partner_id: "10293"
+    contact: { name: IT desk, email: it@%s }
+    package: standard
+    packages:
+      - { id: standard, name: Standard, seats: %d }   # more people than that want one
+      - { id: premium, name: Premium, seats: 25 }
+    sources:
+      - id: %s
+        directory:
+          type: active_directory
+          servers: ["%s"]
+          tls: { ca_file: ca.pem }
+          bind: { user: %s, password: { file: bind-password } }
+          bases: ["OU=Nordlys,%s"]
+        mapping:                                  # the preset for Active Directory, and
+          attributes:
+            package: '"CN=Managers,OU=Groups,OU=Nordlys,%s" in memberOf ? "premium" : "standard"'
+        schedule: { cron: "*/5 * * * *" }
+        guard: { min: 10, percent: 5 }            # more removals at once wait for approval
+        # For your own directory leave this out: then the first run waits until somebody has looked at
+        # its plan. Here nobody can come to harm, and you want to see something.
+        first_run: apply
+`, d.ln.Addr(), d.dns.Addr(), demoOrg, demoDomain, d.flags.seats(), demoSource, d.dir.LDAPSURL(), demoAccount, demoBase, demoBase)
+}
+
+// example is the first person of the company of whom it is true.
+func (d *demo) example(is func(ldaptest.Person) bool) ldaptest.Person {
+	for p := range ldaptest.People(d.crowd()) {
+		if is(p) {
+			return p
+		}
+	}
+	return ldaptest.Person{}
+}
+
+// logon is the user name of a person.
+func logon(p ldaptest.Person) string { return p.LogonName + "@" + demoDomain }
+
+// try is a command with what it shows.
+type try struct{ command, shows string }
+
+// tries are commands for another terminal. Without the directory, which ends with the demo, only those
+// about the store are any good.
+func (d *demo) tries(directory bool) []try {
+	fine := d.example(func(p ldaptest.Person) bool { return p.Surname != "" && p.Mail != "" && !p.Disabled && !p.Expired })
+	nameless := d.example(func(p ldaptest.Person) bool { return p.Surname == "" && !p.Disabled && !p.Expired })
+	list := []try{
+		{"users --state not_verified", "who still has to prove an address"},
+		{"user show " + logon(fine), "a user with its whole history"},
+		{"failures --reason required_missing", "who has no account, and why"},
+		{"errors 31", "what the code means, and what helps"},
+		{"seats", "used, free, waited for"},
+		{"report last --full", "the last run, everybody"},
+	}
+	if !directory {
+		return list
+	}
+	return append([]try{
+		{"plan", "what a sync would do; changes nothing"},
+		{"plan --person " + logon(nameless), "every step of one person, here one without a surname"},
+	}, list...)
+}
+
+// showTries prints the commands, ready to be copied, each under what it shows.
+func (d *demo) showTries(directory bool) {
+	program := quoted(os.Args[0])
+	for _, t := range d.tries(directory) {
+		d.say("  # %s\n  %s -c %s %s\n", t.shows, program, quoted(d.config), t.command)
+	}
+}
+
+// quoted is a word as a shell wants it.
+func quoted(s string) string {
+	if strings.ContainsAny(s, " \t()&;'$") {
+		return `"` + s + `"`
+	}
+	return s
+}
