@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"usherd/connector"
 	"usherd/connector/lifecycle"
@@ -38,7 +39,7 @@ func (l *planner) distrust(result connector.ReadResult) error {
 		if lost := policy.Cliff(l.src.Guard, answer(l.last), answer(state)); len(lost) > 0 {
 			return &connector.Error{
 				Kind: connector.Incomplete, Op: "provision: " + run.Source,
-				Err:  fmt.Errorf("attributes have vanished from the answer: %s; nothing is changed", joinWords(lost)),
+				Err:  fmt.Errorf("attributes have vanished from the answer: %s; nothing is changed", strings.Join(lost, "; ")),
 				Hint: "most often the service account has lost its right to read them; see: usherd check --connect",
 			}
 		}
@@ -51,17 +52,6 @@ func (l *planner) distrust(result connector.ReadResult) error {
 	}
 	plan.state = state
 	return nil
-}
-
-func joinWords(words []string) string {
-	s := ""
-	for i, w := range words {
-		if i > 0 {
-			s += "; "
-		}
-		s += w
-	}
-	return s
 }
 
 // absent decides about those whom a complete answer did not hold, and those whose grace is over.

@@ -128,3 +128,24 @@ func TestTwoRunsOfOneSourceNeverOverlap(t *testing.T) {
 	}
 	counts(t, w.sync(p, connector.ResultOK), connector.Counts{Created: 3})
 }
+
+func TestMappingMistakeIsHeld(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	p := &people{list: crowd(100)}
+	w.sync(p, connector.ResultOK)
+	for i := range 60 {
+		p.list[i] = person(i+1, "sn", "-")
+	}
+	p.list = append(p.list, person(200))
+	held := w.sync(p, connector.ResultHeld)
+	counts(t, held, connector.Counts{Created: 1, Held: 60, Unchanged: 40})
+	if w.user("u0001").Profile.Get(connector.FamilyName) != "Lee1" {
+		t.Error("held")
+	}
+	done, err := w.approve(held, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts(t, done, connector.Counts{Updated: 60, Unchanged: 41})
+}

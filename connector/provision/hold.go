@@ -2,6 +2,8 @@ package provision
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"usherd/connector"
@@ -16,7 +18,10 @@ func (l *planner) guard() {
 	}
 	reason := l.holdAll()
 	if plan.holdAll = reason != ""; !plan.holdAll {
+		var more string
 		plan.holdGone, reason = l.holdRemovals()
+		plan.holdUpdates, more = l.holdRewrites()
+		reason = strings.Join(slices.DeleteFunc([]string{reason, more}, func(s string) bool { return s == "" }), "; ")
 	}
 	l.settleSeats()
 	if plan.holdsAnybody() {
@@ -35,7 +40,7 @@ func (l *planner) guard() {
 
 // letPass lifts the holds; the removals free their seats now.
 func (l *planner) letPass() {
-	l.plan.holdAll, l.plan.holdGone = false, false
+	l.plan.holdAll, l.plan.holdGone, l.plan.holdUpdates = false, false, false
 	clear(l.plan.denied)
 	l.settleSeats()
 }
@@ -55,6 +60,13 @@ func (l *planner) holdRemovals() (held bool, reason string) {
 		return true, fmt.Sprintf("scope, filter or mapping have changed since the last run, and %d people would lose access by it", removals)
 	}
 	return false, ""
+}
+
+// holdRewrites says whether so many users would get another value of one attribute that a mistake in
+// the mapping is likelier than so many changes.
+func (l *planner) holdRewrites() (held bool, reason string) {
+	reasons := policy.Changes(l.src.Guard, l.index.live, l.plan.rewritten)
+	return len(reasons) > 0, strings.Join(reasons, "; ")
 }
 
 // holdAll says why everything waits, if it does.

@@ -18,16 +18,18 @@ import (
 type Plan struct {
 	Run *connector.Run // counts, seats, warnings, hold: without an end until it is applied
 
-	now      time.Time
-	removals *spool // what takes access away: applied first, so that its seats are free
-	others   *spool
-	entries  map[int32]entry
-	denied   map[int32]bool              // no seat is left for it
-	refused  map[int32]connector.Failure // two people of the run want the same
-	dropped  map[int32]bool              // a removal without sufficient evidence
-	applied  map[int32]*connector.Change // what became of it when it was applied, where that differs
-	holdAll  bool
-	holdGone bool
+	now         time.Time
+	removals    *spool // what takes access away: applied first, so that its seats are free
+	others      *spool
+	entries     map[int32]entry
+	denied      map[int32]bool              // no seat is left for it
+	refused     map[int32]connector.Failure // two people of the run want the same
+	dropped     map[int32]bool              // a removal without sufficient evidence
+	applied     map[int32]*connector.Change // what became of it when it was applied, where that differs
+	holdAll     bool
+	holdGone    bool           // the removals
+	holdUpdates bool           // the changes of attributes
+	rewritten   map[string]int // attribute -> users whose value would be another one, or none
 
 	replaced  map[connector.Anchor]bool // anchors of people created anew in the source
 	closeGone []connector.Anchor        // open items of people who are not in the source any more
@@ -98,7 +100,9 @@ func (p *Plan) final(x spooled) *connector.Change {
 	return ch
 }
 
-func (p *Plan) held(e entry) bool { return e.writes && (p.holdAll || p.holdGone && e.removal) }
+func (p *Plan) held(e entry) bool {
+	return e.writes && (p.holdAll || p.holdGone && e.removal || p.holdUpdates && e.action == connector.Updated)
+}
 
 // Close removes the plan's files.
 func (p *Plan) Close() error { return errors.Join(p.removals.close(), p.others.close()) }
@@ -111,6 +115,13 @@ func (p *Plan) keep(ordinal int32, ch *connector.Change, rank int32) error {
 	}
 	e.explicit = ch.Removal && ch.After.DeactivatedReason == string(connector.StandingDisabled)
 	p.entries[ordinal] = e
+	if ch.Action == connector.Updated {
+		for _, f := range ch.Fields {
+			if _, attribute := connector.AttributeByName(f.Field); attribute && len(f.Before) > 0 {
+				p.rewritten[f.Field]++
+			}
+		}
+	}
 	if !ch.Unlink.IsZero() {
 		p.replaced[ch.Unlink] = true
 	}

@@ -89,6 +89,7 @@ func (p *Provisioner) newPlanner(ctx context.Context, req PlanRequest) (*planner
 	l.plan = &Plan{
 		now: now, entries: map[int32]entry{}, denied: map[int32]bool{}, refused: map[int32]connector.Failure{},
 		dropped: map[int32]bool{}, applied: map[int32]*connector.Change{}, replaced: map[connector.Anchor]bool{},
+		rewritten: map[string]int{},
 		Run: &connector.Run{
 			ID: connector.NewID(now), Org: org, Source: req.Source, Mode: connector.ModeFull, Result: connector.ResultRunning,
 			Skips: map[connector.SkipReason]int{}, Fingerprint: src.Fingerprint, Started: now,
