@@ -3,6 +3,7 @@ package ldapsync
 import (
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -213,12 +214,14 @@ func TestKeptConnectionEnds(t *testing.T) {
 		s.mu.Unlock()
 		time.Sleep(keepIdle - time.Second)
 		synctest.Wait()
-		if c.closed != 0 {
+		if c.closed.Load() != 0 {
 			t.Error("closed too early")
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if c.closed == 0 || s.kept != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if c.closed.Load() == 0 || s.kept != nil {
 			t.Error("still open")
 		}
 	})
@@ -227,13 +230,13 @@ func TestKeptConnectionEnds(t *testing.T) {
 // countedConn is a connection of which only the end matters.
 type countedConn struct {
 	net.Conn
-	closed int
+	closed atomic.Int32
 }
 
 func (c *countedConn) Write(p []byte) (int, error) { return len(p), nil }
 
 func (c *countedConn) Close() error {
-	c.closed++
+	c.closed.Add(1)
 	return nil
 }
 
