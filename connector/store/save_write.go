@@ -1,6 +1,9 @@
 package store
 
 import (
+	"slices"
+	"time"
+
 	"usherd/connector"
 )
 
@@ -125,7 +128,7 @@ func insertNames(b *batch, c *connector.Change, p *plan) error {
 }
 
 func (s *saver) writeEvent(b *batch, buf []byte, c *connector.Change, version int64) ([]byte, error) {
-	doc := eventDoc{fields: c.Fields, transitions: c.Transitions}
+	doc := eventDoc{fields: storedTimes(c.Fields), transitions: c.Transitions}
 	if c.Action == connector.Removed {
 		doc.anchor, doc.dn, doc.subject = c.Anchor, c.DN, c.Subject
 	}
@@ -133,6 +136,36 @@ func (s *saver) writeEvent(b *batch, buf []byte, c *connector.Change, version in
 	id := connector.NewID(s.now)
 	return buf, b.exec(sqlInsertEvent, c.After.ID[:], version, id[:], string(c.Action), c.Source, string(s.cause.Kind),
 		idBlob(s.cause.Run), s.cause.Actor, micros(s.now), buf)
+}
+
+// storedTimes cuts the times among the fields to the microseconds that the user's columns keep, so
+// that replaying gives the very user.
+func storedTimes(fields []connector.FieldChange) []connector.FieldChange {
+	var own []connector.FieldChange
+	for i, f := range fields {
+		if f.Field != connector.FieldDeactivatedAt && f.Field != connector.FieldDeleteAt {
+			continue
+		}
+		if own == nil {
+			own = slices.Clone(fields)
+		}
+		own[i].Before, own[i].After = storedTime(f.Before), storedTime(f.After)
+	}
+	if own == nil {
+		return fields
+	}
+	return own
+}
+
+func storedTime(values []string) []string {
+	if len(values) != 1 {
+		return values
+	}
+	t, err := time.Parse(time.RFC3339Nano, values[0])
+	if err != nil {
+		return values
+	}
+	return []string{t.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano)}
 }
 
 func (s *saver) writeLinks(b *batch, c *connector.Change) error {

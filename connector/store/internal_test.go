@@ -1,0 +1,235 @@
+package store
+
+import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"usherd/connector"
+)
+
+func TestMigrationsAreAppliedOnceAfterACopy(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "usherd.db")
+	db := openFile(t, path)
+	text, err := migrationText(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := fstest.MapFS{
+		"0001_start.sql":  {Data: []byte(strings.ReplaceAll(text, "\n", "\r\n"))}, // a checkout on Windows
+		"0002_second.sql": {Data: []byte("CREATE TABLE second (x INTEGER) STRICT; INSERT INTO second VALUES (1);")},
+		"0003_bad.sql":    {Data: []byte("CREATE TABLE third (x INTEGER) STRICT; INSERT INTO nowhere VALUES (1);")},
+	}
+	if err := db.migrate(t.Context(), files); err == nil || !strings.Contains(err.Error(), "0003_bad.sql") {
+		t.Fatalf("the bad migration: %v", err)
+	}
+	tables := func() string {
+		list, err := texts(t.Context(), db.w, "SELECT name FROM sqlite_master WHERE name IN ('second', 'third') ORDER BY 1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(list, " ")
+	}
+	if got := tables(); got != "second" {
+		t.Errorf("tables: %s", got)
+	}
+	files["0003_bad.sql"] = &fstest.MapFile{Data: []byte("CREATE TABLE third (x INTEGER) STRICT;")}
+	for range 2 {
+		if err := db.migrate(t.Context(), files); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := count(t.Context(), db.w, "SELECT count(*) FROM second"); n != 1 || err != nil || tables() != "second third" {
+		t.Errorf("applied %d times, %v, tables %s", n, err, tables())
+	}
+	for _, name := range []string{".v1", ".v2"} {
+		if info, err := os.Stat(path + name); err != nil || info.Size() == 0 {
+			t.Errorf("the copy %s: %v", name, err)
+		}
+	}
+	delete(files, "0002_second.sql")
+	if err := db.migrate(t.Context(), files); err == nil {
+		t.Error("a gap in the numbers passes")
+	}
+}
+
+func migrationText(t *testing.T) (string, error) {
+	t.Helper()
+	list, err := loadMigrations(migrations)
+	if err != nil || len(list) == 0 {
+		return "", fmt.Errorf("%d migrations: %w", len(list), err)
+	}
+	return list[0].text, nil
+}
+
+func openFile(t *testing.T, path string) *DB {
+	t.Helper()
+	db, err := Open(t.Context(), "sqlite:"+path, Options{Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+// Each statement of a hot path finds its rows by an index with all the columns that it can use.
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	db := openFile(t, filepath.Join(t.TempDir(), "usherd.db"))
+	for q, want := range map[string]string{
+		sqlUsersByID:         "SEARCH u USING INDEX sqlite_autoindex_users_1 (id=?)",
+		sqlBaseUsers:         "SEARCH users USING INDEX sqlite_autoindex_users_1 (id=?)",
+		sqlUsersByKey:        "SEARCH k USING PRIMARY KEY (org=? AND kind=? AND value=?)",
+		sqlUsersByTerm:       "SEARCH k USING PRIMARY KEY (org=? AND kind=? AND value=?)",
+		sqlKeyHolders:        "SEARCH user_keys USING PRIMARY KEY (org=? AND kind=? AND value=?)",
+		sqlUsersDue:          "SEARCH u USING INDEX users_due (org=? AND delete_at>? AND delete_at<?)",
+		sqlUsersDueOfSource:  "SEARCH l USING PRIMARY KEY (org=? AND source=? AND user_id=?)",
+		sqlLinkStates:        "SEARCH links USING PRIMARY KEY (org=? AND source=?)",
+		sqlLinks:             "SEARCH links USING INDEX links_anchor (org=? AND source=? AND anchor=?)",
+		sqlLinkHolders:       "SEARCH links USING COVERING INDEX links_anchor (org=? AND source=? AND anchor=?)",
+		sqlLinksOfUsers:      "SEARCH links USING PRIMARY KEY (org=? AND source=? AND user_id=?)",
+		sqlDeleteLinksOfUser: "SEARCH links USING PRIMARY KEY (org=? AND source=? AND user_id=?)",
+		sqlForgetHashes:      "SEARCH users USING COVERING INDEX users_email_domain (org=? AND email_domain>? AND email_domain<?)",
+		sqlUsersByAnchor:     "SEARCH l USING INDEX links_anchor (org=? AND source=? AND anchor=?)",
+		sqlUserEvents:        "SEARCH e USING INDEX sqlite_autoindex_events_1 (user_id=?)",
+		sqlRunEvents:         "SEARCH e USING INDEX events_run (run=?)",
+		sqlOutcomes:          "SEARCH outcomes USING INDEX sqlite_autoindex_outcomes_1 (run=?)",
+		sqlListByName:        "SEARCH k USING PRIMARY KEY (org=? AND kind=? AND value>? AND value<?)",
+		sqlListByTerm:        "SEARCH k USING PRIMARY KEY (org=? AND kind=? AND value>? AND value<?)",
+		sqlListByState:       "SEARCH u USING INDEX users_state (org=? AND state=? AND id>?)",
+		sqlListByPackage:     "SEARCH u USING INDEX users_package (org=? AND package=? AND id>?)",
+		sqlOpenItems:         "SEARCH open_items USING INDEX open_items_id (org=? AND id>?)",
+		sqlOpenAnchors:       "SEARCH open_items USING PRIMARY KEY (org=? AND source=?)",
+		sqlCloseItems:        "SEARCH open_items USING PRIMARY KEY (org=? AND source=? AND person=?)",
+		sqlDismiss:           "SEARCH open_items USING INDEX open_items_ref (org=? AND ref=?)",
+		sqlWaiting:           "SEARCH waiting USING INDEX waiting_package (org=? AND package=?)",
+		sqlLeaveList:         "SEARCH waiting USING PRIMARY KEY (org=? AND source=? AND person=?)",
+		sqlRunsOfSource:      "SEARCH runs USING INDEX runs_source (org=? AND source=? AND id<?)",
+		sqlDomainsByName:     "SEARCH domains USING PRIMARY KEY (name=?)",
+		sqlPackages:          "SEARCH w USING COVERING INDEX waiting_package (org=? AND package=?)",
+	} {
+		text := strings.Replace(q, "IN (*)", "IN ("+marks[8]+")", 1)
+		args := make([]any, strings.Count(text, "?"))
+		rows, err := db.w.stream(t.Context(), "EXPLAIN QUERY PLAN "+text, args...)
+		plan, err := add[string](nil, rows, err, func(r *sql.Rows, v *string) error {
+			var id, parent, unused int
+			return r.Scan(&id, &parent, &unused, v)
+		})
+		if err != nil {
+			t.Fatalf("%s: %v", q, err)
+		}
+		if all := strings.Join(plan, "\n"); !strings.Contains(all, want) || strings.Contains(all, "SCAN u") || strings.Contains(all, "SCAN l") {
+			t.Errorf("%s\ngot plan\n%s\nwant %s", q, all, want)
+		}
+	}
+}
+
+func TestProfileDocument(t *testing.T) {
+	t.Parallel()
+	p := connector.Profile{"b": {"1", ""}, "a": {"\"\\\x00\n\x1f\u2028é☃"}, "none": nil, "custom.ü": {"x"}}
+	doc := appendProfile(nil, p)
+	var plain map[string][]string
+	if err := json.Unmarshal(doc, &plain); err != nil {
+		t.Fatalf("%s: %v", doc, err)
+	}
+	got, err := parseProfile(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(p, "none")
+	if d := cmp.Diff(p, got); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff(map[string][]string(p), plain); d != "" {
+		t.Error(d)
+	}
+	if got, err := parseProfile(appendProfile(nil, nil)); err != nil || len(got) != 0 {
+		t.Errorf("nothing: %v, %v", got, err)
+	}
+}
+
+func FuzzProfile(f *testing.F) {
+	f.Add([]byte(`{"a":["b","\u0001"],"c":["d"]}`))
+	f.Add([]byte(`{}`))
+	f.Add([]byte(`{"a":["\\\""]}`))
+	f.Add([]byte(`{"a":[],`))
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		p, err := parseProfile(doc)
+		if err != nil {
+			return
+		}
+		again, err := parseProfile(appendProfile(nil, p))
+		if err != nil {
+			t.Fatalf("%q: what was written is not read: %v", doc, err)
+		}
+		for n, v := range p {
+			if len(v) == 0 {
+				delete(p, n)
+			}
+		}
+		clean := func(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+		if d := cmp.Diff(p, again, cmp.Transformer("utf8", clean)); d != "" && strings.ToValidUTF8(string(doc), "") == string(doc) {
+			t.Fatal(d)
+		}
+	})
+}
+
+func FuzzEvent(f *testing.F) {
+	f.Add([]byte(`{"f":[["a",["x"],[]]],"t":[["","active","s"]],"w":["0102","CN=\\","s"]}`))
+	f.Add([]byte(`{"f":[],"t":[]}`))
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		e, err := parseEvent(doc)
+		if err != nil || strings.ToValidUTF8(string(doc), "") != string(doc) {
+			return
+		}
+		again, err := parseEvent(appendEvent(nil, &e))
+		if err != nil {
+			t.Fatalf("%q: what was written is not read: %v", doc, err)
+		}
+		if d := cmp.Diff(e, again, cmp.AllowUnexported(eventDoc{}), cmpopts.EquateEmpty()); d != "" {
+			t.Fatal(d)
+		}
+	})
+}
+
+func TestAnchorColumns(t *testing.T) {
+	t.Parallel()
+	for _, a := range []connector.Anchor{
+		{},
+		{Kind: connector.ObjectGUID, Raw: "0123456789abcdef"},
+		{Kind: connector.EntryUUID, Raw: "0123456789abcdef"},
+		{Kind: connector.NSUniqueID, Raw: "0123456789abcdef"},
+		{Kind: connector.TextAnchor, Raw: "x"},
+		{Kind: "future", Raw: "\x00\xff"},
+	} {
+		if got := anchorOf(anchorBlob(a)); got != a {
+			t.Errorf("%#v became %#v", a, got)
+		}
+	}
+	if a := anchorOf(personBlob(connector.Anchor{}, "CN=x", "")); !a.IsZero() {
+		t.Errorf("a DN became the anchor %#v", a)
+	}
+}
+
+func TestReverseLabels(t *testing.T) {
+	t.Parallel()
+	for domain, want := range map[string]string{"": "", "com": "com.", "sub.example.com": "com.example.sub."} {
+		if got := reverseLabels(domain); got != want {
+			t.Errorf("%q: got %q, want %q", domain, got, want)
+		}
+	}
+}
