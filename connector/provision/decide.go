@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"slices"
 
 	"usherd/connector"
 	"usherd/connector/mapping"
@@ -126,14 +127,16 @@ func (d *decision) take(f *facts, u *connector.User, k connector.UserKey) {
 	d.others = without(f.linksOf[u.ID], d.src.ID)
 }
 
-// fold makes of what all sources say one profile, one package and one standing.
+// fold makes of what all sources say one profile, one package and one standing. Sources that have lost
+// the person count only when all have: then what they said last stays.
 func (d *decision) fold() {
-	own := d.standing()
-	var parts []policy.Contribution
-	if present(own) {
-		parts = append(parts, policy.Contribution{Source: d.src.ID, Profile: d.mapped.Profile, Package: d.mapped.Package})
+	own := policy.Contribution{Source: d.src.ID, Profile: d.mapped.Profile, Package: d.mapped.Package}
+	standing := d.standing()
+	if !present(standing) {
+		own.Profile, own.Package = d.lastKnown()
 	}
-	says := map[string]connector.Standing{d.src.ID: own}
+	says := map[string]connector.Standing{d.src.ID: standing}
+	all := []policy.Contribution{own}
 	for _, l := range d.others {
 		profile := l.Profile
 		if profile == nil { // it was the only link, so the user's profile is its
@@ -143,22 +146,31 @@ func (d *decision) fold() {
 			d.sibling = &written
 		}
 		says[l.Source] = l.Standing
-		if present(l.Standing) {
-			parts = append(parts, policy.Contribution{Source: l.Source, Profile: profile, Package: l.Package})
-		}
+		all = append(all, policy.Contribution{Source: l.Source, Profile: profile, Package: l.Package})
 	}
 	if d.user != nil && d.link == nil && len(d.others) == 0 && d.replaces.IsZero() {
-		parts = append(parts, policy.Contribution{Profile: d.user.Profile}) // nobody's: comes last
+		all = append(all, policy.Contribution{Profile: d.user.Profile}) // nobody's: comes last
 	}
-	d.says, d.saysSrc = verdict(d.org, says, d.src.ID)
+	parts := slices.DeleteFunc(slices.Clone(all), func(c policy.Contribution) bool { return !present(says[c.Source]) })
 	if len(parts) == 0 {
-		d.keep()
-		return
+		parts = all
 	}
+	d.says, d.saysSrc = verdict(d.org, says)
 	d.profile, _, d.pkg = policy.Fold(d.org, parts)
 	if d.user != nil && d.user.PackageFixed {
 		d.pkg = d.user.Package
 	}
+}
+
+// lastKnown is what our source said of the person when it last had it.
+func (d *decision) lastKnown() (connector.Profile, string) {
+	switch {
+	case d.link == nil:
+		return d.mapped.Profile, d.mapped.Package
+	case d.link.Profile == nil:
+		return d.user.Profile, d.link.Package
+	}
+	return d.link.Profile, d.link.Package
 }
 
 // standing is what our record says, in the words that the link keeps.
@@ -186,15 +198,20 @@ func present(s connector.Standing) bool {
 }
 
 // verdict is what the sources say together: the first in priority that has an opinion; where all
-// that know the person have lost it, that it is gone.
-func verdict(org *connector.Organization, says map[string]connector.Standing, own string) (connector.Standing, string) {
+// that know the person have lost it, what the first of those says.
+func verdict(org *connector.Organization, says map[string]connector.Standing) (connector.Standing, string) {
 	for i := range org.Sources {
 		id := org.Sources[i].ID
 		if s := says[id]; s == connector.StandingEnabled || s == connector.StandingDisabled {
 			return s, id
 		}
 	}
-	return says[own], own
+	for i := range org.Sources {
+		if s, ok := says[org.Sources[i].ID]; ok {
+			return s, org.Sources[i].ID
+		}
+	}
+	return connector.StandingUnknown, ""
 }
 
 // check is step 3: everything that the organization's rules hold against the profile.

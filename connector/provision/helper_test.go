@@ -181,7 +181,7 @@ func (w *world) syncFrom(source string, p *people, want connector.Result) *provi
 	}
 	w.t.Cleanup(func() { _ = plan.Close() })
 	if plan.Run.Result != want {
-		w.t.Fatalf("the run ended as %s (%s), want %s", plan.Run.Result, plan.Run.Error, want)
+		w.t.Fatalf("the run ended as %s (%s %+v), want %s", plan.Run.Result, plan.Run.Error, plan.Run.Hold, want)
 	}
 	stored, err := w.db.Run(w.t.Context(), plan.Run.ID)
 	if err != nil || stored.Result != want || stored.Counts != plan.Run.Counts {

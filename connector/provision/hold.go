@@ -65,7 +65,8 @@ func (l *planner) holdRemovals() (held bool, reason string) {
 // holdRewrites says whether so many users would get another value of one attribute that a mistake in
 // the mapping is likelier than so many changes.
 func (l *planner) holdRewrites() (held bool, reason string) {
-	reasons := policy.Changes(l.src.Guard, l.index.live, l.plan.rewritten)
+	users := l.plan.Run.Counts.Unchanged + l.same + l.plan.existing
+	reasons := policy.Changes(l.src.Guard, users, l.plan.rewritten)
 	return len(reasons) > 0, strings.Join(reasons, "; ")
 }
 

@@ -30,6 +30,7 @@ type Plan struct {
 	holdGone    bool           // the removals
 	holdUpdates bool           // the changes of attributes
 	rewritten   map[string]int // attribute -> users whose value would be another one, or none
+	existing    int            // users that the spooled changes are about
 
 	replaced  map[connector.Anchor]bool // anchors of people created anew in the source
 	closeGone []connector.Anchor        // open items of people who are not in the source any more
@@ -115,6 +116,9 @@ func (p *Plan) keep(ordinal int32, ch *connector.Change, rank int32) error {
 	}
 	e.explicit = ch.Removal && ch.After.DeactivatedReason == string(connector.StandingDisabled)
 	p.entries[ordinal] = e
+	if ch.BaseVersion > 0 {
+		p.existing++
+	}
 	if ch.Action == connector.Updated {
 		for _, f := range ch.Fields {
 			if _, attribute := connector.AttributeByName(f.Field); attribute && len(f.Before) > 0 {

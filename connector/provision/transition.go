@@ -8,13 +8,6 @@ import (
 	"usherd/connector/policy"
 )
 
-// keep leaves profile and package as they are: no source has a record of the person.
-func (d *decision) keep() {
-	if d.user != nil {
-		d.profile, d.pkg = d.user.Profile, d.user.Package
-	}
-}
-
 // transition is step 4: the user as it should be, by the one table of states.
 func (d *decision) transition(f *facts) {
 	if len(d.failures) > 0 {
@@ -83,6 +76,7 @@ func (d *decision) verified(f *facts) bool {
 // deactivate takes the access away, unless the person is protected or has lost it already.
 func (d *decision) deactivate(after *connector.User, facts lifecycle.Facts, now time.Time) {
 	if after.State == connector.Inactive {
+		d.restate(after, now)
 		return
 	}
 	if d.rec.Protected || d.link != nil && d.link.Protected {
@@ -90,14 +84,29 @@ func (d *decision) deactivate(after *connector.User, facts lifecycle.Facts, now 
 		d.change.Skip = connector.SkipProtected
 		return
 	}
-	grace := d.org.DeleteAfter
-	if d.says == connector.StandingGone {
-		grace = d.org.GoneDeleteAfter
-	}
 	deactivate(d.change, after, facts, deactivation{
-		by: connector.BySource, source: d.saysSrc, reason: string(d.says), at: now, grace: grace,
+		by: connector.BySource, source: d.saysSrc, reason: string(d.says), at: now, grace: d.grace(),
 	})
 	d.change.Removal = d.change.Action == connector.Deactivated
+}
+
+// grace is how long the user is kept.
+func (d *decision) grace() time.Duration {
+	if d.says == connector.StandingGone {
+		return d.org.GoneDeleteAfter
+	}
+	return d.org.DeleteAfter
+}
+
+// restate keeps the reason of a source's deactivation true when the sources say another one now.
+func (d *decision) restate(after *connector.User, now time.Time) {
+	if after.DeactivatedBy != connector.BySource || after.DeactivatedSource == d.saysSrc && after.DeactivatedReason == string(d.says) {
+		return
+	}
+	after.DeactivatedSource, after.DeactivatedReason = d.saysSrc, string(d.says)
+	if grace := d.grace(); grace > 0 {
+		after.DeleteAt = now.Add(grace)
+	}
 }
 
 // deactivation is who took the access away, why, and for how long the user is kept.
@@ -195,8 +204,12 @@ func (d *decision) newLink(now time.Time) *connector.Link {
 	} else {
 		l.User = d.change.After.ID
 	}
+	profile := d.mapped.Profile
+	if !present(l.Standing) {
+		profile, l.Package = d.lastKnown()
+	}
 	if len(d.others) > 0 {
-		l.Profile = d.mapped.Profile
+		l.Profile = profile
 	}
 	return l
 }
