@@ -1,6 +1,8 @@
 package ldapsync
 
 import (
+	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -34,8 +36,8 @@ func foldDN(dn string) (string, error) {
 	return string(b), err
 }
 
-// appendPlainDN handles the DNs that need no unescaping, nearly all of them, without an allocation;
-// false means that it is not one, and dst is then as it was.
+// appendPlainDN handles nearly all DNs, those with a comma in a name included, without an allocation
+// but for letters beyond ASCII; false means that it is not one, and dst is then as it was.
 func appendPlainDN(dst, dn []byte) ([]byte, bool) {
 	start := len(dst)
 	for i := 0; ; {
@@ -52,11 +54,11 @@ func appendPlainDN(dst, dn []byte) ([]byte, bool) {
 		}
 		dst = append(dst, '=')
 		value := dn[i+1:]
-		n, ascii, ok := plainValue(value)
+		n, is, ok := plainValue(value)
 		if !ok {
 			return dst[:start], false
 		}
-		dst = appendValue(dst, value[:n], ascii)
+		dst = appendValue(dst, value[:n], is)
 		i += 1 + n
 		if i == len(dn) {
 			return dst, true
@@ -66,40 +68,81 @@ func appendPlainDN(dst, dn []byte) ([]byte, bool) {
 	}
 }
 
+// valueKind is what has to be done to a value.
+type valueKind struct{ escaped, foreign bool } // has escapes; has letters beyond ASCII
+
 // plainValue returns how far the value at the start of b goes. It is not ok when the value needs
-// the parser: escapes, other separators, quotes, #hex, control characters, broken UTF-8.
-func plainValue(b []byte) (n int, ascii, ok bool) {
-	ascii = true
+// the parser: other separators, quotes, #hex, control characters, broken UTF-8, escapes of such bytes.
+func plainValue(b []byte) (n int, is valueKind, ok bool) {
 	blank := true // nothing but blanks so far: # would begin a value in hexadecimal digits
 	for n < len(b) && b[n] != ',' {
 		switch c := b[n]; {
-		case c == '\\' || c == '+' || c == ';' || c == '"' || c == '<' || c == '>' || c < ' ' || c == 0x7f:
-			return 0, false, false
+		case c == '\\':
+			_, size := unescape(b[n:])
+			if size == 0 {
+				return 0, is, false
+			}
+			n += size - 1
+			is.escaped, blank = true, false
+		case c == '+' || c == ';' || c == '"' || c == '<' || c == '>' || c < ' ' || c == 0x7f:
+			return 0, is, false
 		case c == '#' && blank:
-			return 0, false, false
+			return 0, is, false
 		case c >= utf8.RuneSelf:
-			ascii = false
-			blank = false
+			is.foreign, blank = true, false
 		case c != ' ':
 			blank = false
 		}
 		n++
 	}
-	return n, ascii, ascii || utf8.Valid(b[:n])
+	return n, is, !is.foreign || utf8.Valid(b[:n])
 }
 
-func appendValue(dst, value []byte, ascii bool) []byte {
-	if !ascii {
-		return append(dst, connector.Fold(string(value))...)
+// unescape reads the escape at the start of b, of a printable ASCII character: \, or \2C (RFC 4514
+// section 3). The size is 0 when it is something else.
+func unescape(b []byte) (c byte, size int) {
+	if len(b) < 2 {
+		return 0, 0
 	}
-	for len(value) > 0 && value[0] == ' ' {
-		value = value[1:]
+	if strings.IndexByte(` "#+,;<=>\`, b[1]) >= 0 {
+		return b[1], 2
 	}
-	for len(value) > 0 && value[len(value)-1] == ' ' {
-		value = value[:len(value)-1]
+	var out [1]byte
+	if len(b) < 3 {
+		return 0, 0
 	}
+	if _, err := hex.Decode(out[:], b[1:3]); err != nil || out[0] < ' ' || out[0] >= 0x7f {
+		return 0, 0
+	}
+	return out[0], 3
+}
+
+func appendValue(dst, value []byte, is valueKind) []byte {
+	var room [128]byte
+	if is.escaped {
+		plain := room[:0]
+		for i := 0; i < len(value); {
+			c, size := value[i], 1
+			if c == '\\' {
+				c, size = unescape(value[i:])
+			}
+			plain = append(plain, c)
+			i += size
+		}
+		value = plain
+	}
+	if is.foreign {
+		value = []byte(connector.Fold(string(value)))
+	}
+	value = bytes.Trim(value, " ")
 	for _, c := range value {
-		dst = append(dst, lower(c))
+		switch c {
+		case ',', '+', ';', '\\': // as dnEscaper does
+			dst = append(dst, '\\')
+			dst = hex.AppendEncode(dst, []byte{c})
+		default:
+			dst = append(dst, lower(c))
+		}
 	}
 	return dst
 }

@@ -107,10 +107,17 @@ func FuzzFoldDN(f *testing.F) {
 }
 
 func BenchmarkFoldDN(b *testing.B) {
-	dn := []byte(`CN=Anna Bauer (u0000001),OU=Sales,OU=People,DC=lab,DC=example,DC=test`)
-	buf := make([]byte, 0, 256)
-	b.ReportAllocs()
-	for b.Loop() {
-		buf, _ = appendDN(buf[:0], dn)
+	for name, dn := range map[string]string{
+		"plain":   `CN=Anna Bauer (u0000001),OU=Sales,OU=People,DC=lab,DC=example,DC=test`,
+		"escaped": `CN=Bauer\, Anna (u0000001),OU=Sales,OU=People,DC=lab,DC=example,DC=test`,
+		"foreign": `CN=Müller\, Åsa (u0000001),OU=Sales,OU=People,DC=lab,DC=example,DC=test`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			buf := make([]byte, 0, 256)
+			b.ReportAllocs()
+			for b.Loop() {
+				buf, _ = appendDN(buf[:0], []byte(dn))
+			}
+		})
 	}
 }
