@@ -9,12 +9,17 @@ import (
 	"usherd/connector"
 )
 
-// busy turns "somebody else holds the file" into an error that says so.
-func busy(err error) error {
+// isBusy reports whether somebody else holds the file.
+func isBusy(err error) bool {
 	var e *sqlite.Error
-	if errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY {
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
+// busy gives "somebody else holds the file" its kind and a hint.
+func busy(err error) error {
+	if isBusy(err) {
 		return &connector.Error{
-			Kind: connector.Unavailable, Err: err,
+			Kind: connector.Unavailable, Op: "store", Err: err,
 			Hint: "another process is writing to the store for a long time: try again",
 		}
 	}

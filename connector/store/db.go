@@ -109,6 +109,7 @@ func (db *DB) connect(ctx context.Context) (err error) {
 		return openError(db.path, err)
 	}
 	db.w = newSession(conn)
+	db.pragma("busy_timeout", beginPause)
 	if err := db.migrate(ctx, migrations); err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ const eventColumns = `e.user_id, e.version, e.id, e.action, e.source, e.cause, e
 
 const (
 	sqlUserEvents = `SELECT u.org, ` + eventColumns + ` FROM users u JOIN events e ON e.user_id = u.id
- WHERE u.org || '' = ? AND u.id = ? ORDER BY e.version`
+ WHERE u.org = ? AND u.id = ? ORDER BY e.version`
 
 	sqlEventsUpTo = `SELECT u.org, ` + eventColumns + ` FROM users u JOIN events e ON e.user_id = u.id
  WHERE u.id = ? AND e.version <= ? ORDER BY e.version`

@@ -91,20 +91,25 @@ func TestPlans(t *testing.T) {
 	t.Parallel()
 	db := openFile(t, filepath.Join(t.TempDir(), "usherd.db"))
 	for q, want := range map[string]string{
+		sqlDeleteLink:        "SEARCH links USING COVERING INDEX links_anchor (org=? AND source=? AND anchor=?)",
+		sqlReasons:           "SEARCH open_items USING PRIMARY KEY (org=? AND source=? AND person=?)",
+		sqlEventsUpTo:        "SEARCH e USING INDEX sqlite_autoindex_events_1 (user_id=? AND version<?)",
+		sqlRunning:           "SEARCH runs USING INDEX runs_running (org=? AND source=?)",
+		sqlLostLinks:         "SEARCH u USING INDEX sqlite_autoindex_users_1 (id=?)",
 		sqlUsersByID:         "SEARCH u USING INDEX sqlite_autoindex_users_1 (id=?)",
 		sqlBaseUsers:         "SEARCH users USING INDEX sqlite_autoindex_users_1 (id=?)",
 		sqlUsersByKey:        "SEARCH k USING PRIMARY KEY (org=? AND kind=? AND value=?)",
 		sqlUsersByTerm:       "SEARCH k USING PRIMARY KEY (org=? AND kind=? AND value=?)",
 		sqlKeyHolders:        "SEARCH user_keys USING PRIMARY KEY (org=? AND kind=? AND value=?)",
 		sqlUsersDue:          "SEARCH u USING INDEX users_due (org=? AND delete_at>? AND delete_at<?)",
-		sqlUsersDueOfSource:  "SEARCH l USING PRIMARY KEY (org=? AND source=? AND user_id=?)",
+		sqlUsersDueOfSource:  "SEARCH u USING INDEX users_due (org=? AND delete_at>? AND delete_at<?)\nSEARCH l EXISTS USING PRIMARY KEY (org=? AND source=? AND user_id=?)",
 		sqlLinkStates:        "SEARCH links USING PRIMARY KEY (org=? AND source=?)",
 		sqlLinks:             "SEARCH links USING INDEX links_anchor (org=? AND source=? AND anchor=?)",
 		sqlLinkHolders:       "SEARCH links USING COVERING INDEX links_anchor (org=? AND source=? AND anchor=?)",
 		sqlLinksOfUsers:      "SEARCH links USING PRIMARY KEY (org=? AND source=? AND user_id=?)",
 		sqlDeleteLinksOfUser: "SEARCH links USING PRIMARY KEY (org=? AND source=? AND user_id=?)",
 		sqlForgetHashes:      "SEARCH users USING COVERING INDEX users_email_domain (org=? AND email_domain>? AND email_domain<?)",
-		sqlUsersByAnchor:     "SEARCH l USING INDEX links_anchor (org=? AND source=? AND anchor=?)",
+		sqlUsersByAnchor:     "SEARCH l USING COVERING INDEX links_anchor (org=? AND source=? AND anchor=?)",
 		sqlUserEvents:        "SEARCH e USING INDEX sqlite_autoindex_events_1 (user_id=?)",
 		sqlRunEvents:         "SEARCH e USING INDEX events_run (run=?)",
 		sqlOutcomes:          "SEARCH outcomes USING INDEX sqlite_autoindex_outcomes_1 (run=?)",
@@ -132,7 +137,7 @@ func TestPlans(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", q, err)
 		}
-		if all := strings.Join(plan, "\n"); !strings.Contains(all, want) || strings.Contains(all, "SCAN u") || strings.Contains(all, "SCAN l") {
+		if all := strings.Join(plan, "\n"); !strings.Contains(all, want) || strings.Contains(all, "SCAN u") || strings.Contains(all, "SCAN e") {
 			t.Errorf("%s\ngot plan\n%s\nwant %s", q, all, want)
 		}
 	}

@@ -104,7 +104,8 @@ func (l *lister) walkNames(ctx context.Context) error {
 			l.at = place{Kind: kind}
 		}
 		if err := l.pages(func() (*sql.Rows, error) {
-			return l.r.q.query(ctx, q, l.q.Org, kind, l.q.Search, afterPrefix(l.q.Search), l.at.Value, l.at.User[:], l.q.Limit+1)
+			from := max(l.q.Search, l.at.Value) // where the walk starts: the pair alone would be compared row by row
+			return l.r.q.query(ctx, q, l.q.Org, kind, from, afterPrefix(l.q.Search), l.at.Value, l.at.User[:], l.q.Limit+1)
 		}); err != nil || l.full() {
 			return err
 		}

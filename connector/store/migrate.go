@@ -142,8 +142,8 @@ func (db *DB) migrate(ctx context.Context, files fs.FS) error {
 // step applies the next migration. What the next one is, is asked inside of the transaction: another
 // process may be doing the same.
 func (db *DB) step(ctx context.Context, known []migration) error {
-	if _, err := db.w.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return wrap("migrate", busy(err))
+	if err := db.begin(ctx); err != nil {
+		return err
 	}
 	err := func() error {
 		n, err := applied(ctx, db.w, known, db.path)

@@ -126,7 +126,7 @@ func settle(ctx context.Context, path string) error {
 	if err == nil {
 		return nil
 	}
-	if busy(err) != err { //nolint:errorlint // the same value means that it is another error
+	if isBusy(err) {
 		return inUse(path, err)
 	}
 	return wrap("restore", err)

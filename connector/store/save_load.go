@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	sqlBaseUsers   = `SELECT id, version, state, seat, profile FROM users WHERE org || '' = ? AND id IN (*)`
+	sqlBaseUsers   = `SELECT id, version, state, seat, profile FROM users WHERE org = ? AND id IN (*)`
 	sqlKeyHolders  = `SELECT kind, value, user_id FROM user_keys WHERE org = ? AND kind = ? AND value IN (*)`
 	sqlLinkHolders = `SELECT source, anchor, user_id FROM links WHERE org = ? AND source = ? AND anchor IN (*)`
 )

@@ -15,10 +15,8 @@ import (
 const userColumns = `u.id, u.org, u.state, u.package, u.package_fixed, u.pending_approval, u.version, u.created_at, u.updated_at,
  u.profile, u.resume, u.deactivated_by, u.deactivated_source, u.deactivated_reason, u.deactivated_at, u.delete_at`
 
-// Where an id finds the row, `org || ”` keeps the planner from walking an index of the whole
-// organization instead.
 const (
-	sqlUsersByID = `SELECT ` + userColumns + ` FROM users u WHERE u.org || '' = ? AND u.id IN (*)`
+	sqlUsersByID = `SELECT ` + userColumns + ` FROM users u WHERE u.org = ? AND u.id IN (*)`
 
 	sqlUsersByKey = `SELECT ` + userColumns + ` FROM user_keys k JOIN users u ON u.id = k.user_id
  WHERE k.org = ? AND k.kind = ? AND k.value IN (*)`

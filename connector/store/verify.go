@@ -68,7 +68,7 @@ const (
  FROM packages WHERE seats >= 0 AND used > seats AND lowered = 0`
 
 	sqlLostLinks = `SELECT 'a link of source ' || l.source || ' of ' || l.org || ' (' || l.dn || ') belongs to no live user'
- FROM links l LEFT JOIN users u ON u.id = l.user_id AND u.org || '' = l.org
+ FROM links l LEFT JOIN users u ON u.id = l.user_id AND u.org = l.org
  WHERE u.id IS NULL OR u.state IN ('deleted', 'converted_away') LIMIT 1000`
 
 	sqlLostEvents = `SELECT 'event ' || lower(hex(e.id)) || ' belongs to no user' FROM events e

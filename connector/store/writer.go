@@ -177,8 +177,8 @@ func (db *DB) runGroup(group []*job) {
 func (db *DB) transact(group []*job) (errs []error, err error) {
 	ctx := context.Background()
 	errs = make([]error, len(group))
-	if _, err := db.w.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return errs, wrap("begin", busy(err))
+	if err := db.begin(ctx); err != nil {
+		return errs, err
 	}
 	good := 0
 	for i, j := range group {
@@ -199,6 +199,23 @@ func (db *DB) transact(group []*job) (errs []error, err error) {
 		db.log.Debug("rollback", zap.Error(e)) // SQLite has done it by itself
 	}
 	return errs, err
+}
+
+const (
+	beginPause = 5    // milliseconds that SQLite waits for the lock, asking ever less often
+	beginTries = 4000 // times that it is told to: 20 s
+)
+
+// begin begins a transaction. SQLite's own waiting asks each tenth of a second in the end, and would
+// meet the short gaps between the commits of another process by chance only; asking every few
+// milliseconds does.
+func (db *DB) begin(ctx context.Context) (err error) {
+	for range beginTries {
+		if _, err = db.w.exec(ctx, "BEGIN IMMEDIATE"); err == nil || !isBusy(err) {
+			break
+		}
+	}
+	return wrap("begin", busy(err))
 }
 
 // runJob runs one function, in a savepoint where it has neighbours.
