@@ -78,7 +78,7 @@ type Organization struct {
 	Package string `yaml:"package,omitempty"`
 
 	// Owners names another order of sources for single attributes: the first source with a value owns it.
-	// Sources that are not named follow in the order of sources.
+	// The others follow in the order of sources.
 	Owners map[string][]string `yaml:"owners,omitempty"`
 	// Sources are where people come from, the most trusted first.
 	Sources []Source `yaml:"sources,omitempty"`

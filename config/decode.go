@@ -28,8 +28,9 @@ type decoder struct {
 	warnings Faults
 	nodes    map[string]*yaml.Node // value by path
 	keys     map[string]*yaml.Node // key by path
-	wrong    map[string]bool       // paths whose value, or part of it, could not be had
-	broken   bool                  // the file has what YAML allows and a configuration does not
+	secrets  map[string]connector.Secret
+	wrong    map[string]bool // paths whose value, or part of it, could not be had
+	broken   bool            // the file has what YAML allows and a configuration does not
 }
 
 func (d *decoder) fault(n *yaml.Node, path, format string, args ...any) {

@@ -8,6 +8,8 @@ import (
 	"reflect"
 
 	"go.yaml.in/yaml/v3"
+
+	"usherd/connector"
 )
 
 // LoadOptions are where secrets may come from.
@@ -26,9 +28,10 @@ type File struct {
 	// Warnings are what is allowed and most likely not meant.
 	Warnings []Fault
 
-	root  *yaml.Node
-	nodes map[string]*yaml.Node
-	keys  map[string]*yaml.Node
+	root    *yaml.Node
+	nodes   map[string]*yaml.Node
+	keys    map[string]*yaml.Node
+	secrets map[string]connector.Secret
 }
 
 // Load reads and checks the file. What is wrong with its contents is told all at once, as Faults;
@@ -66,7 +69,7 @@ func Parse(path string, text []byte, o LoadOptions) (*File, error) {
 	f := &File{Path: path, Text: text, Revision: hex.EncodeToString(sum[:6])}
 	d := &decoder{
 		file: path, lines: lines(text),
-		nodes: map[string]*yaml.Node{}, keys: map[string]*yaml.Node{}, wrong: map[string]bool{},
+		nodes: map[string]*yaml.Node{}, keys: map[string]*yaml.Node{}, wrong: map[string]bool{}, secrets: map[string]connector.Secret{},
 		get: secretGetter{env: o.Env, credentials: o.CredentialsDir, base: base},
 	}
 	if d.plain(root, 0); !d.broken {
@@ -77,7 +80,8 @@ func Parse(path string, text []byte, o LoadOptions) (*File, error) {
 	if len(d.faults) > 0 {
 		return nil, d.faults.sorted()
 	}
-	f.Warnings, f.root, f.nodes, f.keys = d.warnings.sorted(), root, d.nodes, d.keys
+	f.Warnings, f.root = d.warnings.sorted(), root
+	f.nodes, f.keys, f.secrets = d.nodes, d.keys, d.secrets
 	return f, nil
 }
 

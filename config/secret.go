@@ -53,7 +53,8 @@ func (d *decoder) secret(n *yaml.Node, v reflect.Value, path string) {
 	if warning != "" {
 		d.warn(value, at, "%s", warning)
 	}
-	v.Set(reflect.ValueOf(connector.NewSecret(text)))
+	d.secrets[path] = connector.NewSecret(text)
+	v.Set(reflect.ValueOf(d.secrets[path]))
 }
 
 func (d *decoder) warn(n *yaml.Node, path, format string, args ...any) {

@@ -18,7 +18,7 @@ type Config struct {
 	// Type is the kind of directory; it chooses defaults and how state is read.
 	Type Type `yaml:"type"`
 
-	// Servers are tried in order: ldaps://host[:636], ldap://host[:389], ldapi://%2Frun%2Fldapi.
+	// Servers are the addresses, tried in order: ldaps://host[:636], ldap://host[:389], ldapi://%2Frun%2Fldapi.
 	Servers []string `yaml:"servers,omitempty"`
 	// Domain finds the domain controllers of an Active Directory by DNS SRV, instead of Servers.
 	Domain string `yaml:"domain,omitempty"`
@@ -106,6 +106,6 @@ type Bind struct {
 type Disabled struct {
 	// Attribute is the one that marks a disabled account.
 	Attribute string `yaml:"attribute"`
-	// Values that mean disabled, compared without case. None given: any value does.
+	// Values are those that mean disabled, compared without case. None given: any value does.
 	Values []string `yaml:"values,omitempty"`
 }

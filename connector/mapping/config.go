@@ -4,7 +4,7 @@ import "errors"
 
 // Config is the `mapping:` block of a source.
 type Config struct {
-	// Preset is the set of rules to start from: active_directory, openldap, 389ds or none.
+	// Preset is the set of rules to start from; default that of the directory's type.
 	Preset string `yaml:"preset,omitempty"`
 	// Attributes adds rules to the preset's or replaces them; an empty rule removes one. Keys are
 	// attributes of a profile (connector.Attributes), "custom.NAME" or "package".
