@@ -63,6 +63,9 @@ func ParseAnchor(kind AnchorKind, text string) (Anchor, error) {
 		}
 		return Anchor{kind, text}, nil
 	}
+	if kind != ObjectGUID && kind != EntryUUID && kind != NSUniqueID {
+		return Anchor{}, fmt.Errorf("%q is no kind of anchor", kind)
+	}
 	digits := strings.ReplaceAll(strings.TrimSuffix(strings.TrimPrefix(text, "{"), "}"), "-", "")
 	raw, err := hex.DecodeString(digits)
 	if err != nil || len(raw) != 16 {

@@ -29,6 +29,7 @@ const (
 	SkipNewButDisabled SkipReason = "new_but_disabled"   // no account, and the source has it disabled
 	SkipProtected      SkipReason = "protected"          // would be deactivated, but is protected
 	SkipOutOfScope     SkipReason = "out_of_scope"       // no account, and not in the source's scope
+	SkipMoved          SkipReason = "moved"              // changed by somebody else during the run: the next one decides
 	SkipUnverifiable   SkipReason = "absence_unverified" // absent from the answer, but the source cannot say that it is gone
 )
 

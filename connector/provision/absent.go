@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// maxLookups bounds how many absent people are asked for by name. More are held by any sensible
-	// guard, and then a person looks at them.
-	maxLookups = 2000
+	// maxLookups bounds how many absent people are asked for by name. Where more are missing they are
+	// held, whatever the guard says, so that a person looks at them.
+	maxLookups = 10_000
 	maxDue     = 10_000 // users deleted in one run when their grace is over
 )
 
@@ -89,9 +89,10 @@ func (l *planner) verify(ctx context.Context, missing []connector.Anchor) ([]*co
 	var records []*connector.Record
 	gone := map[connector.Anchor]bool{}
 	unsure := 0
+	l.unasked = len(missing) > maxLookups
 	for i, a := range missing {
 		presence := connector.PresenceGone
-		if len(missing) <= maxLookups {
+		if !l.unasked {
 			var err error
 			if _, presence, err = l.req.From.Lookup(ctx, a); err != nil {
 				if ctx.Err() != nil {

@@ -56,6 +56,9 @@ func (l *planner) holdRemovals() (held bool, reason string) {
 	if reason, held = policy.Removals(l.src.Guard, l.index.live, removals); held {
 		return true, reason
 	}
+	if removals > 0 && l.unasked {
+		return true, fmt.Sprintf("%d people are absent, too many to ask the directory for each", removals)
+	}
 	if removals > 0 && l.settingsChanged() {
 		return true, fmt.Sprintf("scope, filter or mapping have changed since the last run, and %d people would lose access by it", removals)
 	}

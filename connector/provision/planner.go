@@ -46,6 +46,7 @@ type planner struct {
 	open     map[connector.Anchor]bool // with open items -> seen
 	ranks    map[string]map[connector.Anchor]int32
 	deferred []*connector.Record
+	unasked  bool // too many are absent to ask for each
 	same     int // decided, and found to be as they were
 	phase    time.Time
 }

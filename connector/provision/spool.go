@@ -45,9 +45,12 @@ func (s *spool) add(ordinal int32, ch *connector.Change) error {
 	return s.enc.Encode(spooled{ordinal, ch})
 }
 
-// all reads everything from the start.
+// all reads everything from the start; a plan that was never made has no spool.
 func (s *spool) all() iter.Seq2[spooled, error] {
 	return func(yield func(spooled, error) bool) {
+		if s == nil {
+			return
+		}
 		if err := s.w.Flush(); err != nil {
 			yield(spooled{}, err)
 			return
