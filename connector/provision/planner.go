@@ -47,7 +47,7 @@ type planner struct {
 	ranks    map[string]map[connector.Anchor]int32
 	deferred []*connector.Record
 	unasked  bool // too many are absent to ask for each
-	same     int // decided, and found to be as they were
+	same     int  // decided, and found to be as they were
 	phase    time.Time
 }
 
