@@ -30,6 +30,7 @@ var allowed = map[string][]string{
 	"ldapsync/testserver":         {"ldapsync/testserver/ldifgen"},
 	"ldapsync/testserver/ldifgen": {},
 	"config":                      {"connector", "connector/mapping", "connector/policy", "connector/schedule", "ldapsync"},
+	"internal/bench":              {"config", "connector", "ldapsync/testserver", "ldapsync/testserver/ldifgen"},
 	"internal/gotest":             {},
 	"cmd/usherd":                  {"*"},
 }

@@ -1,0 +1,262 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"usherd/config"
+	"usherd/connector"
+	"usherd/ldapsync/testserver"
+	"usherd/ldapsync/testserver/ldifgen"
+)
+
+const (
+	variable     = "USHERD_BENCH_PASSWORD"
+	peopleFilter = "(objectClass=inetOrgPerson)"
+	sourceID     = "slapd"
+	exitFailed   = 3 // of usherd: done, but some people failed
+)
+
+// site is a directory and the configuration of an usherd that reads it.
+type site struct {
+	server     *testserver.Server
+	faulty     int // percent of the people
+	people     string
+	attributes []string // that usherd asks for
+	listen     string
+	config     string // path
+	store      string // path; whether it is there depends on what was measured last
+}
+
+// site starts a directory in which so many percent of the people have no e-mail.
+func (b *bench) site(ctx context.Context, faulty int) (*site, error) {
+	if s := b.sites[faulty]; s != nil {
+		return s, nil
+	}
+	b.say("filling a slapd with %d people", b.o.people)
+	dir := filepath.Join(b.dir, fmt.Sprint("site", faulty))
+	server, err := testserver.StartSlapd(ctx, filepath.Join(dir, "slapd"), testserver.SlapdOptions{
+		LDIF: ldifgen.To(ldifgen.Options{Users: b.o.people, NoMail: faulty}),
+	})
+	if err != nil {
+		return nil, err
+	}
+	s := &site{
+		server: server, faulty: faulty, people: "ou=People," + server.Base,
+		config: filepath.Join(dir, "usherd.yaml"), store: filepath.Join(dir, "usherd.db"),
+	}
+	b.sites[faulty] = s
+	if s.listen, err = freeAddress(ctx); err != nil {
+		return nil, err
+	}
+	return s, s.configure()
+}
+
+const configuration = `listen: %q
+store: %q
+organizations:
+  - id: bench
+    partner_id: bench
+    packages: [{id: standard, seats: unlimited}]
+    package: standard
+    sources:
+      - id: %s
+        first_run: apply
+        directory:
+          type: openldap
+          servers: [%q]
+          tls: {ca_file: %q, server_name: %q}
+          bind: {user: %q, password: {env: %s}}
+          bases: [%q]
+          filter: %q
+          disabled: {attribute: employeeType, values: [Inactive]}
+`
+
+// configure writes the configuration and learns from it which attributes are asked for.
+func (s *site) configure() error {
+	text := fmt.Sprintf(configuration, s.listen, "sqlite:"+s.store, sourceID, s.server.LDAPSURL, s.server.CAFile,
+		s.server.Host, s.server.SyncDN, variable, s.people, peopleFilter)
+	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
+		return err
+	}
+	file, err := s.load()
+	if err != nil {
+		return err
+	}
+	s.attributes = slices.Concat(file.Organizations[0].Directories[sourceID].Attributes, []string{"entryUUID"})
+	return nil
+}
+
+func (s *site) load() (*config.File, error) {
+	return config.Load(s.config, config.LoadOptions{Env: func(name string) (string, bool) {
+		return s.server.SyncPassword, name == variable
+	}})
+}
+
+// empty removes the store with its companions.
+func (s *site) empty() error {
+	for _, more := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(s.store + more); err != nil && !os.IsNotExist(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// ldapsearch reads what usherd reads, in the same pages, over the same kind of connection.
+func (b *bench) ldapsearch(ctx context.Context, s *site) (timed, error) {
+	args := append([]string{
+		"-x", "-LLL", "-H", s.server.LDAPSURL, "-D", s.server.SyncDN, "-w", s.server.SyncPassword,
+		"-E", "pr=1000/noprompt", "-b", s.people, peopleFilter,
+	}, s.attributes...)
+	cmd := exec.CommandContext(ctx, "ldapsearch", args...) //nolint:gosec // our own words
+	cmd.Env = s.server.ClientEnv()
+	return b.measure(cmd, io.Discard)
+}
+
+// command is the usherd program with the site's configuration.
+func (b *bench) command(ctx context.Context, s *site, args ...string) (*exec.Cmd, error) {
+	path, err := b.usherd(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, path, append([]string{"-q", "-c", s.config}, args...)...) //nolint:gosec // built by us
+	cmd.Env = append(os.Environ(), variable+"="+s.server.SyncPassword)
+	cmd.Dir = filepath.Dir(s.config)
+	return cmd, nil
+}
+
+// report is what is looked at of a run's document; its counts stand at the beginning.
+type report struct {
+	Result  connector.Result
+	Counts  connector.Counts
+	Entries int `json:"entries_read"`
+}
+
+// sync runs `usherd sync` and makes sure that it did what is to be measured: so many were created, the
+// others were as they are.
+func (b *bench) sync(ctx context.Context, s *site, first bool) (timed, error) {
+	cmd, err := b.command(ctx, s, "sync", "-o", "json")
+	if err != nil {
+		return timed{}, err
+	}
+	path := filepath.Join(filepath.Dir(s.config), "report.json")
+	out, err := os.Create(path) //nolint:gosec // our own folder
+	if err != nil {
+		return timed{}, err
+	}
+	defer out.Close() //nolint:errcheck // read again below
+	t, err := b.measure(cmd, out, exitFailed)
+	if err != nil {
+		return t, err
+	}
+	r, err := readReport(path)
+	if err != nil {
+		return t, err
+	}
+	done := r.Counts.Unchanged
+	if first {
+		done = r.Counts.Created
+	}
+	if r.Result != connector.ResultOK || r.Entries != b.o.people || done+r.Counts.Failed != b.o.people || s.faulty == 0 && r.Counts.Failed > 0 {
+		return t, fmt.Errorf("this is not the run that was to be measured (first: %v): %+v", first, r)
+	}
+	return t, nil
+}
+
+// readReport reads the head of a report, up to the lists of people, which may be long.
+func readReport(path string) (report, error) {
+	var r report
+	f, err := os.Open(path) //nolint:gosec // our own folder
+	if err != nil {
+		return r, err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	d := json.NewDecoder(f)
+	if _, err := d.Token(); err != nil { // {
+		return r, err
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return r, err
+		}
+		var into any = new(json.RawMessage)
+		switch name {
+		case "result":
+			into = &r.Result
+		case "counts":
+			into = &r.Counts
+		case "entries_read":
+			into = &r.Entries
+		case "failures", "changes":
+			return r, nil
+		}
+		if err := d.Decode(into); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+// directory measures a first sync into an empty store and one with nothing changed, in turns with ldapsearch.
+func (b *bench) directory(ctx context.Context, name string, faulty int) error {
+	s, err := b.site(ctx, faulty)
+	if err != nil {
+		return err
+	}
+	if _, err := b.usherd(ctx); err != nil {
+		return err
+	}
+	if _, err := b.ldapsearch(ctx, s); err != nil { // the server's caches are warm from here on
+		return err
+	}
+	for i := range b.o.rounds {
+		b.say("%s: round %d of %d", name, i+1, b.o.rounds)
+		if err := b.round(ctx, s, name+"."); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) round(ctx context.Context, s *site, prefix string) error {
+	if err := s.empty(); err != nil {
+		return err
+	}
+	before, err := b.ldapsearch(ctx, s)
+	if err != nil {
+		return err
+	}
+	first, err := b.sync(ctx, s, true)
+	if err != nil {
+		return err
+	}
+	search, err := b.ldapsearch(ctx, s)
+	if err != nil {
+		return err
+	}
+	unchanged, err := b.sync(ctx, s, false)
+	if err != nil {
+		return err
+	}
+	perEntry := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 / float64(b.o.people) }
+	b.add(figure{name: prefix + "ldapsearch_s", unit: "s"}, search.wall.Seconds())
+	b.add(figure{name: prefix + "unchanged_vs_ldapsearch", unit: "x", goal: 1.3}, unchanged.wall.Seconds()/search.wall.Seconds())
+	b.add(figure{name: prefix + "first_vs_ldapsearch", unit: "x", goal: 10}, first.wall.Seconds()/before.wall.Seconds())
+	b.add(figure{name: prefix + "unchanged_s", unit: "s"}, unchanged.wall.Seconds())
+	b.add(figure{name: prefix + "first_s", unit: "s"}, first.wall.Seconds())
+	b.add(figure{name: prefix + "cpu_us_per_entry", unit: "us"}, perEntry(unchanged.cpu))
+	b.add(figure{name: prefix + "first_cpu_us_per_entry", unit: "us"}, perEntry(first.cpu))
+	b.add(figure{name: prefix + "ldapsearch_cpu_us_per_entry", unit: "us"}, perEntry(search.cpu))
+	b.add(figure{name: prefix + "first_peak_mb", unit: "MB", goal: 200, peak: true}, first.peak)
+	b.add(figure{name: prefix + "unchanged_peak_mb", unit: "MB", goal: 200, peak: true}, unchanged.peak)
+	return nil
+}

@@ -1,0 +1,102 @@
+// Command bench measures usherd next to a yardstick on the same machine in the same minutes: a sync of
+// people from a real slapd next to ldapsearch, which reads the same pages and attributes. It starts and
+// ends everything it needs, in a temporary folder. Standard output has one line a figure, `bench NAME VALUE
+// UNIT`; standard error has a table for people.
+//
+// Only figures of one run compare: the yardstick and usherd take turns, and both feel what else the
+// machine does. No test depends on a figure.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// suite is a set of figures that are measured together; the names of the figures begin with its name.
+type suite struct {
+	name, about string
+	measure     func(context.Context, *bench) error
+}
+
+var suites = []suite{
+	{"binary", "size of the program", measureBinary},
+	{"directory", "first and unchanged sync next to ldapsearch", func(ctx context.Context, b *bench) error { return b.directory(ctx, "directory", 0) }},
+	{"faulty", "the same, with 5 % of the people without e-mail", func(ctx context.Context, b *bench) error { return b.directory(ctx, "faulty", 5) }},
+	{"start", "daemon on a full store until it is ready", measureStart},
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out, table io.Writer) (err error) {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(table)
+	people := flags.Int("people", 100_000, "`number` of people in the directory")
+	rounds := flags.Int("rounds", 5, "`number` of turns that yardstick and usherd take")
+	flags.Usage = func() {
+		_, _ = fmt.Fprintln(table, "usage: go run ./internal/bench [flags] [NAME...]\n\nNAME is one of these; none means all of them:")
+		for _, s := range suites {
+			_, _ = fmt.Fprintf(table, "  %-10s %s\n", s.name, s.about)
+		}
+		flags.PrintDefaults()
+	}
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	chosen, err := choose(flags.Args())
+	if err != nil {
+		return err
+	}
+	if *people < 1 || *rounds < 1 {
+		return fmt.Errorf("-people %d -rounds %d: both must be at least 1", *people, *rounds)
+	}
+	b, err := newBench(options{people: *people, rounds: *rounds, now: time.Now, log: table}) //nolint:forbidigo // measuring is about the clock
+	if err != nil {
+		return err
+	}
+	defer func() { err = joinClose(err, b) }()
+	for _, s := range chosen {
+		if err := s.measure(ctx, b); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	return b.print(out, table)
+}
+
+// choose returns the suites with these names, all where there are none.
+func choose(names []string) ([]suite, error) {
+	if len(names) == 0 {
+		return suites, nil
+	}
+	var chosen []suite
+	for _, n := range names {
+		found := false
+		for _, s := range suites {
+			if s.name == n {
+				chosen, found = append(chosen, s), true
+			}
+		}
+		if !found {
+			known := make([]string, len(suites))
+			for i, s := range suites {
+				known[i] = s.name
+			}
+			return nil, fmt.Errorf("there is nothing to measure called %q: name one of %s", n, strings.Join(known, ", "))
+		}
+	}
+	return chosen, nil
+}
