@@ -33,6 +33,14 @@ type decoder struct {
 	broken   bool            // the file has what YAML allows and a configuration does not
 }
 
+func newDecoder(file string, lines [][]byte, get secretGetter) *decoder {
+	return &decoder{
+		file: file, lines: lines, get: get,
+		nodes: map[string]*yaml.Node{}, keys: map[string]*yaml.Node{},
+		secrets: map[string]connector.Secret{}, wrong: map[string]bool{},
+	}
+}
+
 func (d *decoder) fault(n *yaml.Node, path, format string, args ...any) {
 	d.add(Fault{d.file, max(n.Line, 1), max(n.Column, 1), path, fmt.Sprintf(format, args...)})
 }

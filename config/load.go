@@ -67,11 +67,7 @@ func Parse(path string, text []byte, o LoadOptions) (*File, error) {
 	}
 	sum := sha256.Sum256(text)
 	f := &File{Path: path, Text: text, Revision: hex.EncodeToString(sum[:6])}
-	d := &decoder{
-		file: path, lines: lines(text),
-		nodes: map[string]*yaml.Node{}, keys: map[string]*yaml.Node{}, wrong: map[string]bool{}, secrets: map[string]connector.Secret{},
-		get: secretGetter{env: o.Env, credentials: o.CredentialsDir, base: base},
-	}
+	d := newDecoder(path, lines(text), secretGetter{env: o.Env, credentials: o.CredentialsDir, base: base})
 	if d.plain(root, 0); !d.broken {
 		d.decode(root, reflect.ValueOf(&f.Config).Elem(), "")
 		v := &validator{decoder: d, config: &f.Config, base: base, read: map[string]string{}}

@@ -75,6 +75,9 @@ func (v *validator) source(r *Runtime, s *Source, path string) {
 	if len(v.faults) > 0 {
 		return
 	}
+	if at := join(path, "mapping.attributes."+connector.MemberStatus); len(s.Mapping.Attributes[connector.MemberStatus]) > 0 {
+		v.doubt(at, "whoever has a value of it is refused (failure 31 member_status_present): remove the rule")
+	}
 	v.twice(s, path)
 	settings := connector.SourceSettings{
 		ID: s.ID, Kind: connector.Directory, Package: s.Package, Guard: guard, Protected: s.Protected,

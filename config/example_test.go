@@ -1,0 +1,107 @@
+package config
+
+import (
+	"errors"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+func exampleOptions() LoadOptions {
+	return LoadOptions{CredentialsDir: "testdata/credentials"}
+}
+
+// placed is the example with its secret in a place that tests have.
+func placed(text []byte) []byte {
+	s := strings.ReplaceAll(string(text), "/etc/usherd/office-password", "testdata/credentials/bind")
+	return []byte(strings.ReplaceAll(s, "credential: unix-password", "credential: bind"))
+}
+
+var commentedOut = regexp.MustCompile(`(?m)^( *)# ( *[a-z_0-9]+:(?: .*)?)$`)
+
+func TestExampleHasNoFault(t *testing.T) {
+	t.Parallel()
+	f, err := Parse("example.yaml", placed(Example()), exampleOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(f.Warnings) > 0 {
+		t.Error(f.Warnings)
+	}
+	if len(f.Organizations) != 1 || len(f.Organizations[0].Directories) != 2 || len(f.Organizations[0].Schedules) != 2 {
+		t.Errorf("%+v", f.Organizations)
+	}
+}
+
+// TestExampleHasEachKey takes the comment signs away from keys: then each key of the types is there, none
+// that is not one, and those with a default show it.
+func TestExampleHasEachKey(t *testing.T) {
+	t.Parallel()
+	text := commentedOut.ReplaceAll(placed(Example()), []byte("$1$2"))
+	var doc yaml.Node
+	if err := yaml.Unmarshal(text, &doc); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Parse("example.yaml", text, exampleOptions())
+	var faults Faults
+	if !errors.As(err, &faults) {
+		t.Fatalf("servers and domain, password and keytab, yet no fault (%v)", err)
+	}
+	for _, f := range faults {
+		if strings.Contains(f.Message, "unknown key") || strings.Contains(f.Message, "belongs here") || strings.Contains(f.Message, "twice") {
+			t.Error(f)
+		}
+	}
+	found := map[string][]string{}
+	collect(doc.Content[0], "", found)
+	hidden := map[string]bool{}
+	active := map[string][]string{}
+	var plain yaml.Node
+	if err := yaml.Unmarshal(placed(Example()), &plain); err != nil {
+		t.Fatal(err)
+	}
+	collect(plain.Content[0], "", active)
+	for path := range found {
+		hidden[path] = active[path] == nil
+	}
+	docs := comments(t)
+	walk(t, docs, reflect.TypeFor[Config](), "", func(k key) {
+		values, ok := found[k.path]
+		if !ok {
+			t.Errorf("the example does not have %s", k.path)
+		}
+		if word := strings.Fields(k.standard); hidden[k.path] && len(word) == 1 && len(values) == 1 && values[0] != word[0] {
+			t.Errorf("%s: %s is shown as the default, which is %s", k.path, values[0], k.standard)
+		}
+	})
+}
+
+// collect gathers the values at each path, [] standing for any item.
+func collect(n *yaml.Node, path string, into map[string][]string) {
+	if path != "" {
+		into[path] = append(into[path], n.Value)
+	}
+	for i, c := range n.Content {
+		switch {
+		case n.Kind == yaml.MappingNode && i%2 == 1:
+			collect(c, join(path, n.Content[i-1].Value), into)
+		case n.Kind == yaml.SequenceNode && c.Kind == yaml.MappingNode:
+			collect(c, path+"[]", into)
+		}
+	}
+}
+
+// TestEveryKeyCanBeDecoded finds kinds of fields that decode does not know.
+func TestEveryKeyCanBeDecoded(t *testing.T) {
+	t.Parallel()
+	walk(t, comments(t), reflect.TypeFor[Config](), "", func(k key) {
+		d := newDecoder("x.yaml", nil, secretGetter{})
+		d.decode(&yaml.Node{Kind: yaml.ScalarNode, Value: "1", Tag: "!!int"}, reflect.New(k.typ).Elem(), k.path)
+		if list := d.faults; len(list) > 1 {
+			t.Error(list)
+		}
+	})
+}
