@@ -222,7 +222,7 @@ func (d *daemon) reloadNow(ctx context.Context) error {
 	d.site = s
 	d.mu.Unlock()
 	d.runner.Replace(jobs)
-	d.log.Info("reloaded", zap.String("revision", file.Revision), zap.Strings("changes", config.Diff(old.file, file)))
+	d.log.Info("reloaded", zap.String("revision", file.Revision), zap.Stringers("changes", config.Diff(old.file, file)))
 	return d.offerSeats(ctx, s)
 }
 
