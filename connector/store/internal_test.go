@@ -91,7 +91,7 @@ func TestPlans(t *testing.T) {
 	t.Parallel()
 	db := openFile(t, filepath.Join(t.TempDir(), "usherd.db"))
 	for q, want := range map[string]string{
-		sqlDeleteLink:        "SEARCH links USING COVERING INDEX links_anchor (org=? AND source=? AND anchor=?)",
+		sqlDeleteLink:        "SEARCH links USING COVERING INDEX links_anchor (anchor=? AND source=? AND org=?)",
 		sqlReasons:           "SEARCH open_items USING PRIMARY KEY (org=? AND source=? AND person=?)",
 		sqlEventsUpTo:        "SEARCH e USING INDEX sqlite_autoindex_events_1 (user_id=? AND version<?)",
 		sqlRunning:           "SEARCH runs USING INDEX runs_running (org=? AND source=?)",
@@ -104,12 +104,12 @@ func TestPlans(t *testing.T) {
 		sqlUsersDue:          "SEARCH u USING INDEX users_due (org=? AND delete_at>? AND delete_at<?)",
 		sqlUsersDueOfSource:  "SEARCH u USING INDEX users_due (org=? AND delete_at>? AND delete_at<?)\nSEARCH l EXISTS USING PRIMARY KEY (org=? AND source=? AND user_id=?)",
 		sqlLinkStates:        "SEARCH links USING PRIMARY KEY (org=? AND source=?)",
-		sqlLinks:             "SEARCH links USING INDEX links_anchor (org=? AND source=? AND anchor=?)",
-		sqlLinkHolders:       "SEARCH links USING COVERING INDEX links_anchor (org=? AND source=? AND anchor=?)",
+		sqlLinks:             "SEARCH links USING INDEX links_anchor (anchor=? AND source=? AND org=?)",
+		sqlLinkHolders:       "SEARCH links USING COVERING INDEX links_anchor (anchor=? AND source=? AND org=?)",
 		sqlLinksOfUsers:      "SEARCH links USING PRIMARY KEY (org=? AND source=? AND user_id=?)",
 		sqlDeleteLinksOfUser: "SEARCH links USING PRIMARY KEY (org=? AND source=? AND user_id=?)",
 		sqlForgetHashes:      "SEARCH users USING COVERING INDEX users_email_domain (org=? AND email_domain>? AND email_domain<?)",
-		sqlUsersByAnchor:     "SEARCH l USING COVERING INDEX links_anchor (org=? AND source=? AND anchor=?)",
+		sqlUsersByAnchor:     "SEARCH l USING COVERING INDEX links_anchor (anchor=?",
 		sqlUserEvents:        "SEARCH e USING INDEX sqlite_autoindex_events_1 (user_id=?)",
 		sqlRunEvents:         "SEARCH e USING INDEX events_run (run=?)",
 		sqlOutcomes:          "SEARCH outcomes USING INDEX sqlite_autoindex_outcomes_1 (run=?)",

@@ -20,7 +20,8 @@ const (
 
 	sqlPutLink = `INSERT INTO links (` + linkColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)
  ON CONFLICT (org, source, anchor) DO UPDATE SET dn = excluded.dn, hash = excluded.hash, profile = excluded.profile,
-   package = excluded.package, standing = excluded.standing, protected = excluded.protected, run = excluded.run, updated_at = excluded.updated_at`
+   package = excluded.package, standing = excluded.standing, protected = excluded.protected, run = excluded.run, updated_at = excluded.updated_at
+ WHERE links.user_id = excluded.user_id`
 
 	sqlDeleteLinksOfUser = `DELETE FROM links WHERE org = ? AND source IN (SELECT source FROM link_sources WHERE org = ?) AND user_id = ?`
 	sqlDeleteLink        = `DELETE FROM links WHERE org = ? AND source = ? AND anchor = ? AND user_id = ?`

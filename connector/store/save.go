@@ -99,7 +99,8 @@ func userOf(c *connector.Change) connector.ID {
 }
 
 // saver writes one segment: it loads what is there in a few statements, decides in memory which
-// changes still fit, and writes those.
+// changes still fit, and writes those. Names and links of new users are not asked for before: the
+// unique indexes tell when they are written, and such a change is taken back alone.
 type saver struct {
 	t       *tx
 	ctx     context.Context //nolint:containedctx // lives as long as one call of Save
@@ -111,7 +112,7 @@ type saver struct {
 	base    map[connector.ID]*baseUser
 	holders map[name]connector.ID    // of unique names
 	links   map[linkKey]connector.ID // of links that exist
-	linked  map[string][]any         // the anchors to be linked, by source
+	linked  map[string]bool          // sources that get links
 	seats   map[string]*seatRow
 	states  map[connector.State]int // how the counts of states change
 	plans   []plan                  // of each change
@@ -147,10 +148,10 @@ func (s *saver) save() error {
 		return err
 	}
 	s.admitAll()
-	if err := s.writeSeats(); err != nil {
+	if err := s.t.s.batch(s.ctx, s.write); err != nil {
 		return err
 	}
-	if err := s.t.s.batch(s.ctx, s.write); err != nil {
+	if err := s.writeSeats(); err != nil {
 		return err
 	}
 	if err := s.writeCounts(); err != nil {

@@ -83,14 +83,15 @@ func (s *saver) loadBase(org string) error {
 	})
 }
 
-// loadHolders reads who holds the unique names that are wanted or given back.
+// loadHolders reads who holds the unique names that users who exist want, and notes those that they
+// have.
 func (s *saver) loadHolders(org string) error {
 	s.holders = make(map[name]connector.ID)
 	wanted := map[int64][]any{}
 	for i := range s.plans {
 		p := &s.plans[i]
 		for _, n := range p.names {
-			if p.base == nil || !hasName(p.base.names, n) {
+			if p.base != nil && !hasName(p.base.names, n) {
 				wanted[n.kind] = append(wanted[n.kind], n.value)
 			}
 		}
@@ -126,13 +127,18 @@ func (s *saver) loadHolders(org string) error {
 
 func (s *saver) loadLinks(org string) error {
 	s.links = make(map[linkKey]connector.ID)
+	s.linked = map[string]bool{}
 	wanted := map[string][]any{} // by source
-	for _, c := range s.changes {
+	for i, c := range s.changes {
 		if c.Action == connector.Failed {
 			continue
 		}
 		for _, l := range [...]*connector.Link{c.Link, c.Sibling} {
-			if l != nil {
+			if l == nil {
+				continue
+			}
+			s.linked[l.Source] = true
+			if s.plans[i].base != nil {
 				wanted[l.Source] = append(wanted[l.Source], anchorBlob(l.Anchor))
 			}
 		}
@@ -142,7 +148,6 @@ func (s *saver) loadLinks(org string) error {
 		anchor []byte
 		id     connector.ID
 	}
-	s.linked = wanted
 	for source, anchors := range wanted {
 		err := inLists(sqlLinkHolders, []any{org, source}, anchors, func(q string, args []any) error {
 			rows, err := s.t.q.query(s.ctx, q, args...)

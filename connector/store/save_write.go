@@ -16,8 +16,12 @@ const (
 
 	sqlDeleteKey  = `DELETE FROM user_keys WHERE org = ? AND kind = ? AND value = ?`
 	sqlDeleteTerm = `DELETE FROM user_terms WHERE org = ? AND kind = ? AND value = ? AND user_id = ?`
-	sqlInsertKey  = `INSERT INTO user_keys (org, kind, value, user_id) VALUES (?,?,?,?)`
+	sqlInsertKey  = `INSERT INTO user_keys (org, kind, value, user_id) VALUES (?,?,?,?) ON CONFLICT (org, kind, value) DO NOTHING`
 	sqlInsertTerm = `INSERT INTO user_terms (org, kind, value, user_id) VALUES (?,?,?,?)`
+
+	sqlDeleteOwnKey = `DELETE FROM user_keys WHERE org = ? AND kind = ? AND value = ? AND user_id = ?`
+	sqlDeleteEvents = `DELETE FROM events WHERE user_id = ?`
+	sqlDeleteUser   = `DELETE FROM users WHERE id = ?`
 
 	sqlInsertEvent = `INSERT INTO events (user_id, version, id, action, source, cause, run, actor, at, doc) VALUES (?,?,?,?,?,?,?,?,?,?)`
 
@@ -44,16 +48,57 @@ func (s *saver) write(b *batch) error {
 		if !p.admitted || c.Action == connector.Failed {
 			continue
 		}
+		fits := true
+		var err error
 		if writesUser(c.Action) {
-			var err error
-			if buf, err = s.writeUser(b, buf, c, p); err != nil {
+			if buf, fits, err = s.writeUser(b, buf, c, p); err != nil {
 				return err
 			}
 		}
-		if err := s.writeLinks(b, c); err != nil {
+		if fits {
+			if fits, err = s.writeLinks(b, c); err != nil {
+				return err
+			}
+		}
+		if !fits {
+			if err := s.takeBack(b, i); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// takeBack undoes what was written of a new user whose name or link turned out to be somebody else's.
+func (s *saver) takeBack(b *batch, i int) error {
+	c, p := s.changes[i], &s.plans[i]
+	if c.Action != connector.Created {
+		return conflict("save", "a name or link of %s has moved", c.Subject)
+	}
+	id := c.After.ID[:]
+	for _, n := range p.names {
+		if err := b.exec(sqlDeleteOwnKey, c.Org, n.kind, n.value, id); err != nil {
 			return err
 		}
 	}
+	for _, n := range p.terms {
+		if err := b.exec(sqlDeleteTerm, c.Org, n.kind, n.value, id); err != nil {
+			return err
+		}
+	}
+	if err := b.exec(sqlDeleteLinksOfUser, c.Org, c.Org, id); err != nil {
+		return err
+	}
+	for _, q := range [...]string{sqlDeleteEvents, sqlDeleteUser} {
+		if err := b.exec(q, id); err != nil {
+			return err
+		}
+	}
+	if p.seat != "" {
+		s.seats[p.seat].free()
+	}
+	s.states[c.After.State]--
+	p.admitted, s.errs[i] = false, connector.ErrMoved
 	return nil
 }
 
@@ -75,8 +120,12 @@ func deleteNames(b *batch, c *connector.Change, p *plan) error {
 	return nil
 }
 
-// writeUser writes user, names and event; buf is room for documents.
-func (s *saver) writeUser(b *batch, buf []byte, c *connector.Change, p *plan) ([]byte, error) {
+// writeUser writes names, user and event; buf is room for documents. It reports whether the names
+// were free.
+func (s *saver) writeUser(b *batch, buf []byte, c *connector.Change, p *plan) ([]byte, bool, error) {
+	if free, err := insertNames(b, c, p); err != nil || !free {
+		return buf, free, err
+	}
 	u := c.After
 	version := c.BaseVersion + 1
 	updated := u.UpdatedAt
@@ -92,39 +141,38 @@ func (s *saver) writeUser(b *batch, buf []byte, c *connector.Change, p *plan) ([
 		}
 		if err := b.exec(sqlInsertUser, u.ID[:], c.Org, string(u.State), u.Package, p.seat, domain, flag(u.PackageFixed),
 			flag(u.PendingApproval), version, micros(created), micros(updated), buf); err != nil {
-			return buf, err
+			return buf, false, err
 		}
 	}
 	if p.base != nil || u.State == connector.Inactive {
 		if err := b.exec(sqlUpdateUser, string(u.State), u.Package, p.seat, domain, flag(u.PackageFixed), flag(u.PendingApproval), version,
 			micros(updated), buf, string(u.Resume), string(u.DeactivatedBy), u.DeactivatedSource, u.DeactivatedReason,
 			micros(u.DeactivatedAt), micros(u.DeleteAt), u.ID[:]); err != nil {
-			return buf, err
+			return buf, false, err
 		}
 	}
-	if err := insertNames(b, c, p); err != nil {
-		return buf, err
-	}
-	return s.writeEvent(b, buf, c, version)
+	buf, err := s.writeEvent(b, buf, c, version)
+	return buf, true, err
 }
 
-func insertNames(b *batch, c *connector.Change, p *plan) error {
+// insertNames reports whether all unique names were free.
+func insertNames(b *batch, c *connector.Change, p *plan) (bool, error) {
 	user := c.After.ID[:]
 	for _, n := range p.names {
 		if p.base == nil || !hasName(p.base.names, n) {
-			if err := b.exec(sqlInsertKey, c.Org, n.kind, n.value, user); err != nil {
-				return err
+			if free, err := b.changed(sqlInsertKey, c.Org, n.kind, n.value, user); err != nil || !free {
+				return false, err
 			}
 		}
 	}
 	for _, n := range p.terms {
 		if p.base == nil || !hasName(p.base.terms, n) {
 			if err := b.exec(sqlInsertTerm, c.Org, n.kind, n.value, user); err != nil {
-				return err
+				return false, err
 			}
 		}
 	}
-	return nil
+	return true, nil
 }
 
 func (s *saver) writeEvent(b *batch, buf []byte, c *connector.Change, version int64) ([]byte, error) {
@@ -168,14 +216,15 @@ func storedTime(values []string) []string {
 	return []string{t.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano)}
 }
 
-func (s *saver) writeLinks(b *batch, c *connector.Change) error {
+// writeLinks reports whether the links were nobody else's.
+func (s *saver) writeLinks(b *batch, c *connector.Change) (bool, error) {
 	if c.Action == connector.Removed {
-		return b.exec(sqlDeleteLinksOfUser, c.Org, c.Org, c.After.ID[:])
+		return true, b.exec(sqlDeleteLinksOfUser, c.Org, c.Org, c.After.ID[:])
 	}
 	user := userOf(c)
 	if !c.Unlink.IsZero() {
 		if err := b.exec(sqlDeleteLink, c.Org, c.Source, anchorBlob(c.Unlink), user[:]); err != nil {
-			return err
+			return false, err
 		}
 	}
 	for _, l := range [...]*connector.Link{c.Link, c.Sibling} {
@@ -190,12 +239,12 @@ func (s *saver) writeLinks(b *batch, c *connector.Change) error {
 		if l.Profile != nil {
 			profile = appendProfile(nil, l.Profile)
 		}
-		if err := b.exec(sqlPutLink, c.Org, l.Source, anchorBlob(l.Anchor), user[:], l.DN, l.Hash[:], profile, l.Package,
-			string(l.Standing), flag(l.Protected), idBlob(l.Run), micros(updated)); err != nil {
-			return err
+		if free, err := b.changed(sqlPutLink, c.Org, l.Source, anchorBlob(l.Anchor), user[:], l.DN, l.Hash[:], profile, l.Package,
+			string(l.Standing), flag(l.Protected), idBlob(l.Run), micros(updated)); err != nil || !free {
+			return false, err
 		}
 	}
-	return nil
+	return true, nil
 }
 
 func (s *saver) writeCounts() error {

@@ -140,14 +140,29 @@ type batch struct {
 
 // exec runs a statement with arguments of the types int64, string, []byte and nil.
 func (b *batch) exec(q string, args ...driver.Value) error {
+	_, err := b.change(q, args)
+	return err
+}
+
+// changed is exec and reports whether a row was written.
+func (b *batch) changed(q string, args ...driver.Value) (bool, error) {
+	r, err := b.change(q, args)
+	if err != nil {
+		return false, err
+	}
+	n, err := r.RowsAffected()
+	return n > 0, err
+}
+
+func (b *batch) change(q string, args []driver.Value) (driver.Result, error) {
 	st, ok := b.s.bulk[q]
 	if !ok {
 		p, err := b.c.PrepareContext(b.ctx, q)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if st, ok = p.(driver.StmtExecContext); !ok {
-			return fmt.Errorf("driver statement %T cannot execute", p)
+			return nil, fmt.Errorf("driver statement %T cannot execute", p)
 		}
 		b.s.bulk[q] = st
 	}
@@ -156,9 +171,9 @@ func (b *batch) exec(q string, args ...driver.Value) error {
 		named = append(named, driver.NamedValue{Ordinal: i + 1, Value: a})
 	}
 	b.s.args = named
-	_, err := st.ExecContext(b.ctx, named)
+	r, err := st.ExecContext(b.ctx, named)
 	clear(named)
-	return err
+	return r, err
 }
 
 // close closes the statements and gives the connection back.
