@@ -16,6 +16,9 @@ import (
 type LoadOptions struct {
 	Env            func(string) (string, bool) // os.LookupEnv; nil = no variables
 	CredentialsDir string                      // systemd's CREDENTIALS_DIRECTORY; "" = none
+	// NoSecrets fetches none, for commands that only look into the store: they work without the rights
+	// to read the secrets, and whoever would use one is refused by its server.
+	NoSecrets bool
 }
 
 // File is a configuration without a fault, with everything compiled that can be.
@@ -67,7 +70,7 @@ func Parse(path string, text []byte, o LoadOptions) (*File, error) {
 	}
 	sum := sha256.Sum256(text)
 	f := &File{Path: path, Text: text, Revision: hex.EncodeToString(sum[:6])}
-	d := newDecoder(path, lines(text), secretGetter{env: o.Env, credentials: o.CredentialsDir, base: base})
+	d := newDecoder(path, lines(text), secretGetter{env: o.Env, credentials: o.CredentialsDir, base: base, none: o.NoSecrets})
 	if d.plain(root, 0); !d.broken {
 		d.decode(root, reflect.ValueOf(&f.Config).Elem(), "")
 		v := &validator{decoder: d, config: &f.Config, base: base, read: map[string]string{}}

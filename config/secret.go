@@ -23,6 +23,7 @@ type secretGetter struct {
 	env         func(string) (string, bool)
 	credentials string // folder, as systemd's CREDENTIALS_DIRECTORY
 	base        string // folder of the configuration file, for relative paths
+	none        bool   // do not fetch any
 }
 
 const secretForms = `write one of {file: PATH}, {env: NAME} or {credential: NAME} instead of the secret itself`
@@ -43,6 +44,10 @@ func (d *decoder) secret(n *yaml.Node, v reflect.Value, path string) {
 	d.nodes[at] = value
 	if value.Kind != yaml.ScalarNode || value.Value == "" || isNull(value) {
 		d.bad(value, at, "a %s belongs here", map[string]string{"file": "path", "env": "variable's name", "credential": "credential's name"}[kind])
+		return
+	}
+	if d.get.none {
+		v.Set(reflect.ValueOf(connector.NewSecret("not fetched")))
 		return
 	}
 	text, warning, err := d.get.fetch(kind, value.Value)

@@ -85,9 +85,13 @@ Start with:  usherd demo`,
 }
 
 // load reads the configuration, with every fault of it as the error.
-func (a *app) load() (*config.File, error) {
-	dir, _ := a.env("CREDENTIALS_DIRECTORY")
-	file, err := config.Load(a.configPath, config.LoadOptions{Env: a.env, CredentialsDir: dir})
+func (a *app) load() (*config.File, error) { return a.loadWith(config.LoadOptions{}) }
+
+// loadWith is load for commands that need no secrets.
+func (a *app) loadWith(o config.LoadOptions) (*config.File, error) {
+	o.Env = a.env
+	o.CredentialsDir, _ = a.env("CREDENTIALS_DIRECTORY")
+	file, err := config.Load(a.configPath, o)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, usagef("there is no configuration file %s: name one with -c, or start from an example with: usherd check --example > usherd.yaml", a.configPath)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usherd/config"
 	"usherd/connector/store"
 )
 
@@ -14,7 +15,7 @@ func (a *app) backupCmd() *cobra.Command {
 		Use: "backup FILE", Short: "Copy the store to a file, consistent, while everything goes on",
 		Args: exactArgs("the file to write; it must not exist"), Example: "  usherd backup /backup/usherd-monday.db",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withSite(cmd.Context(), func(s *site) error {
+			return a.withStore(cmd.Context(), func(s *site) error {
 				path, err := filepath.Abs(args[0])
 				if err != nil {
 					return err
@@ -36,7 +37,7 @@ func (a *app) restoreCmd() *cobra.Command {
 first: a store in use is refused.`,
 		Example: "  usherd restore /backup/usherd-monday.db",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			file, err := a.load()
+			file, err := a.loadWith(config.LoadOptions{NoSecrets: true})
 			if err != nil {
 				return err
 			}

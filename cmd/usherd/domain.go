@@ -44,7 +44,7 @@ func (a *app) domainSub(use, short string, args cobra.PositionalArgs, orgID *str
 			if err != nil {
 				return usagef("%s", err)
 			}
-			return a.withSite(cmd.Context(), func(s *site) error {
+			return a.withStore(cmd.Context(), func(s *site) error {
 				o, err := s.org(*orgID)
 				if err != nil {
 					return err
@@ -168,7 +168,7 @@ func (a *app) domainList(orgID *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the domains with their standing", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withSite(cmd.Context(), func(s *site) error {
+			return a.withStore(cmd.Context(), func(s *site) error {
 				all, err := s.db.Domains(cmd.Context(), *orgID)
 				if err != nil {
 					return err

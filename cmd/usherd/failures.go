@@ -33,7 +33,7 @@ func (a *app) failuresCmd() *cobra.Command {
 means and what to do: usherd errors 31.`,
 		Example: "  usherd failures\n  usherd failures --reason required_missing -o json\n  usherd failures --dismiss 7KQ2-M4ZT",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withSite(cmd.Context(), func(s *site) error {
+			return a.withStore(cmd.Context(), func(s *site) error {
 				if dismiss != "" {
 					return s.dismiss(cmd, orgID, dismiss)
 				}

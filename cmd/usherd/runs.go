@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usherd/config"
 	"usherd/connector"
 	"usherd/connector/provision"
 	"usherd/connector/report"
@@ -23,7 +24,7 @@ func (a *app) runsCmd() *cobra.Command {
 		Use: "runs", Short: "List the last runs", Args: noArgs,
 		Example: "  usherd runs\n  usherd runs --source head-office --limit 5 -o json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withSite(cmd.Context(), func(s *site) error {
+			return a.withStore(cmd.Context(), func(s *site) error {
 				runs, err := s.db.Runs(cmd.Context(), q)
 				if err != nil {
 					return err
@@ -63,7 +64,7 @@ func (a *app) reportCmd() *cobra.Command {
 		Example:           "  usherd report last\n  usherd report 5a6b7c8d -o html > report.html",
 		ValidArgsFunction: a.completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withSite(cmd.Context(), func(s *site) error {
+			return a.withStore(cmd.Context(), func(s *site) error {
 				run, _, err := s.findRun(cmd.Context(), args[0])
 				if err != nil {
 					return err
@@ -115,7 +116,7 @@ func (a *app) rejectCmd() *cobra.Command {
 		Use: "reject RUN", Short: "Refuse what a run holds", Args: exactArgs("the held run: its id, the last characters of it, or last"),
 		ValidArgsFunction: a.completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withSite(cmd.Context(), func(s *site) error {
+			return a.withStore(cmd.Context(), func(s *site) error {
 				run, o, err := s.findRun(cmd.Context(), args[0])
 				if err != nil {
 					return err
@@ -137,7 +138,7 @@ func (a *app) completeRuns(cmd *cobra.Command, args []string, _ string) ([]strin
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	words := []string{"last"}
-	_ = a.withSite(cmd.Context(), func(s *site) error {
+	_ = a.withStore(cmd.Context(), func(s *site) error {
 		runs, err := s.db.Runs(cmd.Context(), connector.RunFilter{Limit: 20})
 		for _, r := range runs {
 			words = append(words, fmt.Sprintf("%s\t%s/%s %s %s", report.ShortID(r.ID), r.Org, r.Source, r.Result, r.Started.Format("2006-01-02 15:04")))
@@ -147,9 +148,27 @@ func (a *app) completeRuns(cmd *cobra.Command, args []string, _ string) ([]strin
 	return words, cobra.ShellCompDirectiveNoFileComp
 }
 
-// withSite opens the site for one command.
-func (a *app) withSite(ctx context.Context, do func(*site) error) (err error) {
-	s, err := a.open(ctx)
+// withSite opens the site for one command that asks a directory.
+func (a *app) withSite(ctx context.Context, do func(*site) error) error {
+	file, err := a.load()
+	if err != nil {
+		return err
+	}
+	return a.with(ctx, file, do)
+}
+
+// withStore opens the site for one command that only looks into the store or changes what stands there:
+// it needs no secrets.
+func (a *app) withStore(ctx context.Context, do func(*site) error) error {
+	file, err := a.loadWith(config.LoadOptions{NoSecrets: true})
+	if err != nil {
+		return err
+	}
+	return a.with(ctx, file, do)
+}
+
+func (a *app) with(ctx context.Context, file *config.File, do func(*site) error) (err error) {
+	s, err := a.openFile(ctx, file, nil)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ func (a *app) seatsCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "seats", Short: "Show how many seats of each package are used, free and waited for", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withSite(cmd.Context(), func(s *site) error {
+			return a.withStore(cmd.Context(), func(s *site) error {
 				type row struct {
 					Org string `json:"org"`
 					connector.SeatCount

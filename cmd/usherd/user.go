@@ -34,7 +34,7 @@ func (a *app) userSub(use, short string, orgID *string, do userDo) *cobra.Comman
 	return &cobra.Command{
 		Use: use, Short: short, Args: key,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withSite(cmd.Context(), func(s *site) error {
+			return a.withStore(cmd.Context(), func(s *site) error {
 				o, err := s.org(*orgID)
 				if err != nil {
 					return err
@@ -199,7 +199,7 @@ func (a *app) userShowCmd(orgID *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "show KEY", Short: "Show a user with its links and its whole history", Args: key,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withSite(cmd.Context(), func(s *site) error {
+			return a.withStore(cmd.Context(), func(s *site) error {
 				org, err := s.org(*orgID)
 				if err != nil {
 					return err

@@ -66,7 +66,7 @@ func (a *app) usersCmd() *cobra.Command {
 				return usagef("%q is no state: %s", state, joinStates())
 			}
 			q.State = connector.State(state)
-			return a.withSite(cmd.Context(), func(s *site) error { return a.listUsers(cmd, s, q, o) })
+			return a.withStore(cmd.Context(), func(s *site) error { return a.listUsers(cmd, s, q, o) })
 		},
 	}
 	cmd.Flags().StringVar(&q.Org, "org", "", "organization (may be left out when there is only one)")
