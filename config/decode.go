@@ -14,8 +14,10 @@ import (
 	"usherd/connector"
 )
 
-// maxFaults are as many as anybody repairs at one go.
-const maxFaults = 200
+const (
+	maxFaults = 200    // as many as anybody repairs at one go
+	maxItems  = 10_000 // of a list or block
+)
 
 // decoder fills the Config from the nodes of the file. It goes on after a fault, so that all are told
 // at once, and remembers where each path stands. yaml's own strict mode knows no columns, and its type
@@ -55,6 +57,14 @@ func (d *decoder) add(f Fault) {
 func (d *decoder) bad(n *yaml.Node, path, format string, args ...any) {
 	d.fault(n, path, format, args...)
 	d.mark(path)
+}
+
+// fits refuses what is too long to be meant.
+func (d *decoder) fits(n *yaml.Node, path string, items int) bool {
+	if items > maxItems {
+		d.bad(n, path, "%d items: there is room for %d here", items, maxItems)
+	}
+	return items <= maxItems
 }
 
 func (d *decoder) mark(path string) {
@@ -135,6 +145,9 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string) {
 		d.bad(n, path, "a block of keys belongs here (%s), not a %s", strings.Join(keysOf(v.Type()), ", "), kindName(n))
 		return
 	}
+	if !d.fits(n, path, len(n.Content)/2) {
+		return
+	}
 	fields := fieldsOf(v.Type())
 	secret := false // the key before is one
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -181,6 +194,9 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 		d.bad(n, path, "a list belongs here, with a hyphen before each item or as [a, b], not a %s", kindName(n))
 		return
 	}
+	if !d.fits(n, path, len(n.Content)) {
+		return
+	}
 	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
 	for i, item := range n.Content {
 		at := index(path, i)
@@ -195,6 +211,9 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 func (d *decoder) table(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.MappingNode {
 		d.bad(n, path, "a block of keys belongs here, not a %s", kindName(n))
+		return
+	}
+	if !d.fits(n, path, len(n.Content)/2) {
 		return
 	}
 	v.Set(reflect.MakeMapWithSize(v.Type(), len(n.Content)/2))
@@ -270,8 +289,8 @@ func fieldsOf(t reflect.Type) map[string]int {
 
 func keysOf(t reflect.Type) []string {
 	var keys []string
-	for i := range t.NumField() {
-		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ","); name != "" {
+	for f := range t.Fields() {
+		if name, _, _ := strings.Cut(f.Tag.Get("yaml"), ","); name != "" {
 			keys = append(keys, name)
 		}
 	}

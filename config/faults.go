@@ -26,7 +26,7 @@ func (f Fault) String() string {
 }
 
 // Faults is everything wrong with the file, in its order. It is the error of Load.
-type Faults []Fault
+type Faults []Fault //nolint:errname // it is a list of faults before it is an error
 
 // Error gives one line for each.
 func (f Faults) Error() string {
@@ -57,7 +57,7 @@ func similar(word string, known []string) string {
 	if len(word) > 64 {
 		return ""
 	}
-	best, least := "", 3
+	best, least := "", 1+min(2, max(1, len(word)/2))
 	for _, k := range known {
 		if d := distance(strings.ToLower(word), strings.ToLower(k)); d < least && d < len(k) {
 			best, least = k, d

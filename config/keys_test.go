@@ -44,8 +44,7 @@ func (k key) words() []string {
 func keysIn(t *testing.T, docs map[string]string, typ reflect.Type, path string) []key {
 	t.Helper()
 	var out []key
-	for i := range typ.NumField() {
-		f := typ.Field(i)
+	for f := range typ.Fields() {
 		name, option, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		if name == "" {
 			t.Fatalf("%s.%s has no key", typ, f.Name)
@@ -134,7 +133,7 @@ func fieldComments(pkg string, tree *ast.File) map[string]string {
 
 var standardForm = regexp.MustCompile(`[;.] [Dd]efault (?:is )?(.+?)(?:\. |\.$|$)`)
 
-// explain makes of a Go comment what an administrator reads: "Level is the least ...; default info."
+// explain makes of a Go comment what an administrator reads, the default apart from the meaning.
 func explain(doc, field string, typ reflect.Type) (meaning, standard string) {
 	if m := standardForm.FindStringSubmatchIndex(doc); m != nil {
 		standard = doc[m[2]:m[3]]
@@ -149,8 +148,7 @@ func explain(doc, field string, typ reflect.Type) (meaning, standard string) {
 	doc = strings.ReplaceAll(doc, " (connector.Attributes)", "")
 	r, size := utf8.DecodeRuneInString(doc)
 	doc = string(unicode.ToUpper(r)) + doc[size:]
-	for i := range typ.NumField() {
-		f := typ.Field(i)
+	for f := range typ.Fields() {
 		if strings.ToUpper(f.Name) == f.Name { // TLS, DNS: they mean themselves
 			continue
 		}

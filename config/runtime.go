@@ -2,7 +2,6 @@ package config
 
 import (
 	"crypto/sha256"
-	"fmt"
 	"strings"
 	"time"
 
@@ -194,7 +193,7 @@ func fingerprint(s *Source, m *mapping.Mapping) connector.Hash {
 	h.Write(s.Directory.Fingerprint())
 	f := m.Fingerprint()
 	h.Write(f[:])
-	fmt.Fprintf(h, "\x00%s", s.Package)
+	h.Write([]byte("\x00" + s.Package))
 	return connector.Hash(h.Sum(nil)[:16])
 }
 

@@ -26,7 +26,7 @@ type secretGetter struct {
 	none        bool   // do not fetch any
 }
 
-const secretForms = `write one of {file: PATH}, {env: NAME} or {credential: NAME} instead of the secret itself`
+const secretForms = `write one of {file: PATH}, {env: NAME} or {credential: NAME} instead of the secret itself` //nolint:gosec // no secret: words about them
 
 // secret decodes {file: PATH}, {env: NAME} or {credential: NAME}. What it fetches, and what may be a
 // secret written in the wrong place, appears in no message.
@@ -43,7 +43,7 @@ func (d *decoder) secret(n *yaml.Node, v reflect.Value, path string) {
 	at := join(path, kind)
 	d.nodes[at] = value
 	if value.Kind != yaml.ScalarNode || value.Value == "" || isNull(value) {
-		d.bad(value, at, "a %s belongs here", map[string]string{"file": "path", "env": "variable's name", "credential": "credential's name"}[kind])
+		d.bad(value, at, "a name or path belongs here, as text")
 		return
 	}
 	if d.get.none {
@@ -99,7 +99,7 @@ func (g secretGetter) fetch(kind, name string) (text, warning string, err error)
 
 // readSecret returns the first line of a file, and a warning when everybody on the machine may read it.
 func readSecret(path string) (text, warning string, err error) {
-	info, err := os.Stat(path)
+	info, err := os.Stat(path) //nolint:gosec // the administrator names it
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return "", "", fmt.Errorf("there is no file %s", path)
@@ -125,8 +125,7 @@ func readSecret(path string) (text, warning string, err error) {
 }
 
 func unreadable(path string, err error) error {
-	var cause *fs.PathError
-	if errors.As(err, &cause) {
+	if cause, ok := errors.AsType[*fs.PathError](err); ok {
 		err = cause.Err
 	}
 	return fmt.Errorf("%s cannot be read (%w): the account of usherd needs to", path, err)

@@ -86,10 +86,12 @@ func alternatives(words []string) string {
 
 // once finds what stands in a list a second time.
 func (v *validator) once(path string, list []string) {
+	seen := make(map[string]bool, len(list))
 	for i, s := range list {
-		if slices.Index(list, s) < i {
+		if seen[s] {
 			v.reject(index(path, i), "%q stands here twice: remove one", clip(s))
 		}
+		seen[s] = true
 	}
 }
 
@@ -112,6 +114,9 @@ func (v *validator) all() []*Runtime {
 	var out []*Runtime
 	ids := map[string]int{}
 	for i := range c.Organizations {
+		if len(v.faults) >= maxFaults {
+			break
+		}
 		out = append(out, v.organization(&c.Organizations[i], index("organizations", i), ids))
 	}
 	return out

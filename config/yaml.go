@@ -20,6 +20,8 @@ import (
 const (
 	maxFile  = 4 << 20
 	maxDepth = 32
+	// maxSearch is the size up to which the line of a wrong indentation is looked for by parsing again.
+	maxSearch = 1 << 20
 )
 
 const tooLarge = "the file is larger than 4 MiB: that is no configuration"
@@ -167,7 +169,7 @@ func syntaxFault(path string, text []byte, err error) *Fault {
 		line++
 	}
 	all := lines(text)
-	if slices.ContainsFunc(wholeBlocks, func(p string) bool { return strings.HasPrefix(problem, p) }) {
+	if len(text) <= maxSearch && slices.ContainsFunc(wholeBlocks, func(p string) bool { return strings.HasPrefix(problem, p) }) {
 		line = firstBad(text, all, problem)
 	}
 	line = min(max(line, 1), len(all))
