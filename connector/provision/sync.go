@@ -102,7 +102,7 @@ func (p *Provisioner) finish(ctx context.Context, plan *Plan, cause error) error
 	run.Finished = p.o.Now()
 	run.Result = result(run, cause)
 	if cause != nil {
-		run.Error, run.Hint = cause.Error(), connector.HintOf(cause)
+		run.Error, run.Hint = cause.Error(), remedy(cause)
 	}
 	if run.Result == connector.ResultCancelled {
 		run.Error, run.Hint = "stopped before the end", "what was written is consistent; the next run does the rest"
@@ -116,6 +116,15 @@ func (p *Provisioner) finish(ctx context.Context, plan *Plan, cause error) error
 		return err
 	}
 	return p.putRun(ctx, run)
+}
+
+// remedy is the error's own, or what helps with a directory that has failed in the middle.
+func remedy(cause error) string {
+	hint := connector.HintOf(cause)
+	if kind := connector.KindOf(cause); hint == "" && (kind == connector.Unavailable || kind == connector.Incomplete) {
+		hint = "nobody was removed because of it; the next run tries again; find out where it fails with: usherd check --connect"
+	}
+	return hint
 }
 
 func result(run *connector.Run, cause error) connector.Result {
