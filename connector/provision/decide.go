@@ -253,12 +253,12 @@ func (d *decision) holder(f *facts, k connector.UserKey) (string, bool) {
 			return "", false
 		}
 		if !f.planned.free(k) {
-			return "held by user " + f.users[id].Profile.Subject(), true
+			return "user " + f.users[id].Profile.Subject(), true
 		}
 	}
 	if i, ok := f.planned.taker(k); ok && !d.leaving() {
 		d.clashes = append(d.clashes, i)
-		return "also carried by another entry of this source", true
+		return "another entry of this source", true
 	}
 	return "", false
 }
