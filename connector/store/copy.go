@@ -43,13 +43,7 @@ func copyInto(ctx context.Context, q querier, path string) error {
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // nothing depends on it
 	temp := filepath.Join(dir, "copy")
-	rows, err := q.stream(ctx, "VACUUM INTO ?", temp)
-	if err == nil {
-		for rows.Next() {
-			continue
-		}
-		err = errors.Join(rows.Err(), rows.Close())
-	}
+	err = drain(q.stream(ctx, "VACUUM INTO ?", temp))
 	if err == nil {
 		err = os.Chmod(temp, 0o600)
 	}

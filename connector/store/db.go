@@ -68,14 +68,14 @@ func Open(ctx context.Context, storeURL string, o Options) (*DB, error) {
 	if err := db.connect(ctx); err != nil {
 		return nil, errors.Join(err, db.disconnect())
 	}
-	go db.writer()
+	go db.writer(context.WithoutCancel(ctx))
 	return db, nil
 }
 
 // createFile makes an empty file that only its owner can read; SQLite gives its companions the
 // same mode.
 func createFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the path is the administrator's own
 	if err == nil {
 		err = f.Close()
 	}
@@ -109,7 +109,7 @@ func (db *DB) connect(ctx context.Context) (err error) {
 		return openError(db.path, err)
 	}
 	db.w = newSession(conn)
-	db.pragma("busy_timeout", beginPause)
+	db.pragma(ctx, "busy_timeout", beginPause)
 	if err := db.migrate(ctx, migrations); err != nil {
 		return err
 	}

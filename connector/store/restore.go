@@ -140,7 +140,7 @@ func inUse(path string, err error) error {
 }
 
 // texts returns the first column of a query.
-func texts(ctx context.Context, q querier, text string, args ...any) ([]string, error) {
-	rows, err := q.stream(ctx, text, args...)
+func texts(ctx context.Context, q querier, text string) ([]string, error) {
+	rows, err := q.stream(ctx, text)
 	return add[string](nil, rows, err, func(r *sql.Rows, v *string) error { return r.Scan(v) })
 }

@@ -110,6 +110,7 @@ type saver struct {
 	errs    []error // of each change
 
 	base    map[connector.ID]*baseUser
+	careful bool                     // seats may run out: who is refused one must be told first that he has moved
 	holders map[name]connector.ID    // of unique names
 	links   map[linkKey]connector.ID // of links that exist
 	linked  map[string]bool          // sources that get links

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"slices"
 
 	"usherd/connector"
 )
@@ -32,13 +33,13 @@ func (s *saver) load() error {
 		}
 		p.seat = seatAfter(c, p.base)
 	}
+	if err := s.loadSeats(org); err != nil {
+		return err
+	}
 	if err := s.loadHolders(org); err != nil {
 		return err
 	}
-	if err := s.loadLinks(org); err != nil {
-		return err
-	}
-	return s.loadSeats(org)
+	return s.loadLinks(org)
 }
 
 func seatAfter(c *connector.Change, base *baseUser) string {
@@ -91,7 +92,7 @@ func (s *saver) loadHolders(org string) error {
 	for i := range s.plans {
 		p := &s.plans[i]
 		for _, n := range p.names {
-			if p.base != nil && !hasName(p.base.names, n) {
+			if p.base == nil && s.careful || p.base != nil && !hasName(p.base.names, n) {
 				wanted[n.kind] = append(wanted[n.kind], n.value)
 			}
 		}
@@ -138,7 +139,7 @@ func (s *saver) loadLinks(org string) error {
 				continue
 			}
 			s.linked[l.Source] = true
-			if s.plans[i].base != nil {
+			if s.careful || s.plans[i].base != nil {
 				wanted[l.Source] = append(wanted[l.Source], anchorBlob(l.Anchor))
 			}
 		}
@@ -192,17 +193,20 @@ func (s *saver) loadSeats(org string) error {
 			*r = seatRow{exists: true, seats: p.seats, used: p.used}
 		}
 	}
+	takers := map[string]int{}
+	for i := range s.plans {
+		if s.takes(i) {
+			takers[s.plans[i].seat]++
+		}
+	}
+	for pkg, n := range takers {
+		r := s.seats[pkg]
+		s.careful = s.careful || !r.exists || r.seats != connector.Unlimited && r.used+n > r.seats
+	}
 	return nil
 }
 
-func hasName(list []name, n name) bool {
-	for _, o := range list {
-		if o == n {
-			return true
-		}
-	}
-	return false
-}
+func hasName(list []name, n name) bool { return slices.Contains(list, n) }
 
 // anyRow reports whether the statement has a row at all.
 func anyRow(ctx context.Context, q querier, text string, args ...any) (bool, error) {

@@ -35,7 +35,7 @@ func (p *pool) query(ctx context.Context, q string, args ...any) (*sql.Rows, err
 		return nil, err
 	}
 	if old, loaded := p.stmts.LoadOrStore(q, s); loaded {
-		_ = s.Close()
+		_ = s.Close() //nolint:sqlclosecheck // only the one that came second
 		s = old.(*sql.Stmt)
 	}
 	return s.QueryContext(ctx, args...)
@@ -89,7 +89,7 @@ func (s *session) stmt(ctx context.Context, q string) (*sql.Stmt, error) {
 }
 
 func (s *session) query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
-	st, err := s.stmt(ctx, q)
+	st, err := s.stmt(ctx, q) //nolint:sqlclosecheck // kept until the session ends
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func (s *session) stream(ctx context.Context, q string, args ...any) (*sql.Rows,
 
 // exec runs a statement and returns how many rows it changed.
 func (s *session) exec(ctx context.Context, q string, args ...any) (int64, error) {
-	st, err := s.stmt(ctx, q)
+	st, err := s.stmt(ctx, q) //nolint:sqlclosecheck // kept until the session ends
 	if err != nil {
 		return 0, err
 	}
@@ -215,6 +215,18 @@ func each[T any](rows *sql.Rows, err error, scan func(*sql.Rows, *T) error) iter
 			yield(zero, err)
 		}
 	}
+}
+
+// drain runs a statement whose rows nobody wants.
+func drain(rows *sql.Rows, err error) error {
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // Err tells
+	for rows.Next() {
+		continue
+	}
+	return rows.Err()
 }
 
 // add appends the rows of a query to list.

@@ -186,12 +186,7 @@ func terms(list []name, p connector.Profile) []name {
 
 func appendTerm(list []name, kind int64, value string) []name {
 	n := name{kind, connector.Fold(value)}
-	for _, o := range list {
-		if o == n {
-			return list
-		}
-	}
-	if n.value == "" {
+	if n.value == "" || hasName(list, n) {
 		return list
 	}
 	return append(list, n)

@@ -207,7 +207,7 @@ func (h *history) faults() []string {
 		h.bad = append(h.bad, fmt.Sprintf("it is of version %d, and its events lead to %d", h.user.Version, h.n))
 	}
 	for _, d := range connector.Diff(&h.replay, h.user) {
-		h.bad = append(h.bad, fmt.Sprintf("%s is not what its events lead to", d.Field))
+		h.bad = append(h.bad, d.Field+" is not what its events lead to")
 	}
 	return h.bad
 }

@@ -94,7 +94,7 @@ func (db *DB) submit(j *job) error {
 }
 
 // writer is the one goroutine that writes.
-func (db *DB) writer() {
+func (db *DB) writer(ctx context.Context) {
 	defer close(db.stopped)
 	bulk := false
 	pause := time.NewTimer(bulkPause)
@@ -102,21 +102,21 @@ func (db *DB) writer() {
 	for {
 		select {
 		case j := <-db.jobs:
-			if db.serve(j) {
+			if db.serve(ctx, j) {
 				if !bulk {
 					bulk = true
-					db.pragma("wal_autocheckpoint", bulkCheckpoint)
+					db.pragma(ctx, "wal_autocheckpoint", bulkCheckpoint)
 				}
 				pause.Reset(bulkPause)
 			}
 		case <-pause.C:
 			bulk = false
-			db.endBulk()
+			db.endBulk(ctx)
 		case <-db.quit:
 			for {
 				select {
 				case j := <-db.jobs:
-					db.serve(j)
+					db.serve(ctx, j)
 				default:
 					return
 				}
@@ -127,7 +127,7 @@ func (db *DB) writer() {
 
 // serve runs j and, when it is a single change, all that wait behind it up to the next chunk. It
 // reports whether there was a chunk.
-func (db *DB) serve(j *job) (bulk bool) {
+func (db *DB) serve(ctx context.Context, j *job) (bulk bool) {
 	var group []*job
 	for more := true; more && !j.bulk; {
 		if j.take() {
@@ -141,9 +141,9 @@ func (db *DB) serve(j *job) (bulk bool) {
 			}
 		}
 	}
-	db.runGroup(group)
+	db.runGroup(ctx, group)
 	if j.bulk && j.take() {
-		db.runGroup([]*job{j})
+		db.runGroup(ctx, []*job{j})
 	}
 	return j.bulk
 }
@@ -152,14 +152,14 @@ func (db *DB) serve(j *job) (bulk bool) {
 var errBroken = errors.New("the transaction is lost")
 
 // runGroup runs the jobs in one transaction and answers them all.
-func (db *DB) runGroup(group []*job) {
+func (db *DB) runGroup(ctx context.Context, group []*job) {
 	if len(group) == 0 {
 		return
 	}
-	errs, err := db.transact(group)
+	errs, err := db.transact(ctx, group)
 	if errors.Is(err, errBroken) && len(group) > 1 {
 		for _, j := range group {
-			db.runGroup([]*job{j})
+			db.runGroup(ctx, []*job{j})
 		}
 		return
 	}
@@ -174,8 +174,7 @@ func (db *DB) runGroup(group []*job) {
 }
 
 // transact returns the errors of the single jobs and one that holds for those without.
-func (db *DB) transact(group []*job) (errs []error, err error) {
-	ctx := context.Background()
+func (db *DB) transact(ctx context.Context, group []*job) (errs []error, err error) {
 	errs = make([]error, len(group))
 	if err := db.begin(ctx); err != nil {
 		return errs, err
@@ -257,23 +256,15 @@ func (db *DB) call(j *job) (err error) {
 }
 
 // endBulk writes the log back into the database file.
-func (db *DB) endBulk() {
-	db.pragma("wal_autocheckpoint", normalCheckpoint)
-	rows, err := db.w.stream(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)")
-	if err == nil {
-		err = errors.Join(rows.Close(), rows.Err())
-	}
-	if err != nil {
+func (db *DB) endBulk(ctx context.Context) {
+	db.pragma(ctx, "wal_autocheckpoint", normalCheckpoint)
+	if err := drain(db.w.stream(ctx, "PRAGMA wal_checkpoint(PASSIVE)")); err != nil {
 		db.log.Warn("checkpoint", zap.Error(err))
 	}
 }
 
-func (db *DB) pragma(name string, value int) {
-	rows, err := db.w.stream(context.Background(), fmt.Sprintf("PRAGMA %s = %d", name, value))
-	if err == nil {
-		err = errors.Join(rows.Close(), rows.Err())
-	}
-	if err != nil {
+func (db *DB) pragma(ctx context.Context, name string, value int) {
+	if err := drain(db.w.stream(ctx, fmt.Sprintf("PRAGMA %s = %d", name, value))); err != nil {
 		db.log.Warn("pragma", zap.String("name", name), zap.Error(err))
 	}
 }

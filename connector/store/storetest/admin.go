@@ -218,8 +218,10 @@ func domains(f *fixture) {
 
 func claims(f *fixture) {
 	for _, d := range []connector.Domain{
-		{Org: Org, Name: "example.com", VerifiedAt: f.now}, {Org: "other", Name: "example.com", VerifiedAt: f.now},
-		{Org: "other", Name: "sub.example.com", VerifiedAt: f.now}, {Org: Org, Name: "new.example"},
+		{Org: Org, Name: "example.com", VerifiedAt: f.now},
+		{Org: "other", Name: "example.com", VerifiedAt: f.now},
+		{Org: "other", Name: "sub.example.com", VerifiedAt: f.now},
+		{Org: Org, Name: "new.example"},
 	} {
 		f.ok(f.s.AddDomain(f.ctx, d))
 	}

@@ -145,11 +145,11 @@ func usersDue(f *fixture) {
 	due := func(source string, now time.Time, limit int) string {
 		users, err := f.s.UsersDue(f.ctx, Org, source, now, limit)
 		f.ok(err)
-		var names string
+		var names strings.Builder
 		for _, u := range users {
-			names += strings.TrimPrefix(u.UserName(), "User00000")
+			names.WriteString(strings.TrimPrefix(u.UserName(), "User00000"))
 		}
-		return names
+		return names.String()
 	}
 	f.equal(due("", week.Add(-3*time.Hour), 9), "")
 	f.equal(due("", week.Add(-time.Hour), 9), "21")

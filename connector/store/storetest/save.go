@@ -85,7 +85,8 @@ func namesHandedOn(f *fixture) {
 	f.are(f.try(first), connector.ErrMoved)
 	users, err := f.s.UsersByKey(f.ctx, Org, []connector.UserKey{
 		{Kind: connector.UserName, Value: "third"},
-		{Kind: connector.UserName, Value: connector.Fold(a.UserName())}, {Kind: connector.UserName, Value: connector.Fold(b.UserName())},
+		{Kind: connector.UserName, Value: connector.Fold(a.UserName())},
+		{Kind: connector.UserName, Value: connector.Fold(b.UserName())},
 	})
 	f.ok(err)
 	f.equal(len(users), 2)

@@ -163,9 +163,10 @@ func (f *fixture) try(changes ...*connector.Change) (errs []error) {
 // save saves changes of which each must succeed.
 func (f *fixture) save(changes ...*connector.Change) {
 	f.Helper()
-	for i, err := range f.try(changes...) {
-		if err != nil {
-			f.Fatalf("change %d (%s %s): %v", i, changes[i].Action, changes[i].Subject, err)
+	errs := f.try(changes...)
+	for i, c := range changes {
+		if errs[i] != nil {
+			f.Fatalf("change %d (%s %s): %v", i, c.Action, c.Subject, errs[i])
 		}
 	}
 }
@@ -231,9 +232,9 @@ func (f *fixture) are(got []error, want ...error) {
 	if len(got) != len(want) {
 		f.Fatalf("%d answers, want %d", len(got), len(want))
 	}
-	for i := range got {
-		if !errors.Is(got[i], want[i]) {
-			f.Fatalf("change %d: got %v, want %v", i, got[i], want[i])
+	for i, w := range want {
+		if !errors.Is(got[i], w) {
+			f.Fatalf("change %d: got %v, want %v", i, got[i], w)
 		}
 	}
 }

@@ -52,8 +52,8 @@ func readsOwnWrites(f *fixture) {
 			users, err := tx.Users(f.ctx, Org, []connector.ID{s.User})
 			f.ok(err)
 			f.equal(len(users), 1)
-			for range tx.LinkStates(f.ctx, Org, Source) {
-				continue
+			for _, err := range tx.LinkStates(f.ctx, Org, Source) {
+				f.ok(err)
 			}
 		}
 		users, err := tx.UsersByKey(f.ctx, Org, c.After.Keys())
