@@ -149,23 +149,37 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string) {
 		return
 	}
 	fields := fieldsOf(v.Type())
-	secret := false // the key before is one
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		at := join(path, key.Value)
 		field, known := fields[key.Value]
+		secret := ""
+		if !known {
+			secret = mayBeSecret(v.Type(), n, key, value)
+		}
 		switch {
-		case !known && secret && n.Style&yaml.FlowStyle != 0 && isNull(value):
-			// {password: a,b} makes a key of b, which nobody should read.
-			d.fault(key, path, "a comma ends the value before: %s", secretForms)
-			continue
+		case secret != "":
+			d.mark(join(path, secret))
+			d.fault(key, path, "no key of this block, and not shown because it may be part of a secret: "+
+				"mind the blank after a colon, and that a comma ends a value; %s", secretForms)
 		case !known:
 			d.unknown(key, path, v.Type())
 		case d.first(key, at):
 			d.decode(value, v.Field(field), at)
 		}
-		secret = known && v.Field(field).Type() == secretType
 	}
+}
+
+// mayBeSecret recognises {password: a,b} and {password:a}, which make a key of a secret that was written
+// where none belongs. It returns the right key of the secret, or "".
+func mayBeSecret(t reflect.Type, block, key, value *yaml.Node) string {
+	for f := range t.Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if f.Type == secretType && (block.Style&yaml.FlowStyle != 0 && isNull(value) || strings.HasPrefix(key.Value, name+":")) {
+			return name
+		}
+	}
+	return ""
 }
 
 // first reports whether the key is there for the first time.

@@ -132,7 +132,7 @@ func firstBad(text []byte, all [][]byte, problem string) int {
 var explained = []struct{ theirs, ours string }{
 	{"found a tab character", "a tab stands here: indent with spaces"},
 	{"found character that cannot start any token", "no value begins with @, %, a comma or a backtick: put it between quotes"},
-	{"mapping values are not allowed", `a colon too many, or this line is indented too far: a text with ": " in it stands between quotes`},
+	{"mapping values are not allowed", `a colon too many (a text with ": " in it stands between quotes), a line indented too far, or no blank after the colon in the line before`},
 	{"did not find expected ',' or ']'", "a list opened with [ in this line is not closed with ], or a comma is missing in it"},
 	{"did not find expected ',' or '}'", "a block opened with { in this line is not closed with }, or a comma is missing in it"},
 	{"did not find expected key", "this line belongs to no block above it: look at its indentation, whether keys and list items are mixed, and whether a quotation mark before it is not closed"},
