@@ -2,6 +2,8 @@ package config
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"strings"
@@ -10,21 +12,25 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-func exampleOptions() LoadOptions {
-	return LoadOptions{CredentialsDir: "testdata/credentials"}
-}
-
-// placed is the example with its secret in a place that tests have.
-func placed(text []byte) []byte {
-	s := strings.ReplaceAll(string(text), "/etc/usherd/office-password", "testdata/credentials/bind")
-	return []byte(strings.ReplaceAll(s, "credential: unix-password", "credential: bind"))
+// placed is the example with its secrets in a folder that tests have.
+func placed(t *testing.T) ([]byte, LoadOptions) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"office-password", "unix-password"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("secret"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := strings.ReplaceAll(string(Example()), "/etc/usherd/office-password", filepath.ToSlash(dir)+"/office-password")
+	return []byte(text), LoadOptions{CredentialsDir: dir}
 }
 
 var commentedOut = regexp.MustCompile(`(?m)^( *)# ( *[a-z_0-9]+:(?: .*)?)$`)
 
 func TestExampleHasNoFault(t *testing.T) {
 	t.Parallel()
-	f, err := Parse("example.yaml", placed(Example()), exampleOptions())
+	text, options := placed(t)
+	f, err := Parse("example.yaml", text, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,12 +46,13 @@ func TestExampleHasNoFault(t *testing.T) {
 // that is not one, and those with a default show it.
 func TestExampleHasEachKey(t *testing.T) {
 	t.Parallel()
-	text := commentedOut.ReplaceAll(placed(Example()), []byte("$1$2"))
+	text, options := placed(t)
+	text = commentedOut.ReplaceAll(text, []byte("$1$2"))
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Parse("example.yaml", text, exampleOptions())
+	_, err := Parse("example.yaml", text, options)
 	var faults Faults
 	if !errors.As(err, &faults) {
 		t.Fatalf("servers and domain, password and keytab, yet no fault (%v)", err)
@@ -60,7 +67,7 @@ func TestExampleHasEachKey(t *testing.T) {
 	hidden := map[string]bool{}
 	active := map[string][]string{}
 	var plain yaml.Node
-	if err := yaml.Unmarshal(placed(Example()), &plain); err != nil {
+	if err := yaml.Unmarshal(Example(), &plain); err != nil {
 		t.Fatal(err)
 	}
 	collect(plain.Content[0], "", active)
