@@ -93,7 +93,7 @@ func (a *applier) readAhead(ctx context.Context, s *spool, out chan<- chunk) {
 			return false
 		}
 	}
-	for x, err := range s.all() {
+	for x, err := range s.all(nil) {
 		if err != nil {
 			send(chunk{err: err})
 			return

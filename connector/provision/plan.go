@@ -55,7 +55,7 @@ type entry struct {
 // counted.
 func (p *Plan) Changes() iter.Seq2[*connector.Change, error] {
 	return func(yield func(*connector.Change, error) bool) {
-		for x, err := range p.all() {
+		for x, err := range p.all(nil) {
 			if err != nil {
 				yield(nil, err)
 				return
@@ -67,10 +67,11 @@ func (p *Plan) Changes() iter.Seq2[*connector.Change, error] {
 	}
 }
 
-func (p *Plan) all() iter.Seq2[spooled, error] {
+// all streams the changes whose ordinals want accepts, all where it is nil, as they stand now.
+func (p *Plan) all(want func(ordinal int32) bool) iter.Seq2[spooled, error] {
 	return func(yield func(spooled, error) bool) {
 		for _, s := range []*spool{p.removals, p.others} {
-			for x, err := range s.all() {
+			for x, err := range s.all(want) {
 				if err == nil {
 					x.Change = p.final(x)
 				}

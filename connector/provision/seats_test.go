@@ -30,7 +30,7 @@ func TestSeatThatFreesGoesToWhoHasWaitedLongest(t *testing.T) {
 		t.Errorf("%d used", n)
 	}
 	if n := len(w.items()); n != 2 {
-		t.Errorf("%d open items", n)
+		t.Errorf("%d open items: %+v", n, w.items())
 	}
 }
 

@@ -442,13 +442,11 @@ func (t *textReport) next() {
 func (w words) steps(r Report, sum *summary) []string {
 	var steps []string
 	run, id := r.Run, ShortID(r.Run.ID)
-	switch c := run.Counts; {
+	switch {
 	case r.waits():
 		steps = append(steps, w.with("next.approve", id), w.with("next.reject", id))
 	case r.preview() && run.Result == connector.ResultOK:
 		steps = append(steps, w.with("next.apply", "--org "+run.Org+" --source "+run.Source))
-	case c.Created+c.Updated+c.Reactivated+c.Deactivated+c.Deleted > 0 && !r.preview():
-		steps = append(steps, w.with("next.rollback", id))
 	}
 	if len(sum.groups) > 0 {
 		codes := map[int]bool{}
