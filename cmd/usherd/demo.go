@@ -7,6 +7,9 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,6 +21,7 @@ import (
 	"usherd/connector/domains/dnstest"
 	"usherd/connector/policy"
 	"usherd/connector/provision"
+	"usherd/connector/report"
 	"usherd/ldapsync/ldaptest"
 )
 
@@ -51,8 +55,9 @@ With --once, or where no terminal is, it ends after the report, with the exit co
 			if err := f.check(); err != nil {
 				return err
 			}
-			in, _ := a.in.(*os.File)
-			f.once = f.once || !f.prompt && !(in != nil && interactive(in) && interactive(a.out))
+			in, ok := a.in.(*os.File)
+			terminal := ok && interactive(in) && interactive(a.out)
+			f.once = f.once || !f.prompt && !terminal
 			return a.demo(cmd.Context(), f)
 		},
 	}
@@ -64,12 +69,13 @@ With --once, or where no terminal is, it ends after the report, with the exit co
 	cmd.Flags().StringVar(&f.lang, "lang", "en", "language of the reports: en, pt-BR, sv, pl")
 	cmd.Flags().BoolVar(&f.once, "once", false, "end after the report")
 	cmd.Flags().BoolVar(&f.prompt, "prompt", false, "take commands from standard input although it is no terminal")
-	cmd.MarkFlagsMutuallyExclusive("once", "prompt")
 	return cmd
 }
 
 func (f demoFlags) check() error {
 	switch {
+	case f.once && f.prompt:
+		return usagef("--once and --prompt: one or the other")
 	case f.people < minDemoPeople || f.people > maxDemoPeople:
 		return usagef("--people %d: a number from %d to %d", f.people, minDemoPeople, maxDemoPeople)
 	case f.hire < 0 || f.hire > maxDemoPeople:
@@ -80,8 +86,8 @@ func (f demoFlags) check() error {
 	return nil
 }
 
-// seats are a few less than the people who could have one, so that some wait.
-func (f demoFlags) seats() int { return f.people * 9 / 10 }
+// kept reports whether the folder is still there when the user looks.
+func (f demoFlags) kept() bool { return f.dir != "" || !f.once }
 
 // demo is the running demonstration.
 type demo struct {
@@ -118,24 +124,26 @@ func (a *app) demo(ctx context.Context, f demoFlags) (err error) {
 	if f.once {
 		return nil
 	}
-	a.code = exitOK // the report is read, the rest is play
-	if err := d.live(ctx); err != nil && !errors.Is(err, context.Canceled) {
-		return err
+	err = d.live(ctx)
+	a.code = exitOK // the reports were read, and the rest was play
+	if errors.Is(err, context.Canceled) {
+		return nil
 	}
-	return nil
+	return err
 }
 
 // atEnd has something undone when the demo ends, the last first.
 func (d *demo) atEnd(f func() error) { d.ends = append(d.ends, f) }
 
 func (d *demo) close() (err error) {
-	for i := len(d.ends) - 1; i >= 0; i-- {
-		err = errors.Join(err, d.ends[i]())
+	for _, end := range slices.Backward(d.ends) {
+		err = errors.Join(err, end())
 	}
 	return err
 }
 
-func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.out, format, args...) }
+// say writes to the person at the terminal; when that is gone, there is nobody to tell.
+func (d *demo) say(format string, args ...any) { _, _ = fmt.Fprintf(d.out, format, args...) }
 
 // part begins the next part of the show.
 func (d *demo) part(title string) {
@@ -182,7 +190,7 @@ func (d *demo) makeFolder(context.Context) error {
 
 // startServers makes the directory with its people, the name server and the port of the daemon.
 func (d *demo) startServers(ctx context.Context) (err error) {
-	d.dir, err = ldaptest.Start(ldaptest.Options{
+	d.dir, err = ldaptest.Start(ldaptest.Options{ //nolint:contextcheck // it ends with Close
 		Bases:    []string{demoBase},
 		Accounts: []ldaptest.Account{{Names: []string{demoAccount}, Password: demoPassword}},
 	})
@@ -226,9 +234,7 @@ func (d *demo) configure(ctx context.Context) error {
 	}
 	d.part("A configuration")
 	d.say("%s, as you would write it for your own directory:\n\n", d.config)
-	for line := range strings.Lines(text) {
-		d.say("  %s", line)
-	}
+	d.say("%s", regexp.MustCompile(`(?m)^.`).ReplaceAllString(text, "  $0"))
 	d.configPath = d.config
 	file, err := d.load()
 	if err != nil {
@@ -302,13 +308,13 @@ func (d *demo) secondSync(ctx context.Context) error {
 
 // sync does a run now and shows its report.
 func (d *demo) sync(ctx context.Context) error {
-	return d.shown(func(f runFlags) error {
+	return d.shown(ctx, func(f runFlags) error {
 		return d.runTarget(ctx, d.site, d.target, f, provision.SyncRequest{Mode: connector.ModeFull})
 	})
 }
 
 // shown lets run write its report here and as a page, and names the page.
-func (d *demo) shown(run func(runFlags) error) error {
+func (d *demo) shown(ctx context.Context, run func(runFlags) error) error {
 	d.runs++
 	page := filepath.Join(d.folder, fmt.Sprintf("report-%d.html", d.runs))
 	f := runFlags{lang: d.flags.lang, html: page}
@@ -316,8 +322,32 @@ func (d *demo) shown(run func(runFlags) error) error {
 	if err := run(f); err != nil {
 		return err
 	}
-	if _, err := os.Stat(page); err == nil {
+	if err := d.states(ctx); err != nil {
+		return err
+	}
+	if _, err := os.Stat(page); err == nil && d.flags.kept() {
 		d.say("\nThe same as a page: %s\n", page)
 	}
 	return nil
+}
+
+// states says how many users are in which state, and why.
+func (d *demo) states(ctx context.Context) error {
+	users, err := d.site.db.CountUsers(ctx, demoOrg)
+	if err != nil {
+		return err
+	}
+	why := map[connector.State]string{
+		connector.Active:      demoDomain + " is proven",
+		connector.NotVerified: demoOtherDomain + " is not proven: they still have to prove their addresses",
+		connector.Inactive:    "disabled in the directory, or gone from it",
+	}
+	d.say("\nUsers by state\n")
+	tab := report.NewTable(d.out, d.width(), report.Column{}, report.Column{}, report.Column{Right: true}, report.Column{Flex: true})
+	for _, state := range connector.States() {
+		if n := users[state]; n > 0 {
+			tab.Row("", string(state), strconv.Itoa(n), why[state])
+		}
+	}
+	return tab.Flush()
 }

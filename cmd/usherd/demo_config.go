@@ -17,7 +17,7 @@ const (
 	demoOtherDomain = "nordlys-labs.example"
 	demoBase        = "DC=nordlys,DC=example"
 	demoAccount     = "usherd@nordlys.example"
-	demoPassword    = "a password for the demo only" //nolint:gosec // of a directory that lives in this process
+	demoPassword    = "a password for the demo only"
 )
 
 // writeFiles puts the configuration and what it names into the folder.
@@ -37,9 +37,9 @@ func (d *demo) writeFiles() (text string, err error) {
 // configText is what a person would write. Paths in it start at its folder.
 func (d *demo) configText() string {
 	return fmt.Sprintf(`# Written by usherd demo. All keys with their reasons: usherd check --example
-listen: %s                       # health and metrics
+%s
 store: sqlite:usherd.db
-dns: { resolver: "%s" }        # leave it out to ask the machine's own
+%s
 
 organizations:
   - id: %s
@@ -48,8 +48,8 @@ organizations:
     contact: { name: IT desk, email: it@%s }
     package: standard
     packages:
-      - { id: standard, name: Standard, seats: %d }   # more people than that want one
-      - { id: premium, name: Premium, seats: 25 }
+%s
+%s
     sources:
       - id: %s
         directory:
@@ -58,15 +58,41 @@ organizations:
           tls: { ca_file: ca.pem }
           bind: { user: %s, password: { file: bind-password } }
           bases: ["OU=Nordlys,%s"]
-        mapping:                                  # the preset for Active Directory, and
+%s
           attributes:
-            package: '"CN=Managers,OU=Groups,OU=Nordlys,%s" in memberOf ? "premium" : "standard"'
+            package: 'department == "Sales" ? "premium" : "standard"'
         schedule: { cron: "*/5 * * * *" }
-        guard: { min: 10, percent: 5 }            # more removals at once wait for approval
-        # For your own directory leave this out: then the first run waits until somebody has looked at
-        # its plan. Here nobody can come to harm, and you want to see something.
+%s
+        # For your own directory leave this out: then the first run waits until somebody has
+        # looked at its plan. Here nobody can come to harm, and you want to see something.
         first_run: apply
-`, d.ln.Addr(), d.dns.Addr(), demoOrg, demoDomain, d.flags.seats(), demoSource, d.dir.LDAPSURL(), demoAccount, demoBase, demoBase)
+`, note("listen: "+d.ln.Addr().String(), "health and metrics"),
+		note(`dns: { resolver: "`+d.dns.Addr()+`" }`, "leave it out to ask the machine's own"),
+		demoOrg, demoDomain,
+		note(fmt.Sprintf("      - { id: standard, name: Standard, seats: %d }", d.flags.people), "enough"),
+		note(fmt.Sprintf("      - { id: premium, name: Premium, seats: %d }", d.premium()), "more people than that want one"),
+		demoSource, d.dir.LDAPSURL(), demoAccount, demoBase,
+		note("        mapping:", "beside what the type brings by itself"),
+		note("        guard: { min: 10, percent: 5 }", "more removals at once wait for approval"))
+}
+
+// note is a line with a comment that lines up with those of the others.
+func note(line, comment string) string { return fmt.Sprintf("%-55s # %s", line, comment) }
+
+// premium is a tenth less than the people who could have such a seat, so that some wait.
+func (d *demo) premium() int {
+	n := 0
+	for p := range ldaptest.People(d.crowd()) {
+		if complete(p) && p.Department == "Sales" {
+			n++
+		}
+	}
+	return n - max(n/10, 2)
+}
+
+// complete reports whether nothing of the person's own keeps it from an account.
+func complete(p ldaptest.Person) bool {
+	return p.Surname != "" && p.Mail != "" && !p.Disabled && !p.Expired
 }
 
 // example is the first person of the company of whom it is true.
@@ -88,7 +114,7 @@ type try struct{ command, shows string }
 // tries are commands for another terminal. Without the directory, which ends with the demo, only those
 // about the store are any good.
 func (d *demo) tries(directory bool) []try {
-	fine := d.example(func(p ldaptest.Person) bool { return p.Surname != "" && p.Mail != "" && !p.Disabled && !p.Expired })
+	fine := d.example(complete)
 	nameless := d.example(func(p ldaptest.Person) bool { return p.Surname == "" && !p.Disabled && !p.Expired })
 	list := []try{
 		{"users --state not_verified", "who still has to prove an address"},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,7 +17,6 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/report"
-	"usherd/connector/store"
 	"usherd/ldapsync/ldaptest"
 )
 
@@ -85,8 +85,8 @@ type prompt struct {
 
 // run reads commands until q, the end of the input or of ctx.
 func (p *prompt) run(ctx context.Context) error {
-	p.say("\nHere you are the administrator of the directory; usherd notices by itself every 5 minutes, or at once by s:\n\n%s", demoHelp)
-	p.say("\nThe daemon runs; look at http://%s/readyz and /metrics. Its log: %s\n\n", p.ln.Addr(), p.logPath())
+	p.say("\nThe daemon runs and syncs every 5 minutes: http://%s/readyz and /metrics,\nlog in %s\n", p.ln.Addr(), filepath.Join(p.folder, "usherd.log"))
+	p.say("\nHere you are the administrator of the directory:\n\n%s\n", demoHelp)
 	input := lines(ctx, p.in)
 	for {
 		p.say("usherd> ")
@@ -101,12 +101,8 @@ func (p *prompt) run(ctx context.Context) error {
 			if !ok {
 				return nil
 			}
-			quit, err := p.obey(ctx, line)
-			if ctx.Err() != nil || quit {
+			if p.obey(ctx, line) {
 				return nil
-			}
-			if err != nil {
-				printError(p.out, err)
 			}
 		}
 	}
@@ -131,7 +127,7 @@ func lines(ctx context.Context, r io.Reader) <-chan string {
 
 // news tells of runs that the schedule has started, and whether there were any.
 func (p *prompt) news(ctx context.Context) bool {
-	runs, err := p.site.db.Runs(ctx, store.RunFilter{Org: demoOrg, Limit: 20})
+	runs, err := p.site.db.Runs(ctx, connector.RunFilter{Org: demoOrg, Limit: 20})
 	if err != nil {
 		return false
 	}
@@ -157,8 +153,13 @@ func tally(c connector.Counts) string {
 		n    int
 		what string
 	}{
-		{c.Created, "created"}, {c.Updated, "updated"}, {c.Reactivated, "reactivated"}, {c.Deactivated, "deactivated"}, {c.Deleted, "deleted"},
-		{c.Held, "held"}, {c.Failed, "failed"},
+		{c.Created, "created"},
+		{c.Updated, "updated"},
+		{c.Reactivated, "reactivated"},
+		{c.Deactivated, "deactivated"},
+		{c.Deleted, "deleted"},
+		{c.Held, "held"},
+		{c.Failed, "failed"},
 	} {
 		if x.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", x.n, x.what))
@@ -171,11 +172,21 @@ func tally(c connector.Counts) string {
 }
 
 // obey does one line and says whether it was the last.
-func (p *prompt) obey(ctx context.Context, line string) (quit bool, err error) {
+func (p *prompt) obey(ctx context.Context, line string) (last bool) {
 	word, n, err := parseOrder(line)
-	if err != nil {
-		return false, err
+	if err == nil && word == "q" {
+		return true
 	}
+	if err == nil {
+		err = p.order(ctx, word, n)
+	}
+	if err != nil && ctx.Err() == nil {
+		printError(p.out, err)
+	}
+	return false
+}
+
+func (p *prompt) order(ctx context.Context, word string, n int) (err error) {
 	switch word {
 	case "":
 	case "h":
@@ -196,14 +207,12 @@ func (p *prompt) obey(ctx context.Context, line string) (quit bool, err error) {
 		err = p.approve(ctx)
 	case "u":
 		err = p.summary(ctx)
-	case "q":
-		return true, nil
 	case "?":
 		p.say("%s", demoHelp)
 	default:
 		err = usagef("there is no command %q; the commands are:\n%s", word, strings.TrimRight(demoHelp, "\n"))
 	}
-	return false, err
+	return err
 }
 
 // orders are the long forms of the letters.
@@ -240,15 +249,11 @@ func (d *demo) change(what string, n int, do func(int) ([]string, error)) error 
 	if n == 0 {
 		return nil
 	}
-	names := map[string]string{}
 	dns, err := do(n)
-	for _, dn := range dns {
-		names[dn] = d.named(dn)
-	}
 	const sample = 3
 	shown := make([]string, 0, sample)
 	for _, dn := range dns[:min(len(dns), sample)] {
-		shown = append(shown, names[dn])
+		shown = append(shown, d.named(dn))
 	}
 	more := ""
 	if len(dns) > sample {
@@ -300,7 +305,7 @@ func (p *prompt) act(ctx context.Context, run func(context.Context) error) error
 	if err := run(ctx); err != nil {
 		return err
 	}
-	last, err := p.site.db.Runs(ctx, store.RunFilter{Org: demoOrg, Source: demoSource, Limit: 1})
+	last, err := p.site.db.Runs(ctx, connector.RunFilter{Org: demoOrg, Source: demoSource, Limit: 1})
 	if err != nil || len(last) == 0 {
 		return err
 	}
@@ -314,14 +319,14 @@ func (p *prompt) act(ctx context.Context, run func(context.Context) error) error
 
 // approve carries out the last run that holds something.
 func (p *prompt) approve(ctx context.Context) error {
-	runs, err := p.site.db.Runs(ctx, store.RunFilter{Org: demoOrg, Source: demoSource, Limit: 20})
+	runs, err := p.site.db.Runs(ctx, connector.RunFilter{Org: demoOrg, Source: demoSource, Limit: 20})
 	if err != nil {
 		return err
 	}
 	for _, r := range runs {
 		if r.Hold != nil && r.Hold.Status == connector.HoldOpen {
 			return p.act(ctx, func(ctx context.Context) error {
-				return p.shown(func(f runFlags) error { return p.carryOut(ctx, p.site, r.ID.String(), f) })
+				return p.shown(ctx, func(f runFlags) error { return p.carryOut(ctx, p.site, r.ID.String(), f) })
 			})
 		}
 	}
@@ -330,28 +335,19 @@ func (p *prompt) approve(ctx context.Context) error {
 
 // summary shows users by state and the seats.
 func (p *prompt) summary(ctx context.Context) error {
-	users, err := p.site.db.CountUsers(ctx, demoOrg)
-	if err != nil {
-		return err
-	}
 	seats, err := p.site.db.Seats(ctx, demoOrg)
 	if err != nil {
 		return err
 	}
 	p.say("%d people in the directory\n", p.company.Size())
-	tab := report.NewTable(p.out, p.width(), report.Column{}, report.Column{Right: true})
-	for _, state := range connector.States() {
-		if n := users[state]; n > 0 {
-			tab.Row("  "+string(state), strconv.Itoa(n))
-		}
-	}
-	if err := tab.Flush(); err != nil {
+	if err := p.states(ctx); err != nil {
 		return err
 	}
-	tab = report.NewTable(p.out, p.width(), report.Column{Title: "  PACKAGE"}, report.Column{Title: "SEATS", Right: true},
+	p.say("\n")
+	tab := report.NewTable(p.out, p.width(), report.Column{}, report.Column{Title: "PACKAGE"}, report.Column{Title: "SEATS", Right: true},
 		report.Column{Title: "USED", Right: true}, report.Column{Title: "WAITING", Right: true})
 	for _, c := range seats {
-		tab.Row("  "+c.Name, seatNumber(c.Seats), strconv.Itoa(c.Used), strconv.Itoa(c.Waiting))
+		tab.Row("", c.Name, seatNumber(c.Seats), strconv.Itoa(c.Used), strconv.Itoa(c.Waiting))
 	}
 	return tab.Flush()
 }
