@@ -75,6 +75,9 @@ func (a *app) check(ctx context.Context, connect bool, orgID, source string, o o
 	}
 	if !o.json() {
 		fmt.Fprintf(a.out, "%s: no faults; %d organizations, %d sources, revision %s\n", file.Path, len(file.Organizations), sources, file.Revision)
+		for _, w := range file.Warnings {
+			fmt.Fprintf(a.out, "warning: %s\n", w)
+		}
 	}
 	steps := []checkStep{}
 	if connect {
@@ -83,10 +86,14 @@ func (a *app) check(ctx context.Context, connect bool, orgID, source string, o o
 		}
 	}
 	if o.json() {
-		return writeJSON(a.out, map[string]any{"ok": a.code == exitOK, "faults": []config.Fault{}, "revision": file.Revision, "steps": steps})
+		return writeJSON(a.out, map[string]any{
+			"ok": a.code == exitOK, "faults": []config.Fault{}, "warnings": warnings(file), "revision": file.Revision, "steps": steps,
+		})
 	}
 	return nil
 }
+
+func warnings(file *config.File) []config.Fault { return append([]config.Fault{}, file.Warnings...) }
 
 // checkConnect walks the way to each source. A source that cannot be reached does not stop the others.
 func (a *app) checkConnect(ctx context.Context, file *config.File, orgID, source string, o outputFlag) ([]checkStep, error) {
