@@ -102,6 +102,13 @@ func (p *Plan) final(x spooled) *connector.Change {
 	return ch
 }
 
+// leftNoEvent reports whether the change may be one of which no event tells, by the little that is known
+// of it without reading it.
+func (p *Plan) leftNoEvent(ordinal int32) bool {
+	e := p.entries[ordinal]
+	return e.action == connector.Failed || e.action == connector.Skipped || p.overruled(ordinal) || p.applied[ordinal] != nil || p.held(e)
+}
+
 func (p *Plan) held(e entry) bool {
 	return e.writes && (p.holdAll || p.holdGone && e.removal || p.holdUpdates && e.action == connector.Updated)
 }

@@ -160,14 +160,14 @@ func (p *Provisioner) putOutcomes(ctx context.Context, plan *Plan) error {
 		batch = batch[:0]
 		return err
 	}
-	for ch, err := range plan.Changes() {
+	for x, err := range plan.all(plan.leftNoEvent) {
 		if err != nil {
 			return err
 		}
-		if !memorable(ch) {
+		if !memorable(x.Change) {
 			continue
 		}
-		if batch = append(batch, ch); len(batch) == batchSize {
+		if batch = append(batch, x.Change); len(batch) == batchSize {
 			if err := put(); err != nil {
 				return err
 			}
