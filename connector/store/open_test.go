@@ -238,24 +238,24 @@ func TestRestore(t *testing.T) {
 
 func TestVerifyNamesWhatDoesNotHold(t *testing.T) {
 	t.Parallel()
-	for statement, want := range map[string]string{
-		"UPDATE packages SET used = used + 1":                                                  "seats are counted as used",
-		"UPDATE packages SET seats = 1":                                                        "was not lowered",
-		"UPDATE users SET seat = ''":                                                           "holds no seat",
-		"UPDATE users SET version = 7":                                                         "its events lead to",
-		"UPDATE users SET state = 'verified'":                                                  "State is not what",
-		"UPDATE users SET profile = CAST(replace(profile, 'Senior', 'Junior') AS BLOB)":        "title is not what",
-		"UPDATE users SET email_domain = 'org.'":                                               "e-mail domain",
-		"DELETE FROM user_keys WHERE kind = 1":                                                 "does not hold the name",
-		"DELETE FROM user_terms":                                                               "does not hold the name",
-		"INSERT INTO user_keys VALUES ('acme', 1, 'ghost', x'00')":                             "of which no user has one",
-		"UPDATE user_counts SET n = n + 1":                                                     "are counted as active",
-		"UPDATE users SET id = randomblob(16)":                                                 "belongs to no user",
-		"UPDATE links SET user_id = randomblob(16)":                                            "belongs to no live user",
-		"DELETE FROM events":                                                                   "its events lead to 0",
-		`UPDATE events SET doc = CAST(replace(doc, '["","active"', '["","inactive"') AS BLOB)`: "begins with created in state inactive",
+	for _, test := range []struct{ statement, want string }{
+		{"UPDATE packages SET used = used + 1", "seats are counted as used"},
+		{"UPDATE packages SET seats = 1", "was not lowered"},
+		{"UPDATE users SET seat = ''", "holds no seat"},
+		{"UPDATE users SET version = 7", "its events lead to"},
+		{"UPDATE users SET state = 'verified'", "State is not what"},
+		{"UPDATE users SET profile = CAST(replace(profile, 'Senior', 'Junior') AS BLOB)", "title is not what"},
+		{"UPDATE users SET email_domain = 'org.'", "e-mail domain"},
+		{"DELETE FROM user_keys WHERE kind = 1", "does not hold the name"},
+		{"DELETE FROM user_terms", "does not hold the name"},
+		{"INSERT INTO user_keys VALUES ('acme', 1, 'ghost', x'00')", "of which no user has one"},
+		{"UPDATE user_counts SET n = n + 1", "are counted as active"},
+		{"UPDATE users SET id = randomblob(16)", "belongs to no user"},
+		{"UPDATE links SET user_id = randomblob(16)", "belongs to no live user"},
+		{"DELETE FROM events", "its events lead to 0"},
+		{`UPDATE events SET doc = CAST(replace(doc, '["","active"', '["","inactive"') AS BLOB)`, "begins with created in state inactive"},
 	} {
-		t.Run(statement, func(t *testing.T) {
+		t.Run(test.statement, func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "usherd.db")
 			db := open(t, path)
@@ -268,10 +268,10 @@ func TestVerifyNamesWhatDoesNotHold(t *testing.T) {
 				}
 			}
 			sound(t, db)
-			execute(t, path, statement)
+			execute(t, path, test.statement)
 			faults, err := db.Verify(t.Context())
-			if err != nil || !strings.Contains(strings.Join(faults, "\n"), want) {
-				t.Errorf("got %q, %v, want %q", faults, err, want)
+			if err != nil || !strings.Contains(strings.Join(faults, "\n"), test.want) {
+				t.Errorf("got %q, %v, want %q", faults, err, test.want)
 			}
 		})
 	}
