@@ -164,21 +164,29 @@ func (r *rig) show(name string) userDocument {
 	return decode[userDocument](r, exitOK, "user", "show", name, "-o", "json")
 }
 
-// verify fails the test when the store breaks an invariant.
-func (r *rig) verify() {
+// withStore opens the store beside whoever else has it.
+func (r *rig) withStore(do func(*store.DB)) {
 	r.t.Helper()
 	db, err := store.Open(r.t.Context(), "sqlite:"+filepath.Join(r.dir, "usherd.db"), store.Options{Now: time.Now})
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	defer db.Close()
-	faults, err := db.Verify(r.t.Context())
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	for _, f := range faults {
-		r.t.Errorf("the store: %s", f)
-	}
+	do(db)
+}
+
+// verify fails the test when the store breaks an invariant.
+func (r *rig) verify() {
+	r.t.Helper()
+	r.withStore(func(db *store.DB) {
+		faults, err := db.Verify(r.t.Context())
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		for _, f := range faults {
+			r.t.Errorf("the store: %s", f)
+		}
+	})
 }
 
 // oneSource is a configuration with one organization and one source, of which directory is the block.
