@@ -41,8 +41,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // KindOf returns the kind of the first Error in err's chain, Internal where there is none.
 func KindOf(err error) Kind {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind
 	}
 	return Internal
@@ -63,7 +62,7 @@ func HintOf(err error) string {
 // Fault is one thing wrong with a configuration. Path leads to the key from the value that was
 // checked, as in "bind.password" or "servers[1]"; Offset is the place inside that value where it has
 // one (an expression), in bytes. Message says what is wrong and what to write instead.
-type Fault struct {
+type Fault struct { //nolint:errname // the word of configurations; it is an error only where one is looked for
 	Path    string
 	Offset  int
 	Message string

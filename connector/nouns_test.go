@@ -65,7 +65,7 @@ func TestSecretsHide(t *testing.T) {
 func TestFold(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		" Ann.Lee@Example.COM ": "ann.lee@example.com", "STRASSE": "strasse", "ÅSA": "åsa", "Σας": "σασ", "\u212Aelvin": "kelvin", "": "",
+		"\tAnn.Lee@Example.COM\n": "ann.lee@example.com", "STRASSE": "strasse", "ÅSA": "åsa", "Σας": "σασ", "\u212Aelvin": "kelvin", "": "",
 	} {
 		if got := connector.Fold(in); got != want {
 			t.Errorf("Fold(%q) = %q, want %q", in, got, want)

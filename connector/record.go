@@ -92,7 +92,8 @@ type Hasher struct {
 // Hash covers everything that a decision can depend on: place, attributes, whether enabled, in
 // scope, gone. The order of the values of an attribute does not count; it sorts them in place.
 func (h *Hasher) Hash(r *Record) Hash {
-	b := append(h.buf[:0], h.Seed[:]...)
+	b := h.buf[:0]
+	b = append(b, h.Seed[:]...)
 	b = appendText(b, r.Anchor.Raw)
 	b = appendText(b, r.DN)
 	b = append(b, byte(r.Enabled), bit(r.Gone)|bit(r.Protected)<<1)

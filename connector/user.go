@@ -1,6 +1,9 @@
 package connector
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // User is an account. A User that has been stored is not changed any more: make a copy, change it
 // and hand both to a Change.
@@ -52,18 +55,9 @@ func (u *User) Keys() []UserKey {
 	}
 	for _, e := range u.Profile.Emails() {
 		k := UserKey{Email, Fold(e)}
-		if !containsKey(keys, k) {
+		if !slices.Contains(keys, k) {
 			keys = append(keys, k)
 		}
 	}
 	return keys
-}
-
-func containsKey(keys []UserKey, k UserKey) bool {
-	for _, o := range keys {
-		if o == k {
-			return true
-		}
-	}
-	return false
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/signal"
@@ -259,10 +260,7 @@ func (d *daemon) planned(name string, next time.Time) {
 // sources tells how each source is.
 func (d *daemon) sources() []sourceHealth {
 	d.mu.Lock()
-	last := make(map[string]*connector.Run, len(d.last))
-	for k, v := range d.last {
-		last[k] = v
-	}
+	last := maps.Clone(d.last)
 	d.mu.Unlock()
 	list := []sourceHealth{}
 	for _, s := range d.runner.Status() {

@@ -134,7 +134,7 @@ func wrap(text string, width int, first, rest string) string {
 	var b strings.Builder
 	line := first
 	empty := true
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if !empty && len([]rune(line))+1+len([]rune(word)) > width {
 			b.WriteString(line + "\n")
 			line, empty = rest, true

@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -111,18 +113,10 @@ func (a *app) listFailures(cmd *cobra.Command, s *site, q connector.ItemQuery, l
 
 // what says in a few words what is wrong: the fields, the package, the domain or the detail.
 func what(cat *failure.Catalogue, f connector.Failure, lang string) string {
-	text := ""
+	labels := make([]string, len(f.Fields))
 	for i, name := range f.Fields {
-		if i > 0 {
-			text += ", "
-		}
-		text += cat.Label(name, lang)
+		labels[i] = cat.Label(name, lang)
 	}
-	for _, more := range []string{f.Package, f.Domain, f.Detail} {
-		if more != "" && text != "" {
-			text += ": "
-		}
-		text += more
-	}
-	return text
+	parts := []string{strings.Join(labels, ", "), f.Package, f.Domain, f.Detail}
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ": ")
 }

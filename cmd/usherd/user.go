@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -125,7 +126,7 @@ func (a *app) userDeleteCmd(orgID *string) *cobra.Command {
 			ch, err := o.prov.Delete(ctx, c)
 			if err == nil && ch.Action == connector.Unchanged {
 				err = &connector.Error{
-					Kind: connector.Refused, Op: ch.Subject, Err: fmt.Errorf("only a deactivated user can be deleted"),
+					Kind: connector.Refused, Op: ch.Subject, Err: errors.New("only a deactivated user can be deleted"),
 					Hint: "deactivate it first: usherd user deactivate " + ch.Subject,
 				}
 			}

@@ -63,7 +63,7 @@ func (a *applier) section(ctx context.Context, s *spool) error {
 	chunks := make(chan chunk, 2)
 	stopped := make(chan struct{})
 	defer func() { cancel(); <-stopped }()
-	go func() { //nolint:contextcheck // it ends with ctx, before section returns
+	go func() {
 		defer close(stopped)
 		defer close(chunks)
 		a.readAhead(ctx, s, chunks)

@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"usherd/connector"
@@ -89,7 +90,7 @@ func (f *facts) loadKeys(ctx context.Context, r connector.Reader, org string, ke
 	f.keepUsers(users)
 	for _, u := range users {
 		for _, k := range userKeys(u) {
-			if _, asked := f.byKey[k]; asked && !containsID(f.byKey[k], u.ID) {
+			if _, asked := f.byKey[k]; asked && !slices.Contains(f.byKey[k], u.ID) {
 				f.byKey[k] = append(f.byKey[k], u.ID)
 			}
 		}
@@ -209,13 +210,4 @@ func userKeys(u *connector.User) []connector.UserKey {
 		keys = append(keys, connector.UserKey{Kind: "employeeNumber", Value: connector.Fold(n)})
 	}
 	return keys
-}
-
-func containsID(ids []connector.ID, id connector.ID) bool {
-	for _, x := range ids {
-		if x == id {
-			return true
-		}
-	}
-	return false
 }

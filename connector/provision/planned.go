@@ -2,6 +2,7 @@ package provision
 
 import (
 	"crypto/sha256"
+	"slices"
 
 	"usherd/connector"
 )
@@ -100,22 +101,13 @@ func (p *planned) note(ordinal int32, before, after *connector.User) {
 		has = after.Keys()
 	}
 	for _, k := range has {
-		if !containsKey(had, k) {
+		if !slices.Contains(had, k) {
 			p.taken[keyHash(k)] = ordinal
 		}
 	}
 	for _, k := range had {
-		if !containsKey(has, k) {
+		if !slices.Contains(has, k) {
 			p.freed[keyHash(k)] = true
 		}
 	}
-}
-
-func containsKey(keys []connector.UserKey, k connector.UserKey) bool {
-	for _, o := range keys {
-		if o == k {
-			return true
-		}
-	}
-	return false
 }

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"fmt"
 	"time"
 
 	"usherd/connector"
@@ -35,13 +36,9 @@ func (p *Provisioner) source(id string) (*connector.SourceSettings, *mapping.Map
 	if src == nil || m == nil {
 		return nil, nil, &connector.Error{
 			Kind: connector.NotFound, Op: "provision",
-			Err:  errNoSource(id),
+			Err:  fmt.Errorf("there is no source %s", id),
 			Hint: "the configuration names the sources; see them with: usherd check",
 		}
 	}
 	return src, m, nil
 }
-
-type errNoSource string
-
-func (e errNoSource) Error() string { return "there is no source " + string(e) }

@@ -24,7 +24,7 @@ func (l *planner) loadRanks(ctx context.Context) error {
 		ranks := map[connector.Anchor]int32{}
 		for i, w := range waiters {
 			if w.Source == l.req.Source && w.Record != nil {
-				ranks[w.Record.Anchor] = int32(i) //nolint:gosec // at most maxWaiting
+				ranks[w.Record.Anchor] = int32(i)
 			}
 		}
 		l.ranks[pkg] = ranks
