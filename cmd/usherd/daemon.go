@@ -224,7 +224,7 @@ func (d *daemon) reloadNow(ctx context.Context) error {
 	d.mu.Unlock()
 	d.runner.Replace(jobs)
 	d.log.Info("reloaded", zap.String("revision", file.Revision), zap.Stringers("changes", config.Diff(old.file, file)))
-	return d.offerSeats(ctx, s)
+	return errors.Join(d.offerSeats(ctx, s), d.metrics.refresh(ctx, s))
 }
 
 func (d *daemon) current() *site {

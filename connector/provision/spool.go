@@ -54,9 +54,13 @@ func (s *spool) add(ordinal int32, ch *connector.Change) error {
 	return err
 }
 
-// all reads from the start every change whose ordinal want accepts; a nil want accepts all.
+// all reads from the start every change whose ordinal want accepts; a nil want accepts all. A plan that
+// was never made, because the source failed, has no spool: there is nothing in it.
 func (s *spool) all(want func(ordinal int32) bool) iter.Seq2[spooled, error] {
 	return func(yield func(spooled, error) bool) {
+		if s == nil {
+			return
+		}
 		if err := s.w.Flush(); err != nil {
 			yield(spooled{}, err)
 			return
