@@ -67,6 +67,6 @@ func (d *daemon) readyz(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *daemon) storeAnswers(ctx context.Context) error {
-	_, err := d.site.db.Domains(ctx, "")
+	_, err := d.current().db.Domains(ctx, "")
 	return err
 }
