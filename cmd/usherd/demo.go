@@ -115,12 +115,13 @@ type demo struct {
 func (a *app) demo(ctx context.Context, f demoFlags) (err error) {
 	d := &demo{app: a, flags: f, logged: make(chan struct{}, 1)}
 	defer func() { err = errors.Join(err, d.close()) }()
-	steps := []func(context.Context) error{d.makeFolder, d.startServers, d.configure, d.proveDomain, d.firstSync, d.secondSync, d.showNext}
-	for _, step := range steps {
-		if err := step(ctx); err != nil {
-			return err
-		}
+	if err := d.prepare(ctx); err != nil {
+		return err
 	}
+	if err := d.syncs(ctx); err != nil {
+		return err
+	}
+	d.showNext()
 	if f.once {
 		return nil
 	}
@@ -130,6 +131,20 @@ func (a *app) demo(ctx context.Context, f demoFlags) (err error) {
 		return nil
 	}
 	return err
+}
+
+// prepare makes everything that a sync needs.
+func (d *demo) prepare(ctx context.Context) error {
+	if err := d.makeFolder(); err != nil {
+		return err
+	}
+	if err := d.startServers(ctx); err != nil {
+		return err
+	}
+	if err := d.configure(ctx); err != nil {
+		return err
+	}
+	return d.proveDomain(ctx)
 }
 
 // atEnd has something undone when the demo ends, the last first.
@@ -160,7 +175,7 @@ func (d *demo) part(title string) {
 }
 
 // makeFolder takes the folder that was named, or makes one that goes at the end.
-func (d *demo) makeFolder(context.Context) error {
+func (d *demo) makeFolder() error {
 	if d.flags.dir == "" {
 		folder, err := os.MkdirTemp("", "usherd-demo-")
 		if err != nil {
@@ -285,15 +300,11 @@ func (d *demo) proveDomain(ctx context.Context) error {
 	return nil
 }
 
-func (d *demo) firstSync(ctx context.Context) error {
+// syncs does the first sync, and a second one when --hire or --fire change the directory.
+func (d *demo) syncs(ctx context.Context) error {
 	d.part("The first sync")
-	return d.sync(ctx)
-}
-
-// secondSync changes the directory as --hire and --fire ask.
-func (d *demo) secondSync(ctx context.Context) error {
-	if d.flags.hire == 0 && d.flags.fire == 0 {
-		return nil
+	if err := d.sync(ctx); err != nil || d.flags.hire == 0 && d.flags.fire == 0 {
+		return err
 	}
 	d.part("People come and go")
 	if err := d.change("hired", d.flags.hire, d.company.Hire); err != nil {

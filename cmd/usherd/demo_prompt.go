@@ -27,21 +27,19 @@ const demoHelp = `  h N  hire N people     d N  disable their accounts     s  sy
 `
 
 // showNext says what can be done now.
-func (d *demo) showNext(context.Context) error {
-	if !d.flags.once {
+func (d *demo) showNext() {
+	switch {
+	case !d.flags.once:
 		d.part("Your turn")
 		d.say("In another terminal:\n\n")
 		d.showTries(true)
-		return nil
-	}
-	if d.flags.dir == "" {
+	case d.flags.dir == "":
 		d.say("\nThe folder is removed now; keep it with --dir FOLDER, or play: start usherd demo in a terminal.\n")
-		return nil
+	default:
+		d.part("What to try next")
+		d.say("The directory has ended with the demo; what the sync has written stays in\n%s:\n\n", d.folder)
+		d.showTries(false)
 	}
-	d.part("What to try next")
-	d.say("The directory has ended with the demo; what the sync has written stays in %s:\n\n", d.folder)
-	d.showTries(false)
-	return nil
 }
 
 // live runs the daemon, and the prompt beside it, until either ends.
