@@ -131,7 +131,8 @@ func (d *daemon) sync(ctx context.Context, s *site, t target) error {
 	if plan == nil {
 		return err
 	}
-	defer plan.Close() //nolint:errcheck // temporary files
+	defer plan.Close()  //nolint:errcheck // temporary files
+	defer t.src.Close() //nolint:errcheck // the connection that look-ups keep: the next run sees the groups of then
 	d.metrics.ended(plan.Run)
 	d.remember(plan.Run)
 	d.tell(plan.Run)

@@ -81,7 +81,14 @@ func (s *site) build(ctx context.Context, a *app) error {
 	return nil
 }
 
-func (s *site) close() error { return s.db.Close() }
+func (s *site) close() error {
+	for _, o := range s.orgs {
+		for _, src := range o.sources {
+			_ = src.Close() // the connection that look-ups keep for a while
+		}
+	}
+	return s.db.Close()
+}
 
 // org returns the organization with that id, or the only one when id is empty.
 func (s *site) org(id string) (*org, error) {
