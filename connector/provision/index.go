@@ -12,6 +12,7 @@ import (
 type index struct {
 	people map[connector.Hash]known
 	live   int // not absent
+	unseen int // of the live ones
 }
 
 type known struct {
@@ -38,6 +39,7 @@ func loadIndex(ctx context.Context, r connector.Reader, org, source string) (*in
 		x.people[anchorKey(l.Anchor)] = known{hash: l.Hash, absent: l.Absent}
 		if !l.Absent {
 			x.live++
+			x.unseen++
 		}
 	}
 	return x, nil
@@ -52,13 +54,20 @@ func (x *index) see(a connector.Anchor, h connector.Hash) (linked, same bool) {
 	}
 	if !k.seen {
 		k.seen = true
+		if !k.absent {
+			x.unseen--
+		}
 		x.people[key] = k
 	}
 	return true, k.hash == h
 }
 
-// missing streams the anchors that were not seen and whose absence is news.
+// missing returns the anchors that were not seen and whose absence is news. Only where there are any does
+// it read them: the index keeps no kind of an anchor, nor its text.
 func (x *index) missing(ctx context.Context, r connector.Reader, org, source string) ([]connector.Anchor, error) {
+	if x.unseen == 0 {
+		return nil, nil
+	}
 	var out []connector.Anchor
 	for l, err := range r.LinkStates(ctx, org, source) {
 		if err != nil {
