@@ -74,7 +74,8 @@ func (a *app) check(ctx context.Context, connect bool, orgID, source string, o o
 		sources += len(r.Directories)
 	}
 	if !o.json() {
-		fmt.Fprintf(a.out, "%s: no faults; %d organizations, %d sources, revision %s\n", file.Path, len(file.Organizations), sources, file.Revision)
+		fmt.Fprintf(a.out, "%s: no faults; %s, %s, revision %s\n",
+			file.Path, plural(len(file.Organizations), "organization"), plural(sources, "source"), file.Revision)
 		for _, w := range file.Warnings {
 			fmt.Fprintf(a.out, "warning: %s\n", w)
 		}
@@ -156,4 +157,11 @@ func (a *app) showStep(s ldapsync.Step) {
 	if hint := connector.HintOf(s.Err); hint != "" {
 		fmt.Fprintf(a.out, "  %24s what to do: %s\n", "", hint)
 	}
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
 }

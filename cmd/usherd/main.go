@@ -9,9 +9,12 @@ import (
 	"syscall"
 	"time"
 	_ "time/tzdata" // Windows and minimal containers have no zone data of their own
+
+	"github.com/spf13/cobra"
 )
 
 func main() {
+	cobra.MousetrapHelpText = "" // a double click on Windows shows the help instead of a lecture
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, now: time.Now, env: os.LookupEnv}
 	code := a.run(ctx, os.Args[1:])
