@@ -18,6 +18,7 @@ func (a *app) domainCmd() *cobra.Command {
 		Use: "domain", Short: "Prove the mail domains of an organization, and claim them",
 		Long: `People on a proven domain become active with their first sync, others stay not verified until they prove
 their address. A proof is a TXT record in the domain's zone; the daemon looks for it every day.`,
+		Args: noSuchCommand, RunE: showHelp,
 	}
 	var orgID string
 	cmd.PersistentFlags().StringVar(&orgID, "org", "", "organization (may be left out when there is only one)")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,7 +60,14 @@ func (s *site) dismiss(cmd *cobra.Command, orgID, ref string) error {
 	if err != nil {
 		return err
 	}
-	return s.db.Dismiss(cmd.Context(), o.Org.ID, ref)
+	err = s.db.Dismiss(cmd.Context(), o.Org.ID, ref)
+	if connector.KindOf(err) == connector.NotFound {
+		err = &connector.Error{
+			Kind: connector.NotFound, Op: "failures", Err: fmt.Errorf("there is no open item %s in organization %s", ref, o.Org.ID),
+			Hint: "see them with: usherd failures",
+		}
+	}
+	return err
 }
 
 func (a *app) listFailures(cmd *cobra.Command, s *site, q connector.ItemQuery, limit int, lang string, o outputFlag) error {

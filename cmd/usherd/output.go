@@ -55,6 +55,17 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// noSuchCommand and showHelp are for commands that only group others: cobra would show the help and be
+// content with a word that is none of them.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("there is no command %q in %s; see: %s --help", args[0], cmd.CommandPath(), cmd.CommandPath())
+	}
+	return nil
+}
+
+func showHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+
 // exactArgs asks for the named arguments.
 func exactArgs(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {

@@ -18,6 +18,7 @@ func (a *app) userCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "user", Short: "Show or change one user",
 		Long: "user shows or changes one user, named by user name, e-mail, id or anchor.",
+		Args: noSuchCommand, RunE: showHelp,
 	}
 	var orgID string
 	cmd.PersistentFlags().StringVar(&orgID, "org", "", "organization (may be left out when there is only one)")
@@ -110,13 +111,19 @@ func (a *app) userApproveCmd(orgID *string) *cobra.Command {
 func (a *app) userPackageCmd(orgID *string) *cobra.Command {
 	var to string
 	var release bool
-	cmd := a.userSub("package KEY --to PACKAGE", "Give the user another package, which sources then leave alone", orgID,
+	cmd := a.userSub("package KEY --to PACKAGE | --release", "Give the user another package, which sources then leave alone", orgID,
 		func(ctx context.Context, o *org, c provision.Command) (*connector.Change, error) {
 			return o.prov.SetPackage(ctx, c, to, release)
 		})
 	cmd.Example = "  usherd user package ann.lee --to premium\n  usherd user package ann.lee --release"
 	cmd.Flags().StringVar(&to, "to", "", "the package; empty = none")
 	cmd.Flags().BoolVar(&release, "release", false, "let the sources decide again")
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		if cmd.Flags().Changed("to") == release {
+			return usagef("say either --to PACKAGE or --release; see: %s --help", cmd.CommandPath())
+		}
+		return nil
+	}
 	return cmd
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/lifecycle"
+	"usherd/connector/policy"
 )
 
 // Command is what an administrator does to one user.
@@ -134,6 +135,11 @@ func (p *Provisioner) commandIn(ctx context.Context, tx connector.Tx, c Command,
 	if err := do(ch, &after, facts); err != nil {
 		return nil, err
 	}
+	if user.PackageFixed && !after.PackageFixed {
+		if after.Package, err = p.givenPackage(ctx, tx, user); err != nil {
+			return nil, err
+		}
+	}
 	ch.After = &after
 	settle(ch, user, p.o.Org, now)
 	if ch.Action == connector.Unchanged {
@@ -148,6 +154,23 @@ func (p *Provisioner) commandIn(ctx context.Context, tx connector.Tx, c Command,
 		return noSeat(ch, now), nil
 	}
 	return ch, errs[0]
+}
+
+// givenPackage is the package that the sources of a user give, at once: as long as its records stay the
+// same, no run decides about it.
+func (p *Provisioner) givenPackage(ctx context.Context, tx connector.Tx, u *connector.User) (string, error) {
+	links, err := tx.LinksOfUsers(ctx, p.o.Org.ID, []connector.ID{u.ID})
+	var parts []policy.Contribution
+	for _, l := range links {
+		if present(l.Standing) {
+			parts = append(parts, policy.Contribution{Source: l.Source, Package: l.Package})
+		}
+	}
+	if len(parts) == 0 {
+		return u.Package, err
+	}
+	_, _, pkg := policy.Fold(p.o.Org, parts)
+	return pkg, err
 }
 
 // adminFacts are what the table of states asks about a stored user.

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"usherd/connector/domains/dnstest"
+	"usherd/ldapsync/testserver"
+)
+
+// TestScripts runs the sessions in testdata/script, each on a branch of its own of one slapd. Beside
+// testscript's own commands they know: exits CODE ARGS (usherd with this exit code), expand FILES
+// ($NAME becomes the variable), ldap FILE (LDIF to apply), take NAME REGEXP (what the last output has
+// at its first group), txt NAME (puts the record that the last output shows into DNS).
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	srv := testserver.Slapd(t, testserver.SlapdOptions{})
+	dns, err := dnstest.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dns.Close() })
+	s := scripts{srv: srv, dns: dns, apply: func(ldif string) error {
+		if strings.Contains(ldif, "changetype:") {
+			return srv.Modify(t.Context(), ldif)
+		}
+		return srv.Add(t.Context(), ldif)
+	}}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
+		Setup: s.setup,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "expand": expand, "ldap": s.ldap, "take": take, "txt": s.txt,
+		},
+	})
+}
+
+type scripts struct {
+	srv   *testserver.Server
+	dns   *dnstest.Server
+	apply func(ldif string) error
+}
+
+// setup gives the script an usherd on its path, a branch of the directory and a name for DNS.
+func (s scripts) setup(env *testscript.Env) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	bin := filepath.Join(env.WorkDir, ".bin")
+	if err := os.Mkdir(bin, 0o700); err != nil {
+		return err
+	}
+	if err := os.Symlink(self, filepath.Join(bin, "usherd")); err != nil {
+		return err
+	}
+	name := strings.TrimPrefix(filepath.Base(env.WorkDir), "script-")
+	env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
+	for key, value := range map[string]string{
+		beUsherd: "1", "LDAP_PASSWORD": s.srv.SyncPassword, "URL": s.srv.LDAPSURL, "CA": s.srv.CAFile, "BIND": s.srv.SyncDN,
+		"BASE": "ou=" + name + "," + s.srv.Base, "NAME": name, "DNS": s.dns.Addr(), "DOMAIN": name + ".test", "TZ": "UTC",
+	} {
+		env.Setenv(key, value)
+	}
+	return s.apply("dn: " + env.Getenv("BASE") + "\nobjectClass: organizationalUnit\nou: " + name + "\n")
+}
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: exits CODE ARGS...")
+	}
+	err := ts.Exec("usherd", args[1:]...)
+	code := 0
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		code, err = exit.ExitCode(), nil
+	}
+	ts.Check(err)
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+func expand(ts *testscript.TestScript, _ bool, files []string) {
+	for _, f := range files {
+		text := os.Expand(ts.ReadFile(f), func(name string) string {
+			if value := ts.Getenv(name); value != "" {
+				return value
+			}
+			return "$" + name
+		})
+		ts.Check(os.WriteFile(ts.MkAbs(f), []byte(text), 0o600))
+	}
+}
+
+func (s scripts) ldap(ts *testscript.TestScript, _ bool, files []string) {
+	for _, f := range files {
+		expand(ts, false, []string{f})
+		ts.Check(s.apply(ts.ReadFile(f)))
+	}
+}
+
+func take(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: take NAME REGEXP")
+	}
+	m := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
+	if m == nil {
+		ts.Fatalf("the output has no %s", args[1])
+	}
+	ts.Setenv(args[0], m[1])
+}
+
+func (s scripts) txt(ts *testscript.TestScript, _ bool, args []string) {
+	take(ts, false, []string{"RECORD", `TXT  "([^"]+)"`})
+	s.dns.SetTXT(args[0], ts.Getenv("RECORD"))
+}
