@@ -48,7 +48,7 @@ func (l *planner) letPass() {
 // holdRemovals says whether the removals are too many to be applied unseen, and why.
 func (l *planner) holdRemovals() (held bool, reason string) {
 	removals := 0
-	for o, e := range l.plan.entries {
+	for o, e := range l.plan.entries.all() {
 		if e.removal && !l.plan.overruled(o) {
 			removals++
 		}
@@ -94,7 +94,7 @@ func (l *planner) settingsChanged() bool {
 
 // dropAbsences takes back every removal for which the person's own entry is no evidence.
 func (l *planner) dropAbsences() {
-	for o, e := range l.plan.entries {
+	for o, e := range l.plan.entries.all() {
 		if e.removal && !e.explicit {
 			l.plan.dropped[o] = true
 		}

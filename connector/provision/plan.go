@@ -21,7 +21,7 @@ type Plan struct {
 	now         time.Time
 	removals    *spool // what takes access away: applied first, so that its seats are free
 	others      *spool
-	entries     map[int32]entry
+	entries     *entries
 	denied      map[int32]bool              // no seat is left for it
 	refused     map[int32]connector.Failure // two people of the run want the same
 	dropped     map[int32]bool              // a removal without sufficient evidence
@@ -36,19 +36,6 @@ type Plan struct {
 	closeGone []connector.Anchor        // open items of people who are not in the source any more
 	state     connector.SourceState
 	complete  bool
-}
-
-// entry is the little that is kept in memory of a spooled change.
-type entry struct {
-	action   connector.Action
-	skip     connector.SkipReason
-	digest   uint64
-	removal  bool
-	writes   bool
-	explicit bool   // a removal for which the source gave evidence in the person's own entry
-	takes    string // package
-	frees    string
-	rank     int32 // place on the waiting list, -1 = none
 }
 
 // Changes streams what happens to whom, removals first; people to whom nothing happens are only
@@ -98,14 +85,14 @@ func (p *Plan) final(x spooled) *connector.Change {
 		ch.Fields, ch.Transitions, ch.FreeSeat = nil, nil, ""
 		return ch
 	}
-	ch.Held = p.held(p.entries[x.Ordinal])
+	ch.Held = p.held(p.entries.of(x.Ordinal))
 	return ch
 }
 
 // leftNoEvent reports whether the change may be one of which no event tells, by the little that is known
 // of it without reading it.
 func (p *Plan) leftNoEvent(ordinal int32) bool {
-	e := p.entries[ordinal]
+	e := p.entries.of(ordinal)
 	return e.action == connector.Failed || e.action == connector.Skipped || p.overruled(ordinal) || p.applied[ordinal] != nil || p.held(e)
 }
 
@@ -118,12 +105,10 @@ func (p *Plan) Close() error { return errors.Join(p.removals.close(), p.others.c
 
 // keep spools one decision.
 func (p *Plan) keep(ordinal int32, ch *connector.Change, rank int32) error {
-	e := entry{
-		action: ch.Action, skip: ch.Skip, removal: ch.Removal, writes: ch.After != nil, digest: digest(ch),
-		takes: ch.TakeSeat, frees: ch.FreeSeat, rank: rank,
-	}
-	e.explicit = ch.Removal && ch.After.DeactivatedReason == string(connector.StandingDisabled)
-	p.entries[ordinal] = e
+	p.entries.put(ordinal, kind{
+		action: ch.Action, skip: ch.Skip, removal: ch.Removal, writes: ch.After != nil, takes: ch.TakeSeat, frees: ch.FreeSeat,
+		explicit: ch.Removal && ch.After.DeactivatedReason == string(connector.StandingDisabled),
+	}, digest(ch), rank)
 	if ch.BaseVersion > 0 {
 		p.existing++
 	}
@@ -163,8 +148,8 @@ func digest(ch *connector.Change) uint64 {
 
 // digestOf is one text for a set of changes, whatever their order.
 func (p *Plan) digestOf(in func(entry) bool) string {
-	all := make([]uint64, 0, len(p.entries))
-	for o, e := range p.entries {
+	all := make([]uint64, 0, p.entries.count)
+	for o, e := range p.entries.all() {
 		if !p.overruled(o) && in(e) {
 			all = append(all, e.digest)
 		}

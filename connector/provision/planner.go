@@ -88,7 +88,7 @@ func (p *Provisioner) newPlanner(ctx context.Context, req PlanRequest) (*planner
 	now, org, s := p.o.Now(), p.o.Org.ID, p.o.Store
 	l := &planner{p: p, req: req, src: src, facts: newFacts(now), hasher: connector.Hasher{Seed: src.Fingerprint}, phase: now}
 	l.plan = &Plan{
-		now: now, entries: map[int32]entry{}, denied: map[int32]bool{}, refused: map[int32]connector.Failure{},
+		now: now, entries: newEntries(), denied: map[int32]bool{}, refused: map[int32]connector.Failure{},
 		dropped: map[int32]bool{}, applied: map[int32]*connector.Change{}, replaced: map[connector.Anchor]bool{},
 		rewritten: map[string]int{},
 		Run: &connector.Run{

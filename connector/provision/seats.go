@@ -42,7 +42,7 @@ func (l *planner) settleSeats() {
 		}
 		var takers []int32
 		free := s.Free()
-		for o, e := range plan.entries {
+		for o, e := range plan.entries.all() {
 			if plan.overruled(o) {
 				continue
 			}
@@ -70,7 +70,7 @@ func (l *planner) settleSeats() {
 
 // order puts people with a place on the waiting list before all others.
 func (p *Plan) order(ordinal int32) int {
-	if r := p.entries[ordinal].rank; r >= 0 {
+	if r := p.entries.of(ordinal).rank; r >= 0 {
 		return int(r) - maxWaiting
 	}
 	return int(ordinal)
@@ -80,7 +80,7 @@ func (p *Plan) order(ordinal int32) int {
 func (p *Plan) count(same int) {
 	c := &p.Run.Counts
 	c.Unchanged += same
-	for o, e := range p.entries {
+	for o, e := range p.entries.all() {
 		_, refused := p.refused[o]
 		switch {
 		case refused || p.denied[o]:
@@ -99,7 +99,7 @@ func (p *Plan) count(same int) {
 
 // holdsAnybody reports whether anything really waits.
 func (p *Plan) holdsAnybody() bool {
-	for o, e := range p.entries {
+	for o, e := range p.entries.all() {
 		if !p.overruled(o) && p.held(e) {
 			return true
 		}
