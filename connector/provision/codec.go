@@ -241,7 +241,7 @@ func appendProfile(b []byte, p connector.Profile) []byte {
 		values += len(v)
 	}
 	b = binary.AppendUvarint(b, uint64(len(p)))
-	b = binary.AppendUvarint(b, uint64(values)) //nolint:gosec // never negative
+	b = binary.AppendUvarint(b, uint64(values))
 	for name, v := range p {
 		b = appendText(b, name)
 		b = appendTexts(b, v)
@@ -365,7 +365,7 @@ func (r *changeReader) anchor() connector.Anchor {
 
 func (r *changeReader) instant() time.Time {
 	sec, nano := r.int(), r.uint()
-	return time.Unix(sec, int64(nano%1e9)).UTC() //nolint:gosec // below a second
+	return time.Unix(sec, int64(nano%1e9)).UTC()
 }
 
 func (r *changeReader) texts() []string {

@@ -62,7 +62,7 @@ func (x *entries) all() iter.Seq2[int32, entry] {
 	return func(yield func(int32, entry) bool) {
 		for p, page := range x.pages {
 			for i, e := range page {
-				if e.kind != nil && !yield(int32(p*entryPage+i), e) { //nolint:gosec // an ordinal
+				if e.kind != nil && !yield(int32(p*entryPage+i), e) {
 					return
 				}
 			}

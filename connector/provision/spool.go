@@ -100,7 +100,7 @@ func (s *spool) next(r *bufio.Reader, buf []byte, want func(int32) bool) (spoole
 	if length > uint64(s.size) || ordinal > 1<<31-1 { //nolint:gosec // a size is never negative
 		return spooled{}, buf, errDamaged
 	}
-	x := spooled{Ordinal: int32(ordinal)} //nolint:gosec // just checked
+	x := spooled{Ordinal: int32(ordinal)}
 	if want != nil && !want(x.Ordinal) {
 		_, err := r.Discard(int(length)) //nolint:gosec // no larger than the file
 		return x, buf, err

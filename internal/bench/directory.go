@@ -137,38 +137,37 @@ func (b *bench) command(ctx context.Context, s *site, args ...string) (*exec.Cmd
 type report struct {
 	Result  connector.Result
 	Counts  connector.Counts
-	Entries int `json:"entries_read"`
+	Entries int                `json:"entries_read"`
+	Phases  map[string]float64 // seconds
 }
 
 // sync runs `usherd sync` and makes sure that it did what is to be measured: so many were created, the
 // others were as they are.
-func (b *bench) sync(ctx context.Context, s *site, first bool) (timed, error) {
+func (b *bench) sync(ctx context.Context, s *site, first bool) (t timed, r report, err error) {
 	cmd, err := b.command(ctx, s, "sync", "-o", "json")
 	if err != nil {
-		return timed{}, err
+		return t, r, err
 	}
 	path := filepath.Join(filepath.Dir(s.config), "report.json")
 	out, err := os.Create(path) //nolint:gosec // our own folder
 	if err != nil {
-		return timed{}, err
+		return t, r, err
 	}
 	defer out.Close() //nolint:errcheck // read again below
-	t, err := b.measure(cmd, out, exitFailed)
-	if err != nil {
-		return t, err
+	if t, err = b.measure(cmd, out, exitFailed); err != nil {
+		return t, r, err
 	}
-	r, err := readReport(path)
-	if err != nil {
-		return t, err
+	if r, err = readReport(path); err != nil {
+		return t, r, err
 	}
 	done := r.Counts.Unchanged
 	if first {
 		done = r.Counts.Created
 	}
 	if r.Result != connector.ResultOK || r.Entries != b.o.people || done+r.Counts.Failed != b.o.people || s.faulty == 0 && r.Counts.Failed > 0 {
-		return t, fmt.Errorf("this is not the run that was to be measured (first: %v): %+v", first, r)
+		return t, r, fmt.Errorf("this is not the run that was to be measured (first: %v): %+v", first, r)
 	}
-	return t, nil
+	return t, r, nil
 }
 
 // readReport reads the head of a report, up to the lists of people, which may be long.
@@ -196,6 +195,8 @@ func readReport(path string) (report, error) {
 			into = &r.Counts
 		case "entries_read":
 			into = &r.Entries
+		case "phases":
+			into = &r.Phases
 		case "failures", "changes":
 			return r, nil
 		}
@@ -235,7 +236,7 @@ func (b *bench) round(ctx context.Context, s *site, prefix string) error {
 	if err != nil {
 		return err
 	}
-	first, err := b.sync(ctx, s, true)
+	first, told, err := b.sync(ctx, s, true)
 	if err != nil {
 		return err
 	}
@@ -243,7 +244,7 @@ func (b *bench) round(ctx context.Context, s *site, prefix string) error {
 	if err != nil {
 		return err
 	}
-	unchanged, err := b.sync(ctx, s, false)
+	unchanged, _, err := b.sync(ctx, s, false)
 	if err != nil {
 		return err
 	}
@@ -253,6 +254,8 @@ func (b *bench) round(ctx context.Context, s *site, prefix string) error {
 	b.add(figure{name: prefix + "first_vs_ldapsearch", unit: "x", goal: 10}, first.wall.Seconds()/before.wall.Seconds())
 	b.add(figure{name: prefix + "unchanged_s", unit: "s"}, unchanged.wall.Seconds())
 	b.add(figure{name: prefix + "first_s", unit: "s"}, first.wall.Seconds())
+	b.add(figure{name: prefix + "first_read_s", unit: "s"}, told.Phases["read"])
+	b.add(figure{name: prefix + "first_apply_s", unit: "s"}, told.Phases["apply"])
 	b.add(figure{name: prefix + "cpu_us_per_entry", unit: "us"}, perEntry(unchanged.cpu))
 	b.add(figure{name: prefix + "first_cpu_us_per_entry", unit: "us"}, perEntry(first.cpu))
 	b.add(figure{name: prefix + "ldapsearch_cpu_us_per_entry", unit: "us"}, perEntry(search.cpu))

@@ -25,7 +25,7 @@ func measureStart(ctx context.Context, b *bench) error {
 	}
 	if _, err := os.Stat(s.store); errors.Is(err, os.ErrNotExist) {
 		b.say("filling a store")
-		if _, err := b.sync(ctx, s, true); err != nil {
+		if _, _, err := b.sync(ctx, s, true); err != nil {
 			return err
 		}
 	}
