@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"usherd/connector/domains/dnstest"
@@ -19,7 +20,8 @@ import (
 // TestScripts runs the sessions in testdata/script, each on a branch of its own of one slapd. Beside
 // testscript's own commands they know: exits CODE ARGS (usherd with this exit code), expand FILES
 // ($NAME becomes the variable), ldap FILE (LDIF to apply), take NAME REGEXP (what the last output has
-// at its first group), txt NAME (puts the record that the last output shows into DNS).
+// at its first group), looks FILE (compares the
+// last output, but for times, ids and the like), txt NAME (puts the record that the last output shows into DNS).
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	srv := testserver.Slapd(t, testserver.SlapdOptions{})
@@ -38,7 +40,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: s.setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "expand": expand, "ldap": s.ldap, "take": take, "txt": s.txt,
+			"exits": exits, "expand": expand, "ldap": s.ldap, "take": take, "looks": looks, "txt": s.txt,
 		},
 	})
 }
@@ -116,6 +118,36 @@ func take(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("the output has no %s", args[1])
 	}
 	ts.Setenv(args[0], m[1])
+}
+
+// volatile is what differs from run to run in what usherd prints.
+var volatile = []struct {
+	pattern *regexp.Regexp
+	instead string
+}{
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC`), "DATE TIME UTC"},
+	{regexp.MustCompile(`ldaps://[0-9.:]+`), "SERVER"},
+	{regexp.MustCompile(`\b[0-9A-Z]{4}-[0-9A-Z]{4}\b`), "REF"},
+	{regexp.MustCompile(` run · [0-9a-f]{8}\b`), " run · ID"},
+	{regexp.MustCompile(`\b\d+\.\d\x{a0}s\b`), "SECONDS s"},
+	{regexp.MustCompile(` +\d+(\.\d+)?(ms|µs|s)  `), " TOOK  "},
+	{regexp.MustCompile(` +▇+`), ""},
+	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},
+	{regexp.MustCompile(`\(for localhost, [^)]+\)`), "(for NAMES)"},
+	{regexp.MustCompile(`valid until \d{4}-\d\d-\d\d`), "valid until DATE"},
+	{regexp.MustCompile(`revision [0-9a-f]{12}\b`), "revision ID"},
+}
+
+// looks compares the last output with a file, but for what differs from run to run.
+func looks(ts *testscript.TestScript, _ bool, args []string) {
+	got := ts.ReadFile("stdout")
+	for _, v := range volatile {
+		got = v.pattern.ReplaceAllString(got, v.instead)
+	}
+	expand(ts, false, args)
+	if diff := cmp.Diff(ts.ReadFile(args[0]), got); diff != "" {
+		ts.Fatalf("-want +got:\n%s", diff)
+	}
 }
 
 func (s scripts) txt(ts *testscript.TestScript, _ bool, args []string) {

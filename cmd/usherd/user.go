@@ -41,7 +41,7 @@ func (a *app) userSub(use, short string, orgID *string, do userDo) *cobra.Comman
 				if err != nil {
 					return err
 				}
-				u, err := s.db.FindUser(cmd.Context(), o.Org.ID, args[0])
+				u, err := s.findUser(cmd.Context(), o, args[0])
 				if err != nil {
 					return err
 				}
@@ -53,6 +53,17 @@ func (a *app) userSub(use, short string, orgID *string, do userDo) *cobra.Comman
 			})
 		},
 	}
+}
+
+func (s *site) findUser(ctx context.Context, o *org, name string) (*connector.User, error) {
+	u, err := s.db.FindUser(ctx, o.Org.ID, name)
+	if connector.KindOf(err) == connector.NotFound && connector.HintOf(err) == "" {
+		err = &connector.Error{
+			Kind: connector.NotFound, Op: "user", Err: fmt.Errorf("there is no user %q in organization %s", name, o.Org.ID),
+			Hint: "see them with: usherd users --org " + o.Org.ID,
+		}
+	}
+	return u, err
 }
 
 // showChange tells what one command did.
@@ -228,7 +239,7 @@ func (a *app) userShowCmd(orgID *string) *cobra.Command {
 }
 
 func (s *site) userDocument(ctx context.Context, o *org, name string) (*userDocument, error) {
-	u, err := s.db.FindUser(ctx, o.Org.ID, name)
+	u, err := s.findUser(ctx, o, name)
 	if err != nil {
 		return nil, err
 	}
