@@ -145,6 +145,11 @@ func (s *site) target(orgID, source string) (target, error) {
 // findRun returns a run by id, by its ending, or the last one.
 func (s *site) findRun(ctx context.Context, text string) (*connector.Run, *org, error) {
 	run, err := s.db.FindRun(ctx, text)
+	if connector.KindOf(err) == connector.NotFound && connector.HintOf(err) == "" {
+		err = &connector.Error{
+			Kind: connector.NotFound, Op: "run", Err: fmt.Errorf("there is no run %q", text), Hint: "see them with: usherd runs",
+		}
+	}
 	if err != nil {
 		return nil, nil, err
 	}
