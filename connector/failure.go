@@ -1,7 +1,9 @@
 package connector
 
 import (
+	"crypto/sha256"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -74,11 +76,13 @@ type OpenItem struct {
 
 const refAlphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ" // Crockford: no I, L, O, U
 
-// NewRef makes the eight characters that a person can quote from an ID made for the failure.
-func NewRef(id ID) string {
+// NewRef makes the eight characters that a person can quote from what the failure is about: the same
+// trouble of the same person has the same reference in each run, report and list.
+func NewRef(about ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(about, "\x00")))
 	var b [8]byte
 	for i := range b {
-		b[i] = refAlphabet[id[8+i]&31]
+		b[i] = refAlphabet[sum[i]&31]
 	}
 	return string(b[:4]) + "-" + string(b[4:])
 }

@@ -112,7 +112,7 @@ func (p *Provisioner) command(ctx context.Context, c Command, do edit) (*connect
 	if err != nil {
 		return nil, err
 	}
-	return ch, p.offer(ctx, ch.FreeSeat)
+	return ch, p.offerFreed(ctx, ch)
 }
 
 func (p *Provisioner) commandIn(ctx context.Context, tx connector.Tx, c Command, do edit) (*connector.Change, error) {

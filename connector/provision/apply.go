@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"usherd/connector"
@@ -20,14 +21,28 @@ func (p *Provisioner) Apply(ctx context.Context, plan *Plan, progress func(Progr
 	if err := a.section(ctx, plan.removals); err != nil {
 		return err
 	}
-	if err := p.offerAll(ctx, a.freed); err != nil {
-		return err
-	}
 	if err := a.section(ctx, plan.others); err != nil {
 		return err
 	}
 	if !plan.holdAll && plan.complete {
-		return p.remember(ctx, plan)
+		if err := p.remember(ctx, plan); err != nil {
+			return err
+		}
+	}
+	return a.offer(ctx)
+}
+
+// offer gives seats that the run has left free to people of other sources who wait for them.
+func (a *applier) offer(ctx context.Context) error {
+	got := 0
+	for pkg := range a.freed {
+		n, err := a.p.offer(ctx, pkg, connector.Cause{Kind: connector.CauseRun, Run: a.plan.Run.ID, Actor: "waiting list"})
+		if got += n; err != nil {
+			return err
+		}
+	}
+	if got > 0 {
+		a.plan.Run.Warnings = append(a.plan.Run.Warnings, fmt.Sprintf("%d people on the waiting list got a seat that had become free", got))
 	}
 	return nil
 }

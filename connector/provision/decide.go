@@ -217,6 +217,8 @@ func verdict(org *connector.Organization, says map[string]connector.Standing) (c
 // check is step 3: everything that the organization's rules hold against the profile.
 func (d *decision) check(f *facts) {
 	switch {
+	case d.user == nil && d.says == connector.StandingDisabled:
+		d.failures, d.rival = nil, connector.Anchor{} // nobody is created, so nobody is in the way
 	case len(d.failures) > 0 && !d.leaving():
 		return
 	case d.rec.Fault != "":

@@ -76,7 +76,7 @@ func TestPreviewChangesNothingAndCanBeCarriedOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = plan.Close() })
-	counts(t, plan, connector.Counts{Held: 5})
+	counts(t, plan, connector.Counts{Created: 5})
 	if plan.Run.Result != connector.ResultOK || w.user("u0001") != nil {
 		t.Errorf("%s", plan.Run.Result)
 	}

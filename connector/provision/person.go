@@ -70,7 +70,7 @@ func (p *Provisioner) Person(ctx context.Context, req PersonRequest) (*Person, e
 	if err := p.endPerson(ctx, req, out); err != nil {
 		return nil, err
 	}
-	return out, p.offer(ctx, d.change.FreeSeat)
+	return out, p.offerFreed(ctx, d.change)
 }
 
 func (p *Provisioner) endPerson(ctx context.Context, req PersonRequest, out *Person) error {

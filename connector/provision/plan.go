@@ -26,6 +26,7 @@ type Plan struct {
 	refused     map[int32]connector.Failure // two people of the run want the same
 	dropped     map[int32]bool              // a removal without sufficient evidence
 	applied     map[int32]*connector.Change // what became of it when it was applied, where that differs
+	preview     bool                        // everything waits, and is shown as what it would be
 	holdAll     bool
 	holdGone    bool           // the removals
 	holdUpdates bool           // the changes of attributes
@@ -85,7 +86,7 @@ func (p *Plan) final(x spooled) *connector.Change {
 		ch.Fields, ch.Transitions, ch.FreeSeat = nil, nil, ""
 		return ch
 	}
-	ch.Held = p.held(p.entries.of(x.Ordinal))
+	ch.Held = p.held(p.entries.of(x.Ordinal)) && !p.preview
 	return ch
 }
 

@@ -29,7 +29,8 @@ type PlanRequest struct {
 	// Approved makes the first-run and guard holds pass when what they would hold has this digest.
 	Approved string
 	// Hold makes everything wait for approval: a preview.
-	Hold string
+	Hold    string
+	Preview bool // Hold is one
 }
 
 // planner makes one Plan.
@@ -88,7 +89,8 @@ func (p *Provisioner) newPlanner(ctx context.Context, req PlanRequest) (*planner
 	now, org, s := p.o.Now(), p.o.Org.ID, p.o.Store
 	l := &planner{p: p, req: req, src: src, facts: newFacts(now), hasher: connector.Hasher{Seed: src.Fingerprint}, phase: now}
 	l.plan = &Plan{
-		now: now, entries: newEntries(), denied: map[int32]bool{}, refused: map[int32]connector.Failure{},
+		preview: req.Preview,
+		now:     now, entries: newEntries(), denied: map[int32]bool{}, refused: map[int32]connector.Failure{},
 		dropped: map[int32]bool{}, applied: map[int32]*connector.Change{}, replaced: map[connector.Anchor]bool{},
 		rewritten: map[string]int{},
 		Run: &connector.Run{

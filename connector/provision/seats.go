@@ -60,8 +60,13 @@ func (l *planner) settleSeats() {
 			continue
 		}
 		slices.SortFunc(takers, func(a, b int32) int { return plan.order(a) - plan.order(b) })
-		for i, o := range takers {
-			if i >= free {
+		next := s.Waiting // who is not on the list comes after all who are
+		for _, o := range takers {
+			place := int(plan.entries.of(o).rank)
+			if place < 0 {
+				place, next = next, next+1
+			}
+			if place >= free {
 				plan.denied[o] = true
 			}
 		}
@@ -89,7 +94,7 @@ func (p *Plan) count(same int) {
 			c.Skipped++
 			p.Run.Skips[connector.SkipUnverifiable]++
 		default:
-			c.Add(&connector.Change{Action: e.action, Held: p.held(e)})
+			c.Add(&connector.Change{Action: e.action, Held: p.held(e) && !p.preview})
 			if e.action == connector.Skipped {
 				p.Run.Skips[e.skip]++
 			}

@@ -18,7 +18,7 @@ func (p *Provisioner) Submit(ctx context.Context, source string, rec *connector.
 	if err != nil {
 		return nil, err
 	}
-	return d.change, p.offer(ctx, d.change.FreeSeat)
+	return d.change, p.offerFreed(ctx, d.change)
 }
 
 func (p *Provisioner) submit(ctx context.Context, source string, rec *connector.Record, cause connector.Cause) (*decision, error) {
@@ -106,16 +106,7 @@ func (p *Provisioner) save(ctx context.Context, tx connector.Tx, ch *connector.C
 // daemon calls it at start and after a change of seats; runs and Submit do it by themselves.
 func (p *Provisioner) Offer(ctx context.Context) error {
 	for _, pkg := range p.o.Org.Packages {
-		if err := p.offer(ctx, pkg.ID); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (p *Provisioner) offerAll(ctx context.Context, packages map[string]bool) error {
-	for pkg := range packages {
-		if err := p.offer(ctx, pkg); err != nil {
+		if _, err := p.offer(ctx, pkg.ID, waitingList); err != nil {
 			return err
 		}
 	}
@@ -123,12 +114,12 @@ func (p *Provisioner) offerAll(ctx context.Context, packages map[string]bool) er
 }
 
 // offer tries the people at the head of the waiting list again as long as seats are free. Everybody
-// who is tried leaves the list or gets the seat, so it ends.
-func (p *Provisioner) offer(ctx context.Context, pkg string) error {
+// who is tried leaves the list or gets the seat, so it ends. It returns how many got one.
+func (p *Provisioner) offer(ctx context.Context, pkg string, cause connector.Cause) (got int, err error) {
 	for pkg != "" {
 		seats, err := p.o.Store.Seats(ctx, p.o.Org.ID)
 		if err != nil {
-			return err
+			return got, err
 		}
 		free := 0
 		for _, s := range seats {
@@ -137,28 +128,39 @@ func (p *Provisioner) offer(ctx context.Context, pkg string) error {
 			}
 		}
 		if free == 0 {
-			return nil
+			return got, nil
 		}
 		waiters, err := p.o.Store.Waiting(ctx, p.o.Org.ID, pkg, min(free, batchSize))
 		if err != nil {
-			return err
+			return got, err
 		}
-		got := 0
+		left := 0
 		for _, w := range waiters {
-			d, err := p.submit(ctx, w.Source, w.Record, connector.Cause{Kind: connector.CauseRequest, Actor: "waiting list"})
+			d, err := p.submit(ctx, w.Source, w.Record, cause)
 			if err != nil {
-				return err
+				return got, err
 			}
-			if !waitsStill(d.change) {
+			if waitsStill(d.change) {
+				continue
+			}
+			if left++; d.change.TakeSeat != "" {
 				got++
 			}
 		}
-		if got == 0 {
-			return nil
+		if left == 0 {
+			return got, nil
 		}
 	}
-	return nil
+	return got, nil
 }
+
+// offerFreed is offer after a single change that may have freed a seat.
+func (p *Provisioner) offerFreed(ctx context.Context, ch *connector.Change) error {
+	_, err := p.offer(ctx, ch.FreeSeat, waitingList)
+	return err
+}
+
+var waitingList = connector.Cause{Kind: connector.CauseRequest, Actor: "waiting list"}
 
 func waitsStill(ch *connector.Change) bool {
 	for _, f := range ch.Failures {

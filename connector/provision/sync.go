@@ -54,7 +54,7 @@ func (p *Provisioner) Sync(ctx context.Context, req SyncRequest) (*Plan, error) 
 func (p *Provisioner) carryOut(ctx context.Context, req SyncRequest, run *connector.Run) (*Plan, error) {
 	ask := PlanRequest{Source: req.Source, From: req.From, Progress: req.Progress}
 	if req.Mode == connector.ModePreview {
-		ask.Hold = "a preview: nothing is changed until it is approved"
+		ask.Hold, ask.Preview = "a preview: nothing is changed until it is approved", true
 	}
 	if req.Approve != nil {
 		ask.Approved, run.Approves = req.Approve.Hold.Digest, req.Approve.ID
@@ -164,7 +164,7 @@ func (p *Provisioner) putOutcomes(ctx context.Context, plan *Plan) error {
 		if err != nil {
 			return err
 		}
-		if !memorable(x.Change) {
+		if !memorable(x.Change) && (!plan.preview || x.Change.After == nil) {
 			continue
 		}
 		if batch = append(batch, x.Change); len(batch) == batchSize {

@@ -244,7 +244,7 @@ func (d *decision) refused(f *facts) {
 
 func complete(x *connector.Failure, ch *connector.Change, now time.Time) {
 	x.Org, x.Source, x.Subject, x.At = ch.Org, ch.Source, ch.Subject, now
-	x.Ref = connector.NewRef(connector.NewID(now))
+	x.Ref = connector.NewRef(ch.Org, ch.Source, ch.Anchor.Raw, ch.Subject, string(x.Reason))
 }
 
 // refuse turns a decided change into the refusal of it: nothing happens to the person.

@@ -63,7 +63,7 @@ func user(n byte, name, pkg string, state connector.State) *connector.User {
 func refusal(n byte, reason connector.Reason, subject string) connector.Failure {
 	return connector.Failure{
 		Code: connector.CodeCreation, Reason: reason, Org: "acme", Source: "corp-ad", Subject: subject,
-		Ref: connector.NewRef(id(n)), At: start.Add(time.Minute),
+		Ref: connector.NewRef(id(n).String()), At: start.Add(time.Minute),
 	}
 }
 

@@ -38,11 +38,13 @@ func (w words) decimal(f float64) string {
 	return strings.Replace(strconv.FormatFloat(f, 'f', 1, 64), ".", decimals[w.lang], 1)
 }
 
-// took gives a duration in the two units that count: "0.2 s", "18 s", "1 m 43 s", "2 h 5 m".
+// took gives a duration in the two units that count: "200 ms", "1.8 s", "18 s", "1 m 43 s", "2 h 5 m".
 func (w words) took(d time.Duration) string {
 	switch {
 	case d < 0:
 		return ""
+	case d < time.Second:
+		return strconv.Itoa(int(d.Round(time.Millisecond).Milliseconds())) + "\u00a0ms"
 	case d < 10*time.Second:
 		return w.decimal(d.Seconds()) + "\u00a0s"
 	case d < time.Minute:

@@ -16,7 +16,7 @@ import (
 
 // MaxPeople is how many people an HTML page shows; with more, browsers get slow, and the page points to
 // the other forms.
-const MaxPeople = 20_000
+const MaxPeople = 5_000
 
 // samplePage is how many people a page names beside a group of failures and beside what is held; all of
 // them stand in the table of people.
@@ -94,7 +94,7 @@ func (p *page) Say(key string) string     { return p.w.say(key) }
 func (p *page) Run() *connector.Run       { return p.r.Run }
 func (p *page) Name() string              { return p.r.Run.Source }
 func (p *page) Verdict() string           { return p.w.verdict(p.r, p.sum) }
-func (p *page) Waits() bool               { return p.r.waits() }
+func (p *page) Waits() bool               { return p.r.waits() && !p.r.preview() }
 func (p *page) ShortID() string           { return ShortID(p.r.Run.ID) }
 func (p *page) Expires() string           { return p.w.expires(p.r) }
 func (p *page) Steps() []string           { return p.w.steps(p.r, p.sum) }
@@ -132,6 +132,14 @@ func (p *page) more(n int) string {
 		return ""
 	}
 	return p.w.count("more_people", n)
+}
+
+// Hold is what waits; a preview shows everything as what it would be instead.
+func (p *page) Hold() *connector.Hold {
+	if p.r.preview() {
+		return nil
+	}
+	return p.r.Run.Hold
 }
 
 // Tone names the colour and sign of the verdict.

@@ -297,7 +297,7 @@ func TestPageStopsAtItsLimitAndSaysSo(t *testing.T) {
 	if n := bytes.Count(b.Bytes(), []byte("<tr data-a=")); n != report.MaxPeople {
 		t.Errorf("%d rows", n)
 	}
-	if !strings.Contains(b.String(), "first 20,000 people. The CSV and JSON reports hold everybody.") {
+	if !strings.Contains(b.String(), "first 5,000 people. The CSV and JSON reports hold everybody.") {
 		t.Error("does not say that people are missing")
 	}
 	t.Logf("%d people: %d KB", report.MaxPeople, b.Len()>>10)

@@ -49,6 +49,9 @@ func (t *Table) Row(cells ...string) {
 	for i := range row {
 		if i < len(cells) {
 			row[i] = failure.Clean(cells[i])
+			if lead := len(cells[i]) - len(strings.TrimLeft(cells[i], " ")); i == 0 {
+				row[i] = strings.Repeat(" ", lead) + row[i]
+			}
 		}
 	}
 	t.rows = append(t.rows, row)

@@ -166,7 +166,7 @@ func tone(r Report) string {
 // verdict says in one line how the run ended.
 func (w words) verdict(r Report, sum *summary) string {
 	run := r.Run
-	if run.Hold != nil && run.Result != connector.ResultFailed && run.Result != connector.ResultCancelled {
+	if run.Hold != nil && !r.preview() && run.Result != connector.ResultFailed && run.Result != connector.ResultCancelled {
 		if run.Hold.Status != connector.HoldOpen {
 			return w.named("verdict", string(run.Hold.Status))
 		}
@@ -192,8 +192,8 @@ func (w words) verdict(r Report, sum *summary) string {
 
 func (t *textReport) held() {
 	h := t.r.Run.Hold
-	if h == nil {
-		return
+	if h == nil || t.r.preview() {
+		return // a preview shows everything as what it would be
 	}
 	t.section("held", t.count("people", max(t.r.Run.Counts.Held, t.sum.nHeld)))
 	t.para("  ", h.Reason)
@@ -443,10 +443,12 @@ func (w words) steps(r Report, sum *summary) []string {
 	var steps []string
 	run, id := r.Run, ShortID(r.Run.ID)
 	switch {
-	case r.waits():
-		steps = append(steps, w.with("next.approve", id), w.with("next.reject", id))
+	case r.preview() && r.waits():
+		steps = append(steps, w.with("next.apply", "--plan "+id))
 	case r.preview() && run.Result == connector.ResultOK:
 		steps = append(steps, w.with("next.apply", "--org "+run.Org+" --source "+run.Source))
+	case r.waits():
+		steps = append(steps, w.with("next.approve", id), w.with("next.reject", id))
 	}
 	if len(sum.groups) > 0 {
 		codes := map[int]bool{}

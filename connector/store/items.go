@@ -220,7 +220,7 @@ func (s *saver) fail(c *connector.Change, person []byte) (waits bool, err error)
 func (s *saver) putItem(c *connector.Change, f *connector.Failure, person []byte) error {
 	id, ref, subject, at := connector.NewID(s.now), f.Ref, f.Subject, f.At
 	if ref == "" {
-		ref = connector.NewRef(id)
+		ref = connector.NewRef(id.String())
 	}
 	if subject == "" {
 		subject = c.Subject
