@@ -136,7 +136,7 @@ func (d *daemon) sync(ctx context.Context, s *site, t target) error {
 	d.metrics.ended(plan.Run)
 	d.remember(plan.Run)
 	d.tell(plan.Run)
-	return errors.Join(err, d.metrics.refresh(context.WithoutCancel(ctx), s))
+	return d.metrics.refresh(context.WithoutCancel(ctx), s) // what went wrong with the run has been told
 }
 
 // tell logs the end of a run in one line that says what to do.
@@ -184,23 +184,36 @@ func (d *daemon) housekeeping(ctx context.Context, s *site) error {
 	return errors.Join(err, d.offerSeats(ctx, s), d.metrics.refresh(ctx, s))
 }
 
-// reloads reads the configuration again at each signal. A bad file changes nothing.
+// reloads reads the configuration again at each signal and request. A bad file changes nothing.
 func (d *daemon) reloads(ctx context.Context) error {
+	tick := time.NewTicker(reloadLook)
+	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-d.reload:
-			d.systemd.tell(ctx, "RELOADING=1\n"+monotonic())
-			if err := d.reloadNow(ctx); err != nil {
-				d.metrics.reloads.WithLabelValues("refused").Inc()
-				d.log.Error("the new configuration is refused, the old one stays in force", zap.Strings("faults", strings.Split(err.Error(), "\n")))
-			} else {
-				d.metrics.reloads.WithLabelValues("ok").Inc()
+			d.reloadTold(ctx)
+		case <-tick.C:
+			if holder := d.request(ctx); holder != "" {
+				d.answer(ctx, holder, d.reloadTold(ctx))
 			}
-			d.systemd.tell(ctx, "READY=1")
 		}
 	}
+}
+
+// reloadTold reloads and tells everybody how it went.
+func (d *daemon) reloadTold(ctx context.Context) bool {
+	d.systemd.tell(ctx, "RELOADING=1\n"+monotonic())
+	err := d.reloadNow(ctx)
+	if err != nil {
+		d.metrics.reloads.WithLabelValues("refused").Inc()
+		d.log.Error("the new configuration is refused, the old one stays in force", zap.Strings("faults", strings.Split(err.Error(), "\n")))
+	} else {
+		d.metrics.reloads.WithLabelValues("ok").Inc()
+	}
+	d.systemd.tell(ctx, "READY=1")
+	return err == nil
 }
 
 func (d *daemon) reloadNow(ctx context.Context) error {

@@ -293,16 +293,16 @@ func (a *app) showUser(d *userDocument) error {
 	for _, e := range d.History {
 		fmt.Fprintf(a.out, "  %s  %-11s by %s", date(e.At), e.Action, e.Cause)
 		for _, t := range e.Transitions {
-			fmt.Fprintf(a.out, "  %s -> %s (%s)", orDash(string(t.From)), t.To, t.Signal)
+			fmt.Fprintf(a.out, "  %s -> %s (%s)", orNew(t.From), t.To, t.Signal)
 		}
 		fmt.Fprintln(a.out)
 	}
 	return nil
 }
 
-func orDash(s string) string {
+func orNew(s connector.State) string {
 	if s == "" {
-		return "-"
+		return "new"
 	}
-	return s
+	return string(s)
 }
