@@ -129,7 +129,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`ldaps://[0-9.:]+`), "SERVER"},
 	{regexp.MustCompile(`\b[0-9A-Z]{4}-[0-9A-Z]{4}\b`), "REF"},
 	{regexp.MustCompile(` run · [0-9a-f]{8}\b`), " run · ID"},
-	{regexp.MustCompile(`\b\d+\.\d\x{a0}s\b`), "SECONDS s"},
+	{regexp.MustCompile(` *\b\d+(\.\d)?\x{a0}m?s\b`), " DURATION"},
 	{regexp.MustCompile(` +\d+(\.\d+)?(ms|µs|s)  `), " TOOK  "},
 	{regexp.MustCompile(` +▇+`), ""},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},
