@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -74,8 +75,11 @@ func (a *app) check(ctx context.Context, connect bool, orgID, source string, o o
 		sources += len(r.Directories)
 	}
 	if !o.json() {
-		fmt.Fprintf(a.out, "%s: no faults; %s, %s, revision %s\n",
+		_, err := fmt.Fprintf(a.out, "%s: no faults; %s, %s, revision %s\n",
 			file.Path, plural(len(file.Organizations), "organization"), plural(sources, "source"), file.Revision)
+		if err != nil {
+			return err
+		}
 		for _, w := range file.Warnings {
 			fmt.Fprintf(a.out, "warning: %s\n", w)
 		}
@@ -149,13 +153,17 @@ func (a *app) showStep(s ldapsync.Step) {
 		mark, text = "--", s.Err.Error()
 	}
 	took := s.Took.Round(100 * time.Microsecond).String()
-	lines := strings.Split(text, "\n")
-	fmt.Fprintf(a.out, "  %s  %-9s %9s  %s\n", mark, s.Name, took, lines[0])
-	for _, l := range lines[1:] {
-		fmt.Fprintf(a.out, "  %24s %s\n", "", l)
-	}
 	if hint := connector.HintOf(s.Err); hint != "" {
-		fmt.Fprintf(a.out, "  %24s what to do: %s\n", "", hint)
+		text += "\nwhat to do: " + hint
+	}
+	head, rest := fmt.Sprintf("  %s  %-9s %9s  ", mark, s.Name, took), strings.Repeat(" ", 27)
+	width := a.width()
+	if width == 0 {
+		width = math.MaxInt // a file has lines of any length, for grep
+	}
+	for l := range strings.SplitSeq(text, "\n") {
+		fmt.Fprint(a.out, wrap(l, width, head, rest))
+		head = rest
 	}
 }
 

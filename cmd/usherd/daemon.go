@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,6 +26,10 @@ import (
 
 // keepOutcomes is how long the people of whom no event tells are kept for the reports of past runs.
 const keepOutcomes = 7 * 24 * time.Hour
+
+// lookBack is how many runs of a source are looked through for the last full one: previews and those of
+// one person are no reason to leave out a scheduled run.
+const lookBack = 200
 
 // daemon is the running program: schedules, health, reload.
 type daemon struct {
@@ -98,14 +103,16 @@ func (d *daemon) jobs(ctx context.Context, s *site) ([]schedule.Job, error) {
 	for _, o := range s.orgs {
 		for _, settings := range o.Org.Sources {
 			t := target{o, settings.ID, o.sources[settings.ID]}
-			runs, err := s.db.Runs(ctx, connector.RunFilter{Org: o.Org.ID, Source: t.id, Limit: 1})
+			runs, err := s.db.Runs(ctx, connector.RunFilter{Org: o.Org.ID, Source: t.id, Limit: lookBack})
 			if err != nil {
 				return nil, err
 			}
+			runs = slices.DeleteFunc(runs, func(r *connector.Run) bool { return r.Mode != connector.ModeFull })
 			job := schedule.Job{Name: t.name(), Schedule: o.Schedules[t.id], Run: func(ctx context.Context) error { return d.sync(ctx, s, t) }}
 			if len(runs) > 0 {
 				job.Last = runs[0].Started
 				d.remember(runs[0])
+				d.metrics.remember(runs)
 			}
 			jobs = append(jobs, job)
 		}
@@ -133,6 +140,9 @@ func (d *daemon) sync(ctx context.Context, s *site, t target) error {
 	}
 	defer plan.Close()  //nolint:errcheck // temporary files
 	defer t.src.Close() //nolint:errcheck // the connection that look-ups keep: the next run sees the groups of then
+	if !told(plan.Run, err) {
+		return err
+	}
 	d.metrics.ended(plan.Run)
 	d.remember(plan.Run)
 	d.tell(plan.Run)

@@ -66,7 +66,7 @@ With --once, or where no terminal is, it ends after the report, with the exit co
 	cmd.Flags().IntVar(&f.fire, "fire", 0, "fire so many after the first sync, and sync again")
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "who the people are: the same seed gives the same people")
 	cmd.Flags().StringVar(&f.dir, "dir", "", "keep everything in this new or empty folder (default: a temporary one)")
-	cmd.Flags().StringVar(&f.lang, "lang", "en", "language of the reports: en, pt-BR, sv, pl")
+	addLang(cmd, &f.lang, "language of the reports")
 	cmd.Flags().BoolVar(&f.once, "once", false, "end after the report")
 	cmd.Flags().BoolVar(&f.prompt, "prompt", false, "take commands from standard input although it is no terminal")
 	return cmd

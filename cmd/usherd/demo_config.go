@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"usherd/ldapsync/ldaptest"
@@ -135,9 +136,13 @@ func (d *demo) tries(directory bool) []try {
 
 // showTries prints the commands, ready to be copied, each under what it shows.
 func (d *demo) showTries(directory bool) {
-	program := quoted(os.Args[0])
+	set, program := "export USHERD_CONFIG="+quoted(d.config), quoted(os.Args[0])
+	if runtime.GOOS == "windows" {
+		set = `$env:USHERD_CONFIG="` + d.config + `"` // PowerShell
+	}
+	d.say("  %s\n\n", set)
 	for _, t := range d.tries(directory) {
-		d.say("  # %s\n  %s -c %s %s\n", t.shows, program, quoted(d.config), t.command)
+		d.say("  # %s\n  %s %s\n", t.shows, program, t.command)
 	}
 }
 

@@ -171,6 +171,9 @@ func (a *app) domainList(orgID *string) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withStore(cmd.Context(), func(s *site) error {
 				all, err := s.db.Domains(cmd.Context(), *orgID)
+				if err == nil && len(all) == 0 {
+					err = s.knows(*orgID, "")
+				}
 				if err != nil {
 					return err
 				}

@@ -17,7 +17,12 @@ func (a *app) errorsCmd() *cobra.Command {
 	var lang string
 	cmd := &cobra.Command{
 		Use: "errors [CODE]", Short: "Explain the failure codes: when, what to tell the person, what to do",
-		Args:    cobra.MaximumNArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usagef("%s takes one code, but got %d", cmd.CommandPath(), len(args))
+			}
+			return nil
+		},
 		Example: "  usherd errors\n  usherd errors 31\n  usherd errors 31 --lang sv",
 		RunE: func(_ *cobra.Command, args []string) error {
 			cat, err := failure.New()
@@ -41,7 +46,7 @@ func (a *app) errorsCmd() *cobra.Command {
 			return a.describe(d)
 		},
 	}
-	cmd.Flags().StringVar(&lang, "lang", "en", "language: "+strings.Join(failure.Languages(), ", "))
+	addLang(cmd, &lang, "language")
 	o.add(cmd, "text", "json")
 	return cmd
 }

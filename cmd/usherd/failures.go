@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -29,18 +28,21 @@ type itemJSON struct {
 func (a *app) failuresCmd() *cobra.Command {
 	var o outputFlag
 	var orgID, source, reason, search, dismiss, lang string
-	var limit int
+	var most int
 	cmd := &cobra.Command{
 		Use: "failures", Short: "List who has no account or no update, and why", Args: noArgs,
 		Long: `failures lists the open items: each stays until the same person succeeds or you dismiss it. What each reason
 means and what to do: usherd errors 31.`,
 		Example: "  usherd failures\n  usherd failures --reason required_missing -o json\n  usherd failures --dismiss 7KQ2-M4ZT",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := limit(most); err != nil {
+				return err
+			}
 			return a.withStore(cmd.Context(), func(s *site) error {
 				if dismiss != "" {
 					return s.dismiss(cmd, orgID, dismiss)
 				}
-				return a.listFailures(cmd, s, connector.ItemQuery{Org: orgID, Source: source, Reason: connector.Reason(reason), Subject: search}, limit, lang, o)
+				return a.listFailures(cmd, s, connector.ItemQuery{Org: orgID, Source: source, Reason: connector.Reason(reason), Subject: search}, most, lang, o)
 			})
 		},
 	}
@@ -49,8 +51,8 @@ means and what to do: usherd errors 31.`,
 	cmd.Flags().StringVar(&reason, "reason", "", "only this reason, such as no_seat")
 	cmd.Flags().StringVar(&search, "search", "", "part of the user name or e-mail")
 	cmd.Flags().StringVar(&dismiss, "dismiss", "", "close the item with this reference")
-	cmd.Flags().StringVar(&lang, "lang", "en", "language of the texts")
-	cmd.Flags().IntVar(&limit, "limit", 200, "how many; 0 = all")
+	addLang(cmd, &lang, "language of the texts")
+	cmd.Flags().IntVar(&most, "limit", 200, "how many; 0 = all")
 	o.add(cmd, "text", "json")
 	return cmd
 }
@@ -100,6 +102,11 @@ func (a *app) listFailures(cmd *cobra.Command, s *site, q connector.ItemQuery, l
 	if err != nil {
 		return err
 	}
+	if len(items) == 0 {
+		if err := s.knowsItems(cat, q); err != nil {
+			return err
+		}
+	}
 	if o.json() {
 		list := []itemJSON{}
 		for _, i := range items {
@@ -114,9 +121,17 @@ func (a *app) listFailures(cmd *cobra.Command, s *site, q connector.ItemQuery, l
 	}
 	if len(items) == 0 {
 		_, err := a.err.Write([]byte("nobody fails\n"))
-		return errors.Join(err, tab.Flush())
+		return err
 	}
 	return tab.Flush()
+}
+
+// knowsItems refuses to say "nobody" where the question has a slip of the pen.
+func (s *site) knowsItems(cat *failure.Catalogue, q connector.ItemQuery) error {
+	if q.Reason != "" && !slices.ContainsFunc(cat.Codes(""), func(e failure.Entry) bool { return slices.Contains(e.Reasons, q.Reason) }) {
+		return usagef("there is no reason %q; see them with: usherd errors", q.Reason)
+	}
+	return s.knows(q.Org, q.Source)
 }
 
 // what says in a few words what is wrong: the fields, the package, the domain or the detail.

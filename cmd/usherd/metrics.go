@@ -75,6 +75,20 @@ func (m *metrics) ended(run *connector.Run) {
 	}
 }
 
+// remember tells of the runs before the daemon's start, the latest first, so that an alarm about a source
+// that has not been read for too long outlives a restart.
+func (m *metrics) remember(runs []*connector.Run) {
+	run := runs[0]
+	m.entries.WithLabelValues(run.Org, run.Source).Set(float64(run.Entries))
+	m.held.WithLabelValues(run.Org, run.Source).Set(float64(run.Counts.Held))
+	for _, r := range runs {
+		if r.Result == connector.ResultOK {
+			m.lastOK.WithLabelValues(r.Org, r.Source).Set(float64(r.Finished.Unix()))
+			return
+		}
+	}
+}
+
 // refresh counts users, seats and domains; it is called after runs and now and then, not by each
 // scrape.
 func (m *metrics) refresh(ctx context.Context, s *site) error {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"usherd/connector/failure"
 )
 
 // outputFlag is -o of a command.
@@ -38,6 +40,38 @@ func (o *outputFlag) Set(s string) error {
 // Type names the value in the help.
 func (o *outputFlag) Type() string { return "form" }
 
+// langFlag is --lang of a command. The catalogue gives English where it does not know a language; a person
+// who asks for another one is told.
+type langFlag struct{ value *string }
+
+// addLang registers --lang with English as the default.
+func addLang(cmd *cobra.Command, lang *string, usage string) {
+	*lang = failure.Languages()[0]
+	cmd.Flags().Var(langFlag{lang}, "lang", usage+": "+strings.Join(failure.Languages(), ", "))
+	_ = cmd.RegisterFlagCompletionFunc("lang", cobra.FixedCompletions(failure.Languages(), cobra.ShellCompDirectiveNoFileComp))
+}
+
+// String, Set and Type make it a flag value.
+func (l langFlag) String() string {
+	if l.value == nil {
+		return ""
+	}
+	return *l.value
+}
+
+// Set refuses a language in which there are no texts.
+func (l langFlag) Set(s string) error {
+	english := failure.Languages()[0]
+	if failure.Match(s) == english && !strings.HasPrefix(strings.ToLower(s), english) {
+		return usagef("there are no texts in %q: %s", s, strings.Join(failure.Languages(), ", "))
+	}
+	*l.value = s
+	return nil
+}
+
+// Type names the value in the help.
+func (l langFlag) Type() string { return "language" }
+
 func (o *outputFlag) json() bool { return o.value == "json" }
 
 // writeJSON writes one document.
@@ -65,6 +99,14 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 }
 
 func showHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+
+// limit refuses a number of lines that cannot be.
+func limit(n int) error {
+	if n < 0 {
+		return usagef("--limit %d: a number from 0", n)
+	}
+	return nil
+}
 
 // exactArgs asks for the named arguments.
 func exactArgs(names ...string) cobra.PositionalArgs {

@@ -24,8 +24,14 @@ func (a *app) runsCmd() *cobra.Command {
 		Use: "runs", Short: "List the last runs", Args: noArgs,
 		Example: "  usherd runs\n  usherd runs --source head-office --limit 5 -o json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := limit(q.Limit); err != nil {
+				return err
+			}
 			return a.withStore(cmd.Context(), func(s *site) error {
 				runs, err := s.db.Runs(cmd.Context(), q)
+				if err == nil && len(runs) == 0 {
+					err = s.knows(q.Org, q.Source)
+				}
 				if err != nil {
 					return err
 				}
@@ -38,8 +44,8 @@ func (a *app) runsCmd() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&q.Org, "org", "", "organization (default: all)")
 	cmd.Flags().StringVar(&q.Source, "source", "", "source (default: all)")
-	cmd.Flags().IntVar(&q.Limit, "limit", 20, "how many")
-	cmd.Flags().StringVar(&lang, "lang", "en", "language: en, pt-BR, sv, pl")
+	cmd.Flags().IntVar(&q.Limit, "limit", 20, "how many; 0 = all, at most 1000")
+	addLang(cmd, &lang, "language")
 	o.add(cmd, "text", "json")
 	return cmd
 }

@@ -16,6 +16,9 @@ func (a *app) seatsCmd() *cobra.Command {
 		Use: "seats", Short: "Show how many seats of each package are used, free and waited for", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withStore(cmd.Context(), func(s *site) error {
+				if err := s.knows(orgID, ""); err != nil {
+					return err
+				}
 				type row struct {
 					Org string `json:"org"`
 					connector.SeatCount

@@ -105,6 +105,20 @@ func (s *site) org(id string) (*org, error) {
 	return nil, usagef("there is no organization %q; there are: %s", id, strings.Join(ids, ", "))
 }
 
+// knows reports an organization or a source that the configuration does not have; "" is any.
+func (s *site) knows(orgID, source string) error {
+	if orgID != "" {
+		if _, err := s.org(orgID); err != nil {
+			return err
+		}
+	}
+	if source == "" {
+		return nil
+	}
+	_, err := s.targets(orgID, source)
+	return err
+}
+
 // target is one source of one organization.
 type target struct {
 	org *org

@@ -30,7 +30,7 @@ func (f *runFlags) add(cmd *cobra.Command) {
 }
 
 func (f *runFlags) showFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.lang, "lang", "en", "language of the report: en, pt-BR, sv, pl")
+	addLang(cmd, &f.lang, "language of the report")
 	cmd.Flags().StringVar(&f.html, "html", "", "also write the report as one HTML page to this file")
 	cmd.Flags().BoolVar(&f.full, "full", false, "name everybody, not only the first of each group")
 	f.output.add(cmd, "text", "json", "csv", "html")
@@ -122,6 +122,9 @@ func (a *app) runTarget(ctx context.Context, s *site, t target, f runFlags, req 
 		return err
 	}
 	defer plan.Close() //nolint:errcheck // temporary files
+	if !told(plan.Run, err) {
+		return err
+	}
 	a.worse(runCode(plan.Run))
 	if showErr := a.showRun(s, plan.Run, plan.Changes, f); showErr != nil {
 		return showErr
@@ -130,6 +133,12 @@ func (a *app) runTarget(ctx context.Context, s *site, t target, f runFlags, req 
 		return err
 	}
 	return nil // the report has told it, the exit code says it
+}
+
+// told reports whether the run knows of its error. One that does not could not be stored to its end, as
+// on a full disk: its report would offer approvals that nobody can give.
+func told(run *connector.Run, err error) bool {
+	return err == nil || run.Error == err.Error() || errors.Is(err, context.Canceled) || connector.KindOf(err) == connector.Conflict
 }
 
 // worse remembers the gravest exit code of several runs.

@@ -81,6 +81,9 @@ func (a *app) showChange(ch *connector.Change) error {
 		return err
 	}
 	fmt.Fprintf(a.out, "%s: %s\n", ch.Subject, ch.Action)
+	if ch.Action == connector.Removed {
+		return nil // every attribute is gone: to repeat them all here says nothing
+	}
 	for _, f := range ch.Fields {
 		fmt.Fprintf(a.out, "  %s: %s -> %s\n", f.Field, values(f.Before), values(f.After))
 	}
@@ -260,6 +263,15 @@ func (s *site) userDocument(ctx context.Context, o *org, name string) (*userDocu
 	return doc, nil
 }
 
+// deactivated says when, by whom and why.
+func deactivated(x *deactivationJSON) string {
+	text := strings.TrimSpace(fmt.Sprintf("%s by %s %s", date(x.At), x.By, x.Source))
+	if x.Reason != "" {
+		text += ": " + x.Reason
+	}
+	return text
+}
+
 func (a *app) showUser(d *userDocument) error {
 	fmt.Fprintf(a.out, "%s  %s\n", d.UserName, d.State)
 	tab := report.NewTable(a.out, a.width(), report.Column{}, report.Column{Flex: true})
@@ -271,7 +283,7 @@ func (a *app) showUser(d *userDocument) error {
 		tab.Row("  approval", "waits for an administrator: usherd user approve "+d.UserName)
 	}
 	if x := d.Deactivated; x != nil {
-		tab.Row("  deactivated", fmt.Sprintf("%s by %s %s: %s", date(x.At), x.By, x.Source, x.Reason))
+		tab.Row("  deactivated", deactivated(x))
 		if x.DeletedAt != nil {
 			tab.Row("  deleted", "at "+date(*x.DeletedAt)+", unless it comes back")
 		}

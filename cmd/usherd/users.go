@@ -65,6 +65,9 @@ func (a *app) usersCmd() *cobra.Command {
 			if state != "" && !slices.Contains(connector.States(), connector.State(state)) {
 				return usagef("%q is no state: %s", state, joinStates())
 			}
+			if err := limit(q.Limit); err != nil {
+				return err
+			}
 			q.State = connector.State(state)
 			return a.withStore(cmd.Context(), func(s *site) error { return a.listUsers(cmd, s, q, o) })
 		},

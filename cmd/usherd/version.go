@@ -27,7 +27,11 @@ func (a *app) versionCmd() *cobra.Command {
 			if o.json() {
 				return json.NewEncoder(a.out).Encode(v)
 			}
-			_, err := fmt.Fprintf(a.out, "usherd %s %s (%s, %s/%s)\n", v.Version, v.Commit, v.Go, v.OS, v.Arch)
+			of := ""
+			if v.Commit != "" {
+				of = " of commit " + v.Commit
+			}
+			_, err := fmt.Fprintf(a.out, "usherd %s%s (%s, %s/%s)\n", v.Version, of, v.Go, v.OS, v.Arch)
 			return err
 		},
 	}
