@@ -113,7 +113,7 @@ func (a *applier) readAhead(ctx context.Context, s *spool, out chan<- chunk) {
 			send(chunk{err: err})
 			return
 		}
-		x.Change = a.plan.final(x)
+		x.Change = a.plan.settled(x)
 		if x.Change.Held || a.plan.holdAll {
 			continue
 		}
@@ -168,6 +168,9 @@ func (a *applier) apply(ctx context.Context, list []spooled) error {
 		if b := became[x.Ordinal]; b != nil {
 			a.plan.Run.Counts.Sub(ch)
 			a.plan.Run.Counts.Add(b)
+			if b.Skip != "" {
+				a.plan.Run.Skips[b.Skip]++
+			}
 			a.plan.applied[x.Ordinal] = b
 			ch = b
 		}

@@ -73,10 +73,17 @@ func (p *Plan) all(want func(ordinal int32) bool) iter.Seq2[spooled, error] {
 
 // final is the change as it stands after everything that was learned later in the run.
 func (p *Plan) final(x spooled) *connector.Change {
+	if ch := p.applied[x.Ordinal]; ch != nil {
+		return ch
+	}
+	return p.settled(x)
+}
+
+// settled is the change as it stands once all is planned. Other than final it may be called while the
+// plan is applied.
+func (p *Plan) settled(x spooled) *connector.Change {
 	ch := x.Change
 	switch f, refused := p.refused[x.Ordinal]; {
-	case p.applied[x.Ordinal] != nil:
-		return p.applied[x.Ordinal]
 	case refused:
 		return refuse(ch, f, p.now)
 	case p.denied[x.Ordinal]:
@@ -84,6 +91,7 @@ func (p *Plan) final(x spooled) *connector.Change {
 	case p.dropped[x.Ordinal]:
 		ch.Action, ch.Skip, ch.After, ch.Link, ch.Removal = connector.Skipped, connector.SkipUnverifiable, nil, nil, false
 		ch.Fields, ch.Transitions, ch.FreeSeat = nil, nil, ""
+		ch.Sibling, ch.Unlink = nil, connector.Anchor{}
 		return ch
 	}
 	ch.Held = p.held(p.entries.of(x.Ordinal)) && !p.preview
