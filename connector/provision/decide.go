@@ -157,8 +157,8 @@ func (d *decision) fold() {
 	}
 	d.says, d.saysSrc = verdict(d.org, says)
 	d.profile, _, d.pkg = policy.Fold(d.org, parts)
-	if d.user != nil && d.user.PackageFixed {
-		d.pkg = d.user.Package
+	if d.user != nil && (d.user.PackageFixed || d.leaving() && d.org.InactiveHoldsSeat) {
+		d.pkg = d.user.Package // who leaves with its seat is in nobody's queue for another one
 	}
 }
 
@@ -206,12 +206,17 @@ func verdict(org *connector.Organization, says map[string]connector.Standing) (c
 			return s, id
 		}
 	}
+	lost, first := connector.StandingUnknown, ""
 	for i := range org.Sources {
-		if s, ok := says[org.Sources[i].ID]; ok {
-			return s, org.Sources[i].ID
+		id := org.Sources[i].ID
+		switch s, ok := says[id]; {
+		case ok && present(s):
+			return s, id
+		case ok && first == "":
+			lost, first = s, id
 		}
 	}
-	return connector.StandingUnknown, ""
+	return lost, first
 }
 
 // check is step 3: everything that the organization's rules hold against the profile.
@@ -236,7 +241,7 @@ func (d *decision) check(f *facts) {
 			Holder: func(k connector.UserKey) (string, bool) { return d.holder(f, k) },
 		})
 	}
-	if d.leaving() && len(d.failures) > 0 {
+	if d.leaving() && len(d.failures) > 0 && d.rec.Fault == "" {
 		// Access must end whatever is wrong with the entry: keep the profile as it was.
 		d.failures, d.profile, d.pkg = nil, d.user.Profile, d.user.Package
 	}

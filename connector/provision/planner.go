@@ -242,7 +242,12 @@ func (l *planner) clash(earlier int32, d *decision) {
 	}
 	for _, f := range d.failures {
 		switch f.Reason { //nolint:exhaustive // only these are about what another one holds
-		case connector.UserNameTaken, connector.EmailTaken, connector.AmbiguousMatch:
+		case connector.UserNameTaken, connector.EmailTaken:
+			if l.plan.entries.of(earlier).removal {
+				continue // a name is no reason to keep somebody's access
+			}
+			fallthrough
+		case connector.AmbiguousMatch:
 			l.plan.refused[earlier] = connector.Failure{
 				Reason: f.Reason, Fields: f.Fields, Detail: "also carried by " + d.rec.DN,
 			}

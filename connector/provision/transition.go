@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"slices"
 	"time"
 
 	"usherd/connector"
@@ -79,7 +80,7 @@ func (d *decision) deactivate(after *connector.User, facts lifecycle.Facts, now 
 		d.restate(after, now)
 		return
 	}
-	if d.rec.Protected || d.link != nil && d.link.Protected {
+	if d.protected() {
 		d.change = d.newChange(connector.Skipped)
 		d.change.Skip = connector.SkipProtected
 		return
@@ -88,6 +89,12 @@ func (d *decision) deactivate(after *connector.User, facts lifecycle.Facts, now 
 		by: connector.BySource, source: d.saysSrc, reason: string(d.says), at: now, grace: d.grace(),
 	})
 	d.change.Removal = d.change.Action == connector.Deactivated
+}
+
+// protected reports whether any source names the person as one whom no source may deactivate.
+func (d *decision) protected() bool {
+	return d.rec.Protected || d.link != nil && d.link.Protected ||
+		slices.ContainsFunc(d.others, func(l connector.Link) bool { return l.Protected })
 }
 
 // grace is how long the user is kept.
@@ -194,9 +201,17 @@ func settle(ch *connector.Change, before *connector.User, org *connector.Organiz
 	after.Version, after.UpdatedAt = ch.BaseVersion+1, now
 }
 
+// dn is where the entry stands, or stood when it was last seen.
+func (d *decision) dn() string {
+	if d.rec.DN == "" && d.link != nil {
+		return d.link.DN
+	}
+	return d.rec.DN
+}
+
 func (d *decision) newLink(now time.Time) *connector.Link {
 	l := &connector.Link{
-		Org: d.org.ID, Source: d.src.ID, Anchor: d.rec.Anchor, DN: d.rec.DN, Hash: d.hash,
+		Org: d.org.ID, Source: d.src.ID, Anchor: d.rec.Anchor, DN: d.dn(), Hash: d.hash,
 		Package: d.mapped.Package, Standing: d.standing(), Protected: d.rec.Protected, UpdatedAt: now,
 	}
 	if d.user != nil {
@@ -216,7 +231,7 @@ func (d *decision) newLink(now time.Time) *connector.Link {
 
 func (d *decision) newChange(a connector.Action) *connector.Change {
 	ch := &connector.Change{
-		Action: a, Org: d.org.ID, Source: d.src.ID, Anchor: d.rec.Anchor, DN: d.rec.DN, Subject: d.mapped.Profile.Subject(),
+		Action: a, Org: d.org.ID, Source: d.src.ID, Anchor: d.rec.Anchor, DN: d.dn(), Subject: d.mapped.Profile.Subject(),
 	}
 	if d.user != nil {
 		ch.BaseVersion = d.user.Version
