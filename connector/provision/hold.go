@@ -24,16 +24,20 @@ func (l *planner) guard() {
 		reason = strings.Join(slices.DeleteFunc([]string{reason, more}, func(s string) bool { return s == "" }), "; ")
 	}
 	l.settleSeats()
-	if plan.holdsAnybody() {
+	switch {
+	case plan.holdsAnybody():
 		digest := plan.digestOf(plan.held)
 		if l.req.Approved == digest {
 			l.letPass()
-		} else {
-			run.Hold = &connector.Hold{
-				Reason: reason, Whole: plan.holdAll, Status: connector.HoldOpen, Digest: digest,
-				Expires: run.Started.Add(l.src.Guard.ExpiresAfter.Or(time.Duration(policy.DefaultGuard().ExpiresAfter))),
-			}
+			break
 		}
+		run.Hold = &connector.Hold{
+			Reason: reason, Whole: plan.holdAll, Status: connector.HoldOpen, Digest: digest,
+			Expires: run.Started.Add(l.src.Guard.ExpiresAfter.Or(time.Duration(policy.DefaultGuard().ExpiresAfter))),
+		}
+		plan.state.Fingerprint = l.last.Fingerprint // until somebody approves, each run is the first under these settings
+	case l.last.Fingerprint != connector.Hash{}:
+		plan.holdAll = false // there is nothing to look at
 	}
 	plan.count(l.same)
 }
