@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -121,8 +122,10 @@ func (p *Provisioner) newPlanner(ctx context.Context, req PlanRequest) (*planner
 	if l.plan.removals, err = newSpool(p.o.SpoolDir); err != nil {
 		return nil, err
 	}
-	l.plan.others, err = newSpool(p.o.SpoolDir)
-	return l, err
+	if l.plan.others, err = newSpool(p.o.SpoolDir); err != nil {
+		return nil, errors.Join(err, l.plan.removals.close())
+	}
+	return l, nil
 }
 
 // phaseDone notes how long the part of the run that ends now took.

@@ -10,7 +10,10 @@ import (
 	"usherd/connector"
 )
 
-const leaseTTL = 30 * time.Second
+const (
+	leaseTTL = 30 * time.Second
+	endTime  = time.Minute // for the last words of a run that has been cancelled
+)
 
 // SyncRequest says what to run.
 type SyncRequest struct {
@@ -44,8 +47,8 @@ func (p *Provisioner) Sync(ctx context.Context, req SyncRequest) (*Plan, error) 
 		return nil, err
 	}
 	plan, err := p.carryOut(ctx, req, run)
-	if err := p.finish(ctx, plan, err); err != nil {
-		return plan, err
+	if late := p.finish(ctx, plan, err); late != nil {
+		return plan, errors.Join(err, late)
 	}
 	return plan, err
 }
@@ -94,10 +97,8 @@ func movedSince(old, now *connector.Run) error {
 	}
 }
 
-// finish writes the end of a run, also of a cancelled one.
+// finish writes the end of a run, also of a cancelled one and of one whose people cannot be written.
 func (p *Provisioner) finish(ctx context.Context, plan *Plan, cause error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-	defer cancel()
 	run := plan.Run
 	run.Finished = p.o.Now()
 	run.Result = result(run, cause)
@@ -107,15 +108,20 @@ func (p *Provisioner) finish(ctx context.Context, plan *Plan, cause error) error
 	if run.Result == connector.ResultCancelled {
 		run.Error, run.Hint = "stopped before the end", "what was written is consistent; the next run does the rest"
 	}
-	seats, err := p.o.Store.Seats(ctx, run.Org)
-	if err != nil {
-		return err
-	}
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
+	defer cancel()
+	seats, seatsErr := p.o.Store.Seats(bounded, run.Org)
 	run.Seats = seats
-	if err := p.putOutcomes(ctx, plan); err != nil {
-		return err
+	if ctx.Err() != nil {
+		ctx = bounded // else a million outcomes may take their time
 	}
-	return p.putRun(ctx, run)
+	outcomesErr := p.putOutcomes(ctx, plan)
+	if err := errors.Join(seatsErr, outcomesErr); err != nil && cause == nil {
+		run.Result, run.Error, run.Hint = connector.ResultFailed, err.Error(), connector.HintOf(err)
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
+	defer cancel()
+	return errors.Join(seatsErr, outcomesErr, p.putRun(last, run))
 }
 
 // remedy is the error's own, or what helps with a directory that has failed in the middle.
