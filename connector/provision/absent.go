@@ -150,14 +150,32 @@ func (l *planner) notTakenOver(records []*connector.Record) []*connector.Record 
 	return out
 }
 
-// due plans the end of users whose grace period is over.
+// due plans the end of users whose grace period is over. Whom a source still has as enabled, so that an
+// administrator's or another source's word alone keeps the access away, is kept with that word: the next
+// run would create the person anew.
 func (l *planner) due(ctx context.Context) error {
 	org := l.p.o.Org
 	users, err := l.p.o.Store.UsersDue(ctx, org.ID, l.req.Source, l.facts.now, maxDue)
 	if err != nil {
 		return err
 	}
+	ids := make([]connector.ID, len(users))
+	for i, u := range users {
+		ids[i] = u.ID
+	}
+	links, err := l.p.o.Store.LinksOfUsers(ctx, org.ID, ids)
+	if err != nil {
+		return err
+	}
+	for _, k := range links {
+		if k.Standing == connector.StandingEnabled && org.Source(k.Source) != nil {
+			l.spared[k.User] = true
+		}
+	}
 	for _, u := range users {
+		if l.spared[u.ID] {
+			continue
+		}
 		ch := &connector.Change{
 			Org: org.ID, Source: l.req.Source, Subject: u.Profile.Subject(), BaseVersion: u.Version, Removal: true,
 		}

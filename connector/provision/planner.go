@@ -48,8 +48,9 @@ type planner struct {
 	open     map[connector.Anchor]bool // with open items -> seen
 	ranks    map[string]map[connector.Anchor]int32
 	deferred []*connector.Record
-	unasked  bool // too many are absent to ask for each
-	same     int  // decided, and found to be as they were
+	unasked  bool                  // too many are absent to ask for each
+	same     int                   // decided, and found to be as they were
+	spared   map[connector.ID]bool // users whose grace is over, but who are back or change in this run
 	phase    time.Time
 }
 
@@ -88,7 +89,7 @@ func (p *Provisioner) newPlanner(ctx context.Context, req PlanRequest) (*planner
 		return nil, err
 	}
 	now, org, s := p.o.Now(), p.o.Org.ID, p.o.Store
-	l := &planner{p: p, req: req, src: src, facts: newFacts(now), hasher: connector.Hasher{Seed: src.Fingerprint}, phase: now}
+	l := &planner{p: p, req: req, src: src, facts: newFacts(now), hasher: connector.Hasher{Seed: src.Fingerprint}, phase: now, spared: map[connector.ID]bool{}}
 	l.plan = &Plan{
 		preview: req.Preview,
 		now:     now, entries: newEntries(), denied: map[int32]bool{}, refused: map[int32]connector.Failure{},
@@ -225,6 +226,9 @@ func (l *planner) keep(d *decision) error {
 	}
 	for _, o := range d.clashes {
 		l.clash(o, d)
+	}
+	if u := d.user; u != nil && !u.DeleteAt.IsZero() && (d.change.After != nil || d.says == connector.StandingEnabled) {
+		l.spared[u.ID] = true
 	}
 	if d.change.Action == connector.Unchanged && d.change.Link == nil {
 		l.same++
