@@ -114,7 +114,7 @@ func (a *applier) readAhead(ctx context.Context, s *spool, out chan<- chunk) {
 			return
 		}
 		x.Change = a.plan.settled(x)
-		if x.Change.Held || a.plan.holdAll {
+		if x.Change.Held || a.plan.holdAll || undecided(x.Change) {
 			continue
 		}
 		if list = append(list, x); len(list) == batchSize {
@@ -127,6 +127,12 @@ func (a *applier) readAhead(ctx context.Context, s *spool, out chan<- chunk) {
 	if len(list) > 0 {
 		send(chunk{list: list})
 	}
+}
+
+// undecided reports whether the run could not decide about the person, so that nothing of it is written
+// and its open items stay.
+func undecided(ch *connector.Change) bool {
+	return ch.Skip == connector.SkipMoved || ch.Skip == connector.SkipUnverifiable
 }
 
 // apply writes one chunk. What has moved since it was planned is decided again, in the same
@@ -192,7 +198,7 @@ func (a *applier) note(ch *connector.Change) {
 // again deals with a change that could not be saved as it was planned.
 func (a *applier) again(ctx context.Context, tx connector.Tx, ch *connector.Change, cause error, by connector.Cause, now time.Time) (*connector.Change, error) {
 	if errors.Is(cause, connector.ErrMoved) {
-		return moved(ch), nil
+		return moved(ch, "the user was changed by somebody else while the run went on: the next run decides again"), nil
 	}
 	if !errors.Is(cause, connector.ErrNoSeat) {
 		return nil, cause
@@ -205,12 +211,12 @@ func (a *applier) again(ctx context.Context, tx connector.Tx, ch *connector.Chan
 	return next, errs[0]
 }
 
-// moved is what becomes of a person who was changed between planning and applying: nothing now, the
-// next run decides on what is there then.
-func moved(ch *connector.Change) *connector.Change {
+// moved is what becomes of a person who, or whose entry, was changed while the run went on: nothing now,
+// the next run decides on what is there then.
+func moved(ch *connector.Change, why string) *connector.Change {
 	return &connector.Change{
 		Action: connector.Skipped, Skip: connector.SkipMoved, Org: ch.Org, Source: ch.Source, Anchor: ch.Anchor,
 		DN: ch.DN, Subject: ch.Subject,
-		Warnings: []string{"the user was changed by somebody else while the run went on: the next run decides again"},
+		Warnings: []string{why},
 	}
 }

@@ -96,6 +96,23 @@ func (l *planner) settingsChanged() bool {
 	return l.last.Fingerprint != (connector.Hash{}) && l.last.Fingerprint != l.src.Fingerprint
 }
 
+// waive leaves people as they are whose anchor came more than once: what was decided rests on what was
+// read first, which was not true any more.
+func (l *planner) waive() error {
+	if len(l.twice) == 0 {
+		return nil
+	}
+	for x, err := range l.plan.all(nil) {
+		if err != nil {
+			return err
+		}
+		if l.twice[x.Change.Anchor] && x.Change.Action != connector.Failed {
+			l.plan.waived[x.Ordinal] = true
+		}
+	}
+	return nil
+}
+
 // dropAbsences takes back every removal for which the person's own entry is no evidence.
 func (l *planner) dropAbsences() {
 	for o, e := range l.plan.entries.all() {

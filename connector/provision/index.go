@@ -45,21 +45,22 @@ func loadIndex(ctx context.Context, r connector.Reader, org, source string) (*in
 	return x, nil
 }
 
-// see marks the anchor as seen and says whether its record is the one applied last.
-func (x *index) see(a connector.Anchor, h connector.Hash) (linked, same bool) {
+// see marks the anchor as seen and says whether its record is the one applied last, and whether it was
+// seen before.
+func (x *index) see(a connector.Anchor, h connector.Hash) (linked, same, again bool) {
 	key := anchorKey(a)
 	k, ok := x.people[key]
 	if !ok {
-		return false, false
+		return false, false, false
 	}
-	if !k.seen {
+	if again = k.seen; !again {
 		k.seen = true
 		if !k.absent {
 			x.unseen--
 		}
 		x.people[key] = k
 	}
-	return true, k.hash == h
+	return true, k.hash == h, again
 }
 
 // missing returns the anchors that were not seen and whose absence is news. Only where there are any does

@@ -25,6 +25,7 @@ type Plan struct {
 	denied      map[int32]bool              // no seat is left for it
 	refused     map[int32]connector.Failure // two people of the run want the same
 	dropped     map[int32]bool              // a removal without sufficient evidence
+	waived      map[int32]bool              // the entry moved while it was read
 	applied     map[int32]*connector.Change // what became of it when it was applied, where that differs
 	preview     bool                        // everything waits, and is shown as what it would be
 	holdAll     bool
@@ -88,6 +89,8 @@ func (p *Plan) settled(x spooled) *connector.Change {
 		return refuse(ch, f, p.now)
 	case p.denied[x.Ordinal]:
 		return noSeat(ch, p.now)
+	case p.waived[x.Ordinal]:
+		return moved(ch, "the entry moved while the directory was read: the next run decides")
 	case p.dropped[x.Ordinal]:
 		ch.Action, ch.Skip, ch.After, ch.Link, ch.Removal = connector.Skipped, connector.SkipUnverifiable, nil, nil, false
 		ch.Fields, ch.Transitions, ch.FreeSeat = nil, nil, ""
@@ -176,5 +179,5 @@ func (p *Plan) digestOf(in func(entry) bool) string {
 // overruled reports whether the decision was taken back later in the run.
 func (p *Plan) overruled(ordinal int32) bool {
 	_, refused := p.refused[ordinal]
-	return refused || p.denied[ordinal] || p.dropped[ordinal]
+	return refused || p.denied[ordinal] || p.dropped[ordinal] || p.waived[ordinal]
 }

@@ -48,9 +48,10 @@ type planner struct {
 	open     map[connector.Anchor]bool // with open items -> seen
 	ranks    map[string]map[connector.Anchor]int32
 	deferred []*connector.Record
-	unasked  bool                  // too many are absent to ask for each
-	same     int                   // decided, and found to be as they were
-	spared   map[connector.ID]bool // users whose grace is over, but who are back or change in this run
+	unasked  bool                      // too many are absent to ask for each
+	same     int                       // decided, and found to be as they were
+	twice    map[connector.Anchor]bool // anchors of users that came more than once
+	spared   map[connector.ID]bool     // users whose grace is over, but who are back or change in this run
 	phase    time.Time
 }
 
@@ -78,6 +79,9 @@ func (p *Provisioner) Plan(ctx context.Context, req PlanRequest) (_ *Plan, err e
 		return nil, err
 	}
 	l.phaseDone("verify")
+	if err := l.waive(); err != nil {
+		return nil, err
+	}
 	l.guard()
 	l.phaseDone("plan")
 	return l.plan, nil
@@ -89,11 +93,11 @@ func (p *Provisioner) newPlanner(ctx context.Context, req PlanRequest) (*planner
 		return nil, err
 	}
 	now, org, s := p.o.Now(), p.o.Org.ID, p.o.Store
-	l := &planner{p: p, req: req, src: src, facts: newFacts(now), hasher: connector.Hasher{Seed: src.Fingerprint}, phase: now, spared: map[connector.ID]bool{}}
+	l := &planner{p: p, req: req, src: src, facts: newFacts(now), hasher: connector.Hasher{Seed: src.Fingerprint}, phase: now, spared: map[connector.ID]bool{}, twice: map[connector.Anchor]bool{}}
 	l.plan = &Plan{
 		preview: req.Preview,
 		now:     now, entries: newEntries(), denied: map[int32]bool{}, refused: map[int32]connector.Failure{},
-		dropped: map[int32]bool{}, applied: map[int32]*connector.Change{}, replaced: map[connector.Anchor]bool{},
+		dropped: map[int32]bool{}, waived: map[int32]bool{}, applied: map[int32]*connector.Change{}, replaced: map[connector.Anchor]bool{},
 		rewritten: map[string]int{},
 		Run: &connector.Run{
 			ID: connector.NewID(now), Org: org, Source: req.Source, Mode: connector.ModeFull, Result: connector.ResultRunning,
@@ -187,12 +191,15 @@ func (l *planner) news(r *connector.Record) bool {
 	if run.Entries++; run.Entries%batchSize == 0 && l.req.Progress != nil {
 		l.req.Progress(Progress{"read", run.Entries, l.last.Entries})
 	}
-	linked, same := l.index.see(r.Anchor, l.hasher.Hash(r))
+	linked, same, again := l.index.see(r.Anchor, l.hasher.Hash(r))
 	_, open := l.open[r.Anchor]
 	if open {
 		l.open[r.Anchor] = true
 	}
 	switch {
+	case again: // its entry moved, or got a double, while it was read
+		l.twice[r.Anchor] = true
+		return false
 	case linked && same && !open:
 		run.Counts.Unchanged++
 		return false

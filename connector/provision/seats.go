@@ -90,6 +90,9 @@ func (p *Plan) count(same int) {
 		switch {
 		case refused || p.denied[o]:
 			c.Failed++
+		case p.waived[o]:
+			c.Skipped++
+			p.Run.Skips[connector.SkipMoved]++
 		case p.dropped[o]:
 			c.Skipped++
 			p.Run.Skips[connector.SkipUnverifiable]++
