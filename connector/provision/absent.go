@@ -76,10 +76,8 @@ func (l *planner) absent(ctx context.Context) error {
 			return err
 		}
 	}
-	for a, seen := range l.open {
-		if !seen {
-			l.plan.closeGone = append(l.plan.closeGone, a)
-		}
+	if err := l.over(ctx); err != nil {
+		return err
 	}
 	return l.due(ctx)
 }
@@ -148,6 +146,27 @@ func (l *planner) notTakenOver(records []*connector.Record) []*connector.Record 
 		}
 	}
 	return out
+}
+
+// over finds the open items of people who are not in the source any more, by its own word.
+func (l *planner) over(ctx context.Context) error {
+	asked := 0
+	for a, seen := range l.open {
+		if seen {
+			continue
+		}
+		if asked++; asked > maxLookups {
+			return nil // the next run asks for the others
+		}
+		_, presence, err := l.req.From.Lookup(ctx, a)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err == nil && (presence == connector.PresenceGone || presence == connector.PresentOutOfScope) {
+			l.plan.closeGone = append(l.plan.closeGone, a)
+		}
+	}
+	return nil
 }
 
 // due plans the end of users whose grace period is over. Whom a source still has as enabled, so that an

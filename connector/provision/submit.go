@@ -136,11 +136,21 @@ func (p *Provisioner) offer(ctx context.Context, pkg string, cause connector.Cau
 		}
 		left := 0
 		for _, w := range waiters {
+			if p.o.Org.Source(w.Source) == nil { // it is not configured any more: nobody can decide
+				if err := p.strike(ctx, w); err != nil {
+					return got, err
+				}
+				left++
+				continue
+			}
 			d, err := p.submit(ctx, w.Source, w.Record, cause)
+			if errors.Is(err, connector.ErrMoved) {
+				continue
+			}
 			if err != nil {
 				return got, err
 			}
-			if waitsStill(d.change) {
+			if waitsFor(d.change, pkg) {
 				continue
 			}
 			if left++; d.change.TakeSeat != "" {
@@ -161,6 +171,23 @@ func (p *Provisioner) offerFreed(ctx context.Context, ch *connector.Change) erro
 }
 
 var waitingList = connector.Cause{Kind: connector.CauseRequest, Actor: "waiting list"}
+
+// strike takes somebody off the waiting list.
+func (p *Provisioner) strike(ctx context.Context, w connector.Waiter) error {
+	return p.o.Store.Write(ctx, func(tx connector.Tx) error {
+		return tx.CloseGone(ctx, w.Org, w.Source, []connector.Anchor{w.Record.Anchor})
+	})
+}
+
+// waitsFor reports whether the person is still on the list of that package.
+func waitsFor(ch *connector.Change, pkg string) bool {
+	for _, f := range ch.Failures {
+		if f.Reason == connector.NoSeat {
+			return f.Package == pkg
+		}
+	}
+	return false
+}
 
 func waitsStill(ch *connector.Change) bool {
 	for _, f := range ch.Failures {
