@@ -137,6 +137,9 @@ func (p *Provisioner) offer(ctx context.Context, pkg string, cause connector.Cau
 		left := 0
 		for _, w := range waiters {
 			if p.o.Org.Source(w.Source) == nil { // it is not configured any more: nobody can decide
+				if w.Record.Anchor.IsZero() {
+					continue
+				}
 				if err := p.strike(ctx, w); err != nil {
 					return got, err
 				}
