@@ -44,6 +44,7 @@ func (l *planner) guard() {
 
 // letPass lifts the holds; the removals free their seats now.
 func (l *planner) letPass() {
+	l.plan.approved = true
 	l.plan.holdAll, l.plan.holdGone, l.plan.holdUpdates = false, false, false
 	clear(l.plan.denied)
 	l.settleSeats()

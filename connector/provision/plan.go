@@ -27,6 +27,7 @@ type Plan struct {
 	dropped     map[int32]bool              // a removal without sufficient evidence
 	waived      map[int32]bool              // the entry moved while it was read
 	applied     map[int32]*connector.Change // what became of it when it was applied, where that differs
+	approved    bool                        // what would be held is what was approved
 	preview     bool                        // everything waits, and is shown as what it would be
 	holdAll     bool
 	holdGone    bool           // the removals

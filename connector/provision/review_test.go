@@ -51,6 +51,25 @@ func TestRemovalsByChangedSettingsStayHeld(t *testing.T) {
 	counts(t, w.sync(p, connector.ResultOK), connector.Counts{Deactivated: 1, Unchanged: 17})
 }
 
+// What moved so far that nothing needs approval any more is still not what was approved.
+func TestApprovalOfWhatIsNotThereAnyMore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	p := &people{list: crowd(100)}
+	w.sync(p, connector.ResultOK)
+	all := p.list
+	p.list = all[:80]
+	held := w.sync(p, connector.ResultHeld)
+	p.list = all[:95]
+	if _, err := w.approve(held, p); connector.KindOf(err) != connector.Conflict {
+		t.Fatalf("%v", err)
+	}
+	if w.state("u0100") != connector.Active {
+		t.Error("nothing of it may be applied")
+	}
+	counts(t, w.sync(p, connector.ResultOK), connector.Counts{Deactivated: 5, Unchanged: 95})
+}
+
 // Changed settings under which nothing is to be done need no approval, and the runs after it are like
 // any other.
 func TestChangedSettingsThatChangeNobodyHoldNothing(t *testing.T) {

@@ -70,7 +70,7 @@ func (p *Provisioner) carryOut(ctx context.Context, req SyncRequest, run *connec
 		return &Plan{Run: run}, err
 	}
 	plan.adopt(run)
-	if req.Approve != nil && plan.Run.Hold != nil {
+	if req.Approve != nil && !plan.approved {
 		return plan, movedSince(req.Approve, plan.Run)
 	}
 	if req.Mode == connector.ModePreview {
