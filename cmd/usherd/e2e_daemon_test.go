@@ -142,6 +142,7 @@ func TestDaemonTellsHowItIs(t *testing.T) {
 	if got := d.get("/livez", http.StatusOK); got != "ok\n" {
 		t.Errorf("/livez says %q", got)
 	}
+	d.get("/users", http.StatusNotFound) // nothing of people is served
 	is := d.ready()
 	if !is.Ready || len(is.Sources) != 1 || is.Sources[0].Source != "acme/hq" || is.Sources[0].Result != "ok" || is.Sources[0].Next == nil {
 		t.Errorf("/readyz says %+v", is)
@@ -216,9 +217,14 @@ func TestStoppedDaemonEndsItsRun(t *testing.T) {
 	}
 	d.end()
 	r.clock = time.Now
-	run := decode[runDocument](r, exitOK, "report", "last", "-o", "json")
-	if run.Result != connector.ResultCancelled || run.Hint == "" {
-		t.Errorf("the run ended as %+v", run)
+	var cancelled int
+	for _, run := range decode[struct{ Runs []runDocument }](r, exitOK, "runs", "-o", "json").Runs {
+		if run.Result == connector.ResultCancelled && run.Hint != "" {
+			cancelled++
+		}
+	}
+	if cancelled != 1 {
+		t.Errorf("%d runs are cancelled with a word on what to do", cancelled)
 	}
 	r.same(before)
 	directory.ClearFaults()

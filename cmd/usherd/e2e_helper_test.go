@@ -31,14 +31,14 @@ func TestMain(m *testing.M) {
 
 // rig is a configuration with a store of its own, on which commands are run.
 type rig struct {
-	t     testing.TB
+	t     *testing.T
 	dir   string
 	clock func() time.Time
 	env   map[string]string
 }
 
 // newRig writes the configuration. $DIR in it is the rig's folder.
-func newRig(t testing.TB, config string) *rig {
+func newRig(t *testing.T, config string) *rig {
 	t.Helper()
 	r := &rig{t: t, dir: t.TempDir(), clock: time.Now, env: map[string]string{"LDAP_PASSWORD": "secret"}}
 	r.configure(config)
@@ -135,9 +135,9 @@ type failureDocument struct {
 	LastSeen  time.Time `json:"last_seen"`
 }
 
-func (r *rig) sync(want int, args ...string) runDocument {
+func (r *rig) sync(want int) runDocument {
 	r.t.Helper()
-	return decode[runDocument](r, want, append([]string{"sync", "-q", "-o", "json"}, args...)...)
+	return decode[runDocument](r, want, "sync", "-q", "-o", "json")
 }
 
 func (r *rig) failures() []failureDocument {
@@ -224,7 +224,7 @@ bases: ["%s"]
 }
 
 // fake starts a directory in this process and returns it with its block.
-func fake(t testing.TB, o ldaptest.Options) (d *ldaptest.Server, block string) {
+func fake(t *testing.T, o ldaptest.Options) (d *ldaptest.Server, block string) {
 	t.Helper()
 	o.Accounts = []ldaptest.Account{{Names: []string{"CN=usherd,DC=example,DC=test"}, Password: "secret"}}
 	d, err := ldaptest.Start(o)
@@ -257,7 +257,7 @@ func person(i int) (dn string, a ldaptest.Attrs) {
 }
 
 // people adds the persons 1 to n.
-func people(t testing.TB, d *ldaptest.Server, n int) {
+func people(t *testing.T, d *ldaptest.Server, n int) {
 	t.Helper()
 	for i := range n {
 		if err := d.Add(person(i + 1)); err != nil {
@@ -299,7 +299,7 @@ func (l *logLines) Write(b []byte) (int, error) {
 }
 
 // await returns the next line, after those that were awaited before, with this message.
-func (l *logLines) await(t testing.TB, msg string) map[string]any {
+func (l *logLines) await(t *testing.T, msg string) map[string]any {
 	t.Helper()
 	deadline := time.After(30 * time.Second)
 	for {
