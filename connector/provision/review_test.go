@@ -299,64 +299,6 @@ func TestAdministratorsDeactivationOutlivesTheGracePeriod(t *testing.T) {
 	}
 }
 
-// Somebody on the waiting list who has left the source, or is disabled there, does not get the seat
-// that the same run frees.
-func TestLeaverOnTheWaitingListGetsNoSeat(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, seats(2))
-	p := &people{list: crowd(5)}
-	w.sync(p, connector.ResultOK)
-	p.list = []*connector.Record{p.list[1], p.list[3], p.list[4]} // 1 leaves, 3 waits for the first seat and is gone
-	p.list[1].Enabled = connector.EnabledNo                       // 4 is next
-	w.sync(p, connector.ResultOK)
-	for name, want := range map[string]connector.State{"u0001": connector.Inactive, "u0003": "", "u0004": "", "u0005": connector.Active} {
-		if got := w.state(name); got != want {
-			t.Errorf("%s is %q, want %q", name, got, want)
-		}
-	}
-}
-
-// A seat that a change of package frees goes to the waiting list as well.
-func TestSeatFreedByAChangeOfPackageIsOffered(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, func(o *connector.Organization) {
-		second(o)
-		o.Packages = []connector.Package{{ID: "standard", Seats: 2}, {ID: "other", Seats: 2}}
-	})
-	p := &people{list: crowd(2)}
-	w.sync(p, connector.ResultOK)
-	late := &people{list: []*connector.Record{inSecond(person(9))}}
-	w.syncFrom("second", late, connector.ResultOK)
-	if w.user("u0009") != nil {
-		t.Fatal("there was no seat")
-	}
-	w.org.Sources[0].Package = "other"
-	w.rebuild()
-	p.list[0] = person(1, "sn", "Renamed")
-	w.sync(p, connector.ResultOK)
-	if w.state("u0009") != connector.Active {
-		t.Error("the seat of u0001 was not offered")
-	}
-}
-
-// A place on the waiting list of a source that is not configured any more stops nobody.
-func TestWaiterOfARemovedSourceStopsNobody(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, func(o *connector.Organization) { seats(2)(o); second(o) })
-	p := &people{list: crowd(2)}
-	w.sync(p, connector.ResultOK)
-	w.syncFrom("second", &people{list: []*connector.Record{inSecond(person(8))}}, connector.ResultOK)
-	w.org.Sources = w.org.Sources[:1]
-	delete(w.maps, "second")
-	w.rebuild()
-	p.list = []*connector.Record{p.list[1], person(3)}
-	w.sync(p, connector.ResultOK)
-	w.sync(p, connector.ResultOK)
-	if w.state("u0003") != connector.Active || w.user("u0008") != nil {
-		t.Errorf("u0003 is %q", w.state("u0003"))
-	}
-}
-
 // What was moved by others while a run is applied is counted as what it came to.
 func TestMovedWhileApplied(t *testing.T) {
 	t.Parallel()
