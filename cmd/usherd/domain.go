@@ -186,7 +186,7 @@ func (a *app) domainList(orgID *string) *cobra.Command {
 					}
 					return writeJSON(a.out, map[string]any{"domains": list})
 				}
-				tab := report.NewTable(a.out, a.width(), report.Column{Title: "ORGANIZATION"}, report.Column{Title: "DOMAIN"},
+				tab := report.NewTable(a.out, 0, report.Column{Title: "ORGANIZATION"}, report.Column{Title: "DOMAIN"},
 					report.Column{Title: "STANDING"}, report.Column{Title: "CHECKED"}, report.Column{Title: "TXT RECORD OR LAST ERROR", Flex: true})
 				for _, d := range all {
 					note := domains.Record(d.Token)

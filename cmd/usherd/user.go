@@ -274,7 +274,7 @@ func deactivated(x *deactivationJSON) string {
 
 func (a *app) showUser(d *userDocument) error {
 	fmt.Fprintf(a.out, "%s  %s\n", d.UserName, d.State)
-	tab := report.NewTable(a.out, a.width(), report.Column{}, report.Column{Flex: true})
+	tab := report.NewTable(a.out, 0, report.Column{}, report.Column{}) // nothing is cut: this is where one comes for all of it
 	tab.Row("  id", d.ID)
 	if d.Package != "" {
 		tab.Row("  package", d.Package)
