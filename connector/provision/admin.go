@@ -76,11 +76,23 @@ func (p *Provisioner) Delete(ctx context.Context, c Command) (*connector.Change,
 	})
 }
 
-// DomainVerified moves the users whom the organization's rule re-evaluates when their domain is
-// proven; it returns what happened to each that moved.
-func (p *Provisioner) DomainVerified(ctx context.Context, users []connector.ID, actor string) ([]*connector.Change, error) {
-	var moved []*connector.Change
+// DomainVerified moves those of the users whom the proof of their domain verifies at once: the ones that
+// no directory knows, for those of a directory follow with its next run. It returns how many moved.
+func (p *Provisioner) DomainVerified(ctx context.Context, users []connector.ID, actor string) (moved int, err error) {
+	links, err := p.o.Store.LinksOfUsers(ctx, p.o.Org.ID, users)
+	if err != nil {
+		return 0, err
+	}
+	fromDirectory := map[connector.ID]bool{}
+	for _, l := range links {
+		if s := p.o.Org.Source(l.Source); s != nil && s.Kind == connector.Directory {
+			fromDirectory[l.User] = true
+		}
+	}
 	for _, id := range users {
+		if fromDirectory[id] {
+			continue
+		}
 		ch, err := p.command(ctx, Command{User: id, Actor: actor}, func(ch *connector.Change, after *connector.User, f lifecycle.Facts) error {
 			move(ch, after, lifecycle.DomainVerified, f)
 			return nil
@@ -89,7 +101,7 @@ func (p *Provisioner) DomainVerified(ctx context.Context, users []connector.ID, 
 			return moved, err
 		}
 		if ch.Action != connector.Unchanged {
-			moved = append(moved, ch)
+			moved++
 		}
 	}
 	return moved, nil
