@@ -108,6 +108,11 @@ func (s *site) checkDomain(ctx context.Context, o *org, d connector.Domain, now 
 	if !out.Gained && !out.Lost {
 		return out, 0, nil
 	}
+	if out.Gained {
+		if _, err := s.reevaluate(ctx, o, d.Name); err != nil {
+			return out, 0, err
+		}
+	}
 	again, err := s.db.ForgetHashes(ctx, o.Org.ID, d.Name)
 	return out, again, err
 }
