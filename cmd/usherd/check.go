@@ -162,7 +162,7 @@ func (a *app) showStep(s ldapsync.Step) {
 		width = math.MaxInt // a file has lines of any length, for grep
 	}
 	for l := range strings.SplitSeq(text, "\n") {
-		fmt.Fprint(a.out, wrap(l, width, head, rest))
+		fmt.Fprint(a.out, wrap(printable(l), width, head, rest))
 		head = rest
 	}
 }

@@ -85,7 +85,7 @@ func (a *app) showChange(ch *connector.Change) error {
 		return nil // every attribute is gone: to repeat them all here says nothing
 	}
 	for _, f := range ch.Fields {
-		fmt.Fprintf(a.out, "  %s: %s -> %s\n", f.Field, values(f.Before), values(f.After))
+		fmt.Fprintf(a.out, "  %s: %s -> %s\n", f.Field, printable(values(f.Before)), printable(values(f.After)))
 	}
 	return nil
 }
@@ -97,6 +97,9 @@ func values(v []string) string {
 	return strings.Join(v, ", ")
 }
 
+// maxReason bounds what one writes into the history.
+const maxReason = 500
+
 func (a *app) userDeactivateCmd(orgID *string) *cobra.Command {
 	var reason string
 	cmd := a.userSub("deactivate KEY", "Take the access away; no source gives it back", orgID,
@@ -105,6 +108,12 @@ func (a *app) userDeactivateCmd(orgID *string) *cobra.Command {
 			return o.prov.Deactivate(ctx, c)
 		})
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for the history")
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		if len(reason) > maxReason || printable(reason) != reason {
+			return usagef("--reason: one line of at most %d bytes", maxReason)
+		}
+		return nil
+	}
 	return cmd
 }
 
