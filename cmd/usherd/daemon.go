@@ -57,6 +57,13 @@ func newDaemon(a *app, s *site, log *zap.Logger, reload <-chan os.Signal) *daemo
 
 // run works until ctx ends; then it lets the runs that go on end consistently.
 func (d *daemon) run(ctx context.Context, ln net.Listener) error {
+	alone, err := takeSingle(ctx, d.site.db, d.app.now())
+	if err != nil {
+		return err
+	}
+	if err := d.site.adopt(ctx, d.app); err != nil {
+		return err
+	}
 	jobs, err := d.jobs(ctx, d.site)
 	if err != nil {
 		return err
@@ -71,6 +78,7 @@ func (d *daemon) run(ctx context.Context, ln net.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.health(ctx, ln) })
 	g.Go(func() error { return d.runner.Serve(ctx) })
+	g.Go(func() error { return alone.keep(ctx) })
 	g.Go(func() error { return d.reloads(ctx) })
 	g.Go(func() error {
 		return d.systemd.keepAlive(ctx, func() bool { return d.storeAnswers(ctx) == nil })
@@ -236,7 +244,10 @@ func (d *daemon) reloadNow(ctx context.Context) error {
 		d.log.Warn("store and listen change with a restart only")
 	}
 	s := &site{file: file, db: old.db}
-	if err := s.build(ctx, d.app); err != nil {
+	if err := s.build(d.app); err != nil {
+		return err
+	}
+	if err := s.adopt(ctx, d.app); err != nil {
 		return err
 	}
 	jobs, err := d.jobs(ctx, s)

@@ -101,13 +101,33 @@ shown. When the directory or the users have moved, nothing is done and the new p
 	return cmd
 }
 
+// findHeld returns a run that waits; "last" is the last one that does.
+func (s *site) findHeld(ctx context.Context, id string) (*connector.Run, *org, error) {
+	if id == "last" {
+		runs, err := s.db.Runs(ctx, connector.RunFilter{Limit: 100})
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, run := range runs {
+			if o, err := s.org(run.Org); err == nil && o.prov.CheckHold(run) == nil {
+				return run, o, nil
+			}
+		}
+	}
+	run, o, err := s.findRun(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	return run, o, o.prov.CheckHold(run)
+}
+
 // carryOut applies a held run or a preview.
 func (a *app) carryOut(ctx context.Context, s *site, id string, f runFlags) error {
-	held, o, err := s.findRun(ctx, id)
+	held, o, err := s.findHeld(ctx, id)
 	if err != nil {
 		return err
 	}
-	if err := o.prov.CheckHold(held); err != nil {
+	if err := s.adopt(ctx, a); err != nil {
 		return err
 	}
 	src := o.sources[held.Source]
@@ -123,7 +143,7 @@ func (a *app) rejectCmd() *cobra.Command {
 		ValidArgsFunction: a.completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(cmd.Context(), func(s *site) error {
-				run, o, err := s.findRun(cmd.Context(), args[0])
+				run, o, err := s.findHeld(cmd.Context(), args[0])
 				if err != nil {
 					return err
 				}

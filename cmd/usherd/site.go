@@ -31,8 +31,7 @@ type org struct {
 	sources map[string]*ldapsync.Source
 }
 
-// open loads the configuration, opens the store and puts the parts together. Seats follow the
-// configuration at once.
+// open loads the configuration, opens the store and puts the parts together.
 func (a *app) open(ctx context.Context) (*site, error) {
 	file, err := a.load()
 	if err != nil {
@@ -47,17 +46,15 @@ func (a *app) openFile(ctx context.Context, file *config.File, log *zap.Logger) 
 		return nil, err
 	}
 	s := &site{file: file, db: db}
-	if err := s.build(ctx, a); err != nil {
+	if err := s.build(a); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
 }
 
-// build makes the organizations of the configuration from its file.
-func (s *site) build(ctx context.Context, a *app) error {
-	if err := s.db.PutRevision(ctx, connector.Revision{ID: s.file.Revision, At: a.now(), Text: string(s.file.Text)}); err != nil {
-		return err
-	}
+// build makes the organizations of the configuration from its file. It writes nothing: a command that only
+// looks may be given any configuration.
+func (s *site) build(a *app) error {
 	for _, r := range s.file.Organizations {
 		o := &org{Runtime: r, sources: map[string]*ldapsync.Source{}}
 		o.prov = provision.New(provision.Options{
@@ -73,10 +70,21 @@ func (s *site) build(ctx context.Context, a *app) error {
 			}
 			o.sources[id] = src
 		}
-		if err := s.db.SetPackages(ctx, r.Org.ID, r.Org.Packages); err != nil {
+		s.orgs = append(s.orgs, o)
+	}
+	return nil
+}
+
+// adopt makes the configuration the one in force: its revision is kept, and the packages have its
+// numbers of seats. Whatever changes people does so first.
+func (s *site) adopt(ctx context.Context, a *app) error {
+	if err := s.db.PutRevision(ctx, connector.Revision{ID: s.file.Revision, At: a.now(), Text: string(s.file.Text)}); err != nil {
+		return err
+	}
+	for _, o := range s.orgs {
+		if err := s.db.SetPackages(ctx, o.Org.ID, o.Org.Packages); err != nil {
 			return err
 		}
-		s.orgs = append(s.orgs, o)
 	}
 	return nil
 }

@@ -87,6 +87,11 @@ func (a *app) sync(ctx context.Context, f runFlags, mode connector.Mode, plan st
 		return err
 	}
 	defer s.close() //nolint:errcheck // nothing is unwritten: each transaction was durable when it ended
+	if mode != connector.ModePreview {
+		if err := s.adopt(ctx, a); err != nil {
+			return err
+		}
+	}
 	if plan != "" {
 		return a.carryOut(ctx, s, plan, f)
 	}

@@ -45,6 +45,9 @@ func (a *app) userSub(use, short string, orgID *string, do userDo) *cobra.Comman
 				if err != nil {
 					return err
 				}
+				if err := s.adopt(cmd.Context(), a); err != nil {
+					return err
+				}
 				ch, err := do(cmd.Context(), o, provision.Command{User: u.ID, Actor: actor()})
 				if err != nil {
 					return err
@@ -178,6 +181,9 @@ func (a *app) userRetryCmd(orgID *string) *cobra.Command {
 				}
 				t, err := s.target(*orgID, source)
 				if err != nil {
+					return err
+				}
+				if err := s.adopt(cmd.Context(), a); err != nil {
 					return err
 				}
 				return a.person(cmd.Context(), s, t, f, connector.ModeFull)

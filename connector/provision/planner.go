@@ -107,7 +107,7 @@ func (p *Provisioner) newPlanner(ctx context.Context, req PlanRequest) (*planner
 	if l.last, err = s.SourceState(ctx, org, req.Source); err != nil {
 		return nil, err
 	}
-	seats, err := s.Seats(ctx, org)
+	seats, err := p.seats(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,23 @@ import (
 // maxWaiting bounds how much of a waiting list one run looks at.
 const maxWaiting = 100_000
 
+// seats is the standing of all packages with the numbers of seats that the configuration gives: a plan
+// shows what they mean before they are in force.
+func (p *Provisioner) seats(ctx context.Context) ([]connector.SeatCount, error) {
+	stored, err := p.o.Store.Seats(ctx, p.o.Org.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, pkg := range p.o.Org.Packages {
+		i := slices.IndexFunc(stored, func(s connector.SeatCount) bool { return s.Package == pkg.ID })
+		if i < 0 {
+			stored, i = append(stored, connector.SeatCount{Package: pkg.ID}), len(stored)
+		}
+		stored[i].Name, stored[i].Seats = pkg.Name, pkg.Seats
+	}
+	return stored, nil
+}
+
 // loadRanks reads the places on the waiting lists that people of this source hold.
 func (l *planner) loadRanks(ctx context.Context) error {
 	l.ranks = map[string]map[connector.Anchor]int32{}

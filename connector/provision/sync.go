@@ -110,7 +110,7 @@ func (p *Provisioner) finish(ctx context.Context, plan *Plan, cause error) error
 	}
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 	defer cancel()
-	seats, seatsErr := p.o.Store.Seats(bounded, run.Org)
+	seats, seatsErr := p.seats(bounded)
 	run.Seats = seats
 	if ctx.Err() != nil {
 		ctx = bounded // else a million outcomes may take their time
