@@ -8,6 +8,7 @@ type UserQuery struct {
 	State   State
 	Search  string // beginning of a user name, e-mail, display name or employee number, in any case
 	Package string
+	Pending bool   // only those who wait for approval
 	After   string // what the page before gave as next
 	Limit   int    // at most 1,000, which is also what 0 means
 }

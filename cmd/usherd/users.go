@@ -57,7 +57,7 @@ func (a *app) usersCmd() *cobra.Command {
 	var inactive bool
 	cmd := &cobra.Command{
 		Use: "users", Short: "List users", Args: noArgs,
-		Example: "  usherd users --state not_verified\n  usherd users --search lee\n  usherd users --inactive -o json",
+		Example: "  usherd users --state not_verified\n  usherd users --search lee\n  usherd users --inactive -o json\n  usherd users --pending",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if inactive {
 				state = string(connector.Inactive)
@@ -75,6 +75,7 @@ func (a *app) usersCmd() *cobra.Command {
 	cmd.Flags().StringVar(&q.Org, "org", "", "organization (may be left out when there is only one)")
 	cmd.Flags().StringVar(&state, "state", "", "only this state: "+joinStates())
 	cmd.Flags().BoolVar(&inactive, "inactive", false, "only deactivated users")
+	cmd.Flags().BoolVar(&q.Pending, "pending", false, "only users who wait for approval")
 	cmd.Flags().StringVar(&q.Search, "search", "", "beginning of user name, e-mail or a name")
 	cmd.Flags().StringVar(&q.Package, "package", "", "only this package")
 	cmd.Flags().IntVar(&q.Limit, "limit", 100, "how many; 0 = all")

@@ -117,6 +117,7 @@ func TestPlans(t *testing.T) {
 		sqlListByTerm:        "SEARCH k USING PRIMARY KEY (org=? AND kind=? AND value>? AND value<?)",
 		sqlListByState:       "SEARCH u USING INDEX users_state (org=? AND state=? AND id>?)",
 		sqlListByPackage:     "SEARCH u USING INDEX users_package (org=? AND package=? AND id>?)",
+		sqlListPending:       "SEARCH u USING INDEX users_pending (org=? AND id>?)",
 		sqlOpenItems:         "SEARCH open_items USING INDEX open_items_id (org=? AND id>?)",
 		sqlOpenAnchors:       "SEARCH open_items USING PRIMARY KEY (org=? AND source=?)",
 		sqlCloseItems:        "SEARCH open_items USING PRIMARY KEY (org=? AND source=? AND person=?)",

@@ -23,6 +23,9 @@ const (
 
 	sqlListByPackage = `SELECT 0, '', ` + userColumns + ` FROM users u
  WHERE u.org = ? AND u.package = ? AND u.package <> '' AND u.id > ? ORDER BY u.id LIMIT ?`
+
+	sqlListPending = `SELECT 0, '', ` + userColumns + ` FROM users u
+ WHERE u.org = ? AND u.pending_approval = 1 AND u.id > ? ORDER BY u.id LIMIT ?`
 )
 
 // place is where a page ended.
@@ -45,8 +48,8 @@ func scanListRow(r *sql.Rows, v *listRow) error {
 
 // ListUsers returns a page of users; next is "" after the last page. All users and those of State
 // active come in order of their user names; a search gives first who is found by user name, then by
-// e-mail, display name and employee number, each user once; those of another State or of a Package
-// alone come in order of their creation, tombstones only where State asks for them.
+// e-mail, display name and employee number, each user once; those of another State, of a Package or
+// Pending alone come in order of their creation, tombstones only where State asks for them.
 func (r *reader) ListUsers(ctx context.Context, q connector.UserQuery) (users []*connector.User, next string, err error) {
 	var at place
 	if q.After != "" {
@@ -56,7 +59,7 @@ func (r *reader) ListUsers(ctx context.Context, q connector.UserQuery) (users []
 	}
 	q.Search, q.Limit = connector.Fold(q.Search), pageSize(q.Limit)
 	l := lister{r: r, q: q, at: at}
-	if byID := q.Search == "" && (q.Package != "" || q.State != "" && q.State != connector.Active); byID {
+	if byID := q.Search == "" && (q.Pending || q.Package != "" || q.State != "" && q.State != connector.Active); byID {
 		err = l.walkIDs(ctx)
 	} else {
 		err = l.walkNames(ctx)
@@ -128,8 +131,13 @@ func rank(kind int64) int {
 	return 0
 }
 
-// walkIDs walks the index of states or of packages.
+// walkIDs walks the index of those who wait for approval, of states or of packages.
 func (l *lister) walkIDs(ctx context.Context) error {
+	if l.q.Pending {
+		return l.pages(func() (*sql.Rows, error) {
+			return l.r.q.query(ctx, sqlListPending, l.q.Org, l.at.User[:], l.q.Limit+1)
+		})
+	}
 	q, value := sqlListByPackage, l.q.Package
 	if l.q.State != "" && l.q.State != connector.Active {
 		q, value = sqlListByState, string(l.q.State)
@@ -165,6 +173,9 @@ func (l *lister) pages(ask func() (*sql.Rows, error)) error {
 func (l *lister) wants(v listRow) bool {
 	u := v.user
 	if l.q.State != "" && u.State != l.q.State || l.q.Package != "" && u.Package != l.q.Package {
+		return false
+	}
+	if l.q.Pending && !u.PendingApproval {
 		return false
 	}
 	if v.kind == 0 {

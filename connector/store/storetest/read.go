@@ -36,12 +36,18 @@ func listUsers(f *fixture) {
 		if n > 4 {
 			pkg = "tin"
 		}
-		users = append(users, f.create(n, pkg))
+		c := Create(n, pkg, f.now)
+		c.After.PendingApproval = n == 2 || n == 3 || n == 5 || n == 9
+		c.Fields = connector.Diff(nil, c.After)
+		f.save(c)
+		users = append(users, c.After)
 	}
 	three := Deactivate(users[0], f.now)
 	nine := Deactivate(users[5], f.now)
 	f.save(three, nine)
-	f.save(Next(connector.Removed, nine.After, f.now, setState(connector.Deleted)))
+	f.save(Next(connector.Removed, nine.After, f.now, func(u *connector.User) {
+		u.State, u.PendingApproval = connector.Deleted, false
+	}))
 	for _, test := range []struct {
 		q    connector.UserQuery
 		want string
@@ -56,6 +62,12 @@ func listUsers(f *fixture) {
 		{connector.UserQuery{Package: "gold", State: connector.Inactive}, "3"},
 		{connector.UserQuery{Package: "tin"}, "57"},
 		{connector.UserQuery{Search: "user", Package: "tin", State: connector.Active}, "57"},
+		{connector.UserQuery{Pending: true}, "325"},
+		{connector.UserQuery{Pending: true, State: connector.Active}, "25"},
+		{connector.UserQuery{Pending: true, State: connector.Inactive}, "3"},
+		{connector.UserQuery{Pending: true, Package: "gold"}, "32"},
+		{connector.UserQuery{Pending: true, Search: "USER"}, "235"},
+		{connector.UserQuery{Pending: true, State: connector.Deleted}, ""},
 	} {
 		test.q.Org = Org
 		for _, n := range []int{1, 2, 100} {

@@ -25,6 +25,7 @@ CREATE INDEX users_package ON users (org, package, id) WHERE package <> '';
 CREATE INDEX users_state ON users (org, state, id) WHERE state <> 'active';
 CREATE INDEX users_email_domain ON users (org, email_domain, id);
 CREATE INDEX users_due ON users (org, delete_at, id) WHERE delete_at > 0;
+CREATE INDEX users_pending ON users (org, id) WHERE pending_approval = 1;
 
 -- The names by which a live user is unique. kind: 1 userName, 2 email.
 CREATE TABLE user_keys (
@@ -210,6 +211,7 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('users', 'users_state', '10000 5000 2000 1'),
     ('users', 'users_email_domain', '1000000 500000 100000 1'),
     ('users', 'users_due', '10000 5000 1 1'),
+    ('users', 'users_pending', '10000 5000 1'),
     ('user_keys', 'user_keys', '2000000 1000000 500000 1'),
     ('user_terms', 'user_terms', '2000000 1000000 500000 2 1'),
     ('links', 'links', '1000000 500000 250000 1 1'),
