@@ -296,7 +296,7 @@ func (d *demo) proveDomain(ctx context.Context) error {
 	if err := d.domainCheck(ctx, d.site, d.target.org, name); err != nil {
 		return err
 	}
-	d.say("%s is another domain of theirs, and nobody has proven it.\n", demoOtherDomain)
+	d.say("%s is another domain of theirs, and nobody has verified it.\n", demoOtherDomain)
 	return nil
 }
 
@@ -349,8 +349,8 @@ func (d *demo) states(ctx context.Context) error {
 		return err
 	}
 	why := map[connector.State]string{
-		connector.Active:      demoDomain + " is proven",
-		connector.NotVerified: demoOtherDomain + " is not proven: they still have to prove their addresses",
+		connector.Active:      demoDomain + " is verified",
+		connector.NotVerified: demoOtherDomain + " is not verified: they still have to prove their addresses",
 		connector.Inactive:    "disabled in the directory, or gone from it",
 	}
 	d.say("\nUsers by state\n")

@@ -15,8 +15,8 @@ import (
 
 func (a *app) domainCmd() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "domain", Short: "Prove the mail domains of an organization, and claim them",
-		Long: `People on a proven domain become active with their first sync, others stay not verified until they prove
+		Use: "domain", Short: "Verify the mail domains of an organization, and claim them",
+		Long: `People on a verified domain become active with their first sync, others stay not verified until they prove
 their address. A proof is a TXT record in the domain's zone; the daemon looks for it every day.`,
 		Args: noSuchCommand, RunE: showHelp,
 	}
@@ -27,7 +27,7 @@ their address. A proof is a TXT record in the domain's zone; the daemon looks fo
 		a.domainSub("add DOMAIN", "Add a domain and show the TXT record that proves it", name, &orgID, a.domainAdd),
 		a.domainList(&orgID),
 		a.domainSub("check DOMAIN", "Look for the TXT record now", name, &orgID, a.domainCheck),
-		a.domainSub("claim DOMAIN", "Keep all other organizations from creating users with a proven domain", name, &orgID, a.domainClaim),
+		a.domainSub("claim DOMAIN", "Keep all other organizations from creating users with a verified domain", name, &orgID, a.domainClaim),
 		a.domainSub("release DOMAIN", "End a claim", name, &orgID, a.domainRelease),
 		a.domainSub("remove DOMAIN", "Forget a domain", name, &orgID, a.domainRemove),
 	)
@@ -64,7 +64,7 @@ func (a *app) domainAdd(ctx context.Context, s *site, o *org, name policy.Name) 
 	if name.PrivateSuffix {
 		fmt.Fprintf(a.err, "usherd: %s is a name under which others may register their own: be sure that it is yours alone\n", name.Unicode)
 	}
-	_, err := fmt.Fprintf(a.out, `%s is added, not proven yet. Put this record into its zone:
+	_, err := fmt.Fprintf(a.out, `%s is added, not verified yet. Put this record into its zone:
 
   %s.  TXT  "%s"
 
@@ -83,16 +83,16 @@ func (a *app) domainCheck(ctx context.Context, s *site, o *org, name policy.Name
 		return err
 	}
 	if out.Finding == domains.Proven {
-		fmt.Fprintf(a.out, "%s is proven.\n", name.Unicode)
+		fmt.Fprintf(a.out, "%s is verified.\n", name.Unicode)
 		if again > 0 {
 			fmt.Fprintf(a.out, "%d people are decided again with the next sync: those who are enabled become active.\n", again)
 		}
 		return nil
 	}
 	if !out.KeptUntil.IsZero() {
-		fmt.Fprintf(a.err, "usherd: it stays proven until %s\n", out.KeptUntil.Format(time.RFC3339))
+		fmt.Fprintf(a.err, "usherd: it stays verified until %s\n", out.KeptUntil.Format(time.RFC3339))
 	}
-	return &connector.Error{Kind: connector.Refused, Op: name.Unicode, Err: fmt.Errorf("not proven: %s", out.Detail), Hint: out.Next}
+	return &connector.Error{Kind: connector.Refused, Op: name.Unicode, Err: fmt.Errorf("not verified: %s", out.Detail), Hint: out.Next}
 }
 
 // checkDomain asks DNS, stores what it said, and has the people of a domain that was won or lost
@@ -211,13 +211,13 @@ func (a *app) domainList(orgID *string) *cobra.Command {
 func domainStanding(d connector.Domain) string {
 	switch {
 	case !d.Verified():
-		return "not proven"
+		return "not verified"
 	case !d.FailingSince.IsZero():
-		return "proven, failing since " + date(d.FailingSince)
+		return "verified, failing since " + date(d.FailingSince)
 	case d.Claimed:
-		return "proven, claimed"
+		return "verified, claimed"
 	}
-	return "proven"
+	return "verified"
 }
 
 func when(t time.Time) *time.Time {
@@ -231,5 +231,5 @@ func date(t time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
-	return t.Local().Format("2006-01-02 15:04") //nolint:gosmopolitan // people at a terminal read local time
+	return t.UTC().Format("2006-01-02 15:04Z")
 }

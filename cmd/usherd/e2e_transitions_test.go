@@ -234,7 +234,7 @@ func (s *stage) prove(dns *dnstest.Server, domain string) string {
 	if !ok || !strings.HasPrefix(record, "usherd-verification=") {
 		s.t.Fatalf("domain add says %q", out)
 	}
-	if _, errs, code := s.run("domain", "check", domain); code != exitError || !strings.Contains(errs, "not proven") || !strings.Contains(errs, "what to do") {
+	if _, errs, code := s.run("domain", "check", domain); code != exitError || !strings.Contains(errs, "not verified") || !strings.Contains(errs, "what to do") {
 		s.t.Errorf("check before the proof: exit code %d, %s", code, errs)
 	}
 	dns.SetTXT(domain, "v=spf1 -all", record)
@@ -367,7 +367,7 @@ func (s *stage) back() {
 	}
 }
 
-// proof shows that people of an unproven domain wait for it, and move with the first run after it.
+// proof shows that people of an unverified domain wait for it, and move with the first run after it.
 func (s *stage) proof(dns *dnstest.Server, x expected) {
 	s.t.Helper()
 	if n := len(s.users("--state", "not_verified")); n != x.notVerified {

@@ -46,7 +46,7 @@ func newMetrics() *metrics {
 		held:    gauge("usherd_run_held_people", "People whom the last run holds for approval.", "org", "source"),
 		users:   gauge("usherd_users", "Users by state.", "org", "state"),
 		seats:   gauge("usherd_seats", "Seats of packages: total (-1 = unlimited), used, waiting.", "org", "package", "kind"),
-		domains: gauge("usherd_domain_proven", "1 while the domain is proven.", "org", "domain"),
+		domains: gauge("usherd_domain_verified", "1 while the domain is verified.", "org", "domain"),
 		reloads: counter("usherd_config_reloads_total", "Reloads of the configuration, by result.", "result"),
 	}
 	info := gauge("usherd_build_info", "Always 1.", "version", "go")

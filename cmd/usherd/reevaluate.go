@@ -8,7 +8,7 @@ import (
 	"usherd/connector/policy"
 )
 
-// reevaluate verifies the users of a domain that has just been proven, where the organization wants it so.
+// reevaluate verifies the users of a domain that has just been verified, where the organization wants it so.
 // It pages through those that are not verified.
 func (s *site) reevaluate(ctx context.Context, o *org, domain string) (moved int, err error) {
 	if !o.Org.ReevaluateOnDomainVerified {
@@ -27,7 +27,7 @@ func (s *site) reevaluate(ctx context.Context, o *org, domain string) (moved int
 				ids = append(ids, u.ID)
 			}
 		}
-		n, err := o.prov.DomainVerified(ctx, ids, "domain "+domain+" proven")
+		n, err := o.prov.DomainVerified(ctx, ids, "domain "+domain+" verified")
 		if moved += n; err != nil || next == "" {
 			return moved, err
 		}

@@ -101,7 +101,7 @@ shown. When the directory or the users have moved, nothing is done and the new p
 	return cmd
 }
 
-// findHeld returns a run that waits; "last" is the last one that does.
+// findHeld returns a run that waits; "last" is the last one that has held anything.
 func (s *site) findHeld(ctx context.Context, id string) (*connector.Run, *org, error) {
 	if id == "last" {
 		runs, err := s.db.Runs(ctx, connector.RunFilter{Limit: 100})
@@ -109,8 +109,8 @@ func (s *site) findHeld(ctx context.Context, id string) (*connector.Run, *org, e
 			return nil, nil, err
 		}
 		for _, run := range runs {
-			if o, err := s.org(run.Org); err == nil && o.prov.CheckHold(run) == nil {
-				return run, o, nil
+			if o, err := s.org(run.Org); err == nil && run.Hold != nil {
+				return run, o, o.prov.CheckHold(run)
 			}
 		}
 	}
