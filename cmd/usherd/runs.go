@@ -127,9 +127,6 @@ func (a *app) carryOut(ctx context.Context, s *site, id string, f runFlags) erro
 	if err != nil {
 		return err
 	}
-	if err := s.adopt(ctx, a); err != nil {
-		return err
-	}
 	src := o.sources[held.Source]
 	if src == nil {
 		return usagef("the configuration has no source %s any more", held.Source)

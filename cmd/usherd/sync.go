@@ -87,11 +87,6 @@ func (a *app) sync(ctx context.Context, f runFlags, mode connector.Mode, plan st
 		return err
 	}
 	defer s.close() //nolint:errcheck // nothing is unwritten: each transaction was durable when it ended
-	if mode != connector.ModePreview {
-		if err := s.adopt(ctx, a); err != nil {
-			return err
-		}
-	}
 	if plan != "" {
 		return a.carryOut(ctx, s, plan, f)
 	}
@@ -119,6 +114,11 @@ func (a *app) sync(ctx context.Context, f runFlags, mode connector.Mode, plan st
 
 // runTarget does one run and shows its report.
 func (a *app) runTarget(ctx context.Context, s *site, t target, f runFlags, req provision.SyncRequest) error {
+	if req.Mode != connector.ModePreview {
+		if err := s.adopt(ctx, a); err != nil {
+			return err
+		}
+	}
 	show, done := a.newProgress(t.org.Org.ID + "/" + t.id)
 	req.Source, req.From, req.Actor, req.Revision, req.Progress = t.id, t.src, actor(), s.file.Revision, show
 	plan, err := t.org.prov.Sync(ctx, req)
@@ -191,6 +191,11 @@ func (s *site) origin(orgID, source, attribute string) (report.Origin, bool) {
 
 // person does one person and shows every step.
 func (a *app) person(ctx context.Context, s *site, t target, f runFlags, mode connector.Mode) error {
+	if mode != connector.ModePreview {
+		if err := s.adopt(ctx, a); err != nil {
+			return err
+		}
+	}
 	p, err := t.org.prov.Person(ctx, provision.PersonRequest{
 		Source: t.id, From: t.src, Key: f.person, Preview: mode == connector.ModePreview, Actor: actor(), Revision: s.file.Revision,
 	})

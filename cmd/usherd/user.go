@@ -183,9 +183,6 @@ func (a *app) userRetryCmd(orgID *string) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if err := s.adopt(cmd.Context(), a); err != nil {
-					return err
-				}
 				return a.person(cmd.Context(), s, t, f, connector.ModeFull)
 			})
 		},
