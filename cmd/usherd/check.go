@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -63,8 +64,13 @@ type checkStep struct {
 
 func (a *app) check(ctx context.Context, connect bool, orgID, source string, o outputFlag) error {
 	file, err := a.load()
+	if err == nil {
+		if faults := checkFiles(file); len(faults) > 0 {
+			err = faults
+		}
+	}
 	if err != nil {
-		if faults, ok := err.(config.Faults); ok && o.json() { //nolint:errorlint // Load returns it bare
+		if faults, ok := errors.AsType[config.Faults](err); ok && o.json() {
 			a.code = exitConfig
 			return writeJSON(a.out, map[string]any{"ok": false, "faults": faults})
 		}
