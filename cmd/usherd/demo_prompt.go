@@ -342,8 +342,8 @@ func (p *prompt) summary(ctx context.Context) error {
 		return err
 	}
 	p.say("\n")
-	tab := report.NewTable(p.out, p.width(), report.Column{}, report.Column{Title: "PACKAGE"}, report.Column{Title: "SEATS", Right: true},
-		report.Column{Title: "USED", Right: true}, report.Column{Title: "WAITING", Right: true})
+	tab := report.NewTable(p.out, p.width(), report.Column{}, report.Column{Title: "Package"}, report.Column{Title: "Seats", Right: true},
+		report.Column{Title: "Used", Right: true}, report.Column{Title: "Waiting", Right: true})
 	for _, c := range seats {
 		tab.Row("", c.Name, seatNumber(c.Seats), strconv.Itoa(c.Used), strconv.Itoa(c.Waiting))
 	}

@@ -351,7 +351,7 @@ func TestDemoPromptPlaysTheAdministrator(t *testing.T) {
 	s.do("m", "moved to another department: ")
 	s.do("r 2", "renamed: ")
 	s.do("s", "updated +3\n")
-	s.do("u", "164 people in the directory", "active", "PACKAGE", "Premium")
+	s.do("u", "164 people in the directory", "active", "Package", "Premium")
 	s.do("x 3", `no command "x"`)
 	s.do("h -1", "no number")
 	s.do("?", "approve what is held")

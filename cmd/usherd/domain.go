@@ -191,8 +191,8 @@ func (a *app) domainList(orgID *string) *cobra.Command {
 					}
 					return writeJSON(a.out, map[string]any{"domains": list})
 				}
-				tab := report.NewTable(a.out, 0, report.Column{Title: "ORGANIZATION"}, report.Column{Title: "DOMAIN"},
-					report.Column{Title: "STANDING"}, report.Column{Title: "CHECKED"}, report.Column{Title: "TXT RECORD OR LAST ERROR", Flex: true})
+				tab := report.NewTable(a.out, 0, report.Column{Title: "Organization"}, report.Column{Title: "Domain"},
+					report.Column{Title: "Standing"}, report.Column{Title: "Checked"}, report.Column{Title: "TXT record or last error", Flex: true})
 				for _, d := range all {
 					note := domains.Record(d.Token)
 					if d.LastError != "" {

@@ -114,8 +114,8 @@ func (a *app) listFailures(cmd *cobra.Command, s *site, q connector.ItemQuery, l
 		}
 		return writeJSON(a.out, map[string]any{"failures": list})
 	}
-	tab := report.NewTable(a.out, a.width(), report.Column{Title: "REF"}, report.Column{Title: "PERSON", Flex: true}, report.Column{Title: "CODE", Right: true},
-		report.Column{Title: "REASON"}, report.Column{Title: "SINCE"}, report.Column{Title: "SEEN", Right: true}, report.Column{Title: "WHAT", Flex: true})
+	tab := report.NewTable(a.out, a.width(), report.Column{Title: "Ref"}, report.Column{Title: "Person", Flex: true}, report.Column{Title: "Code", Right: true},
+		report.Column{Title: "Reason"}, report.Column{Title: "Since"}, report.Column{Title: "Seen", Right: true}, report.Column{Title: "What", Flex: true})
 	for _, i := range items {
 		tab.Row(i.Ref, i.Subject, strconv.Itoa(int(i.Code)), string(i.Reason), date(i.FirstSeen), strconv.Itoa(i.Count), what(cat, i.Failure, lang))
 	}

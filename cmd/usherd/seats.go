@@ -44,9 +44,9 @@ func (a *app) seatsCmd() *cobra.Command {
 				if o.json() {
 					return writeJSON(a.out, map[string]any{"seats": rows})
 				}
-				tab := report.NewTable(a.out, a.width(), report.Column{Title: "ORGANIZATION"}, report.Column{Title: "PACKAGE"},
-					report.Column{Title: "NAME", Flex: true}, report.Column{Title: "SEATS", Right: true}, report.Column{Title: "USED", Right: true},
-					report.Column{Title: "FREE", Right: true}, report.Column{Title: "WAITING", Right: true})
+				tab := report.NewTable(a.out, a.width(), report.Column{Title: "Organization"}, report.Column{Title: "Package"},
+					report.Column{Title: "Name", Flex: true}, report.Column{Title: "Seats", Right: true}, report.Column{Title: "Used", Right: true},
+					report.Column{Title: "Free", Right: true}, report.Column{Title: "Waiting", Right: true})
 				for _, r := range rows {
 					tab.Row(r.Org, r.Package, r.Name, seatNumber(r.Seats), strconv.Itoa(r.Used), seatNumber(r.Free), strconv.Itoa(r.Waiting))
 				}

@@ -88,16 +88,13 @@ func (a *app) showChange(ch *connector.Change) error {
 		return nil // every attribute is gone: to repeat them all here says nothing
 	}
 	for _, f := range ch.Fields {
-		fmt.Fprintf(a.out, "  %s: %s -> %s\n", f.Field, printable(values(f.Before)), printable(values(f.After)))
+		line, err := report.Field(f, "")
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(a.out, "  "+line)
 	}
 	return nil
-}
-
-func values(v []string) string {
-	if len(v) == 0 {
-		return "none"
-	}
-	return strings.Join(v, ", ")
 }
 
 // maxReason bounds what one writes into the history.

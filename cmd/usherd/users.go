@@ -141,8 +141,8 @@ type userSink struct {
 
 func (a *app) userSink(o outputFlag) userSink {
 	if !o.json() {
-		tab := report.NewTable(a.out, a.width(), report.Column{Title: "USER NAME", Flex: true}, report.Column{Title: "NAME", Flex: true},
-			report.Column{Title: "EMAIL", Flex: true}, report.Column{Title: "STATE"}, report.Column{Title: "PACKAGE"}, report.Column{Title: "SINCE"})
+		tab := report.NewTable(a.out, a.width(), report.Column{Title: "User name", Flex: true}, report.Column{Title: "Name", Flex: true},
+			report.Column{Title: "Email", Flex: true}, report.Column{Title: "State"}, report.Column{Title: "Package"}, report.Column{Title: "Since"})
 		return userSink{func(u *connector.User) error {
 			state := string(u.State)
 			if u.PendingApproval {

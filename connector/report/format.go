@@ -65,6 +65,9 @@ func when(t time.Time) string {
 	return t.UTC().Format(clock) + " UTC"
 }
 
+// minute gives an instant in UTC without its seconds.
+func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" }
+
 // bytes gives a size as people write it.
 func (w words) bytes(n int) string {
 	if n < 1024 {
@@ -93,12 +96,30 @@ func (w words) value(field, v string) string {
 	switch {
 	case field == connector.FieldState || field == connector.FieldResume:
 		return w.state(connector.State(v))
-	case field == connector.FieldPendingApproval:
+	case field == connector.FieldPendingApproval || field == connector.FieldPackageFixed:
 		return w.say("yes")
+	case field == connector.FieldDeactivatedAt || field == connector.FieldDeleteAt:
+		if t, err := time.Parse(time.RFC3339Nano, v); err == nil {
+			return minute(t)
+		}
 	case isBinary(field):
 		return w.bytes(decodedLen(v))
 	}
 	return failure.Clean(v)
+}
+
+// Field tells one change of a person in a line, as reports do: "State: Active → Inactive", in the language
+// lang (BCP 47; unknown or "" = English).
+func Field(f connector.FieldChange, lang string) (string, error) {
+	w, err := newWords(lang, nil)
+	if err != nil {
+		return "", err
+	}
+	return w.fieldLine(f), nil
+}
+
+func (w words) fieldLine(f connector.FieldChange) string {
+	return w.field(f.Field) + ": " + w.values(f.Field, f.Before) + " → " + w.values(f.Field, f.After)
 }
 
 func isBinary(field string) bool {

@@ -92,7 +92,7 @@ func (p *page) Script() template.JS {
 func (p *page) Lang() string              { return p.w.lang }
 func (p *page) Say(key string) string     { return p.w.say(key) }
 func (p *page) Run() *connector.Run       { return p.r.Run }
-func (p *page) Name() string              { return p.r.Run.Source }
+func (p *page) Name() string              { return p.r.name() }
 func (p *page) Verdict() string           { return p.w.verdict(p.r, p.sum) }
 func (p *page) Waits() bool               { return p.r.waits() && !p.r.preview() }
 func (p *page) ShortID() string           { return ShortID(p.r.Run.ID) }
@@ -140,6 +140,14 @@ func (p *page) Hold() *connector.Hold {
 		return nil
 	}
 	return p.r.Run.Hold
+}
+
+// Remedy says what to do after a run that did not go well; "" = nothing is known.
+func (p *page) Remedy() string {
+	if p.r.Run.Hint == "" {
+		return ""
+	}
+	return p.with("todo_is", p.r.Run.Hint)
 }
 
 // Tone names the colour and sign of the verdict.

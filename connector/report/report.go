@@ -121,6 +121,43 @@ func (r Report) changes() iter.Seq2[*connector.Change, error] {
 	return r.Changes()
 }
 
+// name is the source with its organization.
+func (r Report) name() string {
+	name := r.Run.Source
+	if r.Run.Org != "" {
+		name = r.Run.Org + " / " + name
+	}
+	return failure.Clean(name)
+}
+
+// result is how the run ended; that a preview is held is what it is for.
+func (r Report) result() connector.Result {
+	if r.preview() && r.Run.Result == connector.ResultHeld {
+		return connector.ResultOK
+	}
+	return r.Run.Result
+}
+
+// ending is the result, together with what is certain of a run that did not reach its end.
+func (r Report) ending(result connector.Result) string {
+	ended := result == connector.ResultFailed || result == connector.ResultCancelled
+	switch {
+	case r.nothingRead():
+		return string(result) + "_unread"
+	case ended && (r.preview() || r.unchanged()):
+		return string(result) + "_unchanged"
+	}
+	return string(result)
+}
+
+// applied is how many people a run has changed, or would change.
+func applied(c connector.Counts) int {
+	return c.Created + c.Updated + c.Reactivated + c.Deactivated + c.Deleted
+}
+
+// unchanged reports whether nothing was to be changed.
+func (r Report) unchanged() bool { return applied(r.Run.Counts)+r.Run.Counts.Held == 0 }
+
 func (r Report) preview() bool { return r.Preview || r.Run.Mode == connector.ModePreview }
 
 // waits reports whether something of the run can still be approved.

@@ -46,6 +46,15 @@ func TestTextReportOfOtherEndings(t *testing.T) {
 			r.Mode, r.Result = connector.ModePreview, connector.ResultOK
 			r.Counts.Failed = 0
 		},
+		"preview.unchanged": func(r *connector.Run) {
+			r.Mode, r.Result, r.Counts = connector.ModePreview, connector.ResultOK, connector.Counts{Unchanged: 4812}
+		},
+		"cancelled.unchanged": func(r *connector.Run) {
+			r.Result, r.Counts = connector.ResultCancelled, connector.Counts{}
+		},
+		"failed.unchanged": func(r *connector.Run) {
+			r.Result, r.Counts, r.Error = connector.ResultFailed, connector.Counts{}, "ldapsync: search: the connection broke"
+		},
 		"none":     func(r *connector.Run) { r.Result, r.Counts = connector.ResultOK, connector.Counts{Unchanged: 4812} },
 		"ok":       func(r *connector.Run) { r.Result = connector.ResultOK; r.Counts.Failed, r.Counts.Held = 0, 0 },
 		"failures": func(r *connector.Run) { r.Result = connector.ResultOK },
@@ -309,9 +318,17 @@ func TestRunsAreListed(t *testing.T) {
 	second := *run
 	second.ID, second.Source, second.Mode, second.Result = id(0x4e), "källa-öst-with-a-very-long-name-that-goes-on", connector.ModeChanges, connector.ResultRunning
 	second.Finished, second.Counts = time.Time{}, connector.Counts{}
+	list := []*connector.Run{run, &second}
+	for i, mode := range []connector.Mode{connector.ModePreview, connector.ModePerson} {
+		for j, result := range []connector.Result{connector.ResultOK, connector.ResultHeld, connector.ResultFailed} {
+			r := *run
+			r.ID, r.Mode, r.Result = id(byte(0x50+8*i+j)), mode, result
+			list = append(list, &r)
+		}
+	}
 	var b strings.Builder
 	for _, width := range []int{80, 140} {
-		if err := report.Runs(&b, []*connector.Run{run, &second}, "en", report.TextOptions{Width: width}); err != nil {
+		if err := report.Runs(&b, list, "en", report.TextOptions{Width: width}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -320,6 +337,45 @@ func TestRunsAreListed(t *testing.T) {
 	for line := range strings.Lines(narrow) {
 		if report.Width(line) > 80 {
 			t.Errorf("wider than 80 columns: %s", line)
+		}
+	}
+}
+
+func TestPreviewIsNoWarningUnlessSomebodyFails(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change func(*connector.Run)
+		want   string
+	}{
+		"nobody fails":  {func(*connector.Run) {}, "tone-good"},
+		"held":          {func(r *connector.Run) { r.Result = connector.ResultHeld }, "tone-good"},
+		"somebody does": {func(r *connector.Run) { r.Counts.Failed = 1 }, "tone-warn"},
+		"not complete":  {func(r *connector.Run) { r.Error = "the answer was cut" }, "tone-warn"},
+		"failed":        {func(r *connector.Run) { r.Result = connector.ResultFailed }, "tone-bad"},
+	} {
+		r := sample("en")
+		r.Run.Mode, r.Run.Result, r.Run.Counts.Failed = connector.ModePreview, connector.ResultOK, 0
+		test.change(r.Run)
+		if !strings.Contains(page(t, r), `class="head `+test.want+`"`) {
+			t.Errorf("%s: not %s", name, test.want)
+		}
+	}
+}
+
+func TestOneChangeIsToldAsInReports(t *testing.T) {
+	t.Parallel()
+	for lang, test := range map[string]struct {
+		change connector.FieldChange
+		want   string
+	}{
+		"en":    {set(connector.FieldDeactivatedAt, "", "2026-11-22T03:00:04.713903282Z"), "Deactivated at: (empty) → 2026-11-22 03:00 UTC"},
+		"sv":    {set(connector.FieldPackageFixed, "", "true"), "Paketet valt för hand: (tomt) → ja"},
+		"pl":    {set(connector.FieldDeleteAt, "odd", ""), "Termin usunięcia: odd → (puste)"},
+		"pt-BR": {set(connector.FieldPackage, "standard", "premium"), "Pacote: standard → premium"},
+	} {
+		got, err := report.Field(test.change, lang)
+		if err != nil || got != test.want {
+			t.Errorf("%s: got %q, %v, want %q", lang, got, err, test.want)
 		}
 	}
 }

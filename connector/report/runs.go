@@ -43,14 +43,28 @@ func (w words) runCells(r *connector.Run, wide bool) []string {
 	counts := []string{
 		w.number(c.Created + c.Updated + c.Reactivated), w.number(c.Deactivated + c.Deleted), w.number(c.Failed), w.number(c.Held),
 	}
-	result := w.named("result", string(r.Result))
 	if !wide {
-		return append([]string{ShortID(r.ID), r.Started.UTC().Format("01-02 15:04"), r.Source, result}, counts...)
+		return append([]string{ShortID(r.ID), r.Started.UTC().Format("01-02 15:04Z"), r.Source, w.outcome(r)}, counts...)
 	}
 	took := ""
 	if d := duration(r); d > 0 {
 		took = w.took(d)
 	}
-	cells := append([]string{ShortID(r.ID), r.Started.UTC().Format("2006-01-02 15:04"), r.Source, w.named("mode", string(r.Mode)), result}, counts...)
+	mode, result := w.named("mode", string(r.Mode)), w.named("result", string(r.Result))
+	cells := append([]string{ShortID(r.ID), minute(r.Started), r.Source, mode, result}, counts...)
 	return append(cells, took)
+}
+
+// outcome is the result where there is no column for the mode: what a preview counts did not happen, and
+// one person is not the source.
+func (w words) outcome(r *connector.Run) string {
+	result := w.named("result", string(r.Result))
+	if r.Mode != connector.ModePreview && r.Mode != connector.ModePerson {
+		return result
+	}
+	mode := w.named("mode", string(r.Mode))
+	if r.Result == connector.ResultOK || r.Mode == connector.ModePreview && r.Result == connector.ResultHeld {
+		return mode
+	}
+	return result + ", " + mode // in this order: the end of it may be cut
 }

@@ -120,11 +120,7 @@ func (t *textReport) flush(tab *Table) {
 
 func (t *textReport) head() {
 	run := t.r.Run
-	name := run.Source
-	if run.Org != "" {
-		name = run.Org + " / " + run.Source
-	}
-	t.line(t.paint(bold, failure.Clean(name)) + " · " + t.named("mode", string(run.Mode)) + " · " + ShortID(run.ID))
+	t.line(t.paint(bold, t.r.name()) + " · " + t.named("mode", string(run.Mode)) + " · " + ShortID(run.ID))
 	parts := []string{when(run.Started)}
 	if !run.Finished.IsZero() {
 		parts = append(parts, t.took(duration(run)))
@@ -143,15 +139,15 @@ func (t *textReport) head() {
 		t.para("  ", run.Error)
 	}
 	if run.Hint != "" {
-		t.para("  ", run.Hint)
+		t.para("  ", t.with("todo_is", run.Hint))
 	}
 }
 
 // tone is the colour of the verdict.
 func tone(r Report) string {
-	switch r.Run.Result {
+	switch r.result() {
 	case connector.ResultOK:
-		if r.Run.Counts.Failed > 0 {
+		if r.Run.Counts.Failed > 0 || r.Run.Error != "" {
 			return yellow
 		}
 		return green
@@ -176,15 +172,17 @@ func (w words) verdict(r Report, sum *summary) string {
 		}
 		return w.count(key, max(run.Counts.Held, sum.nHeld))
 	}
-	if run.Result != connector.ResultOK {
-		return w.named("verdict", string(run.Result))
+	if result := r.result(); result != connector.ResultOK {
+		return w.named("verdict", r.ending(result))
 	}
 	switch c := run.Counts; {
+	case r.preview() && r.unchanged():
+		return w.say("verdict.preview_unchanged")
 	case r.preview():
 		return w.say("verdict.preview")
 	case c.Failed > 0:
 		return w.count("verdict.failures", c.Failed)
-	case c.Created+c.Updated+c.Reactivated+c.Deactivated+c.Deleted == 0:
+	case applied(c) == 0:
 		return w.say("verdict.none")
 	}
 	return w.say("verdict.ok")
@@ -443,9 +441,10 @@ func (w words) steps(r Report, sum *summary) []string {
 	var steps []string
 	run, id := r.Run, ShortID(r.Run.ID)
 	switch {
+	case r.preview() && r.unchanged(): // there is nothing to carry out
 	case r.preview() && r.waits():
 		steps = append(steps, w.with("next.apply", "--plan "+id))
-	case r.preview() && run.Result == connector.ResultOK:
+	case r.preview() && r.result() == connector.ResultOK:
 		steps = append(steps, w.with("next.apply", "--org "+run.Org+" --source "+run.Source))
 	case r.waits():
 		steps = append(steps, w.with("next.approve", id), w.with("next.reject", id))

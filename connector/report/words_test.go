@@ -12,7 +12,7 @@ import (
 func TestEveryWordOfTheRulesHasATranslation(t *testing.T) {
 	t.Parallel()
 	fields := connector.Diff(nil, &connector.User{
-		State: connector.Inactive, Package: "basic", PendingApproval: true, Resume: connector.Active,
+		State: connector.Inactive, Package: "basic", PackageFixed: true, PendingApproval: true, Resume: connector.Active,
 		DeactivatedBy: connector.BySource, DeactivatedSource: "corp-ad", DeactivatedReason: "gone", DeactivatedAt: start, DeleteAt: start,
 	})
 	for _, lang := range failure.Languages() {
@@ -30,7 +30,7 @@ func TestEveryWordOfTheRulesHasATranslation(t *testing.T) {
 		if err := report.Text(&b, r, report.TextOptions{Full: true}); err != nil {
 			t.Fatal(err)
 		}
-		for _, slug := range []string{"_", "PendingApproval", "Deactivated", "DeleteAt:", "Resume:"} {
+		for _, slug := range []string{"_", "PackageFixed", "PendingApproval", "Deactivated", "DeleteAt:", "Resume:"} {
 			if i := strings.Index(b.String(), slug); i >= 0 && (lang != "en" || !strings.HasPrefix(b.String()[i:], "Deactivated ")) {
 				t.Errorf("%s: %q has no words: …%s", lang, slug, b.String()[i:min(i+40, b.Len())])
 			}
