@@ -60,7 +60,11 @@ func (k *checking) all(ctx context.Context) {
 		if x.root, err = readRoot(ctx, x.c); err != nil {
 			return "", err
 		}
-		return x.root.describe(), checkRoot(&x.root, x.c.server)
+		detail := x.root.describe()
+		if misfit := x.root.misfit(x.s.config.Type); misfit != "" {
+			detail = misfit + "; " + detail
+		}
+		return detail, checkRoot(&x.root, x.c.server)
 	})
 	for _, base := range x.s.config.Bases {
 		k.step("base", func() (string, error) { return base, checkBase(ctx, x.c, base) })
@@ -130,7 +134,7 @@ func (k *checking) sample(ctx context.Context, base string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	detail := fmt.Sprintf("%d entries below %s, %d out of scope, %d unreadable: %s", count, base, outside, faulty, r.shares(count))
+	detail := fmt.Sprintf("%d people sampled below %s, %d out of scope, %d unreadable%s", count, base, outside, faulty, r.shares(count))
 	if !end.Complete && count < sampleSize {
 		detail += "; " + end.Why
 	}
@@ -148,24 +152,47 @@ func (k *checking) judgeSample(base string, count, unnamed int, end searchEnd) e
 	case count == 0:
 		return &connector.Error{
 			Kind: connector.Incomplete, Op: op, Err: fmt.Errorf("no entry matches the filter %s", k.x.s.config.filter()),
-			Hint: "correct filter or bases, or give the service account the right to read there",
+			Hint: k.x.orType("correct filter or bases, or give the service account the right to read there"),
 		}
 	case unnamed == count:
 		return &connector.Error{
 			Kind: connector.Incomplete, Op: op, Err: fmt.Errorf("no entry has %s", k.x.s.layout.anchor.attribute),
-			Hint: "give the service account the right to read it, or set anchor to an attribute that all people have and that never changes",
+			Hint: k.x.orType("give the service account the right to read it, or set anchor to an attribute that all people have and that never changes"),
 		}
 	}
 	return nil
 }
 
-// shares tells how many of the entries had each attribute.
+// orType puts before a hint that the type does not fit, where it does not: then little else can.
+func (x *session) orType(hint string) string {
+	if misfit := x.root.misfit(x.s.config.Type); misfit != "" {
+		return misfit + "; else " + hint
+	}
+	return hint
+}
+
+// shares tells which attributes all of the entries had, which only some, and which none.
 func (r *recordReader) shares(of int) string {
-	var parts []string
+	var all, some, none []string
 	for i, n := range r.present {
-		if r.layout.counted(i) {
-			parts = append(parts, fmt.Sprintf("%s %d of %d", r.layout.names[i], n, of))
+		switch name := r.layout.names[i]; {
+		case !r.layout.counted(i):
+		case n == of:
+			all = append(all, name)
+		case n == 0:
+			none = append(none, name)
+		default:
+			some = append(some, fmt.Sprintf("%s %d of %d", name, n, of))
 		}
 	}
-	return strings.Join(parts, ", ")
+	text := ""
+	for _, part := range []struct {
+		title string
+		names []string
+	}{{"all have", all}, {"some have", some}, {"nobody has", none}} {
+		if len(part.names) > 0 {
+			text += "; " + part.title + ": " + strings.Join(part.names, ", ")
+		}
+	}
+	return text
 }

@@ -169,6 +169,38 @@ func TestDialIsOurs(t *testing.T) {
 	}
 }
 
+func TestCheckSaysThatTheTypeDoesNotFit(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[ldaptest.Kind]string{
+		ldaptest.OpenLDAP: "type: active_directory does not fit: the server says that it is an OpenLDAP, for which one writes type: openldap",
+		ldaptest.DS389:    "type: active_directory does not fit: the server says that it is a 389 Directory Server",
+	} {
+		c := configOf(t, directory(t, ldaptest.Options{Kind: kind}))
+		told := false
+		err := open(t, c).Check(t.Context(), func(s Step) {
+			told = told || s.Name == "root DSE" && strings.HasPrefix(s.Detail, want)
+		})
+		if !told || !strings.Contains(connector.HintOf(err), want) {
+			t.Errorf("kind %v: %v, %v, hint %q", kind, told, err, connector.HintOf(err))
+		}
+		if _, _, err := readPeople(t.Context(), open(t, c)); !strings.Contains(connector.HintOf(err), want) {
+			t.Errorf("kind %v, a read: %v, hint %q", kind, err, connector.HintOf(err))
+		}
+	}
+	for kind, configured := range map[ldaptest.Kind]Type{ldaptest.OpenLDAP: LDAP, ldaptest.ActiveDirectory: ActiveDirectory} {
+		c := configOf(t, directory(t, ldaptest.Options{Kind: kind}))
+		c.Type, c.Anchor = configured, "cn"
+		err := open(t, c).Check(t.Context(), func(s Step) {
+			if strings.Contains(s.Detail, "does not fit") {
+				t.Errorf("kind %v: %s", kind, s.Detail)
+			}
+		})
+		if strings.Contains(connector.HintOf(err), "does not fit") {
+			t.Errorf("kind %v: %s", kind, connector.HintOf(err))
+		}
+	}
+}
+
 func TestCheckTellsEachStep(t *testing.T) {
 	t.Parallel()
 	d := directory(t, ldaptest.Options{})
@@ -194,10 +226,10 @@ func TestCheckTellsEachStep(t *testing.T) {
 				t.Errorf("no hint: %v", s.Err)
 			}
 		}
-		if s.Name == "sample" && s.Err == nil && !strings.Contains(s.Detail, "5 entries below "+peopleOU+", 3 out of scope, 0 unreadable") {
+		if s.Name == "sample" && s.Err == nil && !strings.Contains(s.Detail, "5 people sampled below "+peopleOU+", 3 out of scope, 0 unreadable; all have: sAMAccountName, sn, ") {
 			t.Errorf("sample: %s", s.Detail)
 		}
-		if s.Name == "sample" && s.Err == nil && !strings.Contains(s.Detail, "mail 4 of 5") {
+		if s.Name == "sample" && s.Err == nil && !strings.Contains(s.Detail, "; some have: mail 4 of 5") {
 			t.Errorf("sample: %s", s.Detail)
 		}
 	})

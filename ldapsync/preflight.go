@@ -18,11 +18,12 @@ type rootDSE struct {
 	controls map[string]bool // supported
 	vendor   string
 	service  string // dsServiceName of a domain controller
+	slapd    bool   // OpenLDAP, which tells no vendor
 	syncing  bool   // a domain controller that has not finished its first replication
 }
 
 var rootAttributes = []string{
-	"namingContexts", "supportedControl", "vendorName", "vendorVersion", "dsServiceName", "isSynchronized",
+	"namingContexts", "supportedControl", "vendorName", "vendorVersion", "dsServiceName", "isSynchronized", "structuralObjectClass",
 }
 
 // readRoot reads the root DSE. Some servers hide it, which is no fault.
@@ -54,6 +55,8 @@ func (d *rootDSE) take(name string, values [][]byte) {
 			d.vendor = strings.TrimSpace(d.vendor + " " + s)
 		case "dsServiceName":
 			d.service = s
+		case "structuralObjectClass":
+			d.slapd = strings.EqualFold(s, "OpenLDAProotDSE")
 		case "isSynchronized":
 			d.syncing = strings.EqualFold(s, "FALSE")
 		}
@@ -79,6 +82,31 @@ func (d *rootDSE) describe() string {
 	}
 	return strings.Join(parts, "; ")
 }
+
+// kind is what the server says it is, "" = it does not tell.
+func (d *rootDSE) kind() Type {
+	switch {
+	case d.service != "":
+		return ActiveDirectory
+	case d.slapd:
+		return OpenLDAP
+	case strings.Contains(d.vendor, "389"):
+		return DS389
+	}
+	return ""
+}
+
+// misfit says that the type of the configuration is not what the server says it is; "" = nothing is against
+// it. It is no error by itself: an OpenLDAP may stand before an Active Directory as a proxy.
+func (d *rootDSE) misfit(configured Type) string {
+	kind := d.kind()
+	if kind == "" || configured == LDAP || kind == configured {
+		return ""
+	}
+	return fmt.Sprintf("type: %s does not fit: the server says that it is %s, for which one writes type: %s", configured, kindNames[kind], kind)
+}
+
+var kindNames = map[Type]string{ActiveDirectory: "an Active Directory", OpenLDAP: "an OpenLDAP", DS389: "a 389 Directory Server"}
 
 // pages reports whether the server can page; one that hides its root DSE gets the benefit of the doubt,
 // since an answer without the control is found out anyway.

@@ -266,7 +266,7 @@ func (r *reading) finish() error {
 	if r.unnamed == r.result.Entries {
 		return &connector.Error{
 			Kind: connector.Incomplete, Op: "ldapsync: read", Err: fmt.Errorf("none of %d entries has %s", r.unnamed, anchor.attribute),
-			Hint: "give the service account the right to read it, or set anchor to an attribute that all people have and that never changes",
+			Hint: r.x.orType("give the service account the right to read it, or set anchor to an attribute that all people have and that never changes"),
 		}
 	}
 	if r.unnamed > 0 && anchor.everybody() {
@@ -294,6 +294,6 @@ func (r *reading) empty() error {
 		hint = "this server does not hold the people: correct bases, or name a server that holds them; references are never followed"
 	}
 	return &connector.Error{
-		Kind: connector.Incomplete, Op: fmt.Sprintf("ldapsync: search %s on %s", r.s.config.filter(), r.result.Server), Err: err, Hint: hint,
+		Kind: connector.Incomplete, Op: fmt.Sprintf("ldapsync: search %s on %s", r.s.config.filter(), r.result.Server), Err: err, Hint: r.x.orType(hint),
 	}
 }

@@ -45,7 +45,7 @@ func (o *dialOptions) secure(ctx context.Context, t target, raw net.Conn) (net.C
 		}
 		c = tls.Client(raw, config)
 		if err := c.HandshakeContext(ctx); err != nil {
-			return "", o.inTime(ctx, "tls", t, tlsError(t.url, config.ServerName, err))
+			return "", o.inTime(ctx, "tls", t, tlsError(t, config.ServerName, err))
 		}
 		state := c.ConnectionState()
 		return tls.VersionName(state.Version) + ", " + describe(state.PeerCertificates), nil
@@ -72,7 +72,11 @@ func (o *dialOptions) startTLS(ctx context.Context, t target, raw net.Conn) erro
 		return nil
 	}
 	e := answerError("ldapsync: start TLS "+t.url, err)
-	if code, ok := resultCode(e); ok && e.Kind != connector.Unavailable {
+	switch code, ok := resultCode(e); {
+	case !ok:
+		e.Hint = "the port may speak TLS from the start: then write ldaps:// (port 636); ldap:// with tls.start_tls: true is for port 389. " +
+			"Else look in the server's log"
+	case e.Kind != connector.Unavailable:
 		e.Hint = fmt.Sprintf("the server offers no StartTLS (code %d): give it a certificate, or use ldaps://", code)
 	}
 	return e
@@ -108,10 +112,14 @@ func tlsConfig(c TLS, host string) (*tls.Config, error) {
 	return config, nil
 }
 
+// ports tells the two ways of TLS apart.
+const ports = "ldaps:// is for port 636; for port 389 write ldap:// and set tls.start_tls: true"
+
 // tlsError says what is wrong with the server's certificate, who issued it, and what to set.
-func tlsError(url, name string, err error) error {
-	e := &connector.Error{Kind: connector.Unavailable, Op: "ldapsync: tls " + url, Err: err}
+func tlsError(t target, name string, err error) error {
+	e := &connector.Error{Kind: connector.Unavailable, Op: "ldapsync: tls " + t.url, Err: err}
 	var (
+		cut     *net.OpError
 		bad     *tls.CertificateVerificationError
 		header  tls.RecordHeaderError
 		host    x509.HostnameError
@@ -121,14 +129,20 @@ func tlsError(url, name string, err error) error {
 	switch {
 	case errors.As(err, &header):
 		e.Kind = connector.Refused
-		e.Hint = "the server does not speak TLS on this port: ldaps:// is port 636; on ldap:// set tls.start_tls: true"
+		e.Hint = "the server does not speak TLS on this port: " + ports
 		return e
 	case isAlert(err):
 		e.Kind = connector.Refused
 		e.Hint = "the server refuses our side of TLS: it may want a client certificate (tls.cert_file) or a newer version"
 		return e
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		e.Hint = "the server closed the connection in the TLS handshake: it may have no certificate, or want another version"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &cut):
+		e.Hint = "the server ended the connection in the TLS handshake: "
+		if t.tls {
+			e.Hint += "the port may speak without TLS (" + ports + "); or the server "
+		} else {
+			e.Hint += "it "
+		}
+		e.Hint += "may have no certificate, or want another version of TLS"
 		return e
 	case !errors.As(err, &bad):
 		return e

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"usherd/connector"
+	"usherd/ldapsync/testserver"
 )
 
 // authority signs certificates for a test.
@@ -135,6 +136,28 @@ func TestCertificateFaultsSayWhatToSet(t *testing.T) {
 				t.Errorf("%v\nhint: %s", err, connector.HintOf(err))
 			}
 		})
+	}
+}
+
+func TestOtherPortThanTheSchemeSaysIsToldFirst(t *testing.T) {
+	t.Parallel()
+	s := testserver.Slapd(t, testserver.SlapdOptions{})
+	_, plain, _ := strings.Cut(s.URL, "://")
+	_, secure, _ := strings.Cut(s.LDAPSURL, "://")
+	for _, tc := range []struct {
+		server string
+		tls    TLS
+		hint   string
+	}{
+		{"ldaps://" + plain, TLS{CAFile: s.CAFile}, "the server ended the connection in the TLS handshake: the port may speak without TLS (ldaps:// is for port 636;"},
+		{"ldap://" + secure, TLS{CAFile: s.CAFile, StartTLS: true}, "the port may speak TLS from the start: then write ldaps://"},
+	} {
+		c := slapdConfig(s)
+		c.Servers, c.TLS = []string{tc.server}, tc.tls
+		_, err := dial(t.Context(), options(c, nil))
+		if err == nil || !strings.HasPrefix(connector.HintOf(err), tc.hint) {
+			t.Errorf("%s: %v\nhint: %s", tc.server, err, connector.HintOf(err))
+		}
 	}
 }
 
