@@ -117,6 +117,11 @@ type saver struct {
 	seats   map[string]*seatRow
 	states  map[connector.State]int // how the counts of states change
 	plans   []plan                  // of each change
+
+	byUser map[connector.ID]int // changes of users that exist; made when it is asked first
+	group  []int                // room for gather
+	asked  int                  // calls of gather
+	freed  map[string]bool      // packages that have gained a free seat
 }
 
 // baseUser is what is stored of a user before the segment.
@@ -141,6 +146,8 @@ type plan struct {
 	terms    []name
 	seat     string // afterwards
 	admitted bool
+	lacks    string // the package without whose seat it could not be admitted
+	asked    int    // the call of gather that came here last
 }
 
 func (s *saver) save() error {
@@ -159,125 +166,4 @@ func (s *saver) save() error {
 		return err
 	}
 	return s.follow()
-}
-
-// admitAll decides which changes are written: first those that need no seat, so that seats are freed
-// before any is taken, then the others in order. A change of package frees a seat only when it has
-// got its new one; whoever was refused that seat is asked again.
-func (s *saver) admitAll() {
-	var takers []int
-	for i := range s.changes {
-		if s.takes(i) {
-			takers = append(takers, i)
-		} else {
-			s.errs[i] = s.admit(i)
-		}
-	}
-	for len(takers) > 0 {
-		var refused []int
-		freed := map[string]bool{}
-		for _, i := range takers {
-			s.errs[i] = s.admit(i)
-			switch b := s.plans[i].base; {
-			case s.errs[i] == connector.ErrNoSeat: //nolint:errorlint // admit returns it as it is
-				refused = append(refused, i)
-			case s.errs[i] == nil && b != nil && b.seat != "":
-				freed[b.seat] = true
-			}
-		}
-		takers = takers[:0]
-		for _, i := range refused {
-			if freed[s.plans[i].seat] {
-				takers = append(takers, i)
-			}
-		}
-	}
-}
-
-// takes reports whether the change needs a seat that its user does not hold already.
-func (s *saver) takes(i int) bool {
-	c, p := s.changes[i], &s.plans[i]
-	return writesUser(c.Action) && p.seat != "" && (p.base == nil || p.base.seat != p.seat)
-}
-
-// admit checks one change against what is stored and what the ones before it have taken, and takes
-// its names and its seat.
-func (s *saver) admit(i int) error {
-	c, p := s.changes[i], &s.plans[i]
-	if c.Action == connector.Failed {
-		p.admitted = true
-		return nil
-	}
-	user := userOf(c)
-	if user.IsZero() { // skipped or unchanged without a word to write
-		p.admitted = true
-		return nil
-	}
-	if !s.current(c, p.base) || !s.freeLinks(c, user) {
-		return connector.ErrMoved
-	}
-	if !writesUser(c.Action) {
-		p.admitted = true
-		return nil
-	}
-	for _, n := range p.names {
-		if holder, ok := s.holders[n]; ok && holder != user {
-			return connector.ErrMoved
-		}
-	}
-	if s.takes(i) && !s.seats[p.seat].take() {
-		return connector.ErrNoSeat
-	}
-	s.adopt(i, user)
-	return nil
-}
-
-// current reports whether the user still is what was decided on.
-func (s *saver) current(c *connector.Change, base *baseUser) bool {
-	if writesUser(c.Action) && c.BaseVersion == 0 {
-		return base == nil
-	}
-	if base == nil || !base.state.Live() {
-		return false
-	}
-	return c.BaseVersion == 0 || base.version == c.BaseVersion
-}
-
-// freeLinks reports whether the links to be written are nobody else's.
-func (s *saver) freeLinks(c *connector.Change, user connector.ID) bool {
-	for _, l := range [...]*connector.Link{c.Link, c.Sibling} {
-		if l == nil {
-			continue
-		}
-		if holder, ok := s.links[keyOfLink(l)]; ok && holder != user {
-			return false
-		}
-	}
-	return true
-}
-
-// adopt enters what the change takes and gives back.
-func (s *saver) adopt(i int, user connector.ID) {
-	c, p := s.changes[i], &s.plans[i]
-	p.admitted = true
-	s.states[c.After.State]++
-	if p.base != nil {
-		s.states[p.base.state]--
-		for _, n := range p.base.names {
-			if s.holders[n] == user {
-				delete(s.holders, n)
-			}
-		}
-		if p.base.seat != "" && p.base.seat != p.seat {
-			s.seats[p.base.seat].free()
-		}
-	}
-	for _, n := range p.names {
-		s.holders[n] = user
-	}
-	for _, l := range [...]*connector.Link{c.Link, c.Sibling} {
-		if l != nil {
-			s.links[keyOfLink(l)] = user
-		}
-	}
 }

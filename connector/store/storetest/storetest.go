@@ -54,6 +54,8 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"a version that has moved is refused alone", movedVersion},
 		{"a name is held by one user", nameIsUnique},
 		{"names may be swapped and handed on", namesHandedOn},
+		{"names go round in rings", namesInRings},
+		{"random renames of many", randomRenames},
 		{"a link is held by one user", linkIsUnique},
 		{"unchanged writes the link only", unchangedWritesLink},
 		{"a sibling and a replaced link", siblingAndUnlink},
