@@ -185,14 +185,14 @@ func (r *recordReader) shares(of int) string {
 			some = append(some, fmt.Sprintf("%s %d of %d", name, n, of))
 		}
 	}
-	text := ""
+	var text strings.Builder
 	for _, part := range []struct {
 		title string
 		names []string
 	}{{"all have", all}, {"some have", some}, {"nobody has", none}} {
 		if len(part.names) > 0 {
-			text += "; " + part.title + ": " + strings.Join(part.names, ", ")
+			text.WriteString("; " + part.title + ": " + strings.Join(part.names, ", "))
 		}
 	}
-	return text
+	return text.String()
 }

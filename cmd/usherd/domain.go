@@ -142,10 +142,18 @@ func (a *app) domainClaim(ctx context.Context, s *site, o *org, name policy.Name
 }
 
 func (a *app) domainRelease(ctx context.Context, s *site, o *org, name policy.Name) error {
+	d, err := s.domain(ctx, o, name)
+	if err != nil {
+		return err
+	}
+	if !d.Claimed {
+		_, err := fmt.Fprintf(a.out, "%s is not claimed: nothing to do\n", name.Unicode)
+		return err
+	}
 	if err := s.db.ReleaseDomain(ctx, o.Org.ID, name.ASCII); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(a.out, "%s is not claimed any more\n", name.Unicode)
+	_, err = fmt.Fprintf(a.out, "%s is not claimed any more\n", name.Unicode)
 	return err
 }
 

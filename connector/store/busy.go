@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"syscall"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -9,11 +10,17 @@ import (
 	"usherd/connector"
 )
 
-// isBusy reports whether somebody else holds the file.
-func isBusy(err error) bool {
+// primary is the first byte of SQLite's result code, 0 where the error is none of SQLite's.
+func primary(err error) int {
 	var e *sqlite.Error
-	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
+	if !errors.As(err, &e) {
+		return 0
+	}
+	return e.Code() & 0xff
 }
+
+// isBusy reports whether somebody else holds the file.
+func isBusy(err error) bool { return primary(err) == sqlite3.SQLITE_BUSY }
 
 // busy gives "somebody else holds the file" its kind and a hint.
 func busy(err error) error {
@@ -22,6 +29,42 @@ func busy(err error) error {
 			Kind: connector.Unavailable, Op: "store", Err: err,
 			Hint: "another process is writing to the store for a long time: try again",
 		}
+	}
+	return err
+}
+
+// remedy is what helps against an error of SQLite or of the disk.
+type remedy struct {
+	kind connector.Kind
+	hint string
+}
+
+var remedies = map[int]remedy{
+	sqlite3.SQLITE_FULL: {connector.Unavailable, "make room on the disk that holds the store, then try again; what was written before is whole"},
+	sqlite3.SQLITE_NOTADB: {
+		connector.Invalid,
+		"correct store in the configuration; if that is where the store was, something has overwritten it: move the file away, then usherd restore FILE",
+	},
+	sqlite3.SQLITE_CORRUPT:  {connector.Internal, "the store is damaged: stop usherd, then usherd restore FILE with the last backup"},
+	sqlite3.SQLITE_CANTOPEN: {connector.Unavailable, "the account that runs usherd must be able to read and write the file, and to make files in its folder"},
+	sqlite3.SQLITE_READONLY: {connector.Unavailable, "the account that runs usherd must be able to write the file and its folder"},
+}
+
+func remedyOf(err error) (remedy, bool) {
+	code := primary(err)
+	if errors.Is(err, syscall.ENOSPC) {
+		code = sqlite3.SQLITE_FULL
+	}
+	r, ok := remedies[code]
+	return r, ok
+}
+
+// explain gives an error of SQLite or of the disk its kind and a hint, where one is known and the error has
+// none yet; the text stays.
+func explain(err error) error {
+	var known *connector.Error
+	if r, ok := remedyOf(err); ok && !errors.As(err, &known) {
+		return &connector.Error{Kind: r.kind, Err: err, Hint: r.hint}
 	}
 	return err
 }

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"runtime"
 
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"usherd/connector"
 )
 
@@ -29,7 +31,16 @@ func (db *DB) Backup(ctx context.Context, path string) error {
 // copyInto copies the database into a new file.
 func copyInto(ctx context.Context, q querier, path string) error {
 	fail := func(err error) error {
-		return &connector.Error{Kind: connector.Unavailable, Op: "store: backup", Err: err, Hint: "nothing was written to " + path}
+		hint := "nothing was written to " + path
+		switch r, _ := remedyOf(err); {
+		case r == remedies[sqlite3.SQLITE_FULL]:
+			hint += ": make room on that disk, or name a file on another one"
+		case r == remedies[sqlite3.SQLITE_CORRUPT]:
+			hint = r.hint
+		case errors.Is(err, fs.ErrNotExist):
+			hint += ": create the folder " + filepath.Dir(path)
+		}
+		return &connector.Error{Kind: connector.Unavailable, Op: "store: backup", Err: err, Hint: hint}
 	}
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		if err == nil {

@@ -151,6 +151,9 @@ func (db *DB) Close() error {
 }
 
 func openError(path string, err error) error {
+	if r, ok := remedyOf(err); ok {
+		return &connector.Error{Kind: r.kind, Op: "store: open " + path, Err: err, Hint: r.hint}
+	}
 	return &connector.Error{
 		Kind: connector.Unavailable, Op: "store: open " + path, Err: err,
 		Hint: "the file must be an usherd store on a local disk (not a network share) that the account may write",

@@ -107,7 +107,7 @@ func (db *DB) ClaimDomain(ctx context.Context, org, name string, now time.Time) 
 		case !d.Verified() || d.VerifiedAt.After(now):
 			return &connector.Error{
 				Kind: connector.Refused, Op: "store: claim domain", Err: errNotVerified,
-				Hint: "verify " + name + " first",
+				Hint: "verify it first: usherd domain check " + name,
 			}
 		}
 		others, err := t.DomainsByName(ctx, connector.ParentDomains(name))

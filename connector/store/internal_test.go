@@ -239,3 +239,19 @@ func TestReverseLabels(t *testing.T) {
 		}
 	}
 }
+
+func TestFullDiskSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	db := openFile(t, filepath.Join(t.TempDir(), "usherd.db"))
+	db.pragma(t.Context(), "max_page_count", 1) // SQLite makes it as many as there are
+	var err error
+	for i := 0; err == nil && i < 100; i++ {
+		err = db.AddDomain(t.Context(), connector.Domain{Org: "acme", Name: fmt.Sprintf("d%d.example", i), LastError: strings.Repeat("x", 8192)})
+	}
+	if connector.KindOf(err) != connector.Unavailable || !strings.Contains(fmt.Sprint(err), "full") || !strings.Contains(connector.HintOf(err), "make room") {
+		t.Errorf("%v of kind %d, hint %q", err, connector.KindOf(err), connector.HintOf(err))
+	}
+	if err := wrap("x", invalid("y", "own words")); connector.KindOf(err) != connector.Invalid || connector.HintOf(err) != "" {
+		t.Errorf("an error of ours: %v", err)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -85,7 +86,10 @@ func applied(ctx context.Context, q querier, known []migration, file string) (in
 	if has == 0 {
 		n, err := count(ctx, q, sqlHasTables)
 		if err == nil && n > 0 {
-			err = invalid("open "+file, "the file is a SQLite database, but no usherd store")
+			err = &connector.Error{
+				Kind: connector.Invalid, Op: "store: open " + file, Err: errors.New("the file is a SQLite database, but no usherd store"),
+				Hint: "name another file: this one belongs to another program",
+			}
 		}
 		return 0, err
 	}

@@ -97,13 +97,13 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		kind       connector.Kind
 	}{
 		{foreign, "no usherd store", connector.Invalid},
-		{garbage, "garbage", connector.Unavailable},
+		{garbage, "garbage", connector.Invalid},
 		{newer, "version 999", connector.Refused},
 		{branch, "was another one", connector.Refused},
 		{filepath.Join(dir, "no", "such", "folder.db"), "no such", connector.Unavailable},
 	} {
 		_, err := store.Open(t.Context(), "sqlite:"+test.path, store.Options{Now: time.Now})
-		if connector.KindOf(err) != test.kind || !strings.Contains(err.Error(), test.want) {
+		if connector.KindOf(err) != test.kind || !strings.Contains(err.Error(), test.want) || connector.HintOf(err) == "" {
 			t.Errorf("%s: %v of kind %d", test.path, err, connector.KindOf(err))
 		}
 	}
@@ -191,8 +191,8 @@ func TestRestore(t *testing.T) {
 	save(db, 2)
 	refused := func(file, why string, kind connector.Kind) {
 		t.Helper()
-		if _, err := store.Restore(ctx, url, file); connector.KindOf(err) != kind || !strings.Contains(err.Error(), why) {
-			t.Errorf("restore of %s: %v of kind %d", file, err, connector.KindOf(err))
+		if _, err := store.Restore(ctx, url, file); connector.KindOf(err) != kind || !strings.Contains(err.Error(), why) || connector.HintOf(err) == "" {
+			t.Errorf("restore of %s: %v of kind %d, hint %q", file, err, connector.KindOf(err), connector.HintOf(err))
 		}
 	}
 	refused(backup, "in use", connector.Conflict) // by an open connection
@@ -220,7 +220,18 @@ func TestRestore(t *testing.T) {
 	foreign := filepath.Join(dir, "foreign.db")
 	execute(t, foreign, "CREATE TABLE t (x)")
 	refused(foreign, "no usherd store", connector.Invalid)
-	refused(filepath.Join(dir, "none.db"), "none.db", connector.Unavailable)
+	refused(filepath.Join(dir, "none.db"), "none.db", connector.NotFound)
+	garbage := filepath.Join(dir, "garbage.db")
+	if err := os.WriteFile(garbage, []byte(strings.Repeat("no database ", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused(garbage, "not a database", connector.Invalid)
+	if _, err := store.Restore(ctx, "sqlite:"+garbage, backup); connector.KindOf(err) != connector.Invalid || !strings.Contains(connector.HintOf(err), "move it away") {
+		t.Errorf("over what is no store: %v, hint %q", err, connector.HintOf(err))
+	}
+	if _, err := store.Restore(ctx, "sqlite:"+filepath.Join(dir, "no", "folder.db"), backup); !strings.Contains(connector.HintOf(err), "create the folder") {
+		t.Errorf("into no folder: %v, hint %q", err, connector.HintOf(err))
+	}
 
 	old, err := store.Restore(ctx, url, backup)
 	if err != nil {

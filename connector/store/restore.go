@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"usherd/connector"
 )
 
@@ -24,13 +26,17 @@ func Restore(ctx context.Context, storeURL, file string) (old string, err error)
 	}
 	dir, err := os.MkdirTemp(filepath.Dir(path), ".usherd-restore-") // mode 0700
 	if err != nil {
-		return "", wrap("restore", err)
+		hint := "the account must be able to write the folder of the store"
+		if errors.Is(err, fs.ErrNotExist) {
+			hint = "create the folder " + filepath.Dir(path)
+		}
+		return "", &connector.Error{Kind: connector.Unavailable, Op: "store: restore", Err: err, Hint: hint}
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // nothing depends on it
 	// The copy is what is checked: opening may write, and the backup stays as it is.
 	temp := filepath.Join(dir, "copy")
 	if err := copyFile(file, temp); err != nil {
-		return "", &connector.Error{Kind: connector.Unavailable, Op: "store: restore", Err: err}
+		return "", copyError(file, err)
 	}
 	if err := checkFile(ctx, temp, file); err != nil {
 		return "", err
@@ -52,6 +58,28 @@ func Restore(ctx context.Context, storeURL, file string) (old string, err error)
 		return old, wrap("restore", err)
 	}
 	return old, wrap("restore", syncDir(filepath.Dir(path)))
+}
+
+// copyError tells why the backup could not be copied beside the store.
+func copyError(file string, err error) error {
+	e := &connector.Error{Kind: connector.Unavailable, Op: "store: restore", Err: err}
+	switch r, ok := remedyOf(err); {
+	case errors.Is(err, fs.ErrNotExist):
+		e.Kind, e.Hint = connector.NotFound, "name a file that usherd backup has written, with its folder"
+	case errors.Is(err, fs.ErrPermission):
+		e.Hint = "the account that runs usherd must be able to read " + file
+	case ok:
+		e.Hint = r.hint
+	}
+	return e
+}
+
+// noBackup is an error about a file that cannot take the place of the store.
+func noBackup(format string, args ...any) error {
+	return &connector.Error{
+		Kind: connector.Invalid, Op: "store: restore", Err: fmt.Errorf(format, args...),
+		Hint: "nothing was changed: name a file that usherd backup has written",
+	}
 }
 
 // openOnly opens a file with one connection and hands it to f.
@@ -82,17 +110,17 @@ func checkFile(ctx context.Context, path, shown string) error {
 			return err
 		}
 		if len(faults) != 1 || faults[0] != "ok" {
-			return invalid("restore", "%s is damaged: %s", shown, strings.Join(faults, "; "))
+			return noBackup("%s is damaged: %s", shown, strings.Join(faults, "; "))
 		}
 		n, err := applied(ctx, q, known, shown)
 		if err == nil && n == 0 {
-			err = invalid("restore", "%s is no usherd store", shown)
+			err = noBackup("%s is no usherd store", shown)
 		}
 		return err
 	})
 	var domain *connector.Error
 	if err != nil && !errors.As(err, &domain) {
-		return invalid("restore", "%s cannot be read as a store: %w", shown, err)
+		return noBackup("%s cannot be read as a store: %w", shown, err)
 	}
 	return err
 }
@@ -128,6 +156,12 @@ func settle(ctx context.Context, path string) error {
 	}
 	if isBusy(err) {
 		return inUse(path, err)
+	}
+	if code := primary(err); code == sqlite3.SQLITE_NOTADB || code == sqlite3.SQLITE_CORRUPT {
+		return &connector.Error{
+			Kind: connector.Invalid, Op: "store: restore: " + path + " is there and is no whole store", Err: err,
+			Hint: "move it away, together with the files " + path + "-wal and -shm, then restore again",
+		}
 	}
 	return wrap("restore", err)
 }
