@@ -134,7 +134,7 @@ func (l *planner) sortOut(ctx context.Context, gone map[connector.Anchor]bool) e
 			return err
 		}
 	}
-	return nil
+	return l.settleNames(ctx)
 }
 
 // notTakenOver leaves out the anchors whose user another entry of this run has taken over.

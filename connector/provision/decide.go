@@ -92,10 +92,12 @@ func (d *decision) match(f *facts) {
 	}
 	for _, k := range matchKeys(d.org, d.mapped.Profile) {
 		hits := f.byKey[k]
-		if len(hits) == 0 {
+		switch {
+		case len(hits) == 0:
 			continue
-		}
-		if len(hits) > 1 {
+		case f.planned.free(k) && f.inSource(hits[0], d.src.ID):
+			continue // who is in this source too and gives the value up is another person
+		case len(hits) > 1:
 			d.fail(connector.AmbiguousMatch, k.Kind, "several users have this value")
 			return
 		}

@@ -122,6 +122,13 @@ func (f *facts) loadLinks(ctx context.Context, r connector.Reader, org string) e
 	return err
 }
 
+// inSource reports whether an entry of the source, as far as is known still there, is linked to the user.
+func (f *facts) inSource(id connector.ID, source string) bool {
+	return slices.ContainsFunc(f.linksOf[id], func(l connector.Link) bool {
+		return l.Source == source && l.Standing != connector.StandingGone && !f.gone[l.Anchor]
+	})
+}
+
 // loadRules reads who holds the names of the folded profiles and how their domains stand.
 func (f *facts) loadRules(ctx context.Context, r connector.Reader, org string, ds []*decision) error {
 	keys := map[connector.UserKey]bool{}

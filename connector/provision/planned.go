@@ -100,14 +100,15 @@ func (p *planned) note(ordinal int32, before, after *connector.User) {
 	if after.State.Live() {
 		has = after.Keys()
 	}
-	for _, k := range has {
-		if !slices.Contains(had, k) {
-			p.taken[keyHash(k)] = ordinal
-		}
+	for _, k := range except(has, had) {
+		p.taken[keyHash(k)] = ordinal
 	}
-	for _, k := range had {
-		if !slices.Contains(has, k) {
-			p.freed[keyHash(k)] = true
-		}
+	for _, k := range except(had, has) {
+		p.freed[keyHash(k)] = true
 	}
+}
+
+// except returns the keys that are not among the others.
+func except(keys, others []connector.UserKey) []connector.UserKey {
+	return slices.DeleteFunc(slices.Clone(keys), func(k connector.UserKey) bool { return slices.Contains(others, k) })
 }

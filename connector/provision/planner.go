@@ -13,6 +13,7 @@ import (
 const (
 	batchSize   = 1000
 	maxDeferred = 10_000 // people created anew that one run sorts out
+	maxAside    = 10_000 // people who take a name that another one gives up later in the answer
 )
 
 // Progress is told as a run goes on.
@@ -48,6 +49,8 @@ type planner struct {
 	open     map[connector.Anchor]bool // with open items -> seen
 	ranks    map[string]map[connector.Anchor]int32
 	deferred []*connector.Record
+	aside    []*claim                  // people who want names that others may still give up
+	settled  bool                      // nobody is put aside any more
 	unasked  bool                      // too many are absent to ask for each
 	same     int                       // decided, and found to be as they were
 	twice    map[connector.Anchor]bool // anchors of users that came more than once
@@ -229,6 +232,9 @@ func (l *planner) decide(ctx context.Context, records []*connector.Record) error
 func (l *planner) keep(d *decision) error {
 	if !d.rival.IsZero() && l.facts.gone == nil && len(l.deferred) < maxDeferred {
 		l.deferred = append(l.deferred, d.rec) // its rival may turn out to be gone
+		return nil
+	}
+	if l.putAside(d) {
 		return nil
 	}
 	for _, o := range d.clashes {
