@@ -86,8 +86,9 @@ func (s *saver) giveBack(group []int) {
 func (s *saver) gather(i int) (group []int, ok bool) {
 	s.asked++
 	s.plans[i].asked = s.asked
-	group = append(s.group[:0], i)
+	group = s.group[:0]
 	defer func() { s.group = group }()
+	group = append(group, i)
 	for at := 0; at < len(group); at++ {
 		c, p := s.changes[group[at]], &s.plans[group[at]]
 		user := userOf(c)

@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 
 	"usherd/connector"
 )
@@ -25,11 +26,11 @@ func (f *fixture) crowd(n int) []*connector.User {
 }
 
 func (f *fixture) names(users []*connector.User) string {
-	var all string
+	var all strings.Builder
 	for _, u := range users {
-		all += f.user(u.ID).UserName()
+		all.WriteString(f.user(u.ID).UserName())
 	}
-	return all
+	return all.String()
 }
 
 func namesInRings(f *fixture) {
