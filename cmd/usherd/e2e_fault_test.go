@@ -234,7 +234,7 @@ func TestLostRightsToHalfArePutBeforeAPerson(t *testing.T) {
 		t.Errorf("%+v", run.Counts)
 	}
 	out, errs, code := r.run("approve", "last")
-	if code != exitError || !strings.Contains(errs, "holds nothing") {
+	if code != exitError || !strings.Contains(errs, "have moved") {
 		t.Errorf("approve: exit code %d: %s%s", code, out, errs)
 	}
 	r.verify()
