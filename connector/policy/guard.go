@@ -56,17 +56,6 @@ func Empty(before, now int) (reason string, empty bool) {
 	return fmt.Sprintf("the answer has no entries at all where %s were known: check that the account may still read the base and that base and filter are right", number(before)), true
 }
 
-// Shrunk says whether an answer has so many entries fewer than the last complete one that the guard
-// would not let that many go.
-func Shrunk(g connector.Guard, before, now int) (reason string, held bool) {
-	lost := before - now
-	if lost <= 0 || !exceeds(g, before, lost) {
-		return "", false
-	}
-	return fmt.Sprintf("the answer has %s, %s fewer than the last complete one: that is more than %s and more than %s of %s",
-		plural(now, "entry", "entries"), number(lost), number(max(g.Min, 0)), percent(g.Percent), number(before)), true
-}
-
 // Answer is what counts of a complete read: SourceState and ReadResult have both.
 type Answer struct {
 	Entries int
