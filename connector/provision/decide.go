@@ -242,6 +242,7 @@ func (d *decision) check(f *facts) {
 			Faults: d.mapped.Faults, Domains: f.domains, Code: d.code(),
 			Holder: func(k connector.UserKey) (string, bool) { return d.holder(f, k) },
 		})
+		d.giveWay()
 	}
 	if d.leaving() && len(d.failures) > 0 && d.rec.Fault == "" {
 		// Access must end whatever is wrong with the entry: keep the profile as it was.
@@ -252,6 +253,18 @@ func (d *decision) check(f *facts) {
 // leaving reports whether the user loses, or has lost, its account by what the sources say.
 func (d *decision) leaving() bool {
 	return d.user != nil && (d.says == connector.StandingDisabled || !present(d.says))
+}
+
+// giveWay drops the quarrel about a name with another entry of this run when the person would be refused
+// without it: then it stands in nobody's way, as it would not have had it come first.
+func (d *decision) giveWay() {
+	taken := func(f connector.Failure) bool {
+		return f.Reason == connector.UserNameTaken || f.Reason == connector.EmailTaken
+	}
+	own := slices.DeleteFunc(slices.Clone(d.failures), taken)
+	if len(d.clashes) > 0 && len(own) > 0 {
+		d.failures, d.clashes = own, nil
+	}
 }
 
 // holder says who else holds a key: somebody stored, unless this plan takes it from him, or another

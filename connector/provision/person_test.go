@@ -142,3 +142,20 @@ func TestAnotherEntryCannotTakeSomebodysAccount(t *testing.T) {
 		t.Error("the owner must not change")
 	}
 }
+
+// Whoever is refused anyway is in nobody's way, in whatever order the two come.
+func TestFaultyEntryWithSomebodysAddressIsInNobodysWay(t *testing.T) {
+	t.Parallel()
+	good, faulty := person(1), person(2, "mail", "u0001@example.com", "sn", "")
+	for _, list := range [][]*connector.Record{{good, faulty}, {faulty, good}} {
+		w := newWorld(t, nil)
+		counts(t, w.sync(&people{list: list}, connector.ResultOK), connector.Counts{Created: 1, Failed: 1})
+		if w.state("u0001") != connector.Active {
+			t.Errorf("the good one is %q", w.state("u0001"))
+		}
+		if items := w.items(); len(items) != 1 || items[0].Reason != connector.RequiredMissing {
+			t.Errorf("%+v", items)
+		}
+		counts(t, w.sync(&people{list: list}, connector.ResultOK), connector.Counts{Unchanged: 1, Failed: 1})
+	}
+}
