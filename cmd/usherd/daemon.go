@@ -78,7 +78,7 @@ func (d *daemon) run(ctx context.Context, ln net.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.health(ctx, ln) })
 	g.Go(func() error { return d.runner.Serve(ctx) })
-	g.Go(func() error { return alone.keep(ctx) })
+	g.Go(func() error { return alone.Keep(ctx) })
 	g.Go(func() error { return d.reloads(ctx) })
 	g.Go(func() error {
 		return d.systemd.keepAlive(ctx, func() bool { return d.storeAnswers(ctx) == nil })

@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"usherd/connector"
 )
 
-const (
-	leaseTTL = 30 * time.Second
-	endTime  = time.Minute // for the last words of a run that has been cancelled
-)
+const endTime = time.Minute // for the last words of a run that has been cancelled
 
 // SyncRequest says what to run.
 type SyncRequest struct {
@@ -194,12 +190,14 @@ func memorable(ch *connector.Change) bool {
 
 // lease takes the source for this run and keeps it until release. When it is lost, ctx ends.
 func (p *Provisioner) lease(ctx context.Context, source string) (release func(), _ context.Context, err error) {
-	name, holder := "source:"+p.o.Org.ID+"/"+source, p.o.Process+" "+connector.NewID(p.o.Now()).String()
-	if err := p.takeLease(ctx, name, holder); err != nil {
+	l, err := TakeLease(ctx, LeaseOptions{
+		Store: p.o.Store, Name: "source:" + p.o.Org.ID + "/" + source, Process: p.o.Process, Dead: p.o.Dead, Now: p.o.Now(),
+	})
+	if err != nil {
 		if connector.KindOf(err) == connector.Conflict {
 			err = &connector.Error{
 				Kind: connector.Conflict, Op: "provision: " + source, Err: errors.New("another run of this source is going on"),
-				Hint: "see it with: usherd runs; a run that was killed frees the source after " + leaseTTL.String(),
+				Hint: "see it with: usherd runs; a run that was killed frees the source after " + LeaseTTL.String(),
 			}
 		}
 		return nil, nil, err
@@ -208,52 +206,11 @@ func (p *Provisioner) lease(ctx context.Context, source string) (release func(),
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		p.renew(ctx, cancel, name, holder)
-	}()
-	return func() {
-		cancel(nil)
-		<-done
-		free, stop := context.WithTimeout(context.WithoutCancel(ctx), leaseTTL)
-		defer stop()
-		_ = p.o.Store.Release(free, name, holder) // else it expires by itself
-	}, ctx, nil
-}
-
-// takeLease takes the lease, also from a process that has died with it.
-func (p *Provisioner) takeLease(ctx context.Context, name, holder string) error {
-	_, err := p.o.Store.Lease(ctx, name, holder, leaseTTL)
-	if p.o.Dead == nil || err == nil || connector.KindOf(err) != connector.Conflict {
-		return err
-	}
-	other, lookErr := p.o.Store.LeaseHolder(ctx, name)
-	if lookErr != nil {
-		return lookErr
-	}
-	process, _, _ := strings.Cut(other, " ")
-	if other != "" && !p.o.Dead(process) {
-		return err
-	}
-	if err := p.o.Store.Release(ctx, name, other); err != nil {
-		return err
-	}
-	_, err = p.o.Store.Lease(ctx, name, holder, leaseTTL)
-	return err
-}
-
-func (p *Provisioner) renew(ctx context.Context, cancel context.CancelCauseFunc, name, holder string) {
-	tick := time.NewTicker(leaseTTL / 3)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			if _, err := p.o.Store.Lease(ctx, name, holder, leaseTTL); connector.KindOf(err) == connector.Conflict && err != nil {
-				cancel(err)
-				return
-			}
+		if err := l.Keep(ctx); err != nil {
+			cancel(err)
 		}
-	}
+	}()
+	return func() { cancel(nil); <-done }, ctx, nil
 }
 
 // CheckHold says why a run cannot be approved, or nil.
