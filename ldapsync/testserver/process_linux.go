@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -83,12 +84,31 @@ func (p *process) pause(halt bool) error {
 		return fmt.Errorf("testserver: the server has ended: %w", p.err)
 	default:
 	}
-	if halt {
-		signal(p.tree(), syscall.SIGSTOP)
-	} else {
-		signal(p.tree(), syscall.SIGCONT)
+	all := p.tree()
+	if !halt {
+		signal(all, syscall.SIGCONT)
+		return nil
 	}
-	return nil
+	signal(all, syscall.SIGSTOP)
+	for range 5000 { // five seconds; until then a thread that runs may still answer
+		if !slices.ContainsFunc(all, member.runs) {
+			return nil
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return errors.New("testserver: the server does not stop")
+}
+
+// runs reports whether any thread of the process is not halted (T) and has not ended (Z, X).
+func (m member) runs() bool {
+	tasks, _ := os.ReadDir("/proc/" + strconv.Itoa(m.pid) + "/task") // none when it has just ended
+	for _, t := range tasks {
+		state, _, ok := stat(strconv.Itoa(m.pid) + "/task/" + t.Name())
+		if ok && state != "T" && state != "Z" && state != "X" {
+			return true
+		}
+	}
+	return false
 }
 
 // member is one process; its start time tells it from a later one with the same id.
@@ -111,7 +131,7 @@ func (p *process) tree() []member {
 	for len(ids) > 0 {
 		pid := ids[0]
 		ids = append(ids[1:], children(pid)...)
-		if _, start, ok := stat(pid); ok {
+		if _, start, ok := stat(strconv.Itoa(pid)); ok {
 			all = append(all, member{pid, start})
 		}
 	}
@@ -132,9 +152,10 @@ func children(pid int) (ids []int) {
 	return ids
 }
 
-// stat returns a process's state and start time; false when there is no such process.
-func stat(pid int) (state, start string, ok bool) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+// stat returns the state and start time of a process, or of a thread as PID/task/TID; false when there is
+// none.
+func stat(id string) (state, start string, ok bool) {
+	b, err := os.ReadFile("/proc/" + id + "/stat")
 	if err != nil {
 		return "", "", false
 	}
@@ -150,7 +171,7 @@ func stat(pid int) (state, start string, ok bool) {
 // lives reports whether the process still holds anything. A zombie (Z) does not, and process 1 of a
 // container may never collect it.
 func (m member) lives() bool {
-	state, start, ok := stat(m.pid)
+	state, start, ok := stat(strconv.Itoa(m.pid))
 	return ok && start == m.start && state != "Z"
 }
 
