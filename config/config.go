@@ -110,6 +110,12 @@ type Source struct {
 	Mapping mapping.Config `yaml:"mapping,omitempty"`
 	// Schedule says when the source is read; default never by itself.
 	Schedule schedule.Config `yaml:"schedule,omitempty"`
+	// ChangesEvery is how often the directory is asked only for what has changed, between the full reads of the
+	// schedule; default never.
+	ChangesEvery connector.Duration `yaml:"changes_every,omitempty"`
+	// Live follows the directory: changes are applied as they happen, and full reads by the schedule find what
+	// it may have missed; default false.
+	Live bool `yaml:"live,omitempty"`
 	// FirstRun says whether the first run, and the first after scope, filter or mapping changed, waits for a
 	// look; default preview.
 	FirstRun connector.FirstRun `yaml:"first_run,omitempty"`

@@ -18,8 +18,15 @@ type Runtime struct {
 	Mappings    map[string]*mapping.Mapping // by source
 	Directories map[string]*Directory
 	Schedules   map[string]*schedule.Schedule // only sources that have one
+	Changes     map[string]Changes            // only sources whose changes are asked for
 
 	path string
+}
+
+// Changes says how the changes between full reads are asked for.
+type Changes struct {
+	Live  bool
+	Every time.Duration // where not live
 }
 
 // Directory is how to reach and read a source.
@@ -32,7 +39,7 @@ type Directory struct {
 func (v *validator) runtime(o *Organization, path string) *Runtime {
 	r := &Runtime{
 		Org: organization(o), Mappings: map[string]*mapping.Mapping{}, Directories: map[string]*Directory{},
-		Schedules: map[string]*schedule.Schedule{}, path: path,
+		Schedules: map[string]*schedule.Schedule{}, Changes: map[string]Changes{}, path: path,
 	}
 	for i := range o.Sources {
 		v.source(r, &o.Sources[i], index(join(path, "sources"), i))
@@ -63,6 +70,7 @@ func organization(o *Organization) *connector.Organization {
 func (v *validator) source(r *Runtime, s *Source, path string) {
 	v.word(join(path, "first_run"), string(s.FirstRun), "first_run")
 	guard := v.guard(s.Guard, join(path, "guard"))
+	v.changes(s, path)
 	v.directory(s, path)
 	if s.Mapping.Preset == "" {
 		s.Mapping.Preset = preset(s.Directory.Type)
@@ -90,6 +98,23 @@ func (v *validator) source(r *Runtime, s *Source, path string) {
 	r.Directories[s.ID] = &Directory{s.Directory, m.Attributes(), s.Protected}
 	if s.Schedule.Cron != "" {
 		r.Schedules[s.ID] = times
+	}
+	if s.Live || s.ChangesEvery > 0 {
+		r.Changes[s.ID] = Changes{s.Live, time.Duration(s.ChangesEvery)}
+	}
+}
+
+// changes checks how changes are asked for.
+func (v *validator) changes(s *Source, path string) {
+	at := join(path, "changes_every")
+	switch every := time.Duration(s.ChangesEvery); {
+	case every < 0 || every > 0 && every < time.Second || every > 24*time.Hour:
+		v.reject(at, "%s is out of range: write 1s to 1d, such as 1m", s.ChangesEvery)
+	case s.Live && every > 0:
+		v.reject(at, "live follows the changes already: remove one of the two")
+	}
+	if (s.Live || s.ChangesEvery > 0) && s.Directory.Changes == ldapsync.NoChanges {
+		v.reject(join(path, "directory.changes"), "it is off, but live or changes_every asks for changes: write auto, or remove them")
 	}
 }
 

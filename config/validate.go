@@ -24,6 +24,10 @@ var words = map[string][]string{
 	"matching":       {connector.Email, connector.UserName, "employeeNumber"},
 	"first_run":      {string(connector.FirstRunPreview), string(connector.FirstRunApply)},
 	"directory.type": {string(ldapsync.ActiveDirectory), string(ldapsync.OpenLDAP), string(ldapsync.DS389), string(ldapsync.LDAP)},
+	"directory.changes": {
+		string(ldapsync.Auto), string(ldapsync.ByDirSync), string(ldapsync.ByUSN), string(ldapsync.BySyncrepl),
+		string(ldapsync.ByTimestamp), string(ldapsync.NoChanges),
+	},
 	"bind.method":    {string(ldapsync.BindSimple), string(ldapsync.BindExternal), string(ldapsync.BindKerberos)},
 	"mapping.preset": mapping.Presets(),
 }

@@ -17,7 +17,8 @@ type Link struct {
 	Package   string // that the mapping gave
 	Standing  Standing
 	Protected bool
-	Run       ID // that last applied a record
+	RecheckAt time.Time // Record.RecheckAt; zero = never
+	Run       ID        // that last applied a record
 	UpdatedAt time.Time
 }
 

@@ -28,6 +28,9 @@ type Reader interface {
 	Links(ctx context.Context, org, source string, anchors []Anchor) ([]Link, error)
 	// LinksOfUsers returns all links, of any source, of these users.
 	LinksOfUsers(ctx context.Context, org string, users []ID) ([]Link, error)
+	// Recheck returns at most limit anchors of a source whose links say that their state has become another
+	// one by the clock alone, the longest due first.
+	Recheck(ctx context.Context, org, source string, now time.Time, limit int) ([]Anchor, error)
 	// Users returns the users with these ids, tombstones included; absent ones are left out.
 	Users(ctx context.Context, org string, ids []ID) ([]*User, error)
 	// UsersByKey returns the live users that hold any of these keys (kinds userName and email are

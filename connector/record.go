@@ -42,6 +42,13 @@ type Record struct {
 	Enabled       Enabled
 	EnabledReason string // for people, when EnabledNo: "disabled (userAccountControl 0x2)"
 
+	// RecheckAt is when Enabled becomes another one by the clock alone, as when an account expires: no
+	// feed tells of it. Zero = never.
+	RecheckAt time.Time
+	// ChangedAt is when the source says that the entry was last changed, as exactly as it knows; zero = it
+	// does not say. It is not part of the hash.
+	ChangedAt time.Time
+
 	Gone       bool   // the source says that the person does not exist any more
 	OutOfScope string // why the entry is not in the source's scope; "" = it is
 	Protected  bool   // it is in a protected group, or named as protected
@@ -99,6 +106,9 @@ func (h *Hasher) Hash(r *Record) Hash {
 	b = append(b, byte(r.Enabled), bit(r.Gone)|bit(r.Protected)<<1)
 	b = appendText(b, r.OutOfScope)
 	b = appendText(b, r.Fault)
+	if !r.RecheckAt.IsZero() {
+		b = binary.AppendVarint(b, r.RecheckAt.UnixMicro())
+	}
 	for i := range r.Attributes {
 		a := &r.Attributes[i]
 		b = appendText(b, a.Name)
@@ -136,6 +146,7 @@ type ReadResult struct {
 	Entries  int            // that the server sent
 	Present  map[string]int // attribute -> entries that had a value, for the cliff guard
 	Warnings []string       // for the report: "12 referrals ignored"
+	Cursor   Cursor         // from which on a Feed tells what this read has not seen; zero = there is no feed
 	Took     time.Duration
 }
 

@@ -132,6 +132,14 @@ type SourceState struct {
 	Present     map[string]int // attribute -> entries with a value, of the last complete read
 	LastRun     ID
 	LastOK      time.Time
-	Cursor      []byte // of the change feed, with CursorKey: the hash of what it depends on
-	CursorKey   Hash
+	Cursor      Cursor // of the change feed; zero = the next run is a full one
+	// Removed are the removals by runs of changes, latest last, so that the guard counts together what
+	// comes one by one.
+	Removed []RemovalCount
+}
+
+// RemovalCount is how many people lost access at about one time.
+type RemovalCount struct {
+	At time.Time `json:"at"`
+	N  int       `json:"n"`
 }

@@ -52,6 +52,10 @@ type Config struct {
 	// Canaries are DNs that every read must find, else it counts as incomplete.
 	Canaries []string `yaml:"canaries,omitempty"`
 
+	// Changes names how the directory tells what has changed between full reads; default auto, the best that
+	// the server announces.
+	Changes ChangesBy `yaml:"changes,omitempty"`
+
 	// PageSize is how many entries are asked for at a time; default 1000.
 	PageSize int `yaml:"page_size,omitempty"`
 	// ConnectTimeout is for resolving, TCP, TLS and bind of one server; default 10s.

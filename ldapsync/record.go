@@ -102,7 +102,7 @@ func (r *recordReader) read(e *entry) (rec *connector.Record, cut bool) {
 		r.folded = r.folded[:0]
 		r.rec.Fault = "its DN cannot be read: " + err.Error()
 	}
-	r.rec.Enabled, r.rec.EnabledReason = l.state.read(r.values, r.now)
+	r.rec.Enabled, r.rec.EnabledReason, r.rec.RecheckAt = l.state.read(r.values, r.now)
 	r.rec.Gone = anyOf(r.values(l.deleted), func(v []byte) bool { return strings.EqualFold(string(v), "TRUE") })
 	if cut {
 		r.rec.Fault = "the server sends one of its attributes only in parts"

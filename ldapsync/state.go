@@ -64,19 +64,19 @@ func newStateRule(c *Config, ask func(name string) int) stateRule {
 }
 
 // read says whether the account may be used at that time, and for people why not. A lockout passes by
-// itself and is no reason.
-func (r *stateRule) read(of values, now time.Time) (connector.Enabled, string) {
+// itself and is no reason. recheck is when the answer becomes another one by the clock alone; zero = never.
+func (r *stateRule) read(of values, now time.Time) (is connector.Enabled, why string, recheck time.Time) {
 	switch {
 	case anyOf(of(r.lock), func(v []byte) bool { return bytes.EqualFold(v, []byte("TRUE")) }):
-		return connector.EnabledNo, "locked (" + lockAttribute + ")"
+		return connector.EnabledNo, "locked (" + lockAttribute + ")", time.Time{}
 	case anyOf(of(r.pwdLocked), func(v []byte) bool { return string(v) == lockedForGood }):
-		return connector.EnabledNo, "locked for good (" + pwdLockedAttribute + ")"
+		return connector.EnabledNo, "locked for good (" + pwdLockedAttribute + ")", time.Time{}
 	case anyOf(of(r.disabled), r.meansDisabled):
-		return connector.EnabledNo, "disabled (" + r.disabledAttribute + ")"
+		return connector.EnabledNo, "disabled (" + r.disabledAttribute + ")", time.Time{}
 	case r.absentMeansUnknown:
 		return activeDirectoryState(of(r.uac), of(r.expires), now)
 	}
-	return connector.EnabledYes, ""
+	return connector.EnabledYes, "", time.Time{}
 }
 
 func (r *stateRule) meansDisabled(v []byte) bool {
@@ -89,28 +89,28 @@ func anyOf(vs [][]byte, is func([]byte) bool) bool {
 
 // activeDirectoryState evaluates userAccountControl and accountExpires ([MS-ADTS] section 2.2.16, [MS-ADA1]
 // section 2.3). Expiry comes by the clock: no attribute changes when it does.
-func activeDirectoryState(uac, expires [][]byte, now time.Time) (connector.Enabled, string) {
+func activeDirectoryState(uac, expires [][]byte, now time.Time) (is connector.Enabled, why string, recheck time.Time) {
 	if len(uac) != 1 {
-		return connector.EnabledUnknown, ""
+		return connector.EnabledUnknown, "", time.Time{}
 	}
 	flags, err := strconv.ParseInt(string(uac[0]), 10, 64)
 	if err != nil {
-		return connector.EnabledUnknown, ""
+		return connector.EnabledUnknown, "", time.Time{}
 	}
 	if flags&uacDisabled != 0 {
-		return connector.EnabledNo, "disabled (userAccountControl 0x2)"
+		return connector.EnabledNo, "disabled (userAccountControl 0x2)", time.Time{}
 	}
 	if len(expires) == 0 {
-		return connector.EnabledYes, ""
+		return connector.EnabledYes, "", time.Time{}
 	}
 	at, expiry, err := parseExpiry(expires[0])
 	switch {
 	case err != nil:
-		return connector.EnabledUnknown, ""
+		return connector.EnabledUnknown, "", time.Time{}
 	case expiry && !now.Before(at):
-		return connector.EnabledNo, "expired on " + at.Format(expiryLayout) + " (accountExpires)"
+		return connector.EnabledNo, "expired on " + at.Format(expiryLayout) + " (accountExpires)", time.Time{}
 	}
-	return connector.EnabledYes, ""
+	return connector.EnabledYes, "", at
 }
 
 // parseExpiry reads accountExpires, in 100 ns since 1601; 0 and the largest number both mean never.

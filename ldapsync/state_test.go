@@ -2,6 +2,7 @@ package ldapsync
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,9 +43,12 @@ func TestStateOfActiveDirectoryAccounts(t *testing.T) {
 		"expiry before time began":          {normal, "-5", connector.EnabledUnknown, ""},
 		"disabled with an expiry unlike it": {"514", "soon", connector.EnabledNo, "disabled (userAccountControl 0x2)"},
 	} {
-		got, reason := activeDirectoryState(list(c.uac), list(c.expires), noon)
+		got, reason, recheck := activeDirectoryState(list(c.uac), list(c.expires), noon)
 		if got != c.want || reason != c.reason {
 			t.Errorf("%s: %v %q, want %v %q", name, got, reason, c.want, c.reason)
+		}
+		if later := strings.HasPrefix(name, "expires later") || strings.HasPrefix(name, "expires one tick"); later == recheck.IsZero() {
+			t.Errorf("%s: to be looked at again at %v", name, recheck)
 		}
 	}
 }
@@ -95,7 +99,7 @@ func TestStateElsewhere(t *testing.T) {
 			}
 			return list(c.attrs[names[place]]...)
 		}
-		if got, reason := rule.read(of, noon); got != c.want || reason != c.reason {
+		if got, reason, _ := rule.read(of, noon); got != c.want || reason != c.reason {
 			t.Errorf("%s: %v %q, want %v %q", name, got, reason, c.want, c.reason)
 		}
 	}

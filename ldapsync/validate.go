@@ -270,8 +270,27 @@ func (v *validator) limits() {
 	if c.PageSize < 0 || c.PageSize > maxPageSize {
 		v.fault("page_size", "%d is out of range: write 1 to %d, or leave it out for %d", c.PageSize, maxPageSize, defaultPageSize)
 	}
+	v.changes()
 	v.duration("connect_timeout", c.ConnectTimeout, "10s")
 	v.duration("read_timeout", c.ReadTimeout, "60s")
+}
+
+// changes checks that the type of directory can have the mechanism.
+func (v *validator) changes() {
+	ad := v.c.Type == ActiveDirectory
+	switch by := v.c.Changes; by {
+	case "", Auto, ByTimestamp, NoChanges:
+	case ByDirSync, ByUSN:
+		if !ad {
+			v.fault("changes", "only an Active Directory has %s: write auto", by)
+		}
+	case BySyncrepl:
+		if ad {
+			v.fault("changes", "an Active Directory has no syncrepl: write auto")
+		}
+	default:
+		v.fault("changes", "%q is not known: write auto, dirsync, usn, syncrepl, timestamp or off", by)
+	}
 }
 
 func (v *validator) duration(path string, d connector.Duration, usual string) {

@@ -27,7 +27,7 @@ func (l *planner) distrust(result connector.ReadResult) error {
 	state := connector.SourceState{
 		Org: run.Org, Source: run.Source, Fingerprint: l.src.Fingerprint,
 		Entries: result.Entries, Present: result.Present, LastRun: run.ID, LastOK: l.facts.now,
-		Cursor: l.last.Cursor, CursorKey: l.last.CursorKey,
+		Cursor: result.Cursor, Removed: l.last.Removed,
 	}
 	if reason, empty := policy.Empty(l.index.live, result.Entries); empty {
 		return &connector.Error{

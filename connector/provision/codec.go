@@ -157,7 +157,8 @@ func appendLink(b []byte, l *connector.Link) []byte {
 	b = appendText(b, string(l.Standing))
 	b = appendFlag(b, l.Protected)
 	b = append(b, l.Run[:]...)
-	return appendInstant(b, l.UpdatedAt)
+	b = appendInstant(b, l.UpdatedAt)
+	return appendInstant(b, l.RecheckAt)
 }
 
 func (r *changeReader) link() *connector.Link {
@@ -167,7 +168,7 @@ func (r *changeReader) link() *connector.Link {
 	return &connector.Link{
 		Org: r.text(), Source: r.text(), Anchor: r.anchor(), User: r.id(), DN: r.text(), Hash: connector.Hash(r.id()),
 		Profile: r.profile(), Package: r.text(), Standing: connector.Standing(r.text()), Protected: r.flag(), Run: r.id(),
-		UpdatedAt: r.instant(),
+		UpdatedAt: r.instant(), RecheckAt: r.instant(),
 	}
 }
 
@@ -210,7 +211,9 @@ func appendRecord(b []byte, r *connector.Record) []byte {
 	b = appendFlag(b, r.Gone)
 	b = appendText(b, r.OutOfScope)
 	b = appendFlag(b, r.Protected)
-	return appendText(b, r.Fault)
+	b = appendText(b, r.Fault)
+	b = appendInstant(b, r.RecheckAt)
+	return appendInstant(b, r.ChangedAt)
 }
 
 func (r *changeReader) record() *connector.Record {
@@ -227,6 +230,7 @@ func (r *changeReader) record() *connector.Record {
 	}
 	rec.Enabled, rec.EnabledReason = connector.Enabled(r.byte()), r.text()
 	rec.Gone, rec.OutOfScope, rec.Protected, rec.Fault = r.flag(), r.text(), r.flag(), r.text()
+	rec.RecheckAt, rec.ChangedAt = r.instant(), r.instant()
 	return rec
 }
 

@@ -212,7 +212,7 @@ func (d *decision) dn() string {
 func (d *decision) newLink(now time.Time) *connector.Link {
 	l := &connector.Link{
 		Org: d.org.ID, Source: d.src.ID, Anchor: d.rec.Anchor, DN: d.dn(), Hash: d.hash,
-		Package: d.mapped.Package, Standing: d.standing(), Protected: d.rec.Protected, UpdatedAt: now,
+		Package: d.mapped.Package, Standing: d.standing(), Protected: d.rec.Protected, RecheckAt: d.rec.RecheckAt, UpdatedAt: now,
 	}
 	if d.user != nil {
 		l.User = d.user.ID

@@ -22,6 +22,8 @@ type recordDoc struct {
 	OutOfScope    string            `json:"out_of_scope,omitempty"`
 	Protected     bool              `json:"protected,omitempty"`
 	Fault         string            `json:"fault,omitempty"`
+	RecheckAt     time.Time         `json:"recheck_at,omitzero"`
+	ChangedAt     time.Time         `json:"changed_at,omitzero"`
 }
 
 type attributeDoc struct {
@@ -35,6 +37,7 @@ func newRecordDoc(r *connector.Record) *recordDoc {
 	}
 	d := &recordDoc{
 		anchorBlob(r.Anchor), r.DN, nil, r.Enabled, r.EnabledReason, r.Gone, r.OutOfScope, r.Protected, r.Fault,
+		r.RecheckAt, r.ChangedAt,
 	}
 	for _, a := range r.Attributes {
 		d.Attributes = append(d.Attributes, attributeDoc(a))
@@ -49,6 +52,7 @@ func (d *recordDoc) record() *connector.Record {
 	r := &connector.Record{
 		Anchor: anchorOf(d.Anchor), DN: d.DN, Enabled: d.Enabled, EnabledReason: d.EnabledReason,
 		Gone: d.Gone, OutOfScope: d.OutOfScope, Protected: d.Protected, Fault: d.Fault,
+		RecheckAt: d.RecheckAt, ChangedAt: d.ChangedAt,
 	}
 	for _, a := range d.Attributes {
 		r.Attributes = append(r.Attributes, connector.Attribute(a))
@@ -68,6 +72,7 @@ type linkDoc struct {
 	Protected bool               `json:"protected,omitempty"`
 	Run       connector.ID       `json:"run"`
 	UpdatedAt time.Time          `json:"updated_at,omitzero"`
+	RecheckAt time.Time          `json:"recheck_at,omitzero"`
 }
 
 func newLinkDoc(l *connector.Link) *linkDoc {
@@ -76,6 +81,7 @@ func newLinkDoc(l *connector.Link) *linkDoc {
 	}
 	return &linkDoc{
 		l.Source, anchorBlob(l.Anchor), l.User, l.DN, l.Hash[:], l.Profile, l.Package, l.Standing, l.Protected, l.Run, l.UpdatedAt,
+		l.RecheckAt,
 	}
 }
 
@@ -85,7 +91,7 @@ func (d *linkDoc) link(org string) *connector.Link {
 	}
 	l := &connector.Link{
 		Org: org, Source: d.Source, Anchor: anchorOf(d.Anchor), User: d.User, DN: d.DN, Profile: d.Profile, Package: d.Package,
-		Standing: d.Standing, Protected: d.Protected, Run: d.Run, UpdatedAt: d.UpdatedAt,
+		Standing: d.Standing, Protected: d.Protected, Run: d.Run, UpdatedAt: d.UpdatedAt, RecheckAt: d.RecheckAt,
 	}
 	copy(l.Hash[:], d.Hash)
 	return l

@@ -21,16 +21,22 @@ func TestMigrationsAreAppliedOnceAfterACopy(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "usherd.db")
 	db := openFile(t, path)
-	text, err := migrationText(t)
-	if err != nil {
-		t.Fatal(err)
+	list, err := loadMigrations(migrations)
+	if err != nil || len(list) == 0 {
+		t.Fatalf("%d migrations: %v", len(list), err)
 	}
-	files := fstest.MapFS{
-		"0001_start.sql":  {Data: []byte(strings.ReplaceAll(text, "\n", "\r\n"))}, // a checkout on Windows
-		"0002_second.sql": {Data: []byte("CREATE TABLE second (x INTEGER) STRICT; INSERT INTO second VALUES (1);")},
-		"0003_bad.sql":    {Data: []byte("CREATE TABLE third (x INTEGER) STRICT; INSERT INTO nowhere VALUES (1);")},
+	files := fstest.MapFS{}
+	for i, m := range list {
+		files[m.name] = &fstest.MapFile{Data: []byte(m.text)}
+		if i == 0 { // a checkout on Windows
+			files[m.name].Data = []byte(strings.ReplaceAll(m.text, "\n", "\r\n"))
+		}
 	}
-	if err := db.migrate(t.Context(), files); err == nil || !strings.Contains(err.Error(), "0003_bad.sql") {
+	n := len(list)
+	second, bad := fmt.Sprintf("%04d_second.sql", n+1), fmt.Sprintf("%04d_bad.sql", n+2)
+	files[second] = &fstest.MapFile{Data: []byte("CREATE TABLE second (x INTEGER) STRICT; INSERT INTO second VALUES (1);")}
+	files[bad] = &fstest.MapFile{Data: []byte("CREATE TABLE third (x INTEGER) STRICT; INSERT INTO nowhere VALUES (1);")}
+	if err := db.migrate(t.Context(), files); err == nil || !strings.Contains(err.Error(), bad) {
 		t.Fatalf("the bad migration: %v", err)
 	}
 	tables := func() string {
@@ -43,7 +49,7 @@ func TestMigrationsAreAppliedOnceAfterACopy(t *testing.T) {
 	if got := tables(); got != "second" {
 		t.Errorf("tables: %s", got)
 	}
-	files["0003_bad.sql"] = &fstest.MapFile{Data: []byte("CREATE TABLE third (x INTEGER) STRICT;")}
+	files[bad] = &fstest.MapFile{Data: []byte("CREATE TABLE third (x INTEGER) STRICT;")}
 	for range 2 {
 		if err := db.migrate(t.Context(), files); err != nil {
 			t.Fatal(err)
@@ -52,24 +58,15 @@ func TestMigrationsAreAppliedOnceAfterACopy(t *testing.T) {
 	if n, err := count(t.Context(), db.w, "SELECT count(*) FROM second"); n != 1 || err != nil || tables() != "second third" {
 		t.Errorf("applied %d times, %v, tables %s", n, err, tables())
 	}
-	for _, name := range []string{".v1", ".v2"} {
+	for _, name := range []string{fmt.Sprint(".v", n), fmt.Sprint(".v", n+1)} {
 		if info, err := os.Stat(path + name); err != nil || info.Size() == 0 {
 			t.Errorf("the copy %s: %v", name, err)
 		}
 	}
-	delete(files, "0002_second.sql")
+	delete(files, second)
 	if err := db.migrate(t.Context(), files); err == nil {
 		t.Error("a gap in the numbers passes")
 	}
-}
-
-func migrationText(t *testing.T) (string, error) {
-	t.Helper()
-	list, err := loadMigrations(migrations)
-	if err != nil || len(list) == 0 {
-		return "", fmt.Errorf("%d migrations: %w", len(list), err)
-	}
-	return list[0].text, nil
 }
 
 func openFile(t *testing.T, path string) *DB {
@@ -104,6 +101,7 @@ func TestPlans(t *testing.T) {
 		sqlUsersDue:          "SEARCH u USING INDEX users_due (org=? AND delete_at>? AND delete_at<?)",
 		sqlUsersDueOfSource:  "SEARCH u USING INDEX users_due (org=? AND delete_at>? AND delete_at<?)\nSEARCH l EXISTS USING PRIMARY KEY (org=? AND source=? AND user_id=?)",
 		sqlLinkStates:        "SEARCH links USING PRIMARY KEY (org=? AND source=?)",
+		sqlRecheck:           "SEARCH links USING COVERING INDEX links_recheck (org=? AND source=? AND recheck_at>? AND recheck_at<?)",
 		sqlLinks:             "SEARCH links USING INDEX links_anchor (anchor=? AND source=? AND org=?)",
 		sqlLinkHolders:       "SEARCH links USING COVERING INDEX links_anchor (anchor=? AND source=? AND org=?)",
 		sqlLinksOfUsers:      "SEARCH links USING PRIMARY KEY (org=? AND source=? AND user_id=?)",

@@ -4,11 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"iter"
+	"time"
 
 	"usherd/connector"
 )
 
-const linkColumns = `org, source, anchor, user_id, dn, hash, profile, package, standing, protected, run, updated_at`
+const linkColumns = `org, source, anchor, user_id, dn, hash, profile, package, standing, protected, run, updated_at, recheck_at`
 
 const (
 	sqlLinkStates = `SELECT anchor, user_id, hash, standing IN ('gone', 'out_of_scope') FROM links WHERE org = ? AND source = ?`
@@ -18,10 +19,13 @@ const (
 	sqlLinksOfUsers = `SELECT ` + linkColumns + ` FROM links
  WHERE org = ? AND source IN (SELECT source FROM link_sources WHERE org = ?) AND user_id IN (*)`
 
-	sqlPutLink = `INSERT INTO links (` + linkColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)
+	sqlPutLink = `INSERT INTO links (` + linkColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)
  ON CONFLICT (org, source, anchor) DO UPDATE SET dn = excluded.dn, hash = excluded.hash, profile = excluded.profile,
-   package = excluded.package, standing = excluded.standing, protected = excluded.protected, run = excluded.run, updated_at = excluded.updated_at
+   package = excluded.package, standing = excluded.standing, protected = excluded.protected, run = excluded.run, updated_at = excluded.updated_at,
+   recheck_at = excluded.recheck_at
  WHERE links.user_id = excluded.user_id`
+
+	sqlRecheck = `SELECT anchor FROM links WHERE org = ? AND source = ? AND recheck_at > 0 AND recheck_at <= ? ORDER BY recheck_at LIMIT ?`
 
 	sqlDeleteLinksOfUser = `DELETE FROM links WHERE org = ? AND source IN (SELECT source FROM link_sources WHERE org = ?) AND user_id = ?`
 	sqlDeleteLink        = `DELETE FROM links WHERE org = ? AND source = ? AND anchor = ? AND user_id = ?`
@@ -34,7 +38,7 @@ const (
 
 func scanLink(r *sql.Rows, l *connector.Link) error {
 	return r.Scan(&l.Org, &l.Source, (*anchorColumn)(&l.Anchor), (*idColumn)(&l.User), &l.DN, (*hashColumn)(&l.Hash),
-		(*profileColumn)(&l.Profile), &l.Package, &l.Standing, &l.Protected, (*idColumn)(&l.Run), (*timeColumn)(&l.UpdatedAt))
+		(*profileColumn)(&l.Profile), &l.Package, &l.Standing, &l.Protected, (*idColumn)(&l.Run), (*timeColumn)(&l.UpdatedAt), (*timeColumn)(&l.RecheckAt))
 }
 
 func scanLinkState(r *sql.Rows, s *connector.LinkState) error {
@@ -80,6 +84,14 @@ func (r *reader) LinksOfUsers(ctx context.Context, org string, users []connector
 		return err
 	})
 	return links, wrap("links of users", err)
+}
+
+// Recheck returns at most limit anchors of a source whose links say that their state has become another
+// one by the clock alone, the longest due first.
+func (r *reader) Recheck(ctx context.Context, org, source string, now time.Time, limit int) ([]connector.Anchor, error) {
+	rows, err := r.q.query(ctx, sqlRecheck, org, source, micros(now), limit)
+	anchors, err := add[connector.Anchor](nil, rows, err, func(r *sql.Rows, a *connector.Anchor) error { return r.Scan((*anchorColumn)(a)) })
+	return anchors, wrap("recheck", err)
 }
 
 // UserLinks returns the links of one user.

@@ -141,14 +141,15 @@ func sourceState(f *fixture) {
 	f.equal(got, connector.SourceState{Org: Org, Source: Source})
 	want := connector.SourceState{
 		Org: Org, Source: Source, Fingerprint: connector.Hash{1}, Entries: 7, Present: map[string]int{"mail": 6}, LastRun: f.run,
-		LastOK: f.now, Cursor: []byte{0, 1, 0xff}, CursorKey: connector.Hash{2},
+		LastOK: f.now, Cursor: connector.Cursor{Data: []byte{0, 1, 0xff}, Key: connector.Hash{2}},
+		Removed: []connector.RemovalCount{{At: f.now, N: 3}},
 	}
 	for range 2 {
 		f.ok(f.s.Write(f.ctx, func(tx connector.Tx) error { return tx.PutSourceState(f.ctx, want) }))
 		got, err = f.s.SourceState(f.ctx, Org, Source)
 		f.ok(err)
 		f.equal(got, want)
-		want.Cursor, want.Entries = nil, 0
+		want.Cursor.Data, want.Entries = nil, 0
 	}
 }
 
