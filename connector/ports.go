@@ -45,8 +45,8 @@ type Reader interface {
 	Seats(ctx context.Context, org string) ([]SeatCount, error)
 	// Waiting returns the head of the waiting list of a package, longest waiting first.
 	Waiting(ctx context.Context, org, pkg string, limit int) ([]Waiter, error)
-	// OpenAnchors returns the anchors of a source that have open items.
-	OpenAnchors(ctx context.Context, org, source string) (map[Anchor]bool, error)
+	// OpenAnchors returns the anchors of a source that have open items, of these reasons where any are given.
+	OpenAnchors(ctx context.Context, org, source string, reasons ...Reason) (map[Anchor]bool, error)
 	// SourceState returns what is remembered of a source; zero but for the names when nothing is.
 	SourceState(ctx context.Context, org, source string) (SourceState, error)
 }

@@ -56,6 +56,24 @@ func (c *Counts) Add(ch *Change) { c.add(ch, 1) }
 // Sub takes one change out again.
 func (c *Counts) Sub(ch *Change) { c.add(ch, -1) }
 
+// Join adds the counts of another run.
+func (c *Counts) Join(o Counts) { c.join(o, 1) }
+
+// Less takes the counts of another run out again.
+func (c *Counts) Less(o Counts) { c.join(o, -1) }
+
+func (c *Counts) join(o Counts, n int) {
+	c.Created += n * o.Created
+	c.Updated += n * o.Updated
+	c.Reactivated += n * o.Reactivated
+	c.Deactivated += n * o.Deactivated
+	c.Deleted += n * o.Deleted
+	c.Unchanged += n * o.Unchanged
+	c.Skipped += n * o.Skipped
+	c.Failed += n * o.Failed
+	c.Held += n * o.Held
+}
+
 func (c *Counts) add(ch *Change, n int) {
 	if ch.Held {
 		c.Held += n
@@ -94,20 +112,24 @@ type Hold struct {
 
 // Run is one synchronisation with its report's head; the people stand in events and outcomes.
 type Run struct {
-	ID          ID
-	Org         string
-	Source      string
-	Mode        Mode
-	Actor       string // "schedule", "cli:root"
-	Result      Result
-	Error       string // why it failed or is partial, for people
-	Hint        string
-	Counts      Counts
-	Skips       map[SkipReason]int
-	Seats       []SeatCount
-	Warnings    []string
-	Server      string
-	Entries     int // read
+	ID        ID
+	Org       string
+	Source    string
+	Mode      Mode
+	Actor     string // "schedule", "cli:root"
+	Result    Result
+	Error     string // why it failed or is partial, for people
+	Hint      string
+	Counts    Counts
+	Skips     map[SkipReason]int
+	Seats     []SeatCount
+	Warnings  []string
+	Server    string
+	Entries   int    // read
+	Mechanism string // by which the source told the changes: "syncrepl", "dirsync"; "" = it was read in full
+	// Missed is, of a full run, how many people had changed without the feed of changes telling of it; nil
+	// when there was no feed to compare with. It should be 0.
+	Missed      *int
 	Hold        *Hold
 	Approves    ID // the held run that this one carries out
 	Fingerprint Hash

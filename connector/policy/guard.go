@@ -19,18 +19,41 @@ func DefaultGuard() connector.Guard {
 
 const defaultAttributePercent = 50
 
+// RemovalWindow is how long removals by runs of changes count together.
+const RemovalWindow = time.Hour
+
+// Recent counts the removals within RemovalWindow before now, and returns those that still matter.
+func Recent(removed []connector.RemovalCount, now time.Time) (n int, kept []connector.RemovalCount) {
+	for _, r := range removed {
+		if now.Sub(r.At) < RemovalWindow {
+			n += r.N
+			kept = append(kept, r)
+		}
+	}
+	return n, kept
+}
+
 // minLost is how many people must lose or change an attribute before the share says anything: in a
 // directory of four, two without a telephone are no sign of lost rights.
 const minLost = 10
 
 // Removals says whether taking that many of a source's users away must wait for approval: when it is
 // more than Min and more than Percent of the users. The reason is for people. Min and Percent are
-// taken as they are, a negative one as 0: the zero Guard holds every removal.
-func Removals(g connector.Guard, users, removals int) (reason string, held bool) {
-	if removals <= 0 || !exceeds(g, users, removals) {
+// taken as they are, a negative one as 0: the zero Guard holds every removal. Recent are removals by runs of
+// changes within RemovalWindow: what comes one by one counts together.
+func Removals(g connector.Guard, users, removals, recent int) (reason string, held bool) {
+	if removals <= 0 || !exceeds(g, users, removals+recent) {
 		return "", false
 	}
 	subject := plural(removals, "removal is", "removals are")
+	if recent > 0 {
+		subject = fmt.Sprintf("%s, with %s in the last hour,", plural(removals, "removal", "removals"), number(recent))
+		if removals == 1 {
+			subject += " is"
+		} else {
+			subject += " are"
+		}
+	}
 	return fmt.Sprintf("%s more than %s and more than %s of %s", subject, number(max(g.Min, 0)), percent(g.Percent), plural(users, "user", "users")), true
 }
 

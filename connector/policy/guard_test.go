@@ -2,6 +2,7 @@ package policy
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -35,10 +36,29 @@ func TestRemovals(t *testing.T) {
 		{guard(0, 0.001), 1000, 1, "1 removal is more than 0 and more than 0.001 % of 1,000 users"},
 	}
 	for _, tt := range tests {
-		got, held := Removals(tt.guard, tt.users, tt.removals)
+		got, held := Removals(tt.guard, tt.users, tt.removals, 0)
 		if got != tt.want || held != (tt.want != "") {
 			t.Errorf("%+v, %d of %d: %q, %v; want %q", tt.guard, tt.removals, tt.users, got, held, tt.want)
 		}
+	}
+}
+
+func TestRemovalsOneByOneCountTogether(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	removed := []connector.RemovalCount{{At: now.Add(-RemovalWindow), N: 40}, {At: now.Add(-time.Minute), N: 6}, {At: now, N: 4}}
+	recent, kept := Recent(removed, now)
+	if recent != 10 || len(kept) != 2 {
+		t.Errorf("recent: %d, %v", recent, kept)
+	}
+	if _, held := Removals(DefaultGuard(), 100, 0, 50); held {
+		t.Error("no removal is held for what was removed before")
+	}
+	if why, held := Removals(DefaultGuard(), 100, 0+1, recent); !held || why != "1 removal, with 10 in the last hour, is more than 10 and more than 5 % of 100 users" {
+		t.Errorf("%q, %v", why, held)
+	}
+	if _, held := Removals(DefaultGuard(), 100, 1, 9); held {
+		t.Error("ten are allowed")
 	}
 }
 

@@ -63,6 +63,7 @@ func (l *planner) absent(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	missing = append(missing, l.index.lostBefore(l.rivals)...)
 	records, gone, err := l.verify(ctx, missing)
 	if err != nil {
 		return err

@@ -9,25 +9,17 @@ import (
 	"usherd/connector"
 )
 
-// Apply writes what the plan does not hold, in transactions of a thousand people, removals first.
-// Run is updated as it goes. An error leaves what was written by then, consistent: the next run does
-// the rest. A plan is applied once.
+// Apply writes what the plan does not hold, in transactions of a thousand people, removals first; what the
+// next run goes on from is written with the last of them. Run is updated as it goes. An error leaves what was
+// written by then, consistent: the next run does the rest. A plan is applied once.
 func (p *Provisioner) Apply(ctx context.Context, plan *Plan, progress func(Progress)) error {
 	start := p.o.Now()
 	defer func() {
 		plan.Run.Phases = append(plan.Run.Phases, connector.Phase{Name: "apply", Took: p.o.Now().Sub(start)})
 	}()
 	a := &applier{p: p, plan: plan, progress: progress, total: plan.removals.count + plan.others.count}
-	if err := a.section(ctx, plan.removals); err != nil {
+	if err := a.write(ctx); err != nil {
 		return err
-	}
-	if err := a.section(ctx, plan.others); err != nil {
-		return err
-	}
-	if !plan.holdAll && plan.complete {
-		if err := p.remember(ctx, plan); err != nil {
-			return err
-		}
 	}
 	return a.offer(ctx)
 }
@@ -47,17 +39,19 @@ func (a *applier) offer(ctx context.Context) error {
 	return nil
 }
 
-// remember closes what is over and keeps what the next run compares with.
-func (p *Provisioner) remember(ctx context.Context, plan *Plan) error {
-	return p.o.Store.Bulk(ctx, func(tx connector.Tx) error {
-		if err := tx.CloseGone(ctx, plan.Run.Org, plan.Run.Source, plan.closeGone); err != nil {
-			return err
-		}
-		return tx.PutSourceState(ctx, plan.state)
-	})
+// remember closes what is over and keeps what the next run goes on from.
+func (a *applier) remember(ctx context.Context, tx connector.Tx) error {
+	plan := a.plan
+	if plan.holdAll || !plan.complete {
+		return nil
+	}
+	if err := tx.CloseGone(ctx, plan.Run.Org, plan.Run.Source, plan.closeGone); err != nil {
+		return err
+	}
+	return tx.PutSourceState(ctx, plan.state)
 }
 
-// applier walks through one section of a plan.
+// applier walks through a plan.
 type applier struct {
 	p        *Provisioner
 	plan     *Plan
@@ -67,13 +61,15 @@ type applier struct {
 	freed    map[string]bool // packages that have gained a free seat
 }
 
+// chunk is what one transaction writes; the last one may be empty.
 type chunk struct {
 	list []spooled
+	last bool
 	err  error
 }
 
-// section applies everything of one spool. Chunks are read ahead while the one before is written.
-func (a *applier) section(ctx context.Context, s *spool) error {
+// write applies everything. Chunks are read ahead while the one before is written.
+func (a *applier) write(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	chunks := make(chan chunk, 2)
 	stopped := make(chan struct{})
@@ -81,13 +77,13 @@ func (a *applier) section(ctx context.Context, s *spool) error {
 	go func() {
 		defer close(stopped)
 		defer close(chunks)
-		a.readAhead(ctx, s, chunks)
+		a.readAhead(ctx, chunks)
 	}()
 	for c := range chunks {
 		if c.err != nil {
 			return c.err
 		}
-		if err := a.apply(ctx, c.list); err != nil {
+		if err := a.apply(ctx, c); err != nil {
 			return err
 		}
 		a.done += len(c.list)
@@ -98,8 +94,7 @@ func (a *applier) section(ctx context.Context, s *spool) error {
 	return ctx.Err()
 }
 
-func (a *applier) readAhead(ctx context.Context, s *spool, out chan<- chunk) {
-	var list []spooled
+func (a *applier) readAhead(ctx context.Context, out chan<- chunk) {
 	send := func(c chunk) bool {
 		select {
 		case out <- c:
@@ -108,25 +103,27 @@ func (a *applier) readAhead(ctx context.Context, s *spool, out chan<- chunk) {
 			return false
 		}
 	}
-	for x, err := range s.all(nil) {
-		if err != nil {
-			send(chunk{err: err})
-			return
-		}
-		x.Change = a.plan.settled(x)
-		if x.Change.Held || a.plan.holdAll || undecided(x.Change) {
-			continue
-		}
-		if list = append(list, x); len(list) == batchSize {
-			if !send(chunk{list: list}) {
+	var list []spooled
+	for _, s := range []*spool{a.plan.removals, a.plan.others} {
+		for x, err := range s.all(nil) {
+			if err != nil {
+				send(chunk{err: err})
 				return
 			}
-			list = nil
+			x.Change = a.plan.settled(x)
+			if x.Change.Held || a.plan.holdAll || undecided(x.Change) {
+				continue
+			}
+			if len(list) == batchSize {
+				if !send(chunk{list: list}) {
+					return
+				}
+				list = nil
+			}
+			list = append(list, x)
 		}
 	}
-	if len(list) > 0 {
-		send(chunk{list: list})
-	}
+	send(chunk{list: list, last: true})
 }
 
 // undecided reports whether the run could not decide about the person, so that nothing of it is written
@@ -137,7 +134,11 @@ func undecided(ch *connector.Change) bool {
 
 // apply writes one chunk. What has moved since it was planned is decided again, in the same
 // transaction.
-func (a *applier) apply(ctx context.Context, list []spooled) error {
+func (a *applier) apply(ctx context.Context, c chunk) error {
+	list := c.list
+	if len(list) == 0 && a.plan.stay {
+		return nil
+	}
 	var became map[int32]*connector.Change
 	err := a.p.o.Store.Bulk(ctx, func(tx connector.Tx) error {
 		became = map[int32]*connector.Change{}
@@ -146,6 +147,11 @@ func (a *applier) apply(ctx context.Context, list []spooled) error {
 			changes[i] = x.Change
 			if x.Change.Link != nil {
 				x.Change.Link.Run = a.plan.Run.ID
+			}
+		}
+		if a.plan.Run.Mode == connector.ModeChanges { // its first trace in the store
+			if err := tx.PutRun(ctx, a.plan.Run); err != nil {
+				return err
 			}
 		}
 		cause := connector.Cause{Kind: connector.CauseRun, Run: a.plan.Run.ID, Actor: a.plan.Run.Actor}
@@ -163,6 +169,9 @@ func (a *applier) apply(ctx context.Context, list []spooled) error {
 				return err
 			}
 			became[list[i].Ordinal] = ch
+		}
+		if c.last {
+			return a.remember(ctx, tx)
 		}
 		return nil
 	})

@@ -52,13 +52,9 @@ func (l *planner) letPass() {
 
 // holdRemovals says whether the removals are too many to be applied unseen, and why.
 func (l *planner) holdRemovals() (held bool, reason string) {
-	removals := 0
-	for o, e := range l.plan.entries.all() {
-		if e.removal && !l.plan.overruled(o) {
-			removals++
-		}
-	}
-	if reason, held = policy.Removals(l.src.Guard, l.index.live, removals); held {
+	removals := l.plan.removalCount()
+	recent, _ := policy.Recent(l.last.Removed, l.facts.now)
+	if reason, held = policy.Removals(l.src.Guard, l.people(), removals, recent); held {
 		return true, reason
 	}
 	if removals > 0 && l.unasked {
@@ -70,10 +66,24 @@ func (l *planner) holdRemovals() (held bool, reason string) {
 	return false, ""
 }
 
+// removalCount is how many people the plan takes access from.
+func (p *Plan) removalCount() int {
+	n := 0
+	for o, e := range p.entries.all() {
+		if e.removal && !p.overruled(o) {
+			n++
+		}
+	}
+	return n
+}
+
 // holdRewrites says whether so many users would get another value of one attribute that a mistake in
 // the mapping is likelier than so many changes.
 func (l *planner) holdRewrites() (held bool, reason string) {
 	users := l.plan.Run.Counts.Unchanged + l.same + l.plan.existing
+	if l.index == nil { // a run of changes, which reads nobody who is as before
+		users = l.people()
+	}
 	reasons := policy.Changes(l.src.Guard, users, l.plan.rewritten)
 	return len(reasons) > 0, strings.Join(reasons, "; ")
 }
@@ -83,6 +93,8 @@ func (l *planner) holdAll() string {
 	switch {
 	case l.req.Hold != "":
 		return l.req.Hold
+	case l.older != "":
+		return l.older
 	case l.src.FirstRun == connector.FirstRunApply:
 		return ""
 	case l.last.Fingerprint == (connector.Hash{}):

@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"crypto/sha256"
+	"slices"
 
 	"usherd/connector"
 )
@@ -79,4 +80,16 @@ func (x *index) missing(ctx context.Context, r connector.Reader, org, source str
 		}
 	}
 	return out, nil
+}
+
+// lostBefore returns those of the anchors that were out of scope before this run and were not seen in it: by
+// now they may be gone for good.
+func (x *index) lostBefore(anchors []connector.Anchor) []connector.Anchor {
+	var out []connector.Anchor
+	for _, a := range anchors {
+		if k := x.people[anchorKey(a)]; k.absent && !k.seen && !slices.Contains(out, a) {
+			out = append(out, a)
+		}
+	}
+	return out
 }

@@ -38,6 +38,7 @@ type Plan struct {
 	replaced  map[connector.Anchor]bool // anchors of people created anew in the source
 	closeGone []connector.Anchor        // open items of people who are not in the source any more
 	state     connector.SourceState
+	stay      bool // the cursor is the one of before
 	complete  bool
 }
 

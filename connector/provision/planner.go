@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -42,20 +43,24 @@ type planner struct {
 	src   *connector.SourceSettings
 	plan  *Plan
 	facts *facts
-	index *index
+	index *index // of a full run; nil in a run of changes
 
-	hasher   connector.Hasher
-	last     connector.SourceState
-	open     map[connector.Anchor]bool // with open items -> seen
-	ranks    map[string]map[connector.Anchor]int32
-	deferred []*connector.Record
-	aside    []*claim                  // people who want names that others may still give up
-	settled  bool                      // nobody is put aside any more
-	unasked  bool                      // too many are absent to ask for each
-	same     int                       // decided, and found to be as they were
-	twice    map[connector.Anchor]bool // anchors of users that came more than once
-	spared   map[connector.ID]bool     // users whose grace is over, but who are back or change in this run
-	phase    time.Time
+	hasher     connector.Hasher
+	last       connector.SourceState
+	open       map[connector.Anchor]bool // with open items -> seen
+	ranks      map[string]map[connector.Anchor]int32
+	deferred   []*connector.Record
+	rivals     []connector.Anchor         // that seem to hold the people of deferred
+	aside      []*claim                   // people who want names that others may still give up
+	settled    bool                       // nobody is put aside any more
+	quarrelled bool                       // somebody is refused for what another one holds
+	unasked    bool                       // too many are absent to ask for each
+	same       int                        // decided, and found to be as they were
+	twice      map[connector.Anchor]bool  // anchors of users that came more than once
+	spared     map[connector.ID]bool      // users whose grace is over, but who are back or change in this run
+	older      string                     // why the answer may be older than what was applied last
+	fresh      map[connector.Anchor]int32 // what the feed should have told of -> its decision; nil = there is none to compare with
+	phase      time.Time
 }
 
 // Plan reads the whole source and works out what a full run would do. Nothing is changed. An error
@@ -70,6 +75,9 @@ func (p *Provisioner) Plan(ctx context.Context, req PlanRequest) (_ *Plan, err e
 			_ = l.plan.Close()
 		}
 	}()
+	if err := l.learn(ctx); err != nil {
+		return nil, err
+	}
 	result, err := l.read(ctx)
 	if err != nil {
 		return nil, err
@@ -77,6 +85,9 @@ func (p *Provisioner) Plan(ctx context.Context, req PlanRequest) (_ *Plan, err e
 	l.phaseDone("read")
 	if err := l.distrust(result); err != nil {
 		return nil, err
+	}
+	if feed, ok := req.From.(connector.Feed); ok && !l.last.Cursor.IsZero() && !result.Cursor.IsZero() {
+		l.older = feed.Older(result.Cursor, l.last.Cursor)
 	}
 	if err := l.absent(ctx); err != nil {
 		return nil, err
@@ -86,6 +97,9 @@ func (p *Provisioner) Plan(ctx context.Context, req PlanRequest) (_ *Plan, err e
 		return nil, err
 	}
 	l.guard()
+	if err := l.missed(ctx); err != nil {
+		return nil, err
+	}
 	l.phaseDone("plan")
 	return l.plan, nil
 }
@@ -115,16 +129,7 @@ func (p *Provisioner) newPlanner(ctx context.Context, req PlanRequest) (*planner
 		return nil, err
 	}
 	l.facts.planned = newPlanned(seats)
-	if l.open, err = s.OpenAnchors(ctx, org, req.Source); err != nil {
-		return nil, err
-	}
-	for a := range l.open {
-		l.open[a] = false
-	}
 	if err := l.loadRanks(ctx); err != nil {
-		return nil, err
-	}
-	if l.index, err = loadIndex(ctx, s, org, req.Source); err != nil {
 		return nil, err
 	}
 	if l.plan.removals, err = newSpool(p.o.SpoolDir); err != nil {
@@ -134,6 +139,32 @@ func (p *Provisioner) newPlanner(ctx context.Context, req PlanRequest) (*planner
 		return nil, errors.Join(err, l.plan.removals.close())
 	}
 	return l, nil
+}
+
+// learn loads what only a run that reads everybody needs.
+func (l *planner) learn(ctx context.Context) (err error) {
+	s, org := l.p.o.Store, l.plan.Run.Org
+	if l.open, err = s.OpenAnchors(ctx, org, l.req.Source); err != nil {
+		return err
+	}
+	for a := range l.open {
+		l.open[a] = false
+	}
+	if l.index, err = loadIndex(ctx, s, org, l.req.Source); err != nil {
+		return err
+	}
+	if _, feeds := l.req.From.(connector.Feed); feeds && !l.last.Cursor.IsZero() && l.last.Fingerprint == l.src.Fingerprint {
+		l.fresh = map[connector.Anchor]int32{}
+	}
+	return nil
+}
+
+// people is about how many people the source has.
+func (l *planner) people() int {
+	if l.index == nil {
+		return l.last.Entries
+	}
+	return l.index.live
 }
 
 // phaseDone notes how long the part of the run that ends now took.
@@ -232,14 +263,17 @@ func (l *planner) decide(ctx context.Context, records []*connector.Record) error
 func (l *planner) keep(d *decision) error {
 	if !d.rival.IsZero() && l.facts.gone == nil && len(l.deferred) < maxDeferred {
 		l.deferred = append(l.deferred, d.rec) // its rival may turn out to be gone
+		l.rivals = append(l.rivals, d.rival)
 		return nil
 	}
 	if l.putAside(d) {
 		return nil
 	}
+	l.quarrelled = l.quarrelled || slices.ContainsFunc(d.failures, func(f connector.Failure) bool { return slices.Contains(quarrelling, f.Reason) })
 	for _, o := range d.clashes {
 		l.clash(o, d)
 	}
+	l.noteFresh(d)
 	if u := d.user; u != nil && !u.DeleteAt.IsZero() && (d.change.After != nil || d.says == connector.StandingEnabled) {
 		l.spared[u.ID] = true
 	}

@@ -15,38 +15,78 @@ const endTime = time.Minute // for the last words of a run that has been cancell
 type SyncRequest struct {
 	Source   string
 	From     connector.Source
-	Mode     connector.Mode // ModeFull or ModePreview
+	Mode     connector.Mode // ModeFull, ModeChanges or ModePreview
+	Quiet    bool           // a run of changes that changes nobody is not kept
 	Actor    string         // who or what asked: "schedule", "cli:anna"
 	Revision string         // of the configuration
 	Approve  *connector.Run // a held run or preview that is carried out when nothing has moved
 	Progress func(Progress) // may be nil
+
+	because string // why a run of changes became a full one
 }
 
 // Sync does one run of a source from the first question to the last row: plan, guard, apply, report.
 // The returned plan tells what happened to whom; its Run is stored, whatever the error says. Close it.
+// A run of changes of which only a full run can make something becomes one, and says why.
 // Two runs of one source never overlap, on this machine or another one: the second is refused with
 // Kind Conflict. When ctx ends, the run ends as cancelled after the chunk that is being written.
 func (p *Provisioner) Sync(ctx context.Context, req SyncRequest) (*Plan, error) {
-	release, ctx, err := p.lease(ctx, req.Source)
+	release, ctx, err := p.claim(ctx, req.Source)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	if _, err := p.o.Store.InterruptRuns(ctx, p.o.Org.ID, req.Source, p.o.Now()); err != nil {
-		return nil, err
-	}
+	return p.sync(ctx, req, nil)
+}
+
+// sync is Sync for who holds the lease; batch is what a feed has told already, nil = nothing yet.
+func (p *Provisioner) sync(ctx context.Context, req SyncRequest, batch *connector.Batch) (*Plan, error) {
 	run := &connector.Run{
 		ID: connector.NewID(p.o.Now()), Org: p.o.Org.ID, Source: req.Source, Mode: req.Mode, Actor: req.Actor,
 		Result: connector.ResultRunning, Started: p.o.Now(), Revision: req.Revision,
 	}
-	if err := p.putRun(ctx, run); err != nil {
-		return nil, err
+	var plan *Plan
+	var err error
+	if req.Mode == connector.ModeChanges {
+		plan, req.because, err = p.applyChanges(ctx, req, run, batch)
 	}
-	plan, err := p.carryOut(ctx, req, run)
+	if req.Mode != connector.ModeChanges || req.because != "" {
+		plan, err = p.inFull(ctx, req, run)
+	}
+	if err == nil && req.Quiet && plan.nothing() {
+		return plan, nil
+	}
 	if late := p.finish(ctx, plan, err); late != nil {
 		return plan, errors.Join(err, late)
 	}
 	return plan, err
+}
+
+// nothing reports whether a run of changes has nothing to tell.
+func (p *Plan) nothing() bool {
+	return p.Run.Mode == connector.ModeChanges && p.entries.count == 0 && len(p.Run.Warnings) == 0
+}
+
+// applyChanges is a run of changes. When only a full run helps, nothing was done and full says why.
+func (p *Provisioner) applyChanges(ctx context.Context, req SyncRequest, run *connector.Run, batch *connector.Batch) (plan *Plan, full string, err error) {
+	plan, full, err = p.PlanChanges(ctx, PlanRequest{Source: req.Source, From: req.From, Progress: req.Progress}, batch)
+	if err != nil || full != "" {
+		return &Plan{Run: run}, full, err
+	}
+	plan.adopt(run)
+	return plan, "", p.Apply(ctx, plan, req.Progress)
+}
+
+// inFull reads everything. A run that takes long is stored at once, so that it is seen while it goes on and
+// known to have been cut off.
+func (p *Provisioner) inFull(ctx context.Context, req SyncRequest, run *connector.Run) (*Plan, error) {
+	if run.Mode == connector.ModeChanges {
+		run.Mode = connector.ModeFull
+	}
+	if err := p.putRun(ctx, run); err != nil {
+		return &Plan{Run: run}, err
+	}
+	return p.carryOut(ctx, req, run)
 }
 
 // carryOut plans and applies. It always returns a plan to report on, an empty one after an error.
@@ -66,6 +106,9 @@ func (p *Provisioner) carryOut(ctx context.Context, req SyncRequest, run *connec
 		return &Plan{Run: run}, err
 	}
 	plan.adopt(run)
+	if req.because != "" {
+		plan.Run.Warnings = append(plan.Run.Warnings, "the whole directory was read instead of its changes: "+req.because)
+	}
 	if req.Approve != nil && !plan.approved {
 		return plan, movedSince(req.Approve, plan.Run)
 	}
@@ -186,6 +229,19 @@ func (p *Provisioner) putOutcomes(ctx context.Context, plan *Plan) error {
 func memorable(ch *connector.Change) bool {
 	return ch.Held || ch.Action == connector.Failed ||
 		ch.Action == connector.Skipped && ch.Skip != connector.SkipNewButDisabled && ch.Skip != connector.SkipOutOfScope
+}
+
+// claim is lease, and whatever ran before and did not end is told to have been cut off.
+func (p *Provisioner) claim(ctx context.Context, source string) (release func(), _ context.Context, err error) {
+	release, ctx, err = p.lease(ctx, source)
+	if err != nil {
+		return nil, ctx, err
+	}
+	if _, err := p.o.Store.InterruptRuns(ctx, p.o.Org.ID, source, p.o.Now()); err != nil {
+		release()
+		return nil, ctx, err
+	}
+	return release, ctx, nil
 }
 
 // lease takes the source for this run and keeps it until release. When it is lost, ctx ends.

@@ -24,6 +24,8 @@ const (
 
 	sqlOpenAnchors = `SELECT DISTINCT person FROM open_items WHERE org = ? AND source = ?`
 
+	sqlOpenAnchorsFor = sqlOpenAnchors + ` AND reason IN (*)`
+
 	sqlDismiss = `DELETE FROM open_items WHERE org = ? AND ref = ?`
 
 	sqlOpenItems = `SELECT ` + itemColumns + ` FROM open_items
@@ -81,19 +83,30 @@ func (r *reader) OpenItems(ctx context.Context, q connector.ItemQuery) (items []
 	return items, next, nil
 }
 
-// OpenAnchors returns the anchors of a source that have open items.
-func (r *reader) OpenAnchors(ctx context.Context, org, source string) (map[connector.Anchor]bool, error) {
+// OpenAnchors returns the anchors of a source that have open items, of these reasons where any are given.
+func (r *reader) OpenAnchors(ctx context.Context, org, source string, reasons ...connector.Reason) (map[connector.Anchor]bool, error) {
 	anchors := map[connector.Anchor]bool{}
-	rows, err := r.q.query(ctx, sqlOpenAnchors, org, source)
-	for a, err := range each(rows, err, func(r *sql.Rows, a *connector.Anchor) error { return r.Scan((*anchorColumn)(a)) }) {
-		if err != nil {
-			return nil, wrap("open anchors", err)
+	collect := func(q string, args []any) error {
+		rows, err := r.q.query(ctx, q, args...)
+		for a, err := range each(rows, err, func(r *sql.Rows, a *connector.Anchor) error { return r.Scan((*anchorColumn)(a)) }) {
+			if err != nil {
+				return err
+			}
+			if !a.IsZero() {
+				anchors[a] = true
+			}
 		}
-		if !a.IsZero() {
-			anchors[a] = true
-		}
+		return nil
 	}
-	return anchors, nil
+	lead := []any{org, source}
+	if len(reasons) == 0 {
+		return anchors, wrap("open anchors", collect(sqlOpenAnchors, lead))
+	}
+	list := make([]any, len(reasons))
+	for i, reason := range reasons {
+		list[i] = string(reason)
+	}
+	return anchors, wrap("open anchors", inLists(sqlOpenAnchorsFor, lead, list, collect))
 }
 
 // Dismiss closes the open item with that reference, or fails with Kind NotFound. It comes back when

@@ -32,6 +32,12 @@ func openItems(f *fixture) {
 	open, err := f.s.OpenAnchors(f.ctx, Org, Source)
 	f.ok(err)
 	f.equal(open, map[connector.Anchor]bool{AnchorOf(1): true})
+	open, err = f.s.OpenAnchors(f.ctx, Org, Source, connector.UserNameTaken, connector.EmailTaken)
+	f.ok(err)
+	f.equal(open, map[connector.Anchor]bool{AnchorOf(1): true})
+	open, err = f.s.OpenAnchors(f.ctx, Org, Source, connector.UserNameTaken)
+	f.ok(err)
+	f.equal(open, map[connector.Anchor]bool{})
 
 	f.create(1, "") // success closes
 	f.equal(len(f.items()), 0)

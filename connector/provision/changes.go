@@ -1,0 +1,220 @@
+package provision
+
+import (
+	"bytes"
+	"context"
+	"iter"
+	"slices"
+
+	"usherd/connector"
+	"usherd/connector/policy"
+)
+
+// maxRecheck bounds how many people whose state has changed by the clock one run of changes looks at; the
+// next one goes on.
+const maxRecheck = 1000
+
+// quarrelling are the refusals that end when somebody else changes.
+var quarrelling = []connector.Reason{connector.UserNameTaken, connector.EmailTaken, connector.AmbiguousMatch}
+
+// PlanChanges works out what the changes in a batch come to; a nil batch asks the source for what has changed
+// since the last run. Nothing is changed. When only a full run helps there is no plan, and full says why.
+func (p *Provisioner) PlanChanges(ctx context.Context, req PlanRequest, batch *connector.Batch) (_ *Plan, full string, err error) {
+	feed, ok := req.From.(connector.Feed)
+	if !ok {
+		return nil, "the source cannot tell what has changed", nil
+	}
+	l, err := p.newPlanner(ctx, req)
+	if err != nil {
+		return nil, "", err
+	}
+	defer func() {
+		if err != nil || full != "" {
+			_ = l.plan.Close()
+		}
+	}()
+	if full := l.unready(); full != "" {
+		return nil, full, nil
+	}
+	if batch == nil {
+		if batch, err = feed.Changes(ctx, l.changesRequest()); err != nil {
+			return nil, "", err
+		}
+	}
+	if batch.Full != "" {
+		return nil, batch.Full, nil
+	}
+	l.phaseDone("read")
+	if l, err = l.decideBatch(ctx, feed, batch); err != nil {
+		return nil, "", err
+	}
+	if full := l.tooMuch(); full != "" {
+		return nil, full, nil
+	}
+	l.settleSeats()
+	l.plan.count(l.same)
+	l.phaseDone("plan")
+	return l.plan, "", nil
+}
+
+// unready says why changes cannot be applied on top of what there is.
+func (l *planner) unready() string {
+	switch {
+	case l.last.Fingerprint == connector.Hash{}:
+		return "the source has not been read in full yet"
+	case l.settingsChanged():
+		return "scope, filter or mapping of the source have changed since the last run"
+	case l.last.Cursor.IsZero():
+		return "there is no cursor: the last full read left none"
+	}
+	return ""
+}
+
+func (l *planner) changesRequest() connector.ChangesRequest {
+	return connector.ChangesRequest{Since: l.last.Cursor, Known: func(ctx context.Context) iter.Seq2[connector.Anchor, error] {
+		return func(yield func(connector.Anchor, error) bool) {
+			for s, err := range l.p.o.Store.LinkStates(ctx, l.plan.Run.Org, l.req.Source) {
+				if err == nil && s.Absent {
+					continue
+				}
+				if !yield(s.Anchor, err) || err != nil {
+					return
+				}
+			}
+		}
+	}}
+}
+
+// adopt takes over what the batch says of itself.
+func (l *planner) adopt(b *connector.Batch) {
+	run := l.plan.Run
+	run.Mode, run.Entries, run.Server, run.Mechanism = connector.ModeChanges, b.Entries, b.Server, b.Mechanism
+	run.Warnings = append(run.Warnings, b.Warnings...)
+	l.plan.complete = true
+	l.plan.state = l.last
+	l.plan.state.LastRun, l.plan.state.Cursor = run.ID, b.Cursor
+	l.plan.stay = bytes.Equal(b.Cursor.Data, l.last.Cursor.Data)
+}
+
+// decideBatch decides about the people of a batch and those whose time has come. Where that may help people
+// who were refused for what others hold, everything is decided anew together with them, as in a full run.
+// It returns the planner that has the plan.
+func (l *planner) decideBatch(ctx context.Context, feed connector.Feed, batch *connector.Batch) (*planner, error) {
+	records := batch.Records
+	due, err := l.p.o.Store.Recheck(ctx, l.plan.Run.Org, l.req.Source, l.facts.now, maxRecheck)
+	if err != nil {
+		return l, err
+	}
+	if len(due) > 0 {
+		again, err := feed.Reread(ctx, due)
+		if err != nil {
+			return l, err
+		}
+		records = append(again, records...) // what the feed tells is no older
+	}
+	x := newGathering(records)
+	if err := l.decideGathered(ctx, batch, x); err != nil || !l.stirs() {
+		return l, err
+	}
+	again, err := l.quarrels(ctx, feed, x.seen)
+	if err != nil || len(again) == 0 {
+		return l, err
+	}
+	if err := l.plan.Close(); err != nil {
+		return l, err
+	}
+	anew, err := l.p.newPlanner(ctx, l.req)
+	if err != nil {
+		return l, err
+	}
+	anew.plan.Run.Phases = l.plan.Run.Phases
+	return anew, anew.decideGathered(ctx, batch, newGathering(append(again, records...)))
+}
+
+func (l *planner) decideGathered(ctx context.Context, batch *connector.Batch, x *gathering) error {
+	l.adopt(batch)
+	l.facts.gone = x.gone
+	if err := l.decideAll(ctx, x.here); err != nil {
+		return err
+	}
+	if err := l.settleNames(ctx); err != nil {
+		return err
+	}
+	return l.decideAll(ctx, l.notTakenOver(x.absent))
+}
+
+// stirs reports whether a name or an anchor is given up, or wanted in vain.
+func (l *planner) stirs() bool {
+	return len(l.facts.planned.freed) > 0 || len(l.facts.gone) > 0 || l.plan.removals.count > 0 || l.quarrelled
+}
+
+// quarrels reads the people again who were refused for what somebody else holds.
+func (l *planner) quarrels(ctx context.Context, feed connector.Feed, seen map[connector.Anchor]bool) ([]*connector.Record, error) {
+	open, err := l.p.o.Store.OpenAnchors(ctx, l.plan.Run.Org, l.req.Source, quarrelling...)
+	if err != nil {
+		return nil, err
+	}
+	var ask []connector.Anchor
+	for a := range open {
+		if !seen[a] {
+			ask = append(ask, a)
+		}
+	}
+	if len(ask) == 0 {
+		return nil, nil
+	}
+	return feed.Reread(ctx, ask)
+}
+
+// gathering sorts records into those who are there and those who are gone: the latter come last, and are
+// known before anybody is decided about, so that an account deleted and created anew is the same person.
+type gathering struct {
+	here   []*connector.Record
+	absent []*connector.Record
+	gone   map[connector.Anchor]bool
+	seen   map[connector.Anchor]bool
+}
+
+// newGathering takes the last record of each anchor.
+func newGathering(records []*connector.Record) *gathering {
+	x := &gathering{gone: map[connector.Anchor]bool{}, seen: map[connector.Anchor]bool{}}
+	for _, r := range slices.Backward(records) {
+		if !r.Anchor.IsZero() && x.seen[r.Anchor] {
+			continue
+		}
+		x.seen[r.Anchor] = true
+		if r.Gone {
+			x.gone[r.Anchor] = true
+			x.absent = append(x.absent, r)
+			continue
+		}
+		x.here = append(x.here, r)
+	}
+	slices.Reverse(x.here)
+	return x
+}
+
+func (l *planner) decideAll(ctx context.Context, records []*connector.Record) error {
+	for start := 0; start < len(records); start += batchSize {
+		if err := l.decide(ctx, records[start:min(start+batchSize, len(records))]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tooMuch says why the guard does not let the changes pass: a full run then plans, and holds, all of it.
+func (l *planner) tooMuch() string {
+	if held, reason := l.holdRemovals(); held {
+		return reason
+	}
+	if held, reason := l.holdRewrites(); held {
+		return reason
+	}
+	_, kept := policy.Recent(l.last.Removed, l.facts.now)
+	if n := l.plan.removalCount(); n > 0 {
+		kept = append(kept, connector.RemovalCount{At: l.facts.now, N: n})
+	}
+	l.plan.state.Removed = kept
+	return ""
+}

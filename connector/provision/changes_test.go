@@ -1,0 +1,530 @@
+package provision_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"usherd/connector"
+	"usherd/connector/provision"
+)
+
+// feed is a source that remembers what has changed. Its cursor is the length of the log.
+type feed struct {
+	people
+	mu      sync.Mutex
+	log     []connector.Anchor
+	more    chan struct{} // closed and made anew with each change
+	full    string        // what every batch says
+	older   string
+	asked   int // for changes
+	rereads int
+}
+
+func newFeed(list []*connector.Record) *feed {
+	return &feed{people: people{list: list}, more: make(chan struct{})}
+}
+
+// put adds or replaces a record, and tells of it.
+func (f *feed) put(records ...*connector.Record) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range records {
+		f.putSilently(r)
+		f.log = append(f.log, r.Anchor)
+	}
+	f.tell()
+}
+
+func (f *feed) putSilently(r *connector.Record) {
+	if i := slices.IndexFunc(f.list, func(o *connector.Record) bool { return o.Anchor == r.Anchor }); i >= 0 {
+		f.list[i] = r
+	} else {
+		f.list = append(f.list, r)
+	}
+}
+
+func (f *feed) fire(anchors ...connector.Anchor) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, a := range anchors {
+		f.list = slices.DeleteFunc(f.list, func(r *connector.Record) bool { return r.Anchor == a })
+		f.log = append(f.log, a)
+	}
+	f.tell()
+}
+
+func (f *feed) tell() {
+	close(f.more)
+	f.more = make(chan struct{})
+}
+
+func (f *feed) cursor() connector.Cursor {
+	return connector.Cursor{Data: []byte(strconv.Itoa(len(f.log))), Key: connector.Hash{7}}
+}
+
+func (f *feed) Read(ctx context.Context, yield func(*connector.Record) error) (connector.ReadResult, error) {
+	f.mu.Lock()
+	now, mark := people{list: slices.Clone(f.list), incomplete: f.incomplete, err: f.err}, f.cursor()
+	f.mu.Unlock()
+	res, err := now.Read(ctx, yield)
+	res.Cursor = mark
+	return res, err
+}
+
+func (f *feed) records(anchors []connector.Anchor) (out []*connector.Record) {
+	for _, a := range anchors {
+		rec := &connector.Record{Anchor: a, Gone: true}
+		for _, r := range f.list {
+			if r.Anchor == a {
+				rec = r.Clone()
+			}
+		}
+		out = append(out, rec)
+	}
+	return out
+}
+
+func (f *feed) Changes(_ context.Context, req connector.ChangesRequest) (*connector.Batch, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked++
+	return f.batch(req.Since), f.err
+}
+
+func (f *feed) batch(since connector.Cursor) *connector.Batch {
+	n, err := strconv.Atoi(string(since.Data))
+	if err != nil || n > len(f.log) || since.Key != (connector.Hash{7}) {
+		return &connector.Batch{Full: "the cursor is from elsewhere"}
+	}
+	return &connector.Batch{
+		Records: f.records(f.log[n:]), Cursor: f.cursor(), Full: f.full, Mechanism: "test", Server: "test", Entries: len(f.log) - n,
+	}
+}
+
+func (f *feed) Follow(ctx context.Context, req connector.ChangesRequest, yield func(*connector.Batch) error) error {
+	since, first := req.Since, true
+	for {
+		f.mu.Lock()
+		b, more, err := f.batch(since), f.more, f.err
+		f.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		if first || len(b.Records) > 0 || b.Full != "" {
+			if err := yield(b); err != nil {
+				return err
+			}
+		}
+		since, first = b.Cursor, false
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-more:
+		}
+	}
+}
+
+func (f *feed) Reread(_ context.Context, anchors []connector.Anchor) ([]*connector.Record, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rereads++
+	return f.records(anchors), nil
+}
+
+func (f *feed) Older(_, _ connector.Cursor) string { return f.older }
+
+// changes does a run of changes.
+func (w *world) changes(f *feed, want connector.Result) *provision.Plan {
+	w.t.Helper()
+	return w.run(f, provision.SyncRequest{Source: "dir", From: f, Mode: connector.ModeChanges, Actor: "test"}, want)
+}
+
+func (w *world) run(_ *feed, req provision.SyncRequest, want connector.Result) *provision.Plan {
+	w.t.Helper()
+	w.now = w.now.Add(time.Minute)
+	plan, err := w.prov.Sync(w.t.Context(), req)
+	if err != nil && want != connector.ResultFailed {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = plan.Close() })
+	if plan.Run.Result != want {
+		w.t.Fatalf("the run ended as %s (%s %+v), want %s", plan.Run.Result, plan.Run.Error, plan.Run.Hold, want)
+	}
+	return plan
+}
+
+// readInFull does a full run of a feed.
+func (w *world) readInFull(f *feed, want connector.Result) *provision.Plan {
+	w.t.Helper()
+	return w.run(f, provision.SyncRequest{Source: "dir", From: f, Mode: connector.ModeFull, Actor: "test"}, want)
+}
+
+func (w *world) isChanges(p *provision.Plan) {
+	w.t.Helper()
+	if p.Run.Mode != connector.ModeChanges {
+		w.t.Fatalf("a run of %s: %q", p.Run.Mode, p.Run.Warnings)
+	}
+}
+
+// isFull checks that a run of changes became a full one that says why.
+func (w *world) isFull(p *provision.Plan, why string) {
+	w.t.Helper()
+	if p.Run.Mode != connector.ModeFull || !strings.Contains(strings.Join(p.Run.Warnings, "\n"), why) {
+		w.t.Fatalf("a run of %s that says %q, not %q", p.Run.Mode, p.Run.Warnings, why)
+	}
+}
+
+func (w *world) storedCursor() string {
+	w.t.Helper()
+	s, err := w.db.SourceState(w.t.Context(), w.org.ID, "dir")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(s.Cursor.Data)
+}
+
+func TestChangesAreApplied(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	f := newFeed(crowd(20))
+	w.isFull(w.changes(f, connector.ResultOK), "not been read in full yet")
+	counts(t, w.changes(f, connector.ResultOK), connector.Counts{})
+
+	f.put(person(1, "sn", "Berg"), person(21), disabled(2))
+	f.fire(person(3).Anchor)
+	plan := w.changes(f, connector.ResultOK)
+	w.isChanges(plan)
+	counts(t, plan, connector.Counts{Created: 1, Updated: 1, Deactivated: 2})
+	if u := w.user("u0001"); u.Profile.Get("familyName") != "Berg" || w.state("u0021") != connector.Active || w.state("u0003") != connector.Inactive {
+		t.Errorf("%+v", w.picture())
+	}
+	if w.user("u0003").DeactivatedReason != "gone" || f.lookups != 0 {
+		t.Errorf("%s, %d look-ups", w.user("u0003").DeactivatedReason, f.lookups)
+	}
+	if got := w.storedCursor(); got != "4" {
+		t.Errorf("the cursor is %s", got)
+	}
+	if stored, err := w.db.Run(t.Context(), plan.Run.ID); err != nil || stored.Mechanism != "test" || stored.Result != connector.ResultOK {
+		t.Errorf("%+v, %v", stored, err)
+	}
+	full := w.readInFull(f, connector.ResultOK)
+	counts(t, full, connector.Counts{Unchanged: 20})
+	if full.Run.Missed == nil || *full.Run.Missed != 0 {
+		t.Errorf("missed %v", full.Run.Missed)
+	}
+}
+
+func disabled(i int) *connector.Record {
+	r := person(i)
+	r.Enabled = connector.EnabledNo
+	return r
+}
+
+// settledPicture is picture, but of users who are inactive only that they are: what their records say meanwhile
+// is told by changes in more detail than by full runs.
+func (w *world) settledPicture() map[string]string {
+	w.t.Helper()
+	out := w.picture()
+	for name, is := range out {
+		if strings.HasPrefix(is, string(connector.Inactive)) {
+			out[name] = string(connector.Inactive)
+		}
+	}
+	return out
+}
+
+// Whatever happens to a source, changes and full runs end in the same users.
+func TestChangesEqualFullRuns(t *testing.T) {
+	t.Parallel()
+	seed := uint64(time.Now().UnixNano())
+	r := rand.New(rand.NewPCG(seed, 1))
+	open := func(o *connector.Organization) {
+		o.Sources[0].Guard = connector.Guard{Min: 1 << 20, AttributePercent: 100}
+	}
+	w, other := newWorld(t, open), newWorld(t, open)
+	f := newFeed(crowd(40))
+	w.readInFull(f, connector.ResultOK)
+	other.sync(&people{list: slices.Clone(f.list)}, connector.ResultOK)
+	next := 100
+	for round := range 40 {
+		for range 1 + r.IntN(6) {
+			f.random(r, &next)
+		}
+		w.changes(f, connector.ResultOK)
+		other.sync(&people{list: slices.Clone(f.list)}, connector.ResultOK)
+		if diff := cmp.Diff(other.settledPicture(), w.settledPicture()); diff != "" {
+			t.Fatalf("seed %d, round %d: full run (-), changes (+)\n%s", seed, round, diff)
+		}
+	}
+	if full := w.readInFull(f, connector.ResultOK); full.Run.Missed == nil || *full.Run.Missed != 0 {
+		t.Errorf("seed %d: missed %v", seed, full.Run.Missed)
+	}
+}
+
+// random does something to somebody: names are exchanged, taken over, given up.
+func (f *feed) random(r *rand.Rand, next *int) {
+	i := r.IntN(len(f.list))
+	rec := f.list[i].Clone()
+	switch r.IntN(8) {
+	case 0:
+		f.fire(rec.Anchor)
+		return
+	case 1:
+		*next++
+		rec = person(*next)
+	case 2:
+		rec.Enabled = connector.EnabledYes + connector.EnabledNo - rec.Enabled
+	case 3:
+		rec.OutOfScope = map[bool]string{true: "", false: "elsewhere"}[rec.OutOfScope != ""]
+	case 4: // deleted and created anew
+		f.fire(rec.Anchor)
+		*next++
+		rec.Anchor = person(*next).Anchor
+	case 5: // two exchange their addresses
+		other := f.list[r.IntN(len(f.list))].Clone()
+		if other.Anchor == rec.Anchor {
+			return
+		}
+		a, b := &rec.Attributes[3].Values, &other.Attributes[3].Values
+		*a, *b = *b, *a
+		f.put(other)
+	default:
+		rec.Attributes[2].Values = [][]byte{fmt.Appendf(nil, "Name%d", r.IntN(1000))}
+	}
+	f.put(rec)
+}
+
+func TestWhatChangesCannotTellIsReadInFull(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	f := newFeed(crowd(20))
+	w.readInFull(f, connector.ResultOK)
+	f.full = "an OU was renamed"
+	w.isFull(w.changes(f, connector.ResultOK), "an OU was renamed")
+	f.full = ""
+	w.isChanges(w.changes(f, connector.ResultOK))
+	f.log = nil // a server that has forgotten
+	f.put(person(1, "sn", "Berg"))
+	f.log = f.log[:0]
+	w.isChanges(w.changes(f, connector.ResultOK)) // its cursor is 0, as in the beginning
+	f.put(person(2))
+	w.changes(f, connector.ResultOK)
+	f.log = nil
+	w.isFull(w.changes(f, connector.ResultOK), "from elsewhere")
+	w.org.Sources[0].Fingerprint = connector.Hash{9}
+	w.rebuild()
+	w.isFull(w.changes(f, connector.ResultOK), "scope, filter or mapping")
+
+	plain := &people{list: crowd(20)}
+	plan, err := w.prov.Sync(t.Context(), provision.SyncRequest{Source: "dir", From: plain, Mode: connector.ModeChanges})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.isFull(plan, "cannot tell")
+	if err := plan.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTooManyRemovalsByChangesAreHeldByAFullRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	f := newFeed(crowd(100))
+	w.readInFull(f, connector.ResultOK)
+	for i := 1; i <= 10; i++ { // one by one, as they come
+		f.fire(person(i).Anchor)
+		w.isChanges(w.changes(f, connector.ResultOK))
+	}
+	for i := 11; i <= 30; i++ {
+		f.fire(person(i).Anchor)
+		plan := w.changes(f, connector.ResultHeld)
+		w.isFull(plan, "in the last hour")
+		if w.state(fmt.Sprintf("u%04d", i)) != connector.Active {
+			t.Fatalf("person %d has lost access", i)
+		}
+	}
+	w.now = w.now.Add(time.Hour)
+	f.fire(person(31).Anchor)
+	w.isChanges(w.changes(f, connector.ResultOK)) // the others wait for approval
+}
+
+func TestAMappingTypoInChangesIsHeld(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	f := newFeed(crowd(40))
+	w.readInFull(f, connector.ResultOK)
+	for i := 1; i <= 30; i++ {
+		f.put(person(i, "title", "", "sn", "Changed"))
+	}
+	w.isFull(w.changes(f, connector.ResultHeld), "would change for 30 of 40")
+	if w.user("u0001").Profile.Get("familyName") == "Changed" {
+		t.Error("it is applied")
+	}
+}
+
+func TestWhoWaitsForANameGetsItByAChange(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	f := newFeed(crowd(5))
+	w.readInFull(f, connector.ResultOK)
+	f.put(person(6, "mail", "u0001@example.com"))
+	counts(t, w.changes(f, connector.ResultOK), connector.Counts{Failed: 1})
+	f.put(person(2, "sn", "Berg"))
+	w.changes(f, connector.ResultOK)
+	if f.rereads != 0 {
+		t.Error("who waits is asked for although nobody gives a name up")
+	}
+	f.put(person(1, "mail", "other@example.com"))
+	counts(t, w.changes(f, connector.ResultOK), connector.Counts{Created: 1, Updated: 1})
+	if len(w.items()) != 0 {
+		t.Errorf("open items stay: %+v", w.items())
+	}
+}
+
+func TestCreatedAnewByChangesIsTheSamePerson(t *testing.T) {
+	t.Parallel()
+	for name, split := range map[string]bool{"in one batch": false, "the new entry first": true} {
+		w := newWorld(t, nil)
+		f := newFeed(crowd(5))
+		w.readInFull(f, connector.ResultOK)
+		before := w.user("u0001").ID
+		anew := person(1)
+		anew.Anchor = person(77).Anchor
+		f.put(anew)
+		if split {
+			counts(t, w.changes(f, connector.ResultOK), connector.Counts{Failed: 1})
+		}
+		f.fire(person(1).Anchor)
+		w.changes(f, connector.ResultOK)
+		if u := w.user("u0001"); u.ID != before || u.State != connector.Active {
+			t.Errorf("%s: %+v", name, u)
+		}
+	}
+}
+
+func TestExpiryByTheClock(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	f := newFeed(crowd(5))
+	expires := person(1)
+	expires.RecheckAt = w.now.Add(time.Hour)
+	f.put(expires)
+	w.readInFull(f, connector.ResultOK)
+	w.isChanges(w.changes(f, connector.ResultOK))
+	w.now = w.now.Add(time.Hour)
+	f.putSilently(disabled(1)) // the source says so from now on, and tells nobody
+	counts(t, w.changes(f, connector.ResultOK), connector.Counts{Deactivated: 1})
+	counts(t, w.changes(f, connector.ResultOK), connector.Counts{})
+	if f.rereads != 1 {
+		t.Errorf("asked %d times", f.rereads)
+	}
+}
+
+func TestAFullRunTellsWhatTheFeedMissed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	f := newFeed(crowd(5))
+	w.readInFull(f, connector.ResultOK)
+	f.put(person(1, "sn", "Berg"))
+	f.putSilently(person(2, "sn", "Quiet"))
+	f.list = slices.DeleteFunc(f.list, func(r *connector.Record) bool { return r.Anchor == person(3).Anchor })
+	full := w.readInFull(f, connector.ResultOK)
+	counts(t, full, connector.Counts{Updated: 2, Deactivated: 1, Unchanged: 2})
+	if full.Run.Missed == nil || *full.Run.Missed != 2 || !strings.Contains(strings.Join(full.Run.Warnings, ""), "2 people") {
+		t.Errorf("missed %v, %q", full.Run.Missed, full.Run.Warnings)
+	}
+}
+
+func TestAServerThatWentBackInTimeIsHeldWhole(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	f := newFeed(crowd(5))
+	w.readInFull(f, connector.ResultOK)
+	f.older = "dc1 went back in time"
+	f.fire(person(1).Anchor)
+	f.put(person(2, "sn", "Berg"))
+	plan := w.readInFull(f, connector.ResultHeld)
+	if plan.Run.Hold.Reason != f.older || !plan.Run.Hold.Whole || w.state("u0001") != connector.Active || w.storedCursor() != "0" {
+		t.Errorf("%+v %s %s", plan.Run.Hold, w.state("u0001"), w.storedCursor())
+	}
+	run, err := w.db.Run(t.Context(), plan.Run.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ok := w.run(f, provision.SyncRequest{Source: "dir", From: f, Mode: connector.ModeFull, Approve: run}, connector.ResultOK)
+	counts(t, ok, connector.Counts{Updated: 1, Deactivated: 1, Unchanged: 3})
+}
+
+func TestQuietRunsOfChangesThatChangeNobodyAreNotKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	f := newFeed(crowd(5))
+	w.readInFull(f, connector.ResultOK)
+	quiet := provision.SyncRequest{Source: "dir", From: f, Mode: connector.ModeChanges, Quiet: true}
+	plan := w.runQuiet(quiet)
+	if _, err := w.db.Run(t.Context(), plan.Run.ID); connector.KindOf(err) != connector.NotFound {
+		t.Errorf("kept: %v", err)
+	}
+	f.put(person(1, "sn", "Berg"))
+	plan = w.runQuiet(quiet)
+	if run, err := w.db.Run(t.Context(), plan.Run.ID); err != nil || run.Counts.Updated != 1 {
+		t.Errorf("%+v, %v", run, err)
+	}
+	f.err = errors.New("the line is dead")
+	if plan, err := w.prov.Sync(t.Context(), quiet); err == nil || plan.Run.Result != connector.ResultFailed {
+		t.Errorf("%v, %v", plan.Run.Result, err)
+	} else if run, err := w.db.Run(t.Context(), plan.Run.ID); err != nil || run.Error != "the line is dead" {
+		t.Errorf("%+v, %v", run, err)
+	}
+}
+
+func (w *world) runQuiet(req provision.SyncRequest) *provision.Plan {
+	w.t.Helper()
+	plan, err := w.prov.Sync(w.t.Context(), req)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = plan.Close() })
+	return plan
+}
+
+// A run of changes that is cut off in the middle leaves the cursor where it was; the next one does the rest.
+func TestChangesCutOffInTheMiddle(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *connector.Organization) { o.Sources[0].Guard.AttributePercent = 100 })
+	f := newFeed(crowd(2500))
+	w.readInFull(f, connector.ResultOK)
+	for i := 1; i <= 2500; i++ {
+		f.put(person(i, "title", "New"))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	plan, err := w.prov.Sync(ctx, provision.SyncRequest{
+		Source: "dir", From: f, Mode: connector.ModeChanges, Actor: "test",
+		Progress: func(p provision.Progress) {
+			if p.Phase == "apply" {
+				cancel()
+			}
+		},
+	})
+	if !errors.Is(err, context.Canceled) || plan.Run.Result != connector.ResultCancelled || w.storedCursor() != "0" {
+		t.Fatalf("%v, %s, cursor %s", err, plan.Run.Result, w.storedCursor())
+	}
+	_ = plan.Close()
+	rest := w.changes(f, connector.ResultOK)
+	if c := rest.Run.Counts; c.Updated == 0 || c.Updated == 2500 || c.Updated+c.Unchanged != 2500 || w.storedCursor() != "2500" {
+		t.Errorf("%+v, cursor %s", c, w.storedCursor())
+	}
+}
+
+var _ connector.Feed = (*feed)(nil)
