@@ -14,7 +14,7 @@ import (
 const sampleSize = 500 // entries that Check reads
 
 // Check goes the whole way to the directory and tells observe of each step as it ends: resolve, connect,
-// tls and bind of each server tried, then root DSE, base, groups, canary and sample. It goes on where a
+// tls and bind of each server tried, then root DSE, base, groups, canary, sample and changes. It goes on where a
 // step does not need the one before, changes nothing, and returns all errors joined; a remedy stands in
 // each one's Hint.
 func (s *Source) Check(ctx context.Context, observe func(Step)) error {
@@ -81,6 +81,45 @@ func (k *checking) all(ctx context.Context) {
 	for _, base := range x.s.config.Bases {
 		k.step("sample", func() (string, error) { return k.sample(ctx, base) })
 	}
+	k.step("changes", func() (string, error) { return k.changes(ctx) })
+}
+
+// changes tells how changes between full reads will be found, and what is missing for it. It is only an error
+// where the configuration insists on one way.
+func (k *checking) changes(ctx context.Context) (string, error) {
+	const full = "changes are found by full reads only"
+	by := k.x.s.config.Changes
+	if by == NoChanges {
+		return "off: " + full, nil
+	}
+	m, _, refused, err := k.x.mark(ctx)
+	switch {
+	case err != nil:
+		return "", err
+	case m == nil && refused == nil:
+		return full + ": " + k.x.root.lacks(), nil
+	case m == nil && by != "" && by != Auto:
+		return "", refused
+	case m == nil:
+		return fmt.Sprintf("%s: %v: %s", full, refused, connector.HintOf(refused)), nil
+	}
+	detail := string(m.by())
+	if d, ok := m.(describer); ok && d.describe() != "" {
+		detail += "; " + d.describe()
+	}
+	return detail, nil
+}
+
+// lacks says what a server needs to tell of changes.
+func (d *rootDSE) lacks() string {
+	switch d.kind() {
+	case OpenLDAP:
+		return "the server announces no content synchronization: load the overlay syncprov on its database"
+	case DS389:
+		return "the server announces no content synchronization: enable its plugins Retro Changelog and Content Synchronization"
+	case ActiveDirectory, LDAP:
+	}
+	return "the server announces no way to tell of them that is known here"
 }
 
 func (x *session) describeGroups() string {
@@ -111,7 +150,10 @@ func (k *checking) canary(ctx context.Context, canary place) error {
 // sample reads the first entries of a base and tells how many have what.
 func (k *checking) sample(ctx context.Context, base string) (string, error) {
 	x := k.x
-	r := x.reader()
+	r, err := x.reader(ctx)
+	if err != nil {
+		return "", err
+	}
 	r.present = make([]int, len(x.s.layout.names))
 	count, outside, faulty, unnamed := 0, 0, 0, 0
 	end, err := x.c.search(ctx, searchRequest{

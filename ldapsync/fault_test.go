@@ -73,6 +73,7 @@ func TestNoFaultIsEverComplete(t *testing.T) {
 			populate(t, d, 25)
 			add(t, d, "OU=Empty,DC=example,DC=test", ldaptest.Attrs{"objectClass": {"organizationalUnit"}})
 			c := configOf(t, d)
+			c.Changes = NoChanges // the faults are for the read itself
 			if strings.HasPrefix(name, "frozen") || name == "slow" {
 				c.ConnectTimeout, c.ReadTimeout = connector.Duration(2*time.Second), connector.Duration(time.Second)
 			}
@@ -117,7 +118,9 @@ func TestAnotherServerIsTriedOnlyBeforeTheFirstRecord(t *testing.T) {
 		d := directory(t, ldaptest.Options{})
 		populate(t, d, 5)
 		d.SetFaults(f...)
-		return d, configOf(t, d)
+		c := configOf(t, d)
+		c.Changes = NoChanges // the faults are for the read itself
+		return d, c
 	}
 	for name, tc := range map[string]struct {
 		fault ldaptest.Fault
@@ -233,7 +236,7 @@ func TestCheckTellsEachStep(t *testing.T) {
 			t.Errorf("sample: %s", s.Detail)
 		}
 	})
-	if got, want := strings.Join(steps, " "), "resolve connect tls bind root DSE base base groups canary canary sample sample"; got != want {
+	if got, want := strings.Join(steps, " "), "resolve connect tls bind root DSE base base groups canary canary sample sample changes"; got != want {
 		t.Errorf("steps %q, want %q", got, want)
 	}
 	if len(bad) != 3 || !bad["base OU=Nothing,DC=example,DC=test"] || !bad["canary CN=nobody,"+peopleOU] || !bad["sample "] || err == nil {

@@ -2,6 +2,8 @@ package ldapsync
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"usherd/connector"
 )
@@ -36,6 +38,23 @@ type mechanism interface {
 	older(now, last []byte) string
 }
 
+// preparer is a mechanism whose identity depends on what the server has to be asked for beforehand. An
+// error of kind Refused means that the mechanism cannot be used.
+type preparer interface {
+	prepare(ctx context.Context, x *session) error
+}
+
+// idler is a mechanism whose place moves on with changes that are nobody's. A cursor that is only so far
+// behind may stay, so that an idle feed changes nothing in the store.
+type idler interface {
+	idle(since, next []byte) bool
+}
+
+// describer says for people how well a mechanism whose place was marked sees changes, and what it lacks.
+type describer interface {
+	describe() string
+}
+
 // follower is a mechanism that is told of changes as they happen; others are asked again and again.
 type follower interface {
 	mechanism
@@ -49,9 +68,93 @@ type follower interface {
 type touched struct {
 	records []*connector.Record
 	anchors map[connector.Anchor]struct{}
+	// form says which attribute anchors are of; its zero value is the source's own.
+	form    anchorForm
 	entries int // that the server sent
 	// structure says that an entry changed below which others stand, or a group on which the scope or
 	// protection depends: the place or standing of people whose own entries did not change may be another.
 	structure string
 	warnings  []string
+}
+
+// maxTouched bounds what is read again one by one: above it, a full read is faster.
+const maxTouched = 20_000
+
+const tooMany = "more than 20,000 entries have changed: a full read is faster"
+
+var errTooMany = errors.New(tooMany)
+
+func newTouched() *touched { return &touched{anchors: map[connector.Anchor]struct{}{}} }
+
+// touch names an entry that is read again. Its error ends the search for more.
+func (t *touched) touch(a connector.Anchor) error {
+	t.anchors[a] = struct{}{}
+	if len(t.anchors)+len(t.records) > maxTouched {
+		return errTooMany
+	}
+	return nil
+}
+
+// change takes note of a change by which the place of others becomes another one; the first is told.
+func (t *touched) change(format string, args ...any) {
+	if t.structure == "" {
+		t.structure = fmt.Sprintf(format, args...)
+	}
+}
+
+// choice is one line of the table of mechanisms.
+type choice struct {
+	by ChangesBy
+	// offered reports whether Auto takes it with that server; nil = never.
+	offered func(x *session) bool
+	make    func() mechanism
+}
+
+// choices are all mechanisms, the best first.
+var choices = []choice{
+	{ByDirSync, offersDirSync, func() mechanism { return new(dirSync) }},
+	{ByUSN, offersUSN, func() mechanism { return new(usnFeed) }},
+	{ByTimestamp, nil, func() mechanism { return new(timestampFeed) }},
+}
+
+// mechanisms are those that the configuration allows with this server, the best first.
+func (x *session) mechanisms() []mechanism {
+	by := x.s.config.Changes
+	if by == "" {
+		by = Auto
+	}
+	var list []mechanism
+	for _, c := range choices {
+		if by == c.by || by == Auto && c.offered != nil && c.offered(x) {
+			list = append(list, c.make())
+		}
+	}
+	return list
+}
+
+func prepare(ctx context.Context, x *session, m mechanism) error {
+	if p, ok := m.(preparer); ok {
+		return p.prepare(ctx, x)
+	}
+	return nil
+}
+
+// mark takes the place of the best mechanism that works. Where none does, m is nil and refused is what
+// stands against the last, which is no accident; err is: the connection is gone.
+func (x *session) mark(ctx context.Context) (m mechanism, at connector.Cursor, refused, err error) {
+	for _, m := range x.mechanisms() {
+		err := prepare(ctx, x, m)
+		var place []byte
+		if err == nil {
+			place, err = m.mark(ctx, x)
+		}
+		switch {
+		case err == nil:
+			return m, x.cursor(m, place), nil, nil
+		case ctx.Err() != nil, x.c.broken.Load():
+			return nil, connector.Cursor{}, nil, err
+		}
+		refused = &connector.Error{Kind: connector.Refused, Op: "ldapsync: " + string(m.by()), Err: err, Hint: connector.HintOf(err)}
+	}
+	return nil, connector.Cursor{}, refused, nil
 }

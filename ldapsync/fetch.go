@@ -13,7 +13,9 @@ import (
 // than most, the end says that the answer is not complete.
 func fetch(ctx context.Context, c searcher, r searchRequest, most int) ([]*entry, searchEnd, error) {
 	var kept []*entry
-	r.SizeLimit = most
+	if r.PageSize == 0 { // slapd takes a size limit below the page's size for a reason not to page
+		r.SizeLimit = most
+	}
 	end, err := c.search(ctx, r, func(e *entry) error {
 		if len(kept) < most {
 			kept = append(kept, cloneEntry(e))
@@ -23,7 +25,7 @@ func fetch(ctx context.Context, c searcher, r searchRequest, most int) ([]*entry
 	if err != nil {
 		return nil, end, err
 	}
-	if end.Entries > most { // the server ignores the size limit
+	if end.Entries > most { // paged, or the server ignores the size limit
 		end.Complete, end.Why = false, fmt.Sprintf("more than %d entries", most)
 	}
 	for _, e := range kept {

@@ -14,6 +14,8 @@ import (
 type memberSet struct {
 	dns  map[dnKey]struct{}
 	rids map[uint32]struct{} // of the groups themselves: whose primary group it is, belongs to it
+	// groups are the groups themselves, by folded DN.
+	groups map[string]bool
 }
 
 func (m *memberSet) has(key dnKey, primaryGroup uint32) bool {
@@ -34,8 +36,8 @@ type group struct {
 // closeOver follows nested groups from roots. Circles, which all directories allow, end by themselves
 // since no group is entered twice.
 func closeOver(roots []string, read func(dn string) (*group, error)) (*memberSet, error) {
-	set := &memberSet{map[dnKey]struct{}{}, map[uint32]struct{}{}}
 	entered := map[string]bool{}
+	set := &memberSet{dns: map[dnKey]struct{}{}, rids: map[uint32]struct{}{}, groups: entered}
 	todo := append([]string(nil), roots...)
 	for len(todo) > 0 {
 		dn := todo[len(todo)-1]

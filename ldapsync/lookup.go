@@ -58,7 +58,7 @@ func (s *Source) ask(ctx context.Context, question func(*session) error) error {
 			return err
 		}
 	}
-	x, err := s.openAny(ctx)
+	x, err := s.openAny(ctx, (*session).preflight)
 	if err != nil {
 		return err
 	}
@@ -66,11 +66,11 @@ func (s *Source) ask(ctx context.Context, question func(*session) error) error {
 	return question(x)
 }
 
-// openAny opens a session on the first server that passes the preflight.
-func (s *Source) openAny(ctx context.Context) (*session, error) {
+// openAny opens a session on the first server that passes what is looked at.
+func (s *Source) openAny(ctx context.Context, look opening) (*session, error) {
 	var tried []string
 	for {
-		x, err := s.open(ctx, tried, nil)
+		x, err := s.open(ctx, tried, look)
 		if err == nil || x == nil || !worthAnother(ctx, err) {
 			return x, err
 		}
@@ -131,6 +131,9 @@ func (x *session) lookup(ctx context.Context, anchor connector.Anchor) (*connect
 // absent answers for an anchor that nobody has, when this connection is good enough to say so.
 func (x *session) absent(ctx context.Context, anchor connector.Anchor) (*connector.Record, connector.Presence, error) {
 	op := fmt.Sprintf("ldapsync: look up %s", anchor)
+	if err := x.checkCanaries(ctx); err != nil {
+		return nil, connector.PresenceUnknown, err
+	}
 	if len(x.missing) > 0 {
 		return nil, connector.PresenceUnknown, &connector.Error{
 			Kind: connector.Incomplete, Op: op, Err: errors.New("not found, but " + x.missing[0]),
@@ -267,7 +270,11 @@ func (x *session) showDeleted() []ldap.Control {
 // record makes a record that the caller keeps. Other than in a full read, the entry need not match the
 // filter: whether it does is asked.
 func (x *session) record(ctx context.Context, e *entry) (*connector.Record, error) {
-	lent, _ := x.reader().read(e)
+	r, err := x.reader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lent, _ := r.read(e)
 	rec := lent.Clone()
 	if rec.Gone || rec.OutOfScope != "" {
 		return rec, nil

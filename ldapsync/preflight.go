@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/go-ldap/ldap/v3"
@@ -20,10 +21,13 @@ type rootDSE struct {
 	service  string // dsServiceName of a domain controller
 	slapd    bool   // OpenLDAP, which tells no vendor
 	syncing  bool   // a domain controller that has not finished its first replication
+	usn      uint64 // highestCommittedUSN of a domain controller; 0 = it does not tell
+	clock    string // currentTime of a domain controller
 }
 
 var rootAttributes = []string{
 	"namingContexts", "supportedControl", "vendorName", "vendorVersion", "dsServiceName", "isSynchronized", "structuralObjectClass",
+	"highestCommittedUSN", "currentTime",
 }
 
 // readRoot reads the root DSE. Some servers hide it, which is no fault.
@@ -59,6 +63,10 @@ func (d *rootDSE) take(name string, values [][]byte) {
 			d.slapd = strings.EqualFold(s, "OpenLDAProotDSE")
 		case "isSynchronized":
 			d.syncing = strings.EqualFold(s, "FALSE")
+		case "highestCommittedUSN":
+			d.usn, _ = strconv.ParseUint(s, 10, 64)
+		case "currentTime":
+			d.clock = s
 		}
 	}
 }

@@ -40,7 +40,7 @@ const maxAgain = 1000
 var errEmpty = errors.New("the server answered with no entry at all")
 
 func (r *reading) run(ctx context.Context, tried []string) error {
-	x, err := r.s.open(ctx, tried, nil)
+	x, err := r.s.open(ctx, tried, (*session).preflight)
 	if x != nil {
 		r.result.Server = x.c.server
 	}
@@ -48,12 +48,18 @@ func (r *reading) run(ctx context.Context, tried []string) error {
 		return err
 	}
 	defer x.c.Close() //nolint:errcheck // the answer is in; saying goodbye may fail
-	r.x, r.rec, r.seen = x, x.reader(), map[dnKey]struct{}{}
+	r.x, r.seen = x, map[dnKey]struct{}{}
+	if r.rec, err = x.reader(ctx); err != nil {
+		return err
+	}
 	r.rec.present = make([]int, len(r.s.layout.names))
 	r.canaries = make([]bool, len(r.s.canaries))
 	r.whys = append(r.whys, x.missing...)
 	if !x.root.pages() {
 		r.warn("the server does not announce paged results: everything is read in one answer, which its size limit must allow")
+	}
+	if err := r.mark(ctx); err != nil {
+		return err
 	}
 	if err := r.compareAnchors(ctx); err != nil {
 		return err
@@ -67,6 +73,20 @@ func (r *reading) run(ctx context.Context, tried []string) error {
 		return err
 	}
 	return r.finish()
+}
+
+// mark takes the place from which on the feed tells what this read has not seen. Without one there is no
+// feed after this read, which is no fault of the read.
+func (r *reading) mark(ctx context.Context) error {
+	_, at, refused, err := r.x.mark(ctx)
+	if err != nil {
+		return err
+	}
+	if refused != nil {
+		r.warn("changes are only found by full reads: %v: %s", refused, connector.HintOf(refused))
+	}
+	r.result.Cursor = at
+	return nil
 }
 
 func (r *reading) warn(format string, args ...any) {

@@ -17,8 +17,11 @@ func reader(t *testing.T, c *Config, attributes []string, p connector.Protected)
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &session{s: s, hash: newDNHasher()}
-	r := x.reader()
+	x := &session{s: s, hash: newDNHasher(), grouped: true}
+	r, err := x.reader(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	r.present = make([]int, len(s.layout.names))
 	return r
 }
@@ -119,8 +122,8 @@ func TestGroupScopeKnowsThePrimaryGroup(t *testing.T) {
 	c := adConfig()
 	c.Groups = []string{"CN=Sales,DC=lab,DC=test"}
 	r := reader(t, c, []string{"mail"}, connector.Protected{Groups: []string{"CN=Admins,DC=lab,DC=test"}})
-	r.groups = &memberSet{map[dnKey]struct{}{}, map[uint32]struct{}{513: {}}}
-	r.guarded = &memberSet{map[dnKey]struct{}{}, map[uint32]struct{}{512: {}}}
+	r.groups = &memberSet{dns: map[dnKey]struct{}{}, rids: map[uint32]struct{}{513: {}}}
+	r.guarded = &memberSet{dns: map[dnKey]struct{}{}, rids: map[uint32]struct{}{512: {}}}
 	for _, k := range keysOf(t, r.hash, `CN=Bauer\2C Anna,DC=lab,DC=test`) {
 		r.groups.dns[k], r.guarded.dns[k] = struct{}{}, struct{}{}
 	}
@@ -164,7 +167,10 @@ func BenchmarkRecord(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	r := (&session{s: s}).reader()
+	r, err := (&session{s: s}).reader(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
 	r.present = make([]int, len(s.layout.names))
 	e := entryOf(r, "CN=Anna Bauer (u0000001),OU=Sales,OU=People,DC=lab,DC=test",
 		[]string{"sAMAccountName", "u0000001"}, []string{"givenName", "Anna"}, []string{"sn", "Bauer"}, []string{"mail", "u@example.test"},

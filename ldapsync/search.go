@@ -1,6 +1,7 @@
 package ldapsync
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,7 @@ type searchEnd struct {
 	Entries   int
 	Referrals int // search references, never followed
 	Bytes     int64
+	Controls  []byte // beside the last result, as they came; the caller's own
 }
 
 // maxEmptyPages bounds pages without an entry in a row, so that a server with a cookie that never ends
@@ -164,7 +166,7 @@ func (s *stream) entry(op []byte) error {
 
 // judge says what the end of a page means: more pages, the end of the search, or an error.
 func (s *stream) judge(res result) (more bool, err error) {
-	s.end.Code = res.code
+	s.end.Code, s.end.Controls = res.code, res.controls
 	if why, limit := s.limited(res.code); limit {
 		s.end.Why = why
 		return false, nil
@@ -289,10 +291,11 @@ func encodePaging(size int, cookie []byte) []byte {
 
 // result is the end of an answer.
 type result struct {
-	code   uint16
-	text   string
-	paged  bool   // the paging control was there
-	cookie []byte // the caller's own
+	code     uint16
+	text     string
+	paged    bool   // the paging control was there
+	cookie   []byte // the caller's own
+	controls []byte // all of them, as they came; the caller's own
 }
 
 // decodeResult reads an LDAPResult (RFC 4511 section 4.1.9) and the paging control beside it.
@@ -319,7 +322,7 @@ func decodeResult(op, controls []byte) (result, error) {
 			return res, errMalformed
 		}
 	}
-	res.code, res.text = uint16(n), clip(text)
+	res.code, res.text, res.controls = uint16(n), clip(text), bytes.Clone(controls)
 	for len(controls) > 0 {
 		var control []byte
 		if control, controls, ok = expect(controls, tagSequence); !ok {
@@ -334,22 +337,15 @@ func decodeResult(op, controls []byte) (result, error) {
 
 // control takes the cookie out of a paging control and passes over any other.
 func (res *result) control(b []byte) error {
-	oid, rest, ok := expect(b, tagOctetString)
+	oid, value, ok := splitControl(b)
 	if !ok {
 		return errMalformed
 	}
 	if string(oid) != ldap.ControlTypePaging {
 		return nil
 	}
-	tag, value, rest, ok := tlv(rest)
-	if ok && tag == tagBoolean { // criticality
-		tag, value, rest, ok = tlv(rest)
-	}
-	if !ok || tag != tagOctetString || len(rest) > 0 || res.paged {
-		return errMalformed
-	}
-	value, rest, ok = expect(value, tagSequence)
-	if !ok || len(rest) > 0 {
+	value, rest, ok := expect(value, tagSequence)
+	if !ok || len(rest) > 0 || res.paged {
 		return errMalformed
 	}
 	_, value, ok = expect(value, tagInteger) // the server's guess of the total
@@ -362,4 +358,35 @@ func (res *result) control(b []byte) error {
 	}
 	res.paged, res.cookie = true, append([]byte(nil), cookie...)
 	return nil
+}
+
+// splitControl takes a control apart (RFC 4511 section 4.1.11); one without a value has an empty one.
+func splitControl(b []byte) (oid, value []byte, ok bool) {
+	oid, rest, ok := expect(b, tagOctetString)
+	if !ok || len(rest) == 0 {
+		return oid, nil, ok
+	}
+	tag, value, rest, ok := tlv(rest)
+	if ok && tag == tagBoolean { // criticality
+		if len(rest) == 0 {
+			return oid, nil, true
+		}
+		tag, value, rest, ok = tlv(rest)
+	}
+	return oid, value, ok && tag == tagOctetString && len(rest) == 0
+}
+
+// controlValue finds the value of a control among those beside a result.
+func controlValue(controls []byte, wanted string) (value []byte, found bool) {
+	for len(controls) > 0 {
+		one, rest, ok := expect(controls, tagSequence)
+		if !ok {
+			return nil, false
+		}
+		if oid, value, ok := splitControl(one); ok && string(oid) == wanted {
+			return value, true
+		}
+		controls = rest
+	}
+	return nil, false
 }

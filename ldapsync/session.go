@@ -3,6 +3,7 @@ package ldapsync
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
@@ -11,33 +12,46 @@ import (
 	"usherd/connector"
 )
 
-// session is a connection on which the preflight was done: the bases can be read, and it is known which
-// canaries are missing and who is in the groups.
+// session is a connection whose server can be read: it has all bases. Groups and canaries are asked when
+// they are needed, or beforehand by preflight.
 type session struct {
-	s       *Source
-	c       *conn
-	root    rootDSE
-	missing []string // what canaries say against the answers of this connection
+	s      *Source
+	c      *conn
+	root   rootDSE
+	hash   dnHasher
+	opened time.Time
+	dc     domainController
+	// known is that of the ChangesRequest that the session serves.
+	known func(ctx context.Context) iter.Seq2[connector.Anchor, error]
+
+	asked   bool     // canaries
+	missing []string // what they say against the answers of this connection
+	probed  bool     // people can be found by anchor on this connection
+	grouped bool     // groups were read
 	groups  *memberSet
 	guarded *memberSet
-	hash    dnHasher
-	opened  time.Time
-	probed  bool // people can be found by anchor on this connection
 }
 
-// open connects and does the preflight. The session is not nil when a server was reached, also with an
-// error; it is closed then.
-func (s *Source) open(ctx context.Context, tried []string, observe func(Step)) (*session, error) {
+// opening is how much is looked at before a connection is used.
+type opening func(x *session, ctx context.Context) error
+
+// open connects to a server that was not tried and looks at it. The session is not nil when a server was
+// reached, also with an error; it is closed then.
+func (s *Source) open(ctx context.Context, tried []string, look opening) (*session, error) {
 	config, err := s.without(ctx, tried)
 	if err != nil {
 		return nil, err
 	}
-	c, err := dial(ctx, s.dialOptions(config, observe))
+	return s.openOn(ctx, config, look)
+}
+
+func (s *Source) openOn(ctx context.Context, config *Config, look opening) (*session, error) {
+	c, err := dial(ctx, s.dialOptions(config, nil))
 	if err != nil {
 		return nil, err
 	}
 	x := &session{s: s, c: c, hash: newDNHasher(), opened: s.options.Now()}
-	if err := x.preflight(ctx); err != nil {
+	if err := look(x, ctx); err != nil {
 		_ = c.Close()
 		return x, err
 	}
@@ -46,6 +60,17 @@ func (s *Source) open(ctx context.Context, tried []string, observe func(Step)) (
 
 // preflight looks, on the connection that will be used, whether its answers can be trusted.
 func (x *session) preflight(ctx context.Context) error {
+	if err := x.glance(ctx); err != nil {
+		return err
+	}
+	if err := x.readGroups(ctx); err != nil {
+		return err
+	}
+	return x.checkCanaries(ctx)
+}
+
+// glance is the part of the preflight that questions about a few people need at once.
+func (x *session) glance(ctx context.Context) error {
 	var err error
 	if x.root, err = readRoot(ctx, x.c); err != nil {
 		return err
@@ -58,13 +83,21 @@ func (x *session) preflight(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := x.readGroups(ctx); err != nil {
-		return err
-	}
-	return x.checkCanaries(ctx)
+	return nil
 }
 
+// forget makes the session ask for groups and canaries anew: what was found gets old while changes come in.
+func (x *session) forget() {
+	x.asked, x.missing, x.probed = false, nil, false
+	x.grouped, x.groups, x.guarded = false, nil, nil
+}
+
+// checkCanaries looks for the canaries, once.
 func (x *session) checkCanaries(ctx context.Context) error {
+	if x.asked {
+		return nil
+	}
+	x.missing = nil
 	for _, canary := range x.s.canaries {
 		why, err := checkCanary(ctx, x.c, canary.text, x.s.config.filter())
 		if err != nil {
@@ -77,6 +110,7 @@ func (x *session) checkCanaries(ctx context.Context) error {
 			x.missing = append(x.missing, why)
 		}
 	}
+	x.asked = true
 	return nil
 }
 
@@ -88,10 +122,10 @@ func (x *session) canaryOutside(canary place) string {
 	return ""
 }
 
-// readGroups closes over the groups of the scope and the protected ones.
+// readGroups closes over the groups of the scope and the protected ones, once.
 func (x *session) readGroups(ctx context.Context) error {
 	c := &x.s.config
-	if len(c.Groups)+len(x.s.guarded) == 0 {
+	if x.grouped || len(c.Groups)+len(x.s.guarded) == 0 {
 		return nil
 	}
 	g := &groupReader{c: x.c, hash: x.hash, read: map[string]*group{}}
@@ -112,6 +146,7 @@ func (x *session) readGroups(ctx context.Context) error {
 	if len(x.s.guarded) > 0 {
 		x.guarded, err = closeOver(x.s.guarded, read)
 	}
+	x.grouped = err == nil
 	return err
 }
 
@@ -154,10 +189,14 @@ func (x *session) pageSize() int {
 	return x.s.config.pageSize()
 }
 
-func (x *session) reader() *recordReader {
+// reader makes records; it reads the groups if nobody has.
+func (x *session) reader(ctx context.Context) (*recordReader, error) {
+	if err := x.readGroups(ctx); err != nil {
+		return nil, err
+	}
 	l := x.s.layout
 	return &recordReader{
 		layout: l, scope: x.s.scope, groups: x.groups, guarded: x.guarded, protected: x.s.protected,
 		hash: x.hash, now: x.s.options.Now(), slots: make([][][]byte, len(l.names)),
-	}
+	}, nil
 }

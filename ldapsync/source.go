@@ -22,6 +22,8 @@ type Options struct {
 	Now        func() time.Time
 	// Dial opens connections to servers; nil = a net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+	poll time.Duration // between two questions of Follow; 0 = followPoll
 }
 
 // Source reads people from one directory. Its methods may be called concurrently: each Read has a

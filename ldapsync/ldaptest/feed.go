@@ -29,6 +29,9 @@ func (q *query) feedControl(k control) (known bool, bad result) {
 			f.flags = f.flags<<8 | uint32(c)
 		}
 		q.feed, q.showDeleted = f, true
+	case k.oid == controlNotification && ad:
+		q.feed = notification{}
+		return true, result{}
 	case k.oid == ldap.ControlTypeSyncRequest && !ad:
 		f := &syncRepl{persist: in.int(tagEnum) == 3}
 		if in.peek() == tagOctets {
@@ -46,7 +49,7 @@ func (q *query) feedControl(k control) (known bool, bad result) {
 
 func (s *Server) feedControls() []string {
 	if s.o.Kind == ActiveDirectory {
-		return []string{ldap.ControlTypeDirSync}
+		return []string{ldap.ControlTypeDirSync, controlNotification}
 	}
 	return []string{ldap.ControlTypeSyncRequest}
 }

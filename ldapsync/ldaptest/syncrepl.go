@@ -1,7 +1,6 @@
 package ldaptest
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -260,38 +259,7 @@ func (f *syncRepl) follow(q *query, o *answer, from uint64, cookie []byte, delet
 	if err != nil {
 		return err
 	}
-	said := make(chan struct{})
-	q.c.s.wait.Go(func() {
-		defer close(said)
-		q.c.r.Peek(1) //nolint:errcheck,gosec // whatever comes, the end of the connection too
-	})
-	t := q.c.s.tree
-	for {
-		t.mu.RLock()
-		usn, changed := t.usn, t.watch()
-		list := t.changedSince(from)
-		t.mu.RUnlock()
-		for _, e := range list {
-			err := f.report(q, o, e, from)
-			if errors.Is(err, errSilence) {
-				<-said // nobody else may read before
-			}
-			if err != nil {
-				return err
-			}
-		}
-		from = usn
-		if len(list) > 0 {
-			continue
-		}
-		select {
-		case <-changed:
-		case <-said:
-			return nil
-		case <-q.c.s.closed:
-			return errHangUp
-		}
-	}
+	return q.persist(from, func(e *entry, from uint64) error { return f.report(q, o, e, from) })
 }
 
 // report sends one change with its cookie.

@@ -1,0 +1,486 @@
+package ldapsync
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"usherd/connector"
+	"usherd/ldapsync/ldaptest"
+	"usherd/ldapsync/testserver"
+)
+
+// feedServer is a directory whose people a feed is tested with: they stand in two units of a company, which
+// is the base of the source, or outside of it.
+type feedServer struct {
+	config *Config
+	base   string // naming context
+	person map[string][]string
+	off    map[string][]string // what makes an account one that may not be used
+	other  map[string][]string // an object beside people that a feed must not take for one; nil = none
+	dir    feedDirectory
+}
+
+// feedDirectory changes a directory.
+type feedDirectory interface {
+	add(dn string, attrs map[string][]string) error
+	modify(dn string, attrs map[string][]string) error
+	move(dn, newDN string) error
+	remove(dn string) error
+}
+
+func (s *feedServer) company() string { return "OU=Company," + s.base }
+func (s *feedServer) people() string  { return "OU=People," + s.company() }
+func (s *feedServer) guests() string  { return "OU=Guests," + s.company() }
+func (s *feedServer) outside() string { return "OU=Outside," + s.base }
+
+func (s *feedServer) hire(t *testing.T, unit string, names ...string) {
+	t.Helper()
+	for _, n := range names {
+		attrs := maps.Clone(s.person)
+		attrs["mail"], attrs["sn"] = []string{n + "@example.test"}, []string{n}
+		if s.config.Type == ActiveDirectory {
+			attrs["sAMAccountName"] = []string{n}
+		}
+		s.do(t, s.dir.add("CN="+n+","+unit, attrs))
+	}
+}
+
+func (s *feedServer) do(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *feedServer) set(t *testing.T, dn, attribute string, values ...string) {
+	t.Helper()
+	s.do(t, s.dir.modify(dn, map[string][]string{attribute: values}))
+}
+
+// fill makes the company with its first people.
+func (s *feedServer) fill(t *testing.T) {
+	t.Helper()
+	unit := map[string][]string{"objectClass": {"organizationalUnit"}}
+	for _, dn := range []string{s.company(), s.people(), s.guests(), s.outside()} {
+		s.do(t, s.dir.add(dn, unit))
+	}
+	s.hire(t, s.people(), "anna", "bert", "carl", "dora", "emil")
+	s.hire(t, s.guests(), "gina")
+	s.hire(t, s.outside(), "otto")
+	s.config.Bases = []string{s.company()}
+	s.config.Filter = "(&" + s.config.filter() + "(!(title=Legal)))" // title is not mapped
+}
+
+// feedMaker is a mechanism with a directory that has it.
+type feedMaker struct {
+	name  string
+	by    ChangesBy
+	start func(t *testing.T) *feedServer
+	blind bool // to deletions
+	many  int  // people who come at once in the longest step
+}
+
+// feedMakers are all mechanisms and servers that must pass the list of steps.
+var feedMakers = []feedMaker{
+	{"dirsync of ldaptest", ByDirSync, fakeAD(ldaptest.Options{DirSyncPage: 3}), false, 1000},
+	{"dirsync of ldaptest, large pages", ByDirSync, fakeAD(ldaptest.Options{DirSyncPage: 1000, RecycleBin: true}), false, 5000},
+	{"dirsync of ldaptest, without the right", ByDirSync, fakeAD(ldaptest.Options{NoReplicationRight: true}), false, 100},
+	{"usn of ldaptest", ByUSN, fakeAD(ldaptest.Options{MaxPageSize: 50}), false, 1000},
+	{"timestamp of ldaptest AD", ByTimestamp, fakeAD(ldaptest.Options{}), true, 100},
+	{"timestamp of ldaptest OpenLDAP", ByTimestamp, fakeLDAP(ldaptest.Options{Kind: ldaptest.OpenLDAP}), true, 100},
+	{"timestamp of slapd", ByTimestamp, realSlapd, true, 20},
+	{"dirsync of Samba", ByDirSync, realSamba, false, 20},
+	{"usn of Samba", ByUSN, realSamba, false, 20},
+}
+
+// feedStep changes something; the feed must then lead to what a full read gives.
+type feedStep struct {
+	name    string
+	do      func(t *testing.T, s *feedServer)
+	full    bool // only a full read helps
+	deletes bool
+	records int // that the batch has, -1 = any number
+}
+
+func feedSteps(many int) []feedStep {
+	names := make([]string, many)
+	for i := range names {
+		names[i] = fmt.Sprintf("many%04d", i)
+	}
+	at := func(s *feedServer, name string) string { return "CN=" + name + "," + s.people() }
+	return []feedStep{
+		{name: "nothing", do: func(*testing.T, *feedServer) {}},
+		{name: "somebody comes", do: func(t *testing.T, s *feedServer) { s.hire(t, s.people(), "fritz") }, records: 1},
+		{name: "an attribute", do: func(t *testing.T, s *feedServer) { s.set(t, at(s, "anna"), "mail", "anna@new.test") }, records: 1},
+		{name: "an attribute is emptied", do: func(t *testing.T, s *feedServer) { s.set(t, at(s, "bert"), "mail") }, records: 1},
+		{name: "several at once", do: func(t *testing.T, s *feedServer) {
+			s.hire(t, s.guests(), "hans", "ilse")
+			s.set(t, at(s, "carl"), "mail", "carl@new.test")
+			s.set(t, at(s, "carl"), "mail", "carl@newer.test")
+			s.set(t, at(s, "dora"), "mail", "dora@new.test")
+		}, records: 4},
+		{name: "an account is disabled", do: func(t *testing.T, s *feedServer) { s.do(t, s.dir.modify(at(s, "dora"), s.off)) }, records: 1},
+		{name: "renamed", do: func(t *testing.T, s *feedServer) { s.do(t, s.dir.move(at(s, "emil"), at(s, "emilia"))) }, records: 1},
+		{name: "moved within", do: func(t *testing.T, s *feedServer) {
+			s.do(t, s.dir.move(at(s, "emilia"), "CN=emilia,"+s.guests()))
+		}, records: 1},
+		{name: "leaves the filter", do: func(t *testing.T, s *feedServer) { s.set(t, at(s, "anna"), "title", "Legal") }, records: 1},
+		{name: "comes back into the filter", do: func(t *testing.T, s *feedServer) { s.set(t, at(s, "anna"), "title", "Sales") }, records: 1},
+		{name: "moves out", do: func(t *testing.T, s *feedServer) {
+			s.do(t, s.dir.move(at(s, "bert"), "CN=bert,"+s.outside()))
+		}, records: 1},
+		{name: "moves in", do: func(t *testing.T, s *feedServer) {
+			s.do(t, s.dir.move("CN=bert,"+s.outside(), at(s, "bert")))
+			s.do(t, s.dir.move("CN=otto,"+s.outside(), at(s, "otto")))
+		}, records: 2},
+		{name: "is deleted", do: func(t *testing.T, s *feedServer) { s.do(t, s.dir.remove(at(s, "otto"))) }, records: 1, deletes: true},
+		{name: "is created anew", do: func(t *testing.T, s *feedServer) {
+			s.do(t, s.dir.remove(at(s, "carl")))
+			s.hire(t, s.people(), "carl")
+		}, records: 2, deletes: true},
+		{name: "comes and goes", do: func(t *testing.T, s *feedServer) {
+			s.hire(t, s.people(), "short")
+			s.do(t, s.dir.remove(at(s, "short")))
+		}, records: -1, deletes: true},
+		{name: "what is nobody", do: func(t *testing.T, s *feedServer) {
+			if s.other != nil {
+				s.do(t, s.dir.add("CN=machine,"+s.people(), s.other))
+			}
+		}},
+		{name: "a new unit", do: func(t *testing.T, s *feedServer) {
+			s.do(t, s.dir.add("OU=New,"+s.people(), map[string][]string{"objectClass": {"organizationalUnit"}}))
+			s.hire(t, "OU=New,"+s.people(), "nora")
+		}, records: 1},
+		{name: "a unit is renamed", do: func(t *testing.T, s *feedServer) {
+			s.do(t, s.dir.move(s.guests(), "OU=Visitors,"+s.company()))
+		}, full: true},
+		{name: "a unit moves out", do: func(t *testing.T, s *feedServer) {
+			s.do(t, s.dir.move("OU=Visitors,"+s.company(), "OU=Visitors,"+s.outside()))
+		}, full: true},
+		{name: "many come", do: func(t *testing.T, s *feedServer) { s.hire(t, s.people(), names...) }, records: many},
+		{name: "many go", do: func(t *testing.T, s *feedServer) {
+			for _, n := range names {
+				s.do(t, s.dir.remove(at(s, n)))
+			}
+		}, records: many, deletes: true},
+	}
+}
+
+// roster is who is in scope, told by whoever tells of it.
+type roster map[connector.Anchor]string
+
+func (r roster) take(rec *connector.Record) {
+	if rec.Gone || rec.OutOfScope != "" {
+		delete(r, rec.Anchor)
+		return
+	}
+	var h connector.Hasher
+	r[rec.Anchor] = fmt.Sprintf("%s %s %v %x", rec.DN, rec.Values("mail"), rec.Enabled, h.Hash(rec))
+}
+
+// readRoster is what a full read gives.
+func readRoster(t *testing.T, s *Source) (roster, connector.Cursor) {
+	t.Helper()
+	r := roster{}
+	res, err := s.Read(t.Context(), func(rec *connector.Record) error {
+		r.take(rec)
+		return nil
+	})
+	if err != nil || !res.Complete {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	if res.Cursor.IsZero() || res.Cursor.Key == (connector.Hash{}) {
+		t.Fatalf("no cursor: %+v", res)
+	}
+	return r, res.Cursor
+}
+
+// startFeed starts the directory of a maker and a source of it.
+func startFeed(t *testing.T, m feedMaker, edit ...func(*Options)) (*feedServer, *Source) {
+	t.Helper()
+	d := m.start(t)
+	d.fill(t)
+	d.config.Changes = m.by
+	return d, open(t, d.config, append(edit, func(o *Options) { o.Attributes = []string{"sn", "mail"} })...)
+}
+
+func TestChangesLeadToWhatAFullReadGives(t *testing.T) {
+	t.Parallel()
+	for _, m := range feedMakers {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			d, s := startFeed(t, m)
+			have, at := readRoster(t, s)
+			for _, step := range feedSteps(m.many) {
+				step.do(t, d)
+				b, err := s.Changes(t.Context(), connector.ChangesRequest{Since: at})
+				if err != nil {
+					t.Fatalf("%s: %v", step.name, err)
+				}
+				checkBatch(t, m, step, b, at)
+				want, next := readRoster(t, s)
+				if b.Full != "" || m.blind && step.deletes {
+					have, at = want, next
+					continue
+				}
+				for _, rec := range b.Records {
+					have.take(rec)
+				}
+				at = b.Cursor
+				if diff := cmp.Diff(want, have); diff != "" {
+					t.Fatalf("%s: %s", step.name, diff)
+				}
+			}
+		})
+	}
+}
+
+func checkBatch(t *testing.T, m feedMaker, step feedStep, b *connector.Batch, at connector.Cursor) {
+	t.Helper()
+	if (b.Full != "") != step.full {
+		t.Fatalf("%s: full %q", step.name, b.Full)
+	}
+	if b.Mechanism != string(m.by) || b.Server == "" || len(b.Warnings) > 0 {
+		t.Errorf("%s: %+v", step.name, b)
+	}
+	if n := len(b.Records); step.records >= 0 && n != step.records && !step.full && (!m.blind || !step.deletes) {
+		t.Errorf("%s: %d records, want %d: %+v", step.name, n, step.records, b.Records)
+	}
+	if step.name == "nothing" && (!bytes.Equal(b.Cursor.Data, at.Data) || b.Cursor.Key != at.Key) {
+		t.Errorf("the cursor moved on from %x to %x although nothing has changed", at.Data, b.Cursor.Data)
+	}
+	for _, rec := range b.Records {
+		if rec.ChangedAt.IsZero() != rec.Gone {
+			t.Errorf("%s: changed at %v: %+v", step.name, rec.ChangedAt, rec)
+		}
+	}
+}
+
+func TestFollowLeadsToWhatAFullReadGives(t *testing.T) {
+	t.Parallel()
+	for _, m := range feedMakers {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			d, s := startFeed(t, m, func(o *Options) { o.poll = 20 * time.Millisecond })
+			have, at := readRoster(t, s)
+			f := startFollow(t, s, at)
+			for _, step := range feedSteps(min(m.many, 20)) {
+				step.do(t, d)
+				want, next := readRoster(t, s)
+				switch {
+				case step.full:
+					f.full(t, step.name)
+				case m.blind && step.deletes:
+					f.stop()
+				}
+				if f.ended {
+					have, f = want, startFollow(t, s, next)
+					continue
+				}
+				for !maps.Equal(have, want) {
+					f.one(t, step.name, have)
+				}
+			}
+			if err := f.stop(); !errors.Is(err, context.Canceled) {
+				t.Errorf("ended with %v", err)
+			}
+		})
+	}
+}
+
+// followed is a Follow that runs.
+type followed struct {
+	batches chan *connector.Batch
+	end     chan error
+	cancel  context.CancelFunc
+	err     error
+	ended   bool
+}
+
+// startFollow starts it and waits until it has caught up.
+func startFollow(t *testing.T, s *Source, since connector.Cursor) *followed {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	f := &followed{batches: make(chan *connector.Batch, 10_000), end: make(chan error, 1), cancel: cancel}
+	t.Cleanup(func() { f.stop() }) //nolint:errcheck // told already
+	go func() {
+		f.end <- s.Follow(ctx, connector.ChangesRequest{Since: since}, func(b *connector.Batch) error {
+			f.batches <- b
+			return nil
+		})
+	}()
+	f.one(t, "start", roster{})
+	return f
+}
+
+// one takes the next batch.
+func (f *followed) one(t *testing.T, step string, have roster) {
+	t.Helper()
+	timer := time.NewTimer(time.Minute)
+	defer timer.Stop()
+	select {
+	case b := <-f.batches:
+		if b.Full != "" {
+			t.Fatalf("%s: full: %s", step, b.Full)
+		}
+		for _, rec := range b.Records {
+			have.take(rec)
+		}
+	case f.err = <-f.end:
+		f.ended = true
+		t.Fatalf("%s: ended: %v", step, f.err)
+	case <-timer.C:
+		t.Fatalf("%s: nothing comes", step)
+	}
+}
+
+// full waits for the batch that says that only a full read helps, and for the end after it.
+func (f *followed) full(t *testing.T, step string) {
+	t.Helper()
+	select {
+	case f.err = <-f.end:
+	case <-time.After(time.Minute):
+		t.Fatalf("%s: it goes on", step)
+	}
+	f.ended = true
+	var last *connector.Batch
+	for len(f.batches) > 0 {
+		last = <-f.batches
+	}
+	if last == nil || last.Full == "" || connector.KindOf(f.err) != connector.Conflict || !strings.Contains(f.err.Error(), last.Full) {
+		t.Errorf("%s: %+v, %v", step, last, f.err)
+	}
+}
+
+func (f *followed) stop() error {
+	if !f.ended {
+		f.cancel()
+		f.err, f.ended = <-f.end, true
+	}
+	return f.err
+}
+
+func fakeAD(o ldaptest.Options) func(t *testing.T) *feedServer {
+	return func(t *testing.T) *feedServer {
+		t.Helper()
+		d := directory(t, o)
+		return &feedServer{
+			config: configOf(t, d), base: d.Base(), dir: fakeDirectory{d},
+			person: map[string][]string{"objectClass": {"user"}},
+			off:    map[string][]string{"userAccountControl": {"514"}},
+			other:  map[string][]string{"objectClass": {"computer"}},
+		}
+	}
+}
+
+func fakeLDAP(o ldaptest.Options) func(t *testing.T) *feedServer {
+	return func(t *testing.T) *feedServer {
+		t.Helper()
+		o.Bases = []string{"dc=example,dc=test"}
+		d := directory(t, o)
+		c := configOf(t, d)
+		c.Type, c.Disabled = OpenLDAP, &Disabled{Attribute: "employeeType", Values: []string{"off"}}
+		return &feedServer{
+			config: c, base: d.Base(), dir: fakeDirectory{d},
+			person: map[string][]string{"objectClass": {"inetOrgPerson"}},
+			off:    map[string][]string{"employeeType": {"off"}},
+		}
+	}
+}
+
+type fakeDirectory struct{ s *ldaptest.Server }
+
+func (d fakeDirectory) add(dn string, attrs map[string][]string) error { return d.s.Add(dn, attrs) }
+func (d fakeDirectory) modify(dn string, attrs map[string][]string) error {
+	return d.s.Modify(dn, attrs)
+}
+func (d fakeDirectory) move(dn, newDN string) error { return d.s.Move(dn, newDN) }
+func (d fakeDirectory) remove(dn string) error      { return d.s.Delete(dn) }
+
+func realSamba(t *testing.T) *feedServer {
+	t.Helper()
+	srv := testserver.Samba(t, testserver.SambaOptions{})
+	return &feedServer{
+		config: &Config{
+			Type: ActiveDirectory, Servers: []string{srv.LDAPSURL}, TLS: TLS{CAFile: srv.CAFile, ServerName: srv.Host},
+			Bind: Bind{User: srv.SyncDN, Password: connector.NewSecret(srv.SyncPassword)},
+		},
+		base: srv.Base, dir: realDirectory{t.Context(), srv},
+		// 544: an ordinary account that needs no password; Samba disables new ones otherwise.
+		person: map[string][]string{"objectClass": {"user"}, "userAccountControl": {"544"}},
+		off:    map[string][]string{"userAccountControl": {"546"}},
+		other:  map[string][]string{"objectClass": {"computer"}, "sAMAccountName": {"machine$"}},
+	}
+}
+
+func realSlapd(t *testing.T) *feedServer {
+	t.Helper()
+	srv := testserver.Slapd(t, testserver.SlapdOptions{})
+	c := slapdConfig(srv)
+	c.Disabled = &Disabled{Attribute: "employeeType", Values: []string{"off"}}
+	return &feedServer{
+		config: c, base: srv.Base, dir: realDirectory{t.Context(), srv},
+		person: map[string][]string{"objectClass": {"inetOrgPerson"}},
+		off:    map[string][]string{"employeeType": {"off"}},
+	}
+}
+
+// realDirectory changes a server by LDIF.
+type realDirectory struct {
+	ctx context.Context //nolint:containedctx // of the test
+	s   *testserver.Server
+}
+
+func (d realDirectory) add(dn string, attrs map[string][]string) error {
+	text := "dn: " + dn + "\nchangetype: add\n"
+	for _, name := range slices.Sorted(maps.Keys(attrs)) {
+		for _, v := range attrs[name] {
+			text += name + ": " + v + "\n"
+		}
+	}
+	return d.s.Modify(d.ctx, text)
+}
+
+func (d realDirectory) modify(dn string, attrs map[string][]string) error {
+	text := "dn: " + dn + "\nchangetype: modify\n"
+	for _, name := range slices.Sorted(maps.Keys(attrs)) {
+		text += "replace: " + name + "\n"
+		for _, v := range attrs[name] {
+			text += name + ": " + v + "\n"
+		}
+		text += "-\n"
+	}
+	return d.s.Modify(d.ctx, text)
+}
+
+func (d realDirectory) move(dn, newDN string) error {
+	rdn, above, _ := strings.Cut(newDN, ",")
+	return d.s.Modify(d.ctx, "dn: "+dn+"\nchangetype: modrdn\nnewrdn: "+rdn+"\ndeleteoldrdn: 1\nnewsuperior: "+above+"\n")
+}
+
+func (d realDirectory) remove(dn string) error {
+	return d.s.Modify(d.ctx, "dn: "+dn+"\nchangetype: delete\n")
+}
+
+// goroutines waits until no more run than before.
+func goroutines(t *testing.T, before int) {
+	t.Helper()
+	for range 10_000 {
+		if runtime.NumGoroutine() <= before {
+			return
+		}
+		runtime.Gosched()
+	}
+	buf := make([]byte, 1<<20)
+	t.Errorf("%d goroutines, %d before: %s", runtime.NumGoroutine(), before, buf[:runtime.Stack(buf, true)])
+}
