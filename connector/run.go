@@ -26,6 +26,9 @@ const (
 	ResultCancelled Result = "cancelled" // stopped by a person or a shutdown
 )
 
+// CutOff is the Error of a run whose process ended before it.
+const CutOff = "cut off"
+
 // HoldStatus is what became of a hold.
 type HoldStatus string
 
@@ -120,6 +123,7 @@ type Run struct {
 	Result    Result
 	Error     string // why it failed or is partial, for people
 	Hint      string
+	Refused   bool // it failed because the source refuses the account: to ask again soon could lock it
 	Counts    Counts
 	Skips     map[SkipReason]int
 	Seats     []SeatCount

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"os"
 	"os/signal"
@@ -38,6 +37,7 @@ type daemon struct {
 	metrics *metrics
 	systemd systemd
 	runner  *schedule.Runner
+	watch   watchers
 	reload  <-chan os.Signal
 
 	mu   sync.Mutex
@@ -78,17 +78,20 @@ func (d *daemon) run(ctx context.Context, ln net.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.health(ctx, ln) })
 	g.Go(func() error { return d.runner.Serve(ctx) })
+	g.Go(func() error { return d.retries(ctx) })
 	g.Go(func() error { return alone.Keep(ctx) })
 	g.Go(func() error { return d.reloads(ctx) })
 	g.Go(func() error {
 		return d.systemd.keepAlive(ctx, func() bool { return d.storeAnswers(ctx) == nil })
 	})
-	d.log.Info("ready", zap.String("listen", ln.Addr().String()), zap.String("revision", d.site.file.Revision), zap.Int("sources", len(d.sources())))
+	d.watch.replace(ctx, d, d.site)
+	d.log.Info("ready", zap.String("listen", ln.Addr().String()), zap.String("revision", d.site.file.Revision), zap.Int("sources", len(d.sources(ctx))))
 	d.systemd.tell(ctx, "READY=1")
 	<-ctx.Done()
 	d.systemd.tell(context.WithoutCancel(ctx), "STOPPING=1")
 	d.log.Info("stopping")
 	err = g.Wait()
+	d.watch.wait()
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}
@@ -138,11 +141,28 @@ func (d *daemon) jobs(ctx context.Context, s *site) ([]schedule.Job, error) {
 
 func (t target) name() string { return t.org.Org.ID + "/" + t.id }
 
-// sync is a scheduled run.
+// sync is a scheduled run. A source in quarantine waits for its time, see retries.
 func (d *daemon) sync(ctx context.Context, s *site, t target) error {
-	plan, err := t.org.prov.Sync(ctx, provision.SyncRequest{
-		Source: t.id, From: t.src, Mode: connector.ModeFull, Actor: "schedule", Revision: s.file.Revision,
-	})
+	trouble, err := s.trouble(ctx, t)
+	if err != nil {
+		return err
+	}
+	if trouble.Quarantined() && d.app.now().Before(trouble.Next) {
+		d.log.Warn("run left out: the source is in quarantine", zap.String("source", t.name()), zap.Int("failures", trouble.Failures),
+			zap.Time("next", trouble.Next), zap.String("error", trouble.Error), zap.String("what_to_do", trouble.Hint))
+		return nil
+	}
+	err = d.syncWith(ctx, s, t, provision.SyncRequest{Mode: connector.ModeFull})
+	if run := d.lastOf(t.name()); run != nil && err != nil && run.Error == err.Error() {
+		return nil // the run has told it
+	}
+	return err
+}
+
+// syncWith does a run and tells how it went; the error is that of the run.
+func (d *daemon) syncWith(ctx context.Context, s *site, t target, req provision.SyncRequest) error {
+	req.Source, req.From, req.Actor, req.Revision = t.id, t.src, "schedule", s.file.Revision
+	plan, err := t.org.prov.Sync(ctx, req)
 	if plan == nil {
 		return err
 	}
@@ -153,8 +173,10 @@ func (d *daemon) sync(ctx context.Context, s *site, t target) error {
 	}
 	d.metrics.ended(plan.Run)
 	d.remember(plan.Run)
-	d.tell(plan.Run)
-	return d.metrics.refresh(context.WithoutCancel(ctx), s) // what went wrong with the run has been told
+	if plan.Run.Mode == connector.ModeFull || plan.Run.Counts != (connector.Counts{}) || err != nil {
+		d.tell(plan.Run)
+	}
+	return errors.Join(err, d.metrics.refresh(context.WithoutCancel(ctx), s))
 }
 
 // tell logs the end of a run in one line that says what to do.
@@ -258,6 +280,7 @@ func (d *daemon) reloadNow(ctx context.Context) error {
 	d.site = s
 	d.mu.Unlock()
 	d.runner.Replace(jobs)
+	d.watch.replace(ctx, d, s)
 	d.log.Info("reloaded", zap.String("revision", file.Revision), zap.Stringers("changes", config.Diff(old.file, file)))
 	return errors.Join(d.offerSeats(ctx, s), d.metrics.refresh(ctx, s))
 }
@@ -272,6 +295,13 @@ func (d *daemon) remember(run *connector.Run) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.last[run.Org+"/"+run.Source] = run
+}
+
+// lastOf is the last run of a source by name, nil when none is known.
+func (d *daemon) lastOf(name string) *connector.Run {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.last[name]
 }
 
 func (d *daemon) jobEnded(name string, _ time.Time, err error) {
@@ -293,20 +323,26 @@ func (d *daemon) planned(name string, next time.Time) {
 }
 
 // sources tells how each source is.
-func (d *daemon) sources() []sourceHealth {
-	d.mu.Lock()
-	last := maps.Clone(d.last)
-	d.mu.Unlock()
-	list := []sourceHealth{}
+func (d *daemon) sources(ctx context.Context) []sourceHealth {
+	status := map[string]schedule.Status{}
 	for _, s := range d.runner.Status() {
-		if !strings.Contains(s.Name, "/") {
-			continue
+		status[s.Name] = s
+	}
+	s := d.current()
+	list := []sourceHealth{}
+	for _, o := range s.orgs {
+		for _, settings := range o.Org.Sources {
+			t := target{o, settings.ID, o.sources[settings.ID]}
+			st := status[t.name()]
+			h := sourceHealth{Source: t.name(), Running: st.Running, Next: when(st.Next), Follows: follows(o.Changes[t.id])}
+			if run := d.lastOf(h.Source); run != nil {
+				h.Last, h.Result, h.Error = when(run.Started), string(run.Result), run.Error
+			}
+			if trouble, err := s.trouble(ctx, t); err == nil && trouble.Quarantined() {
+				h.Quarantined, h.NextTry = true, when(trouble.Next)
+			}
+			list = append(list, h)
 		}
-		h := sourceHealth{Source: s.Name, Running: s.Running, Next: when(s.Next)}
-		if run := last[s.Name]; run != nil {
-			h.Last, h.Result, h.Error = when(run.Started), string(run.Result), run.Error
-		}
-		list = append(list, h)
 	}
 	return list
 }

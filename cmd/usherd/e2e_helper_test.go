@@ -106,6 +106,8 @@ type runDocument struct {
 	Entries int              `json:"entries_read"`
 	Skips   map[string]int   `json:"skips"`
 	Seconds float64          `json:"duration_seconds"`
+	Mode    connector.Mode   `json:"mode"`
+	Missed  *int             `json:"missed"`
 	Hold    *struct{ Reason, Status string }
 	Changes []changeDocument `json:"changes"`
 }

@@ -49,6 +49,10 @@ type sourceHealth struct {
 	Last    *time.Time `json:"last,omitempty"`
 	Result  string     `json:"result,omitempty"`
 	Error   string     `json:"error,omitempty"`
+	Follows string     `json:"follows,omitempty"` // live, or "every 2m"
+	// Quarantined: it has failed several times in a row, or refuses the account; it is tried again at NextTry.
+	Quarantined bool       `json:"quarantined,omitempty"`
+	NextTry     *time.Time `json:"next_try,omitempty"`
 }
 
 // readyz answers 200 while the store can be read. A directory that is down does not make the daemon
@@ -56,7 +60,7 @@ type sourceHealth struct {
 func (d *daemon) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
-	answer := readiness{Ready: true, Sources: d.sources()}
+	answer := readiness{Ready: true, Sources: d.sources(ctx)}
 	code := http.StatusOK
 	if err := d.storeAnswers(ctx); err != nil {
 		answer.Ready, answer.Error, code = false, "the store does not answer", http.StatusServiceUnavailable

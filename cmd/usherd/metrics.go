@@ -24,6 +24,11 @@ type metrics struct {
 	seats    *prometheus.GaugeVec
 	domains  *prometheus.GaugeVec
 	reloads  *prometheus.CounterVec
+
+	following *prometheus.GaugeVec
+	delay     *prometheus.HistogramVec
+	missed    *prometheus.GaugeVec
+	trouble   *prometheus.GaugeVec
 }
 
 func newMetrics() *metrics {
@@ -37,7 +42,7 @@ func newMetrics() *metrics {
 		registry: prometheus.NewRegistry(),
 		runs:     counter("usherd_runs_total", "Runs that have ended, by result.", "org", "source", "result"),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "usherd_run_duration_seconds", Help: "How long runs took.", Buckets: prometheus.ExponentialBuckets(0.05, 3, 10),
+			Name: "usherd_run_duration_seconds", Help: "How long runs took.", Buckets: prometheus.ExponentialBuckets(0.01, 3, 12),
 		}, []string{"org", "source"}),
 		people:  counter("usherd_run_people_total", "People by what runs did to them.", "org", "source", "action"),
 		lastOK:  gauge("usherd_last_complete_run_timestamp_seconds", "When a run last ended well.", "org", "source"),
@@ -48,11 +53,20 @@ func newMetrics() *metrics {
 		seats:   gauge("usherd_seats", "Seats of packages: total (-1 = unlimited), used, waiting.", "org", "package", "kind"),
 		domains: gauge("usherd_domain_verified", "1 while the domain is verified.", "org", "domain"),
 		reloads: counter("usherd_config_reloads_total", "Reloads of the configuration, by result.", "result"),
+
+		following: gauge("usherd_source_following", "1 while the changes of the source are applied as they happen.", "org", "source"),
+		delay: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "usherd_change_delay_seconds", Help: "From a change in the directory, by its own clock, to the stored user. Some directories tell whole seconds only.",
+			Buckets: []float64{0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300},
+		}, []string{"org", "source"}),
+		missed:  gauge("usherd_source_missed_people", "People whom the last full run found changed without the feed of changes telling; should be 0.", "org", "source"),
+		trouble: gauge("usherd_source_failures", "Runs of the source that have failed in a row; from 3 on it is in quarantine.", "org", "source"),
 	}
 	info := gauge("usherd_build_info", "Always 1.", "version", "go")
 	info.WithLabelValues(version, runtime.Version()).Set(1)
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), info,
-		m.runs, m.seconds, m.people, m.lastOK, m.next, m.entries, m.held, m.users, m.seats, m.domains, m.reloads)
+		m.runs, m.seconds, m.people, m.lastOK, m.next, m.entries, m.held, m.users, m.seats, m.domains, m.reloads,
+		m.following, m.delay, m.missed, m.trouble)
 	return m
 }
 
@@ -60,12 +74,21 @@ func newMetrics() *metrics {
 func (m *metrics) ended(run *connector.Run) {
 	m.runs.WithLabelValues(run.Org, run.Source, string(run.Result)).Inc()
 	m.seconds.WithLabelValues(run.Org, run.Source).Observe(run.Finished.Sub(run.Started).Seconds())
-	m.entries.WithLabelValues(run.Org, run.Source).Set(float64(run.Entries))
-	m.held.WithLabelValues(run.Org, run.Source).Set(float64(run.Counts.Held))
+	if run.Mode == connector.ModeFull {
+		m.entries.WithLabelValues(run.Org, run.Source).Set(float64(run.Entries))
+		m.held.WithLabelValues(run.Org, run.Source).Set(float64(run.Counts.Held))
+	}
 	if run.Result == connector.ResultOK {
 		m.lastOK.WithLabelValues(run.Org, run.Source).Set(float64(run.Finished.Unix()))
 	}
-	c := run.Counts
+	if run.Missed != nil {
+		m.missed.WithLabelValues(run.Org, run.Source).Set(float64(*run.Missed))
+	}
+	m.counted(run, run.Counts)
+}
+
+// counted adds people of a run.
+func (m *metrics) counted(run *connector.Run, c connector.Counts) {
 	for action, n := range map[connector.Action]int{
 		connector.Created: c.Created, connector.Updated: c.Updated, connector.Reactivated: c.Reactivated,
 		connector.Deactivated: c.Deactivated, connector.Removed: c.Deleted, connector.Unchanged: c.Unchanged,
@@ -97,6 +120,13 @@ func (m *metrics) refresh(ctx context.Context, s *site) error {
 		users, err := s.db.CountUsers(ctx, id)
 		if err != nil {
 			return err
+		}
+		for source := range o.Directories {
+			trouble, err := s.trouble(ctx, target{o, source, o.sources[source]})
+			if err != nil {
+				return err
+			}
+			m.trouble.WithLabelValues(id, source).Set(float64(trouble.Failures))
 		}
 		for _, state := range connector.States() {
 			m.users.WithLabelValues(id, string(state)).Set(float64(users[state]))

@@ -62,20 +62,28 @@ func (a *app) syncCmd() *cobra.Command {
 		Long: `sync reads the directory and does what has to be done. It asks before it takes much away: a first run,
 changed settings and removals beyond the guard are held for approval (exit code 4).
 
+With --mode changes only what has changed since the last run is asked for. Where the directory cannot tell, or
+more than the guard allows would be removed, the whole directory is read instead, and the report says why.
+
 Exit codes: 0 done; 1 error; 3 done, but some people failed; 4 held for approval; 78 the configuration is wrong.`,
 		Example: `  usherd sync
+  usherd sync --mode changes
   usherd sync --source head-office -o json
   usherd sync --person ann.lee@example.com
   usherd sync --plan 5a6b7c8d`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if mode != string(connector.ModeFull) {
-				return usagef("--mode %s: the modes are: full", mode)
+			if m := connector.Mode(mode); m != connector.ModeFull && m != connector.ModeChanges {
+				return usagef("--mode %s: the modes are: full, changes", mode)
 			}
-			return a.sync(cmd.Context(), f, connector.ModeFull, plan)
+			if mode == string(connector.ModeChanges) && plan != "" {
+				return usagef("--plan is carried out by a full run: leave --mode out")
+			}
+			return a.sync(cmd.Context(), f, connector.Mode(mode), plan)
 		},
 	}
 	f.add(cmd)
-	cmd.Flags().StringVar(&mode, "mode", "full", "what to read: full")
+	cmd.Flags().StringVar(&mode, "mode", "full", "what to read: full, or changes: what has changed since the last run")
+	_ = cmd.RegisterFlagCompletionFunc("mode", cobra.FixedCompletions([]string{"full", "changes"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.Flags().StringVar(&plan, "plan", "", "carry out exactly this plan or held run")
 	return cmd
 }

@@ -9,8 +9,7 @@ import (
 )
 
 const (
-	liveRun  = time.Hour // how long one run of changes takes in what happens live
-	leaseTry = time.Second / 4
+	liveRun = time.Hour // how long one run of changes takes in what happens live
 	// maxBarren is how many full runs in a row may end without a word of the feed: more, and the feed is
 	// no use.
 	maxBarren = 3
@@ -78,10 +77,8 @@ func (l *live) batch(ctx context.Context, b *connector.Batch) error {
 		return l.full(ctx, b.Full)
 	}
 	l.barren = 0
-	if len(b.Records) > 0 || !l.caught {
-		if err := l.apply(ctx, b); err != nil {
-			return err
-		}
+	if err := l.apply(ctx, b); err != nil {
+		return err
 	}
 	if !l.caught && l.req.CaughtUp != nil {
 		l.req.CaughtUp()
@@ -203,28 +200,16 @@ func (l *live) inFull(ctx context.Context, why string) error {
 	return errCaughtOut
 }
 
-// lease takes the source, waiting for other runs of it to end. Who had to wait may bring yesterday's
-// news: the people of the batch are read again.
-func (l *live) lease(ctx context.Context, b *connector.Batch) (release func(), _ context.Context, err error) {
-	waited := false
-	for {
-		release, held, err := l.p.claim(ctx, l.req.Source)
-		if connector.KindOf(err) != connector.Conflict {
-			if err == nil && waited && b != nil {
-				b.Records, err = l.p.readAgain(held, l.req.From, b.Records)
-			}
-			if err != nil && release != nil {
-				release()
-			}
-			return release, held, err
-		}
-		waited = true
-		select {
-		case <-ctx.Done():
-			return nil, ctx, ctx.Err()
-		case <-time.After(leaseTry):
+// lease takes the source when other runs of it have ended. Who had to wait may bring yesterday's news: the
+// people of the batch are read again.
+func (l *live) lease(ctx context.Context, b *connector.Batch) (release func(), held context.Context, err error) {
+	release, held, waited, err := l.p.claim(ctx, l.req.Source, 0)
+	if err == nil && waited && b != nil {
+		if b.Records, err = l.p.readAgain(held, l.req.From, b.Records); err != nil {
+			release()
 		}
 	}
+	return release, held, err
 }
 
 // readAgain asks for the people of some records anew.

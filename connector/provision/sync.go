@@ -31,7 +31,7 @@ type SyncRequest struct {
 // Two runs of one source never overlap, on this machine or another one: the second is refused with
 // Kind Conflict. When ctx ends, the run ends as cancelled after the chunk that is being written.
 func (p *Provisioner) Sync(ctx context.Context, req SyncRequest) (*Plan, error) {
-	release, ctx, err := p.claim(ctx, req.Source)
+	release, ctx, _, err := p.claim(ctx, req.Source, runPatience)
 	if err != nil {
 		return nil, err
 	}
@@ -143,6 +143,7 @@ func (p *Provisioner) finish(ctx context.Context, plan *Plan, cause error) error
 	run.Result = result(run, cause)
 	if cause != nil {
 		run.Error, run.Hint = cause.Error(), remedy(cause)
+		run.Refused = connector.KindOf(cause) == connector.Refused
 	}
 	if run.Result == connector.ResultCancelled {
 		run.Error, run.Hint = "stopped before the end", "what was written is consistent; the next run does the rest"
@@ -231,17 +232,44 @@ func memorable(ch *connector.Change) bool {
 		ch.Action == connector.Skipped && ch.Skip != connector.SkipNewButDisabled && ch.Skip != connector.SkipOutOfScope
 }
 
-// claim is lease, and whatever ran before and did not end is told to have been cut off.
-func (p *Provisioner) claim(ctx context.Context, source string) (release func(), _ context.Context, err error) {
-	release, ctx, err = p.lease(ctx, source)
+const (
+	leaseTry    = time.Second / 5
+	runPatience = 5 * time.Second // following live holds a source for moments only
+)
+
+// claim is lease that waits for another run to end, for a time or, when patience is 0, as long as it takes;
+// whatever ran before and did not end is told to have been cut off. It reports whether it had to wait.
+func (p *Provisioner) claim(ctx context.Context, source string, patience time.Duration) (release func(), held context.Context, waited bool, err error) {
+	for tried := time.Duration(0); ; tried += leaseTry {
+		if release, held, err = p.lease(ctx, source); connector.KindOf(err) != connector.Conflict {
+			break
+		}
+		if waited = true; patience > 0 && tried >= patience {
+			return nil, ctx, true, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx, true, ctx.Err()
+		case <-time.After(leaseTry):
+		}
+	}
 	if err != nil {
-		return nil, ctx, err
+		return nil, ctx, waited, err
 	}
-	if _, err := p.o.Store.InterruptRuns(ctx, p.o.Org.ID, source, p.o.Now()); err != nil {
+	if _, err := p.o.Store.InterruptRuns(held, p.o.Org.ID, source, p.o.Now()); err != nil {
 		release()
-		return nil, ctx, err
+		return nil, ctx, waited, err
 	}
-	return release, ctx, nil
+	return release, held, waited, nil
+}
+
+// Failed keeps what a source failed with outside of a run, as one.
+func (p *Provisioner) Failed(ctx context.Context, source string, mode connector.Mode, actor, revision string, cause error) (*connector.Run, error) {
+	now := p.o.Now()
+	plan := &Plan{Run: &connector.Run{
+		ID: connector.NewID(now), Org: p.o.Org.ID, Source: source, Mode: mode, Actor: actor, Revision: revision, Started: now,
+	}}
+	return plan.Run, p.finish(ctx, plan, cause)
 }
 
 // lease takes the source for this run and keeps it until release. When it is lost, ctx ends.

@@ -64,8 +64,12 @@ type head struct {
 	Hold     *hold                        `json:"hold,omitempty"`
 	Approves string                       `json:"approves,omitempty"`
 	Server   string                       `json:"server,omitempty"`
-	Revision string                       `json:"revision,omitempty"`
-	Warnings []string                     `json:"warnings"`
+	// Mechanism told the changes of a run of changes: syncrepl, dirsync, usn, timestamp.
+	Mechanism string `json:"mechanism,omitempty"`
+	// Missed are the people whom a full run found changed without the feed of changes having told of them.
+	Missed   *int     `json:"missed,omitempty"`
+	Revision string   `json:"revision,omitempty"`
+	Warnings []string `json:"warnings"`
 }
 
 // JSON writes the report as exactly one JSON document: the run, then "failures" and "changes" person
@@ -161,7 +165,7 @@ func (r Report) head() head {
 		Result: run.Result, Error: run.Error, Hint: run.Hint, Counts: run.Counts,
 		Started: run.Started.UTC(), Finished: run.Finished.UTC(), Seconds: duration(run).Seconds(), Entries: run.Entries,
 		Phases: map[string]float64{}, Skips: map[connector.SkipReason]int{}, Seats: []connector.SeatCount{},
-		Approves: run.Approves.String(), Server: run.Server, Revision: run.Revision, Warnings: []string{},
+		Approves: run.Approves.String(), Server: run.Server, Mechanism: run.Mechanism, Missed: run.Missed, Revision: run.Revision, Warnings: []string{},
 	}
 	for _, p := range run.Phases {
 		h.Phases[p.Name] += p.Took.Seconds()

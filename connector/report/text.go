@@ -129,7 +129,11 @@ func (t *textReport) head() {
 		parts = append(parts, t.count("entries", run.Entries))
 	}
 	if run.Server != "" {
-		parts = append(parts, failure.Clean(run.Server))
+		server := failure.Clean(run.Server)
+		if run.Mechanism != "" {
+			server += " (" + run.Mechanism + ")"
+		}
+		parts = append(parts, server)
 	}
 	parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
 	t.para("", strings.Join(parts, " · "))

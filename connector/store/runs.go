@@ -133,7 +133,7 @@ func (db *DB) InterruptRuns(ctx context.Context, org, source string, now time.Ti
 			return err
 		}
 		for _, run := range runs {
-			run.Result, run.Error, run.Finished = connector.ResultFailed, "cut off", now.UTC()
+			run.Result, run.Error, run.Finished = connector.ResultFailed, connector.CutOff, now.UTC()
 			if err := t.PutRun(ctx, run); err != nil {
 				return err
 			}

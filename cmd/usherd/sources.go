@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"usherd/config"
+	"usherd/connector"
+	"usherd/connector/report"
+)
+
+// sourceJSON is one source of `usherd sources -o json`. Times are RFC 3339 in UTC; what is not known is left out.
+type sourceJSON struct {
+	Org         string     `json:"org"`
+	Source      string     `json:"source"`
+	Type        string     `json:"type"`            // of directory
+	Status      string     `json:"status"`          // never_run, ok, failing, quarantined, waits_for_approval
+	Follows     string     `json:"follows"`         // live, "every 2m", or "" = only by full runs
+	Mechanism   string     `json:"mechanism"`       // by which the last changes were told
+	People      int        `json:"entries"`         // in the last complete read
+	LastFull    *time.Time `json:"last_full"`       // end of the last complete full run
+	LastChanges *time.Time `json:"last_changes"`    // end of the last run of changes that had any
+	Missed      *int       `json:"missed"`          // people whom the last full run found changed and the changes had not told of
+	Failures    int        `json:"failures"`        // in a row
+	Since       *time.Time `json:"failing_since"`   // the first of them
+	NextTry     *time.Time `json:"next_try"`        // when it is tried again by itself
+	Error       string     `json:"error,omitempty"` // of the last one
+	Hint        string     `json:"hint,omitempty"`
+	Held        string     `json:"held_run,omitempty"` // that waits for approval
+}
+
+func (a *app) sourcesCmd() *cobra.Command {
+	var o outputFlag
+	var orgID string
+	cmd := &cobra.Command{
+		Use: "sources", Short: "Show how each source is: read when, followed how, failing since when", Args: noArgs,
+		Long: `sources shows for each source when it was last read in full, how its changes are followed, and whether it
+fails. A source that has failed three times in a row, or that refuses the service account, is in quarantine: it is
+tried again by itself, less and less often, and at once after a change of the configuration or by usherd sync.`,
+		Example: "  usherd sources\n  usherd sources -o json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withStore(cmd.Context(), func(s *site) error {
+				if err := s.knows(orgID, ""); err != nil {
+					return err
+				}
+				list, err := s.sourceList(cmd.Context(), orgID, a.now())
+				if err != nil {
+					return err
+				}
+				if o.json() {
+					return writeJSON(a.out, map[string]any{"sources": list})
+				}
+				return a.showSources(list)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&orgID, "org", "", "organization (default: all)")
+	o.add(cmd, "text", "json")
+	return cmd
+}
+
+// sourceList tells of the sources of one organization, or of all.
+func (s *site) sourceList(ctx context.Context, orgID string, now time.Time) ([]sourceJSON, error) {
+	list := []sourceJSON{}
+	for _, o := range s.orgs {
+		if orgID != "" && orgID != o.Org.ID {
+			continue
+		}
+		for _, settings := range o.Org.Sources {
+			one, err := s.sourceStanding(ctx, target{o, settings.ID, o.sources[settings.ID]}, now)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, one)
+		}
+	}
+	return list, nil
+}
+
+func (s *site) sourceStanding(ctx context.Context, t target, now time.Time) (sourceJSON, error) {
+	j := sourceJSON{
+		Org: t.org.Org.ID, Source: t.id, Type: string(t.org.Directories[t.id].Config.Type), Status: "ok", Follows: follows(t.org.Changes[t.id]),
+	}
+	state, err := s.db.SourceState(ctx, j.Org, t.id)
+	if err != nil {
+		return j, err
+	}
+	j.People, j.LastFull = state.Entries, when(state.LastOK)
+	runs, err := s.db.Runs(ctx, connector.RunFilter{Org: j.Org, Source: t.id, Limit: lookBack})
+	if err != nil {
+		return j, err
+	}
+	for _, r := range runs {
+		switch {
+		case r.Mode == connector.ModeChanges && j.LastChanges == nil && r.Result == connector.ResultOK:
+			j.LastChanges, j.Mechanism = when(r.Finished), r.Mechanism
+		case r.Mode == connector.ModeFull && j.Missed == nil:
+			j.Missed = r.Missed
+		}
+	}
+	if state.LastOK.IsZero() {
+		j.Status = "never_run"
+	}
+	held, err := s.heldWhole(ctx, t, now)
+	if err != nil {
+		return j, err
+	}
+	if held != nil {
+		j.Status, j.Held = "waits_for_approval", held.ID.String()
+	}
+	trouble, err := s.trouble(ctx, t)
+	if trouble.Failures > 0 {
+		j.Status, j.Failures, j.Error, j.Hint = "failing", trouble.Failures, trouble.Error, trouble.Hint
+		j.Since, j.NextTry = when(trouble.Since), when(trouble.Next)
+	}
+	if trouble.Quarantined() {
+		j.Status = "quarantined"
+	}
+	return j, err
+}
+
+// follows says how changes are followed.
+func follows(c config.Changes) string {
+	switch {
+	case c.Live:
+		return "live"
+	case c.Every > 0:
+		return "every " + connector.Duration(c.Every).String()
+	}
+	return ""
+}
+
+func (a *app) showSources(list []sourceJSON) error {
+	tab := report.NewTable(a.out, a.width(), report.Column{Title: "Source"}, report.Column{Title: "Status", Flex: true},
+		report.Column{Title: "Follows"}, report.Column{Title: "Last full"}, report.Column{Title: "Last change"},
+		report.Column{Title: "Entries", Right: true}, report.Column{Title: "Missed", Right: true})
+	for _, j := range list {
+		missed := "-"
+		if j.Missed != nil {
+			missed = fmt.Sprint(*j.Missed)
+		}
+		tab.Row(j.Org+"/"+j.Source, statusWords[j.Status], dash(j.Follows), moment(j.LastFull), moment(j.LastChanges), fmt.Sprint(j.People), missed)
+	}
+	if err := tab.Flush(); err != nil {
+		return err
+	}
+	for _, j := range list {
+		switch {
+		case j.Failures > 0:
+			fmt.Fprintf(a.out, "\n%s/%s: %s\n  failed %s since %s, tried again at %s\n", j.Org, j.Source, printable(j.Error),
+				times(j.Failures), moment(j.Since), moment(j.NextTry))
+			if j.Hint != "" {
+				fmt.Fprintf(a.out, "  what to do: %s\n", j.Hint)
+			}
+		case j.Held != "":
+			short := j.Held[len(j.Held)-8:]
+			fmt.Fprintf(a.out, "\n%s/%s: everything waits for approval: look with usherd report %s, then usherd approve %s\n", j.Org, j.Source, short, short)
+		}
+	}
+	return nil
+}
+
+var statusWords = map[string]string{
+	"never_run": "never read", "ok": "ok", "failing": "failing", "quarantined": "in quarantine", "waits_for_approval": "waits for approval",
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func moment(t *time.Time) string {
+	if t == nil {
+		return "-"
+	}
+	return t.UTC().Format("2006-01-02 15:04Z")
+}
