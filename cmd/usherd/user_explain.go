@@ -49,30 +49,37 @@ is wrong; and what would have to happen for another state. Nothing is changed.`,
 	return cmd
 }
 
-// pastInstant reads a date, an instant or a duration ago. A date is its last moment, or now where it is today.
+// pastInstant reads a date, an instant or a duration ago. A date is its last moment; today is now, which is the
+// zero time.
 func pastInstant(text string, now time.Time) (time.Time, error) {
-	at := time.Time{}
-	var ago connector.Duration
-	if day, err := time.Parse(time.DateOnly, text); err == nil {
-		if at = day.AddDate(0, 0, 1).Add(-time.Nanosecond); at.After(now) && !day.After(now) {
-			at = now
-		}
-	} else if ago.UnmarshalText([]byte(text)) == nil {
-		at = now.Add(-time.Duration(ago))
-	} else {
-		for _, form := range []string{time.RFC3339, "2006-01-02 15:04Z", "2006-01-02 15:04:05", "2006-01-02 15:04"} {
-			if t, err := time.Parse(form, text); err == nil {
-				at = t
-			}
-		}
-	}
+	at, ok := parseInstant(text, now)
 	switch {
-	case at.IsZero():
+	case !ok:
 		return at, usagef("--at %s: a date (2026-11-01), an instant (2026-11-01T08:00:00Z) or how long ago (3d)", text)
 	case at.After(now):
 		return at, usagef("--at %s: that is still to come", text)
 	}
 	return at, nil
+}
+
+func parseInstant(text string, now time.Time) (time.Time, bool) {
+	if day, err := time.Parse(time.DateOnly, text); err == nil {
+		end := day.AddDate(0, 0, 1)
+		if !now.Before(day) && now.Before(end) {
+			return time.Time{}, true
+		}
+		return end.Add(-time.Nanosecond), true
+	}
+	var ago connector.Duration
+	if ago.UnmarshalText([]byte(text)) == nil {
+		return now.Add(-time.Duration(ago)), true
+	}
+	for _, form := range []string{time.RFC3339, "2006-01-02 15:04Z", "2006-01-02 15:04:05", "2006-01-02 15:04"} {
+		if t, err := time.Parse(form, text); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
 }
 
 func (a *app) explainUser(ctx context.Context, s *site, orgID, name string, fresh bool, req provision.ExplainRequest, out outputFlag) error {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"usherd/connector"
@@ -38,11 +39,11 @@ func (a *app) showExplanation(e *provision.Explanation) error {
 	return err
 }
 
-func (t *explanationText) title(s string) { t.WriteString("\n" + s + "\n") }
+func (t *explanationText) title(s string) { fmt.Fprintf(t, "\n%s\n", s) }
 
 // para writes a sentence, the lines after the first as far in as the first one's text.
 func (t *explanationText) para(first, text string) {
-	t.WriteString(wrap(failure.Clean(text), t.width, first, strings.Repeat(" ", report.Width(first))))
+	fmt.Fprint(t, wrap(failure.Clean(text), t.width, first, strings.Repeat(" ", report.Width(first))))
 }
 
 func (t *explanationText) table(columns ...report.Column) *report.Table {
@@ -55,7 +56,7 @@ func (t *explanationText) head() error {
 	if e.Past {
 		line += "  as it was at " + date(e.At)
 	}
-	t.WriteString(line + "\n")
+	fmt.Fprintln(t, line)
 	t.para("  ", "May sign in: "+yesNo(e.SignIn.OK)+", "+e.SignIn.Why+".")
 	for _, why := range e.Why {
 		t.para("  ", why)
@@ -92,6 +93,7 @@ func (t *explanationText) pkg() error {
 		why += " " + p.Source
 	case provision.GivenByAdministrator:
 		why += " (" + p.Actor + ")"
+	case provision.GivenByOrganization, provision.GivenByNobody, provision.GivenBefore:
 	}
 	if p.Rule != nil {
 		why += ": " + p.Rule.Expression + " (" + place(p.Rule) + ")"
@@ -103,7 +105,7 @@ func (t *explanationText) pkg() error {
 		t.para("  ", fmt.Sprintf("%s has %d seats: %d used, %d free, %d people waiting", s.Package, s.Seats, s.Used, s.Free(), s.Waiting))
 	}
 	if w := p.Waiting; w != nil {
-		at := "place " + fmt.Sprint(w.Place)
+		at := "place " + strconv.Itoa(w.Place)
 		if w.Place == 0 {
 			at = "a place far behind"
 		}
@@ -118,7 +120,7 @@ func (t *explanationText) local() error {
 	}
 	t.title("decided by administrators")
 	for _, l := range t.e.Local {
-		t.para("  ", fmt.Sprintf("%s  %s, by %s", date(l.At), l.What, l.Actor))
+		t.para("  "+date(l.At)+"  ", l.What+", by "+l.Actor)
 	}
 	return nil
 }
@@ -280,12 +282,19 @@ func (t *explanationText) failures() error {
 			about += ": " + f.Detail
 		}
 		t.para("  ", about)
-		t.para("    ", fmt.Sprintf("%s, since %s, %d times, ref %s", f.Source, date(f.FirstSeen), f.Count, f.Ref))
+		t.para("    ", fmt.Sprintf("%s, since %s, seen %s, ref %s", f.Source, date(f.FirstSeen), often(f.Count), f.Ref))
 		for i, step := range f.Remedy {
 			t.para(fmt.Sprintf("    %d. ", i+1), step)
 		}
 	}
 	return nil
+}
+
+func often(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 // goalWords say what a way leads to.

@@ -98,14 +98,6 @@ func (x *explainer) loadUser(ctx context.Context) error {
 		return &connector.Error{Kind: connector.NotFound, Op: "explain", Err: errNobody, Hint: "see them with: usherd users"}
 	}
 	x.stored = users[0]
-	if x.past && x.at.Before(x.stored.CreatedAt) {
-		return &connector.Error{
-			Kind: connector.NotFound, Op: "explain",
-			Err: fmt.Errorf("%s did not exist at %s: it was created at %s",
-				x.stored.Profile.Subject(), timeText(x.at), timeText(x.stored.CreatedAt)),
-			Hint: "ask for an instant after that",
-		}
-	}
 	return nil
 }
 
@@ -134,11 +126,18 @@ func (x *explainer) loadEvents(ctx context.Context) error {
 	if over := len(x.steps) - maxTransitions; over > 0 {
 		x.steps, x.older = x.steps[over:], x.older+over
 	}
-	x.user = u
-	if !x.past {
+	if x.user = u; !x.past {
 		x.user = x.stored
 	}
-	return nil
+	if x.user.Version > 0 {
+		return nil
+	}
+	return &connector.Error{
+		Kind: connector.NotFound, Op: "explain",
+		Err: fmt.Errorf("%s did not exist at %s: it was created at %s",
+			x.stored.Profile.Subject(), timeText(x.at), timeText(x.stored.CreatedAt)),
+		Hint: "ask for an instant after that",
+	}
 }
 
 func (x *explainer) loadLinks(ctx context.Context) error {

@@ -83,13 +83,13 @@ func TestEachValueNamesItsOwner(t *testing.T) {
 	want := provision.ExplainedAttribute{
 		Name: "title", Values: []string{"Chief"}, Source: "second", Since: w.now.Add(-time.Hour), Run: other.Run.ID,
 		Rule:   &provision.Rule{Expression: "title", Attributes: []string{"title"}, File: "second.yaml", Line: 5},
-		Others: []provision.Offer{{Source: "dir", Values: []string{"Boss"}, Why: "owners of title: second, dir"}},
+		Others: []provision.Offer{{Source: "dir", Values: []string{"Boss"}, Why: "owners: second, dir"}},
 	}
 	if diff := cmp.Diff(want, title); diff != "" {
 		t.Error(diff)
 	}
 	name := attribute(t, e, connector.FamilyName)
-	if name.Source != "dir" || name.Run != first.Run.ID || len(name.Others) != 1 || name.Others[0].Why != "dir comes before it" {
+	if name.Source != "dir" || name.Run != first.Run.ID || len(name.Others) != 1 || name.Others[0].Why != "dir comes first" {
 		t.Errorf("%+v", name)
 	}
 	if a := attribute(t, e, "department"); a.Source != "second" || a.Rule.Expression != `"Dept " + title` || a.Others != nil {
@@ -97,6 +97,27 @@ func TestEachValueNamesItsOwner(t *testing.T) {
 	}
 	if r := e.Records; len(r) != 2 || r[0].Source != "dir" || r[0].Place != 1 || r[1].Place != 2 || r[1].Run != other.Run.ID {
 		t.Errorf("%+v", r)
+	}
+}
+
+// Access ends whatever is wrong with the entry: what the user keeps then is not what the records give.
+func TestValueThatIsKeptSaysSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, second)
+	p, low := &people{list: crowd(3)}, &people{list: []*connector.Record{inSecond(person(1, "uid", "", "title", "Boss"))}}
+	w.sync(p, connector.ResultOK)
+	w.syncFrom("second", low, connector.ResultOK)
+	low.list[0].OutOfScope = "OU excluded"
+	w.syncFrom("second", low, connector.ResultOK)
+	p.list[0] = person(1, "sn", "")
+	p.list[0].Enabled = connector.EnabledNo
+	w.sync(p, connector.ResultOK)
+	e := w.explain(w.user("u0001"))
+	if a := attribute(t, e, connector.FamilyName); !a.Kept || a.Source != "dir" || a.Values[0] != "Lee1" || e.State != connector.Inactive {
+		t.Errorf("%+v", a)
+	}
+	if a := attribute(t, e, connector.Email); a.Kept {
+		t.Errorf("%+v", a)
 	}
 }
 

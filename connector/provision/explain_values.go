@@ -71,9 +71,9 @@ func (x *explainer) whyNot(name string, a ExplainedAttribute, c policy.Contribut
 	case x.org.Source(c.Source) == nil:
 		return "it is not configured any more"
 	case slices.Contains(named, a.Source):
-		return fmt.Sprintf("owners of %s: %s", name, strings.Join(named, ", "))
+		return "owners: " + strings.Join(named, ", ")
 	}
-	return a.Source + " comes before it"
+	return a.Source + " comes first"
 }
 
 // rule is the mapping rule of a source for a target; nil when there is none, or no such source any more.

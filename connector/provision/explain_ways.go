@@ -158,7 +158,7 @@ func (x *explainer) toReactivate() []Act {
 		act.What = "the entry is enabled again"
 	}
 	act.What += "; the next run sees it"
-	act.Command = fmt.Sprintf("usherd sync --source %s", act.Source)
+	act.Command = "usherd sync --source " + act.Source
 	return []Act{act, admin}
 }
 

@@ -215,9 +215,9 @@ func (x *explainer) whenDeleted() string {
 	case x.past:
 		return fmt.Sprintf("It was to be deleted at %s.", timeText(u.DeleteAt))
 	case x.keptBy() != "":
-		return fmt.Sprintf("Its time is over at %s, but it is not deleted as long as %s has it enabled.", timeText(u.DeleteAt), x.keptBy())
+		return fmt.Sprintf("Its grace period ends at %s, but it is not deleted as long as %s has it enabled.", timeText(u.DeleteAt), x.keptBy())
 	case !u.DeleteAt.After(x.now):
-		return fmt.Sprintf("Its time was over at %s: the next full run of its source deletes it.", timeText(u.DeleteAt))
+		return fmt.Sprintf("Its grace period ended at %s: the next full run of its source deletes it.", timeText(u.DeleteAt))
 	}
 	return fmt.Sprintf("It is deleted at %s, unless it comes back before.", timeText(u.DeleteAt))
 }
@@ -279,7 +279,7 @@ func (x *explainer) local() []LocalDecision {
 	switch {
 	case u.DeactivatedBy == connector.ByAdministrator:
 		add(connector.FieldDeactivatedBy, said("deactivated; no source gives the access back", u.DeactivatedReason))
-	case x.givenBack():
+	case x.givenBack() && !x.past && (x.says == connector.StandingDisabled || !present(x.says)):
 		add(connector.FieldDeactivatedBy, "reactivated; that holds until a source says something new")
 	}
 	return out
