@@ -47,6 +47,10 @@ type Reader interface {
 	Waiting(ctx context.Context, org, pkg string, limit int) ([]Waiter, error)
 	// OpenAnchors returns the anchors of a source that have open items, of these reasons where any are given.
 	OpenAnchors(ctx context.Context, org, source string, reasons ...Reason) (map[Anchor]bool, error)
+	// UserEvents streams the events of a user in the order in which they happened.
+	UserEvents(ctx context.Context, org string, user ID) iter.Seq2[Event, error]
+	// OpenItems returns a page of open items, first seen first; next is "" after the last page.
+	OpenItems(ctx context.Context, q ItemQuery) (items []OpenItem, next string, err error)
 	// SourceState returns what is remembered of a source; zero but for the names when nothing is.
 	SourceState(ctx context.Context, org, source string) (SourceState, error)
 }

@@ -19,6 +19,7 @@ type ItemQuery struct {
 	Source  string
 	Reason  Reason
 	Subject string // part of the user name or e-mail, in any case
+	About   *User  // only of this user, or of an entry that goes by its user name
 	After   string // what the page before gave as next
 	Limit   int    // at most 1,000, which is also what 0 means
 }

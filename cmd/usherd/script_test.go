@@ -125,6 +125,7 @@ var volatile = []struct {
 	pattern *regexp.Regexp
 	instead string
 }{
+	{regexp.MustCompile(`\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`), "UUID"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC`), "DATE TIME UTC"},
 	{regexp.MustCompile(`ldaps://[0-9.:]+`), "SERVER"},
 	{regexp.MustCompile(`\b[0-9A-Z]{4}-[0-9A-Z]{4}\b`), "REF"},
@@ -136,6 +137,9 @@ var volatile = []struct {
 	{regexp.MustCompile(`\(for localhost, [^)]+\)`), "(for NAMES)"},
 	{regexp.MustCompile(`valid until \d{4}-\d\d-\d\d`), "valid until DATE"},
 	{regexp.MustCompile(`revision [0-9a-f]{12}\b`), "revision ID"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\dZ`), "DATE TIMEZ"},
+	{regexp.MustCompile(` run [0-9a-f]{8}\b`), " run ID"},
+	{regexp.MustCompile(`\bcli:[^\s),.]+`), "cli:USER"},
 }
 
 // looks compares the last output with a file, but for what differs from run to run.

@@ -31,7 +31,8 @@ func Owners(org *connector.Organization, attribute string, sources []string) []s
 // when there is one contribution only, which then owns everything and whose Profile is returned as it is.
 func Fold(org *connector.Organization, contributions []Contribution) (profile connector.Profile, owners map[string]string, pkg string) {
 	if len(contributions) == 1 {
-		return contributions[0].Profile, nil, packageOf(org, contributions)
+		pkg, _ = PackageOf(org, contributions)
+		return contributions[0].Profile, nil, pkg
 	}
 	profile, owners = connector.Profile{}, map[string]string{}
 	best := map[string]*Contribution{}
@@ -49,7 +50,8 @@ func Fold(org *connector.Organization, contributions []Contribution) (profile co
 	for name, c := range best {
 		profile[name], owners[name] = c.Profile[name], c.Source
 	}
-	return profile, owners, packageOf(org, contributions)
+	pkg, _ = PackageOf(org, contributions)
+	return profile, owners, pkg
 }
 
 // compare puts the owner of the attribute first. Values break the tie between two contributions of
@@ -86,9 +88,11 @@ func rank(org *connector.Organization, attribute, source string) int {
 	return len(named) + len(org.Sources)
 }
 
-func packageOf(org *connector.Organization, contributions []Contribution) string {
+// PackageOf returns the package that Fold gives and the source that it comes from: of the first, in the
+// order of Organization.Sources, whose mapping or settings give one. Source is "" where none does, and the
+// package is the organization's.
+func PackageOf(org *connector.Organization, contributions []Contribution) (pkg, source string) {
 	var owner *Contribution
-	pkg := ""
 	for i := range contributions {
 		c := &contributions[i]
 		given := c.Package
@@ -102,8 +106,8 @@ func packageOf(org *connector.Organization, contributions []Contribution) string
 			owner, pkg = c, given
 		}
 	}
-	if pkg == "" {
-		return org.DefaultPackage
+	if owner == nil {
+		return org.DefaultPackage, ""
 	}
-	return pkg
+	return pkg, owner.Source
 }

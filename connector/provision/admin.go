@@ -186,13 +186,13 @@ func (p *Provisioner) givenPackage(ctx context.Context, tx connector.Tx, u *conn
 }
 
 // adminFacts are what the table of states asks about a stored user.
-func (p *Provisioner) adminFacts(ctx context.Context, tx connector.Tx, u *connector.User) (lifecycle.Facts, error) {
+func (p *Provisioner) adminFacts(ctx context.Context, r connector.Reader, u *connector.User) (lifecycle.Facts, error) {
 	f := newFacts(p.o.Now())
 	d := &decision{org: p.o.Org, profile: u.Profile}
-	if err := f.loadRules(ctx, tx, p.o.Org.ID, []*decision{d}); err != nil {
+	if err := f.loadRules(ctx, r, p.o.Org.ID, []*decision{d}); err != nil {
 		return lifecycle.Facts{}, err
 	}
-	links, err := tx.LinksOfUsers(ctx, p.o.Org.ID, []connector.ID{u.ID})
+	links, err := r.LinksOfUsers(ctx, p.o.Org.ID, []connector.ID{u.ID})
 	facts := lifecycle.Facts{
 		Kind: connector.Administrator, DomainVerified: d.verified(f), Resume: u.Resume, PendingApproval: u.PendingApproval,
 	}

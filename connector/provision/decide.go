@@ -153,15 +153,23 @@ func (d *decision) fold() {
 	if d.user != nil && d.link == nil && len(d.others) == 0 && d.replaces.IsZero() {
 		all = append(all, policy.Contribution{Profile: d.user.Profile}) // nobody's: comes last
 	}
-	parts := slices.DeleteFunc(slices.Clone(all), func(c policy.Contribution) bool { return !present(says[c.Source]) })
-	if len(parts) == 0 {
-		parts = all
-	}
 	d.says, d.saysSrc = verdict(d.org, says)
-	d.profile, _, d.pkg = policy.Fold(d.org, parts)
+	d.profile, _, d.pkg = policy.Fold(d.org, counting(d.org, all, says))
 	if d.user != nil && (d.user.PackageFixed || d.leaving() && d.org.InactiveHoldsSeat) {
 		d.pkg = d.user.Package // who leaves with its seat is in nobody's queue for another one
 	}
+}
+
+// counting leaves out what sources said that have lost the person, as long as another one has it: then
+// only. Whether a source has it that is not configured any more nobody knows: its last word stays, behind
+// all others, and keeps nobody else's away.
+func counting(org *connector.Organization, all []policy.Contribution, says map[string]connector.Standing) []policy.Contribution {
+	lost := func(c policy.Contribution) bool { return !present(says[c.Source]) }
+	known := func(c policy.Contribution) bool { return !lost(c) && (c.Source == "" || org.Source(c.Source) != nil) }
+	if !slices.ContainsFunc(all, known) {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), lost)
 }
 
 // lastKnown is what our source said of the person when it last had it.

@@ -255,3 +255,29 @@ func (w *world) approve(held *provision.Plan, p *people) (*provision.Plan, error
 func command(w *world, name string) provision.Command {
 	return provision.Command{User: w.user(name).ID, Actor: "admin"}
 }
+
+// submit hands in one record.
+func (w *world) submit(source string, rec *connector.Record) *connector.Change {
+	w.t.Helper()
+	ch, err := w.prov.Submit(w.t.Context(), source, rec, connector.Cause{Kind: connector.CauseRequest, Actor: "test"})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return ch
+}
+
+// personRun does one person of dir.
+func (w *world) personRun(p *people, key string) {
+	w.t.Helper()
+	if _, err := w.prov.Person(w.t.Context(), provision.PersonRequest{Source: "dir", From: p, Key: key, Actor: "test"}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// domainVerified tells of the proof of a user's domain.
+func (w *world) domainVerified(name string) {
+	w.t.Helper()
+	if _, err := w.prov.DomainVerified(w.t.Context(), []connector.ID{w.user(name).ID}, "test"); err != nil {
+		w.t.Fatal(err)
+	}
+}

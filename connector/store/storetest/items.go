@@ -53,6 +53,12 @@ func (f *fixture) pageItems() {
 	for n := range 5 {
 		f.save(Fail(20+n, connector.EmailInvalid))
 	}
+	about := Create(23, "", f.now).After
+	other := Create(24, "", f.now).After
+	other.Profile.Set(connector.UserName, "renamed")
+	byID := Fail(20, connector.EmailInvalid)
+	byID.Failures[0].UserID = about.ID
+	f.save(byID)
 	var seen []string
 	for after, pages := "", 0; pages == 0 || after != ""; pages++ {
 		items, next, err := f.s.OpenItems(f.ctx, connector.ItemQuery{Org: Org, Limit: 2, After: after})
@@ -72,6 +78,9 @@ func (f *fixture) pageItems() {
 		{connector.ItemQuery{Org: Org, Reason: connector.NoSeat}, 0},
 		{connector.ItemQuery{Org: Org, Source: "ldap"}, 0},
 		{connector.ItemQuery{Org: "other"}, 0},
+		{connector.ItemQuery{Org: Org, About: about}, 2},
+		{connector.ItemQuery{Org: Org, About: about, Source: "ldap"}, 0},
+		{connector.ItemQuery{Org: Org, About: other}, 0},
 	} {
 		items, _, err := f.s.OpenItems(f.ctx, test.q)
 		f.ok(err)
