@@ -24,7 +24,7 @@ func (p *Provisioner) Apply(ctx context.Context, plan *Plan, progress func(Progr
 	if err := a.section(ctx, plan.others); err != nil {
 		return err
 	}
-	if !plan.holdAll && plan.complete {
+	if !plan.holdAll && plan.complete && !plan.unread {
 		if err := p.remember(ctx, plan); err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (a *applier) readAhead(ctx context.Context, s *spool, out chan<- chunk) {
 			return
 		}
 		x.Change = a.plan.settled(x)
-		if x.Change.Held || a.plan.holdAll || undecided(x.Change) {
+		if x.Change.Held || a.plan.holdAll && !a.plan.passes(x.Ordinal) || undecided(x.Change) {
 			continue
 		}
 		if list = append(list, x); len(list) == batchSize {
