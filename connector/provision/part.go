@@ -191,7 +191,10 @@ func (l *planner) letPartPass() {
 }
 
 // passes reports whether the change is one that was chosen of what is held.
-func (p *Plan) passes(ordinal int32) bool { return p.passed && p.entries.of(ordinal).chosen }
+func (p *Plan) passes(ordinal int32) bool {
+	e := p.entries.of(ordinal)
+	return p.passed && e.chosen && e.writes && !p.overruled(ordinal)
+}
 
 // holdRest holds again what an approval in part has left, and says why.
 func (l *planner) holdRest() string {

@@ -1,6 +1,7 @@
 package provision_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -131,18 +132,49 @@ func TestFirstRunIsApprovedInParts(t *testing.T) {
 	p := &people{list: crowd(8)} // two get no seat
 	held := w.sync(p, connector.ResultHeld)
 	counts(t, held, connector.Counts{Held: 6, Failed: 2})
-	done := w.mustApprove(held.Run.ID, p, connector.Part{Only: []string{"u0003", "u0006"}})
+	done := w.mustApprove(held.Run.ID, p, connector.Part{Except: []string{"u0001", "u0002", "u0004", "u0005"}})
 	counts(t, done, connector.Counts{Created: 2, Held: 4, Failed: 2})
-	if !done.Run.Hold.Whole || w.user("u0001") != nil || w.state("u0006") != connector.Active {
+	if !done.Run.Hold.Whole || w.user("u0001") != nil || w.state("u0006") != connector.Active || len(w.items()) > 0 {
 		t.Errorf("%+v", done.Run.Hold)
 	}
 	counts(t, w.sync(p, connector.ResultHeld), connector.Counts{Held: 4, Failed: 2, Unchanged: 2})
 	held = w.sync(p, connector.ResultHeld)
 	counts(t, w.mustApprove(held.Run.ID, p, connector.Part{Action: connector.Created}), connector.Counts{Created: 4, Failed: 2, Unchanged: 2})
-	if w.used("standard") != 6 {
-		t.Errorf("%d seats", w.used("standard"))
-	}
 	counts(t, w.sync(p, connector.ResultOK), connector.Counts{Failed: 2, Unchanged: 6})
+}
+
+// A part that is not applied to its end leaves no rest: the run before is what can be looked at again.
+func TestPartThatIsCutOff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *connector.Organization) { o.Sources[0].FirstRun = connector.FirstRunPreview })
+	p := &people{list: crowd(2500)}
+	held := w.run(w.sync(p, connector.ResultHeld).Run.ID)
+	part, err := w.choose(held, connector.Part{Except: []string{"u0007"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	plan, err := w.prov.Sync(ctx, provision.SyncRequest{
+		Source: "dir", From: p, Mode: connector.ModeFull, Actor: "test", Approve: held, Part: part,
+		Progress: func(x provision.Progress) {
+			if x.Phase == "apply" {
+				cancel()
+			}
+		},
+	})
+	t.Cleanup(func() { _ = plan.Close() })
+	if err == nil || plan.Run.Result != connector.ResultCancelled || w.run(plan.Run.ID).Hold != nil {
+		t.Fatalf("%s %+v %v", plan.Run.Result, plan.Run.Hold, err)
+	}
+	again, err := w.approvePart(held.ID, p, connector.Part{Except: []string{"u0007"}}, "test")
+	if connector.KindOf(err) != connector.Conflict {
+		t.Fatalf("%v", err)
+	}
+	n := again.Run.Counts.Unchanged
+	counts(t, w.mustApprove(again.Run.ID, p, connector.Part{Except: []string{"u0007"}}), connector.Counts{Created: 2499 - n, Held: 1, Unchanged: n})
+	if w.user("u0007") != nil || n == 0 {
+		t.Errorf("%d were written before", n)
+	}
 }
 
 func TestMappingMistakeIsApprovedInPart(t *testing.T) {

@@ -113,7 +113,7 @@ func (p *Plan) leftNoEvent(ordinal int32) bool {
 }
 
 func (p *Plan) held(e entry) bool {
-	return e.writes && !(p.passed && e.chosen) && (p.holdAll || p.holdGone && e.removal || p.holdUpdates && e.action == connector.Updated)
+	return e.writes && (!p.passed || !e.chosen) && (p.holdAll || p.holdGone && e.removal || p.holdUpdates && e.action == connector.Updated)
 }
 
 // Close removes the plan's files.

@@ -83,7 +83,11 @@ func (p *Provisioner) carryOut(ctx context.Context, req SyncRequest, run *connec
 	if req.Mode == connector.ModePreview {
 		return plan, nil
 	}
-	if err := p.Apply(ctx, plan, req.Progress); err != nil || req.Approve == nil {
+	err = p.Apply(ctx, plan, req.Progress)
+	if err != nil && plan.passed {
+		plan.Run.Hold = nil // not all that was chosen is done, so that what waits is more than the rest
+	}
+	if err != nil || req.Approve == nil {
 		return plan, err
 	}
 	return plan, p.carriedOut(ctx, req, plan.Run)

@@ -16,7 +16,9 @@ import (
 func TestWhatBecameOfAHold(t *testing.T) {
 	t.Parallel()
 	some := &connector.Part{Only: []string{"leaverab", "uid=x,ou=people"}, People: 2, Of: 82}
-	approved := func(h *connector.Hold) { h.Status, h.By, h.At, h.Next = connector.HoldApproved, "cli:bob", start, id(0x60) }
+	approved := func(h *connector.Hold) {
+		h.Status, h.By, h.At, h.Next = connector.HoldApproved, "cli:bob", start, id(0x60)
+	}
 	for name, test := range map[string]struct {
 		change func(*connector.Hold)
 		after  time.Duration
