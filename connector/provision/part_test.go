@@ -355,6 +355,15 @@ func TestNewerRunTakesThePlaceOfAHold(t *testing.T) {
 		t.Errorf("%s by a run that does not know the whole answer", s)
 	}
 	p.incomplete = ""
+	w.now = w.now.Add(time.Minute)
+	plan, err := w.prov.Sync(t.Context(), provision.SyncRequest{Source: "dir", From: p, Mode: connector.ModePreview, Actor: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = plan.Close() })
+	if s := w.run(held.Run.ID).Hold.Status; s != connector.HoldOpen {
+		t.Errorf("%s by a look", s)
+	}
 	newer := w.sync(p, connector.ResultHeld)
 	run := w.run(held.Run.ID)
 	if run.Hold.Status != connector.HoldSuperseded || run.Hold.Next != newer.Run.ID {
