@@ -61,6 +61,9 @@ type Organization struct {
 
 	// Approval makes new users wait until an administrator approves; default false.
 	Approval bool `yaml:"approval,omitempty"`
+	// SecondApprover asks for two administrators to approve what a run holds: the first is noted, another one
+	// carries it out; default false.
+	SecondApprover bool `yaml:"second_approver,omitempty"`
 	// InactiveHoldsSeat keeps the seat of a user who is deactivated; default false.
 	InactiveHoldsSeat bool `yaml:"inactive_holds_seat,omitempty"`
 	// ReevaluateOnDomainVerified makes users verified when the domain of their address becomes so;

@@ -53,7 +53,7 @@ func (v *validator) runtime(o *Organization, path string) *Runtime {
 func organization(o *Organization) *connector.Organization {
 	org := &connector.Organization{
 		ID: o.ID, Name: o.Name, PartnerID: o.PartnerID, Contact: o.Contact, Languages: o.Languages,
-		Required: o.Required, Matching: o.Matching, Approval: o.Approval, InactiveHoldsSeat: o.InactiveHoldsSeat,
+		Required: o.Required, Matching: o.Matching, Approval: o.Approval, SecondApprover: o.SecondApprover, InactiveHoldsSeat: o.InactiveHoldsSeat,
 		ReevaluateOnDomainVerified: o.ReevaluateOnDomainVerified == nil || *o.ReevaluateOnDomainVerified,
 		DeleteAfter:                time.Duration(o.DeleteAfter), GoneDeleteAfter: time.Duration(o.GoneDeleteAfter),
 		DefaultPackage: o.Package, Owners: o.Owners,

@@ -15,6 +15,7 @@ type Organization struct {
 	Matching []string // attributes that find a user for an unlinked record, in order
 
 	Approval                   bool // new users wait for an administrator
+	SecondApprover             bool // what a run holds is carried out when two administrators have approved it
 	InactiveHoldsSeat          bool
 	ReevaluateOnDomainVerified bool
 	DeleteAfter                time.Duration // an inactive user is deleted after this

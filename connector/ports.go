@@ -36,9 +36,11 @@ type Reader interface {
 	// UsersByKey returns the live users that hold any of these keys (kinds userName and email are
 	// unique; kind employeeNumber need not be).
 	UsersByKey(ctx context.Context, org string, keys []UserKey) ([]*User, error)
-	// UsersDue returns at most limit live users whose DeleteAt has come and who are linked to the source
-	// ("" = to any or none).
-	UsersDue(ctx context.Context, org, source string, now time.Time, limit int) ([]*User, error)
+	// UsersDue returns a page of live users whose DeleteAt comes by a time, soonest first; next is "" after the
+	// last page.
+	UsersDue(ctx context.Context, q DueQuery) (users []*User, next string, err error)
+	// CountDue returns how many there are; After and Limit do not count.
+	CountDue(ctx context.Context, q DueQuery) (int, error)
 	// DomainsByName returns the entries of all organizations for these names (ASCII form).
 	DomainsByName(ctx context.Context, names []string) ([]Domain, error)
 	// Seats returns the standing of all packages of the organization.
@@ -51,6 +53,11 @@ type Reader interface {
 	UserEvents(ctx context.Context, org string, user ID) iter.Seq2[Event, error]
 	// OpenItems returns a page of open items, first seen first; next is "" after the last page.
 	OpenItems(ctx context.Context, q ItemQuery) (items []OpenItem, next string, err error)
+	// Run returns one run, or an error of Kind NotFound.
+	Run(ctx context.Context, id ID) (*Run, error)
+	// OpenHolds returns the runs of a source ("" = of all) that are written as waiting for approval, oldest
+	// first, at most 1,000.
+	OpenHolds(ctx context.Context, org, source string) ([]*Run, error)
 	// SourceState returns what is remembered of a source; zero but for the names when nothing is.
 	SourceState(ctx context.Context, org, source string) (SourceState, error)
 }
@@ -89,8 +96,6 @@ type Store interface {
 	LeaseHolder(ctx context.Context, name string) (string, error)
 	// Release gives a lease back; none held is no error.
 	Release(ctx context.Context, name, holder string) error
-	// Run returns one run, or an error of Kind NotFound.
-	Run(ctx context.Context, id ID) (*Run, error)
 	// InterruptRuns marks the runs of the source that still say "running" as cut off; whoever holds the
 	// source's lease calls it before a run. It returns how many there were.
 	InterruptRuns(ctx context.Context, org, source string, now time.Time) (int, error)

@@ -13,6 +13,17 @@ type UserQuery struct {
 	Limit   int    // at most 1,000, which is also what 0 means
 }
 
+// DueQuery chooses users whose grace period has ended by a time, and whom no source would bring back: those
+// whom one of Keep has as enabled are left out, since its next run would create them anew.
+type DueQuery struct {
+	Org    string
+	Source string    // linked to it; "" = to any or none
+	Keep   []string  // the sources of the organization
+	Until  time.Time // the end of the period, included
+	After  string    // what the page before gave as next
+	Limit  int       // at most 1,000, which is also what 0 means; not of a count
+}
+
 // ItemQuery chooses open items of a list; empty fields choose all.
 type ItemQuery struct {
 	Org     string

@@ -11,6 +11,7 @@ const (
 	ModeChanges Mode = "changes"
 	ModePreview Mode = "preview"
 	ModePerson  Mode = "person"
+	ModeGrace   Mode = "grace" // deletes whose grace period is over, without asking the source
 )
 
 // Result is how a run ended.
@@ -32,12 +33,13 @@ const CutOff = "cut off"
 // HoldStatus is what became of a hold.
 type HoldStatus string
 
-// A hold is open until somebody decides or it expires.
+// A hold is open until somebody decides, a later full run takes its place or it expires.
 const (
-	HoldOpen     HoldStatus = "open"
-	HoldApproved HoldStatus = "approved"
-	HoldRejected HoldStatus = "rejected"
-	HoldExpired  HoldStatus = "expired"
+	HoldOpen       HoldStatus = "open"
+	HoldApproved   HoldStatus = "approved"
+	HoldRejected   HoldStatus = "rejected"
+	HoldExpired    HoldStatus = "expired"
+	HoldSuperseded HoldStatus = "superseded"
 )
 
 // Counts are numbers of people.
@@ -111,6 +113,39 @@ type Hold struct {
 	Status  HoldStatus
 	By      string // who approved or rejected
 	At      time.Time
+
+	Removals bool      // what waits are removals; both are false where the whole run waits
+	Updates  bool      // what waits are changes of attributes
+	First    *Approval // by the first of two administrators; nil = nobody yet, or one is enough
+	Part     *Part     // what was approved; nil = all of it, or nothing yet
+	Rest     ID        // the run whose approval in part has left this
+	Next     ID        // the run that holds what an approval in part has left, or that superseded this one
+}
+
+// Approval is the word of an administrator who must be joined by another one.
+type Approval struct {
+	By   string
+	At   time.Time
+	Part *Part // nil = all of it
+}
+
+// Part is what an administrator chose of a hold: by the keys that were typed, or by action.
+type Part struct {
+	Only   []string
+	Except []string
+	Action Action
+	People int    // chosen
+	Of     int    // held
+	Digest string // of exactly the people chosen
+}
+
+// StatusAt is the status at a time: an open hold has expired from Expires on, whether that has been
+// written or not. The zero time asks for what is written.
+func (h *Hold) StatusAt(now time.Time) HoldStatus {
+	if h.Status == HoldOpen && !now.IsZero() && !h.Expires.IsZero() && !now.Before(h.Expires) {
+		return HoldExpired
+	}
+	return h.Status
 }
 
 // Run is one synchronisation with its report's head; the people stand in events and outcomes.
@@ -135,13 +170,17 @@ type Run struct {
 	// when there was no feed to compare with. It should be 0.
 	Missed      *int
 	Hold        *Hold
-	Approves    ID // the held run that this one carries out
+	Due         int // users of the organization whose grace period ends within DueSoon
+	Approves    ID  // the held run that this one carries out
 	Fingerprint Hash
 	Revision    string // of the configuration
 	Started     time.Time
 	Finished    time.Time
 	Phases      []Phase
 }
+
+// DueSoon is how far ahead reports, logs and metrics tell of deletions.
+const DueSoon = 7 * 24 * time.Hour
 
 // Phase is a named part of a run with the time it took.
 type Phase struct {

@@ -191,6 +191,9 @@ func (d *daemon) tell(run *connector.Run) {
 	if run.Error != "" {
 		fields = append(fields, zap.String("error", run.Error), zap.String("what_to_do", run.Hint))
 	}
+	if run.Due > 0 {
+		fields = append(fields, zap.String("due", fmt.Sprintf("%d users will be deleted within 7 days: usherd users --due 7d", run.Due)))
+	}
 	switch {
 	case run.Result == connector.ResultFailed:
 		d.log.Error("run failed", fields...)
@@ -217,11 +220,6 @@ func (d *daemon) checkDomains(ctx context.Context, s *site) error {
 		}
 	}
 	return errors.Join(all, d.metrics.refresh(ctx, s))
-}
-
-func (d *daemon) housekeeping(ctx context.Context, s *site) error {
-	_, err := s.db.Prune(ctx, d.app.now().Add(-keepOutcomes))
-	return errors.Join(err, d.offerSeats(ctx, s), d.metrics.refresh(ctx, s))
 }
 
 // reloads reads the configuration again at each signal and request. A bad file changes nothing.

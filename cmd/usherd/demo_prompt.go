@@ -324,7 +324,7 @@ func (p *prompt) approve(ctx context.Context) error {
 	for _, r := range runs {
 		if r.Hold != nil && r.Hold.Status == connector.HoldOpen {
 			return p.act(ctx, func(ctx context.Context) error {
-				return p.shown(ctx, func(f runFlags) error { return p.carryOut(ctx, p.site, r.ID.String(), f) })
+				return p.shown(ctx, func(f runFlags) error { return p.carryOut(ctx, p.site, r.ID.String(), connector.Part{}, f) })
 			})
 		}
 	}

@@ -22,6 +22,7 @@ type metrics struct {
 	held     *prometheus.GaugeVec
 	users    *prometheus.GaugeVec
 	seats    *prometheus.GaugeVec
+	due      *prometheus.GaugeVec
 	domains  *prometheus.GaugeVec
 	reloads  *prometheus.CounterVec
 
@@ -51,6 +52,7 @@ func newMetrics() *metrics {
 		held:    gauge("usherd_run_held_people", "People whom the last run holds for approval.", "org", "source"),
 		users:   gauge("usherd_users", "Users by state.", "org", "state"),
 		seats:   gauge("usherd_seats", "Seats of packages: total (-1 = unlimited), used, waiting.", "org", "package", "kind"),
+		due:     gauge("usherd_users_due_within_7d", "Users who will be deleted within seven days.", "org"),
 		domains: gauge("usherd_domain_verified", "1 while the domain is verified.", "org", "domain"),
 		reloads: counter("usherd_config_reloads_total", "Reloads of the configuration, by result.", "result"),
 
@@ -65,7 +67,7 @@ func newMetrics() *metrics {
 	info := gauge("usherd_build_info", "Always 1.", "version", "go")
 	info.WithLabelValues(version, runtime.Version()).Set(1)
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), info,
-		m.runs, m.seconds, m.people, m.lastOK, m.next, m.entries, m.held, m.users, m.seats, m.domains, m.reloads,
+		m.runs, m.seconds, m.people, m.lastOK, m.next, m.entries, m.held, m.users, m.seats, m.due, m.domains, m.reloads,
 		m.following, m.delay, m.missed, m.trouble)
 	return m
 }
@@ -76,9 +78,11 @@ func (m *metrics) ended(run *connector.Run) {
 	m.seconds.WithLabelValues(run.Org, run.Source).Observe(run.Finished.Sub(run.Started).Seconds())
 	if run.Mode == connector.ModeFull {
 		m.entries.WithLabelValues(run.Org, run.Source).Set(float64(run.Entries))
+	}
+	if run.Mode == connector.ModeFull || run.Mode == connector.ModeGrace {
 		m.held.WithLabelValues(run.Org, run.Source).Set(float64(run.Counts.Held))
 	}
-	if run.Result == connector.ResultOK {
+	if run.Result == connector.ResultOK && run.Mode != connector.ModeGrace {
 		m.lastOK.WithLabelValues(run.Org, run.Source).Set(float64(run.Finished.Unix()))
 	}
 	if run.Missed != nil {
@@ -131,6 +135,11 @@ func (m *metrics) refresh(ctx context.Context, s *site) error {
 		for _, state := range connector.States() {
 			m.users.WithLabelValues(id, string(state)).Set(float64(users[state]))
 		}
+		due, err := o.prov.CountDue(ctx, connector.DueSoon)
+		if err != nil {
+			return err
+		}
+		m.due.WithLabelValues(id).Set(float64(due))
 		seats, err := s.db.Seats(ctx, id)
 		if err != nil {
 			return err

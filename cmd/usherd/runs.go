@@ -12,7 +12,6 @@ import (
 
 	"usherd/config"
 	"usherd/connector"
-	"usherd/connector/provision"
 	"usherd/connector/report"
 )
 
@@ -38,7 +37,7 @@ func (a *app) runsCmd() *cobra.Command {
 				if o.json() {
 					return a.runsJSON(runs)
 				}
-				return report.Runs(a.out, runs, lang, report.TextOptions{Width: a.width(), Color: a.color()})
+				return report.Runs(a.out, runs, lang, report.TextOptions{Width: a.width(), Color: a.color(), Now: a.now()})
 			})
 		},
 	}
@@ -85,22 +84,6 @@ func (a *app) reportCmd() *cobra.Command {
 	return cmd
 }
 
-func (a *app) approveCmd() *cobra.Command {
-	var f runFlags
-	cmd := &cobra.Command{
-		Use: "approve RUN", Short: "Carry out what a run holds", Args: exactArgs("the held run: its id, the last characters of it, or last"),
-		Long: `approve reads the directory again and carries out what the run holds, if that is still exactly what was
-shown. When the directory or the users have moved, nothing is done and the new plan is shown instead.`,
-		Example:           "  usherd approve 5a6b7c8d",
-		ValidArgsFunction: a.completeRuns,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withSite(cmd.Context(), func(s *site) error { return a.carryOut(cmd.Context(), s, args[0], f) })
-		},
-	}
-	f.showFlags(cmd)
-	return cmd
-}
-
 // findHeld returns a run that waits; "last" is the last one that has held anything.
 func (s *site) findHeld(ctx context.Context, id string) (*connector.Run, *org, error) {
 	if id == "last" {
@@ -121,19 +104,6 @@ func (s *site) findHeld(ctx context.Context, id string) (*connector.Run, *org, e
 	return run, o, o.prov.CheckHold(run)
 }
 
-// carryOut applies a held run or a preview.
-func (a *app) carryOut(ctx context.Context, s *site, id string, f runFlags) error {
-	held, o, err := s.findHeld(ctx, id)
-	if err != nil {
-		return err
-	}
-	src := o.sources[held.Source]
-	if src == nil {
-		return usagef("the configuration has no source %s any more", held.Source)
-	}
-	return a.runTarget(ctx, s, target{o, held.Source, src}, f, provision.SyncRequest{Mode: connector.ModeFull, Approve: held})
-}
-
 func (a *app) rejectCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "reject RUN", Short: "Refuse what a run holds", Args: exactArgs("the held run: its id, the last characters of it, or last"),
@@ -148,6 +118,9 @@ func (a *app) rejectCmd() *cobra.Command {
 					return err
 				}
 				_, err = fmt.Fprintf(a.out, "run %s: rejected, nothing of it was changed\n", report.ShortID(run.ID))
+				if !run.Hold.Rest.IsZero() {
+					_, err = fmt.Fprintln(a.out, "the next run decides again: whom no source may ever deactivate belongs under protected in the configuration")
+				}
 				return err
 			})
 		},

@@ -96,7 +96,7 @@ func (a *app) sync(ctx context.Context, f runFlags, mode connector.Mode, plan st
 	}
 	defer s.close() //nolint:errcheck // nothing is unwritten: each transaction was durable when it ended
 	if plan != "" {
-		return a.carryOut(ctx, s, plan, f)
+		return a.carryOut(ctx, s, plan, connector.Part{}, f)
 	}
 	targets, err := s.targets(f.org, f.source)
 	if err != nil {

@@ -23,7 +23,7 @@ func (a *app) userCmd() *cobra.Command {
 	var orgID string
 	cmd.PersistentFlags().StringVar(&orgID, "org", "", "organization (may be left out when there is only one)")
 	cmd.AddCommand(a.userShowCmd(&orgID), a.userExplainCmd(&orgID), a.userDeactivateCmd(&orgID), a.userReactivateCmd(&orgID), a.userApproveCmd(&orgID),
-		a.userPackageCmd(&orgID), a.userDeleteCmd(&orgID), a.userRetryCmd(&orgID))
+		a.userPackageCmd(&orgID), a.userDeleteCmd(&orgID), a.userKeepCmd(&orgID), a.userRetryCmd(&orgID))
 	return cmd
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -55,10 +56,11 @@ func (a *app) usersCmd() *cobra.Command {
 	var q connector.UserQuery
 	var state string
 	var inactive bool
+	var due dueFlag
 	cmd := &cobra.Command{
-		Use: "users", Short: "List users", Args: noArgs,
-		Example: "  usherd users --state not_verified\n  usherd users --search lee\n  usherd users --inactive -o json\n  usherd users --pending",
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Use: "users", Short: "List users", Args: due.args,
+		Example: "  usherd users --state not_verified\n  usherd users --search lee\n  usherd users --inactive -o json\n  usherd users --pending\n  usherd users --due 7d",
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if inactive {
 				state = string(connector.Inactive)
 			}
@@ -69,13 +71,24 @@ func (a *app) usersCmd() *cobra.Command {
 				return err
 			}
 			q.State = connector.State(state)
-			return a.withStore(cmd.Context(), func(s *site) error { return a.listUsers(cmd, s, q, o) })
+			if cmd.Flags().Changed("due") {
+				if q.State != "" || q.Pending || q.Search != "" || q.Package != "" {
+					return usagef("--due is a list of its own: leave out --state, --inactive, --pending, --search and --package")
+				}
+				within, err := due.within(args)
+				if err != nil {
+					return err
+				}
+				return a.withStore(cmd.Context(), func(s *site) error { return a.listDue(cmd.Context(), s, q, within, o) })
+			}
+			return a.withStore(cmd.Context(), func(s *site) error { return a.listUsers(cmd.Context(), s, q, o) })
 		},
 	}
 	cmd.Flags().StringVar(&q.Org, "org", "", "organization (may be left out when there is only one)")
 	cmd.Flags().StringVar(&state, "state", "", "only this state: "+joinStates())
 	cmd.Flags().BoolVar(&inactive, "inactive", false, "only deactivated users")
 	cmd.Flags().BoolVar(&q.Pending, "pending", false, "only users who wait for approval")
+	due.add(cmd)
 	cmd.Flags().StringVar(&q.Search, "search", "", "beginning of user name, e-mail or a name")
 	cmd.Flags().StringVar(&q.Package, "package", "", "only this package")
 	cmd.Flags().IntVar(&q.Limit, "limit", 100, "how many; 0 = all")
@@ -95,20 +108,27 @@ func joinStates() string {
 const userPage = 500
 
 // listUsers pages through the store, so that "all" needs no more memory than one page.
-func (a *app) listUsers(cmd *cobra.Command, s *site, q connector.UserQuery, o outputFlag) error {
+func (a *app) listUsers(ctx context.Context, s *site, q connector.UserQuery, o outputFlag) error {
 	org, err := s.org(q.Org)
 	if err != nil {
 		return err
 	}
 	q.Org = org.Org.ID
-	sink := a.userSink(o)
-	left := q.Limit
+	return a.pageUsers(q.Limit, a.userSink(o), o, func(after string, limit int) ([]*connector.User, string, error) {
+		q.After, q.Limit = after, limit
+		return s.db.ListUsers(ctx, q)
+	})
+}
+
+// pageUsers writes the pages that ask gives, up to so many users; 0 = all.
+func (a *app) pageUsers(left int, sink userSink, o outputFlag, ask func(after string, limit int) ([]*connector.User, string, error)) error {
+	limited, after := left > 0, ""
 	for {
-		q.Limit = userPage
-		if left > 0 {
-			q.Limit = min(left, userPage)
+		limit := userPage
+		if limited {
+			limit = min(left, userPage)
 		}
-		users, next, err := s.db.ListUsers(cmd.Context(), q)
+		users, next, err := ask(after, limit)
 		if err != nil {
 			return err
 		}
@@ -117,7 +137,7 @@ func (a *app) listUsers(cmd *cobra.Command, s *site, q connector.UserQuery, o ou
 				return err
 			}
 		}
-		if left > 0 {
+		if limited {
 			if left -= len(users); left <= 0 {
 				if next != "" && !o.json() {
 					defer fmt.Fprintln(a.err, "there are more: see all with --limit 0")
@@ -128,7 +148,7 @@ func (a *app) listUsers(cmd *cobra.Command, s *site, q connector.UserQuery, o ou
 		if next == "" {
 			break
 		}
-		q.After = next
+		after = next
 	}
 	return sink.end()
 }
@@ -152,6 +172,10 @@ func (a *app) userSink(o outputFlag) userSink {
 			return nil
 		}, tab.Flush}
 	}
+	return a.userJSONSink()
+}
+
+func (a *app) userJSONSink() userSink {
 	first := true
 	return userSink{func(u *connector.User) error {
 		open := ",\n"

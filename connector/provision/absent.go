@@ -174,24 +174,23 @@ func (l *planner) over(ctx context.Context) error {
 // administrator's or another source's word alone keeps the access away, is kept with that word: the next
 // run would create the person anew.
 func (l *planner) due(ctx context.Context) error {
-	org := l.p.o.Org
-	users, err := l.p.o.Store.UsersDue(ctx, org.ID, l.req.Source, l.facts.now, maxDue)
-	if err != nil {
-		return err
-	}
-	ids := make([]connector.ID, len(users))
-	for i, u := range users {
-		ids[i] = u.ID
-	}
-	links, err := l.p.o.Store.LinksOfUsers(ctx, org.ID, ids)
-	if err != nil {
-		return err
-	}
-	for _, k := range links {
-		if k.Standing == connector.StandingEnabled && org.Source(k.Source) != nil {
-			l.spared[k.User] = true
+	q := l.p.dueQuery(l.req.Source, l.facts.now)
+	for planned := 0; planned < maxDue; planned += batchSize {
+		users, next, err := l.p.o.Store.UsersDue(ctx, q)
+		if err != nil {
+			return err
 		}
+		if err := l.end(users); err != nil || next == "" {
+			return err
+		}
+		q.After = next
 	}
+	return nil
+}
+
+// end plans the deletion of users, but for those about whom this run knows better.
+func (l *planner) end(users []*connector.User) error {
+	org := l.p.o.Org
 	for _, u := range users {
 		if l.spared[u.ID] {
 			continue

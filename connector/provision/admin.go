@@ -67,13 +67,18 @@ func (p *Provisioner) SetPackage(ctx context.Context, c Command, pkg string, rel
 // Delete ends a user now: a dated tombstone stays, the names are free at once.
 func (p *Provisioner) Delete(ctx context.Context, c Command) (*connector.Change, error) {
 	return p.command(ctx, c, func(ch *connector.Change, after *connector.User, _ lifecycle.Facts) error {
-		user := *after
-		remove(ch, &user, lifecycle.Delete, p.o.Org, p.o.Now())
-		if ch.After != nil {
-			*after = *ch.After
-		}
+		p.removeNow(ch, after, lifecycle.Delete)
 		return nil
 	})
+}
+
+// removeNow is remove for a command.
+func (p *Provisioner) removeNow(ch *connector.Change, after *connector.User, s lifecycle.Signal) {
+	user := *after
+	remove(ch, &user, s, p.o.Org, p.o.Now())
+	if ch.After != nil {
+		*after = *ch.After
+	}
 }
 
 // DomainVerified moves those of the users whom the proof of their domain verifies at once: the ones that

@@ -42,7 +42,7 @@ func (a *applier) offer(ctx context.Context) error {
 // remember closes what is over and keeps what the next run goes on from.
 func (a *applier) remember(ctx context.Context, tx connector.Tx) error {
 	plan := a.plan
-	if plan.holdAll || !plan.complete {
+	if plan.holdAll || !plan.complete || plan.unread {
 		return nil
 	}
 	if err := tx.CloseGone(ctx, plan.Run.Org, plan.Run.Source, plan.closeGone); err != nil {
@@ -111,7 +111,7 @@ func (a *applier) readAhead(ctx context.Context, out chan<- chunk) {
 				return
 			}
 			x.Change = a.plan.settled(x)
-			if x.Change.Held || a.plan.holdAll || undecided(x.Change) {
+			if x.Change.Held || a.plan.holdAll && !a.plan.passes(x.Ordinal) || undecided(x.Change) {
 				continue
 			}
 			if len(list) == batchSize {

@@ -48,8 +48,8 @@ func (p *Provisioner) PlanChanges(ctx context.Context, req PlanRequest, batch *c
 	if l, err = l.decideBatch(ctx, feed, batch); err != nil {
 		return nil, "", err
 	}
-	if full := l.tooMuch(); full != "" {
-		return nil, full, nil
+	if full, err := l.tooMuch(ctx); err != nil || full != "" {
+		return nil, full, err
 	}
 	l.settleSeats()
 	l.plan.count(l.same)
@@ -203,18 +203,27 @@ func (l *planner) decideAll(ctx context.Context, records []*connector.Record) er
 	return nil
 }
 
-// tooMuch says why the guard does not let the changes pass: a full run then plans, and holds, all of it.
-func (l *planner) tooMuch() string {
+// tooMuch says why the changes may not pass unseen: a full run then plans, and holds, all of it. As long as a
+// full run's removals wait for approval, those of changes must not slip by.
+func (l *planner) tooMuch(ctx context.Context) (string, error) {
 	if held, reason := l.holdRemovals(); held {
-		return reason
+		return reason, nil
 	}
 	if held, reason := l.holdRewrites(); held {
-		return reason
+		return reason, nil
 	}
 	_, kept := policy.Recent(l.last.Removed, l.facts.now)
-	if n := l.plan.removalCount(); n > 0 {
-		kept = append(kept, connector.RemovalCount{At: l.facts.now, N: n})
-	}
 	l.plan.state.Removed = kept
-	return ""
+	n := l.plan.removalCount()
+	if n == 0 {
+		return "", nil
+	}
+	l.plan.state.Removed = append(kept, connector.RemovalCount{At: l.facts.now, N: n})
+	waiting, err := l.p.o.Store.OpenHolds(ctx, l.plan.Run.Org, l.req.Source)
+	for _, run := range waiting {
+		if run.Mode == connector.ModeFull && run.Hold.StatusAt(l.facts.now) == connector.HoldOpen {
+			return "removals wait for approval in run " + shortID(run.ID), err
+		}
+	}
+	return "", err
 }

@@ -146,10 +146,10 @@ func (f *feed) Older(_, _ connector.Cursor) string { return f.older }
 // changes does a run of changes.
 func (w *world) changes(f *feed, want connector.Result) *provision.Plan {
 	w.t.Helper()
-	return w.run(f, provision.SyncRequest{Source: "dir", From: f, Mode: connector.ModeChanges, Actor: "test"}, want)
+	return w.do(provision.SyncRequest{Source: "dir", From: f, Mode: connector.ModeChanges, Actor: "test"}, want)
 }
 
-func (w *world) run(_ *feed, req provision.SyncRequest, want connector.Result) *provision.Plan {
+func (w *world) do(req provision.SyncRequest, want connector.Result) *provision.Plan {
 	w.t.Helper()
 	w.now = w.now.Add(time.Minute)
 	plan, err := w.prov.Sync(w.t.Context(), req)
@@ -166,7 +166,7 @@ func (w *world) run(_ *feed, req provision.SyncRequest, want connector.Result) *
 // readInFull does a full run of a feed.
 func (w *world) readInFull(f *feed, want connector.Result) *provision.Plan {
 	w.t.Helper()
-	return w.run(f, provision.SyncRequest{Source: "dir", From: f, Mode: connector.ModeFull, Actor: "test"}, want)
+	return w.do(provision.SyncRequest{Source: "dir", From: f, Mode: connector.ModeFull, Actor: "test"}, want)
 }
 
 func (w *world) isChanges(p *provision.Plan) {
@@ -355,7 +355,10 @@ func TestTooManyRemovalsByChangesAreHeldByAFullRun(t *testing.T) {
 	}
 	w.now = w.now.Add(time.Hour)
 	f.fire(person(31).Anchor)
-	w.isChanges(w.changes(f, connector.ResultOK)) // the others wait for approval
+	w.isFull(w.changes(f, connector.ResultHeld), "wait for approval in run")
+	w.now = w.now.Add(25 * time.Hour) // nobody has decided
+	f.fire(person(32).Anchor)
+	w.isChanges(w.changes(f, connector.ResultOK))
 }
 
 func TestAMappingTypoInChangesIsHeld(t *testing.T) {
@@ -461,7 +464,7 @@ func TestAServerThatWentBackInTimeIsHeldWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ok := w.run(f, provision.SyncRequest{Source: "dir", From: f, Mode: connector.ModeFull, Approve: run}, connector.ResultOK)
+	ok := w.do(provision.SyncRequest{Source: "dir", From: f, Mode: connector.ModeFull, Approve: run}, connector.ResultOK)
 	counts(t, ok, connector.Counts{Updated: 1, Deactivated: 1, Unchanged: 3})
 }
 

@@ -12,6 +12,7 @@ type entry struct {
 	*kind
 	digest uint64
 	rank   int32 // place on the waiting list, -1 = none
+	chosen bool  // of the part that was approved
 }
 
 type kind struct {
@@ -37,7 +38,7 @@ const entryPage = 4096
 func newEntries() *entries { return &entries{kinds: map[kind]*kind{}} }
 
 // put keeps an entry; each ordinal is put once.
-func (x *entries) put(ordinal int32, k kind, digest uint64, rank int32) {
+func (x *entries) put(ordinal int32, k kind, e entry) {
 	known := x.kinds[k]
 	if known == nil {
 		known = &k
@@ -50,7 +51,8 @@ func (x *entries) put(ordinal int32, k kind, digest uint64, rank int32) {
 	if x.pages[page] == nil {
 		x.pages[page] = make([]entry, entryPage)
 	}
-	x.pages[page][ordinal%entryPage] = entry{known, digest, rank}
+	e.kind = known
+	x.pages[page][ordinal%entryPage] = e
 	x.count++
 }
 

@@ -21,20 +21,17 @@ func (l *planner) guard() {
 		var more string
 		plan.holdGone, reason = l.holdRemovals()
 		plan.holdUpdates, more = l.holdRewrites()
-		reason = strings.Join(slices.DeleteFunc([]string{reason, more}, func(s string) bool { return s == "" }), "; ")
+		reason = strings.Join(slices.DeleteFunc([]string{reason, more, l.holdRest()}, func(s string) bool { return s == "" }), "; ")
 	}
 	l.settleSeats()
 	switch {
 	case plan.holdsAnybody():
 		digest := plan.digestOf(plan.held)
-		if l.req.Approved == digest {
+		if l.req.Approved == digest && l.chosenAre() {
 			l.letPass()
 			break
 		}
-		run.Hold = &connector.Hold{
-			Reason: reason, Whole: plan.holdAll, Status: connector.HoldOpen, Digest: digest,
-			Expires: run.Started.Add(l.src.Guard.ExpiresAfter.Or(time.Duration(policy.DefaultGuard().ExpiresAfter))),
-		}
+		run.Hold = l.hold(reason, digest)
 		plan.state.Fingerprint = l.last.Fingerprint // until somebody approves, each run is the first under these settings
 	case l.last.Fingerprint != connector.Hash{}:
 		plan.holdAll = false // there is nothing to look at
@@ -42,9 +39,29 @@ func (l *planner) guard() {
 	plan.count(l.same)
 }
 
-// letPass lifts the holds; the removals free their seats now.
+// hold is what the run leaves to be approved. What only waits because the rest of an approval does is
+// no longer held than that.
+func (l *planner) hold(reason, digest string) *connector.Hold {
+	h := &connector.Hold{
+		Reason: reason, Whole: l.plan.holdAll, Status: connector.HoldOpen, Digest: digest,
+		Removals: l.plan.holdGone, Updates: l.plan.holdUpdates,
+		Expires: l.plan.Run.Started.Add(l.src.Guard.ExpiresAfter.Or(time.Duration(policy.DefaultGuard().ExpiresAfter))),
+	}
+	if rest := l.req.Rest; rest != nil && !h.Whole {
+		if h.Rest = rest.Rest; reason == rest.Reason {
+			h.Expires = rest.Expires
+		}
+	}
+	return h
+}
+
+// letPass lifts the holds from what was approved; the removals free their seats now.
 func (l *planner) letPass() {
 	l.plan.approved = true
+	if l.req.Part != nil {
+		l.letPartPass()
+		return
+	}
 	l.plan.holdAll, l.plan.holdGone, l.plan.holdUpdates = false, false, false
 	clear(l.plan.denied)
 	l.settleSeats()

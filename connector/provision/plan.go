@@ -32,6 +32,8 @@ type Plan struct {
 	holdAll     bool
 	holdGone    bool           // the removals
 	holdUpdates bool           // the changes of attributes
+	choice      *Choice        // of what is held, nil = all of it
+	passed      bool           // who is chosen does not wait
 	rewritten   map[string]int // attribute -> users whose value would be another one, or none
 	existing    int            // users that the spooled changes are about
 
@@ -40,6 +42,7 @@ type Plan struct {
 	state     connector.SourceState
 	stay      bool // the cursor is the one of before
 	complete  bool
+	unread    bool // the source was not asked: nothing of its state is known anew
 }
 
 // Changes streams what happens to whom, removals first; people to whom nothing happens are only
@@ -111,7 +114,7 @@ func (p *Plan) leftNoEvent(ordinal int32) bool {
 }
 
 func (p *Plan) held(e entry) bool {
-	return e.writes && (p.holdAll || p.holdGone && e.removal || p.holdUpdates && e.action == connector.Updated)
+	return e.writes && (!p.passed || !e.chosen) && (p.holdAll || p.holdGone && e.removal || p.holdUpdates && e.action == connector.Updated)
 }
 
 // Close removes the plan's files.
@@ -122,7 +125,7 @@ func (p *Plan) keep(ordinal int32, ch *connector.Change, rank int32) error {
 	p.entries.put(ordinal, kind{
 		action: ch.Action, skip: ch.Skip, removal: ch.Removal, writes: ch.After != nil, takes: ch.TakeSeat, frees: ch.FreeSeat,
 		explicit: ch.Removal && ch.After.DeactivatedReason == string(connector.StandingDisabled),
-	}, digest(ch), rank)
+	}, entry{digest: digest(ch), rank: rank, chosen: p.choice.takes(ch)})
 	if ch.BaseVersion > 0 {
 		p.existing++
 	}
@@ -168,10 +171,14 @@ func (p *Plan) digestOf(in func(entry) bool) string {
 			all = append(all, e.digest)
 		}
 	}
-	slices.Sort(all)
+	return digestOfAll(all)
+}
+
+func digestOfAll(digests []uint64) string {
+	slices.Sort(digests)
 	h := sha256.New()
 	var b [8]byte
-	for _, d := range all {
+	for _, d := range digests {
 		binary.BigEndian.PutUint64(b[:], d)
 		h.Write(b[:])
 	}

@@ -34,6 +34,10 @@ type PlanRequest struct {
 	// Hold makes everything wait for approval: a preview.
 	Hold    string
 	Preview bool // Hold is one
+	// Part is what passes of what has the digest Approved; nil = all of it.
+	Part *Choice
+	// Rest is an open hold of what an approval in part has left: it stays held whatever the guard says.
+	Rest *connector.Hold
 }
 
 // planner makes one Plan.
@@ -112,8 +116,8 @@ func (p *Provisioner) newPlanner(ctx context.Context, req PlanRequest) (*planner
 	now, org, s := p.o.Now(), p.o.Org.ID, p.o.Store
 	l := &planner{p: p, req: req, src: src, facts: newFacts(now), hasher: connector.Hasher{Seed: src.Fingerprint}, phase: now, spared: map[connector.ID]bool{}, twice: map[connector.Anchor]bool{}}
 	l.plan = &Plan{
-		preview: req.Preview,
-		now:     now, entries: newEntries(), denied: map[int32]bool{}, refused: map[int32]connector.Failure{},
+		preview: req.Preview, choice: req.Part,
+		now: now, entries: newEntries(), denied: map[int32]bool{}, refused: map[int32]connector.Failure{},
 		dropped: map[int32]bool{}, waived: map[int32]bool{}, applied: map[int32]*connector.Change{}, replaced: map[connector.Anchor]bool{},
 		rewritten: map[string]int{},
 		Run: &connector.Run{

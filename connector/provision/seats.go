@@ -66,7 +66,7 @@ func (l *planner) settleSeats() {
 			if e.takes == pkg {
 				takers = append(takers, o)
 			}
-			if e.frees == pkg && e.removal && !plan.holdGone {
+			if e.frees == pkg && e.removal && (!plan.holdGone || !plan.held(e)) {
 				free++
 			}
 		}

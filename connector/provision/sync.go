@@ -20,6 +20,7 @@ type SyncRequest struct {
 	Actor    string         // who or what asked: "schedule", "cli:anna"
 	Revision string         // of the configuration
 	Approve  *connector.Run // a held run or preview that is carried out when nothing has moved
+	Part     *Choice        // of what Approve holds; nil = all of it
 	Progress func(Progress) // may be nil
 
 	because string // why a run of changes became a full one
@@ -36,6 +37,9 @@ func (p *Provisioner) Sync(ctx context.Context, req SyncRequest) (*Plan, error) 
 		return nil, err
 	}
 	defer release()
+	if err := p.readyToApply(ctx, &req); err != nil {
+		return nil, err
+	}
 	return p.sync(ctx, req, nil)
 }
 
@@ -96,10 +100,14 @@ func (p *Provisioner) carryOut(ctx context.Context, req SyncRequest, run *connec
 		ask.Hold, ask.Preview = "a preview: nothing is changed until it is approved", true
 	}
 	if req.Approve != nil {
-		ask.Approved, run.Approves = req.Approve.Hold.Digest, req.Approve.ID
+		ask.Approved, ask.Part, run.Approves = req.Approve.Hold.Digest, req.Part, req.Approve.ID
 		if req.Approve.Hold.Whole {
 			ask.Hold = req.Approve.Hold.Reason
 		}
+	}
+	var err error
+	if ask.Rest, err = p.rest(ctx, req); err != nil {
+		return &Plan{Run: run}, err
 	}
 	plan, err := p.Plan(ctx, ask)
 	if err != nil {
@@ -112,13 +120,20 @@ func (p *Provisioner) carryOut(ctx context.Context, req SyncRequest, run *connec
 	if req.Approve != nil && !plan.approved {
 		return plan, movedSince(req.Approve, plan.Run)
 	}
+	if req.Approve != nil && plan.Run.Hold != nil {
+		leaveRest(req.Approve, plan.Run)
+	}
 	if req.Mode == connector.ModePreview {
 		return plan, nil
 	}
-	if err := p.Apply(ctx, plan, req.Progress); err != nil || req.Approve == nil {
+	err = p.Apply(ctx, plan, req.Progress)
+	if err != nil && plan.passed {
+		plan.Run.Hold = nil // not all that was chosen is done, so that what waits is more than the rest
+	}
+	if err != nil || req.Approve == nil {
 		return plan, err
 	}
-	return plan, p.closeHold(ctx, req.Approve, connector.HoldApproved, req.Actor)
+	return plan, p.carriedOut(ctx, req, plan.Run)
 }
 
 // adopt gives the plan the identity of the run that it belongs to.
@@ -152,6 +167,8 @@ func (p *Provisioner) finish(ctx context.Context, plan *Plan, cause error) error
 	defer cancel()
 	seats, seatsErr := p.seats(bounded)
 	run.Seats = seats
+	due, dueErr := p.dueSoon(bounded)
+	run.Due, seatsErr = due, errors.Join(seatsErr, dueErr)
 	if ctx.Err() != nil {
 		ctx = bounded // else a million outcomes may take their time
 	}
@@ -161,7 +178,7 @@ func (p *Provisioner) finish(ctx context.Context, plan *Plan, cause error) error
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 	defer cancel()
-	return errors.Join(seatsErr, outcomesErr, p.putRun(last, run))
+	return errors.Join(seatsErr, outcomesErr, p.end(last, run))
 }
 
 // remedy is the error's own, or what helps with a directory that has failed in the middle.
@@ -295,40 +312,4 @@ func (p *Provisioner) lease(ctx context.Context, source string) (release func(),
 		}
 	}()
 	return func() { cancel(nil); <-done }, ctx, nil
-}
-
-// CheckHold says why a run cannot be approved, or nil.
-func (p *Provisioner) CheckHold(run *connector.Run) error {
-	refuse := func(format string, args ...any) error {
-		return &connector.Error{
-			Kind: connector.Refused, Op: "provision: run " + run.ID.String(), Err: fmt.Errorf(format, args...),
-			Hint: "look at what would happen now with: usherd plan",
-		}
-	}
-	h := run.Hold
-	switch {
-	case h == nil:
-		return refuse("it holds nothing: there is nothing to approve or reject")
-	case h.Status == connector.HoldApproved || h.Status == connector.HoldRejected:
-		return refuse("it was %s already by %s", h.Status, h.By)
-	case !p.o.Now().Before(h.Expires):
-		return refuse("what it holds expired at %s", h.Expires.Format(time.RFC3339))
-	}
-	return nil
-}
-
-// Reject closes a hold without doing anything of it.
-func (p *Provisioner) Reject(ctx context.Context, run *connector.Run, by string) error {
-	if err := p.CheckHold(run); err != nil {
-		return err
-	}
-	return p.closeHold(ctx, run, connector.HoldRejected, by)
-}
-
-func (p *Provisioner) closeHold(ctx context.Context, run *connector.Run, s connector.HoldStatus, by string) error {
-	closed := *run
-	hold := *run.Hold
-	hold.Status, hold.By, hold.At = s, by, p.o.Now()
-	closed.Hold = &hold
-	return p.putRun(ctx, &closed)
 }

@@ -98,21 +98,27 @@ func (d *decision) protected() bool {
 }
 
 // grace is how long the user is kept.
-func (d *decision) grace() time.Duration {
-	if d.says == connector.StandingGone {
-		return d.org.GoneDeleteAfter
+func (d *decision) grace() time.Duration { return graceOf(d.org, d.says) }
+
+func graceOf(org *connector.Organization, s connector.Standing) time.Duration {
+	if s == connector.StandingGone {
+		return org.GoneDeleteAfter
 	}
-	return d.org.DeleteAfter
+	return org.DeleteAfter
 }
 
-// restate keeps the reason of a source's deactivation true when the sources say another one now.
+// restate keeps the reason of a source's deactivation true when the sources say another one now, and the
+// end of the grace period with it. An end that is not the one which the former reason gave is an
+// administrator's, or has been moved before: it may become later by this, never sooner.
 func (d *decision) restate(after *connector.User, now time.Time) {
 	if after.DeactivatedBy != connector.BySource || after.DeactivatedSource == d.saysSrc && after.DeactivatedReason == string(d.says) {
 		return
 	}
+	own := after.DeleteAt.Equal(after.DeactivatedAt.Add(graceOf(d.org, connector.Standing(after.DeactivatedReason))))
 	after.DeactivatedSource, after.DeactivatedReason = d.saysSrc, string(d.says)
-	if grace := d.grace(); grace > 0 {
-		after.DeleteAt = now.Add(grace)
+	at := now.Add(d.grace())
+	if d.grace() > 0 && (own || at.After(after.DeleteAt)) {
+		after.DeleteAt = at
 	}
 }
 

@@ -106,10 +106,9 @@ func (p *page) PeopleCount() string       { return p.w.count("people", p.sum.peo
 func (p *page) HasPeople() bool           { return p.sum.people > 0 }
 func (p *page) ExpiresShown() bool        { return p.Waits() && p.Expires() != "" }
 func (p *page) with(key, v string) string { return p.w.with(key, v) }
-func (p *page) Decided() string {
-	return p.with("decided", p.r.Run.Hold.By) + ", " + when(p.r.Run.Hold.At)
-}
-func (p *page) ShownPattern() string { return p.with("page.shown", "%") }
+func (p *page) Decisions() []string       { return p.w.decisions(p.r.Run.Hold, p.r.Now) }
+func (p *page) Approve() string           { return "usherd approve " + p.ShortID() + firstFlags(p.r.Run.Hold) }
+func (p *page) ShownPattern() string      { return p.with("page.shown", "%") }
 
 // Made says when the report was made.
 func (p *page) Made() string {

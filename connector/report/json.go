@@ -40,6 +40,26 @@ type hold struct {
 	Status  connector.HoldStatus `json:"status"`
 	By      string               `json:"by,omitempty"`
 	At      time.Time            `json:"at,omitzero"`
+	Part    *part                `json:"part,omitempty"`  // what was approved of it, unless all
+	First   *approval            `json:"first,omitempty"` // of the first of two administrators
+	Rest    string               `json:"rest_of,omitempty"`
+	Next    string               `json:"next,omitempty"` // the run that holds the rest, or took its place
+}
+
+// approval is the word of the first of two administrators, as JSON.
+type approval struct {
+	By   string    `json:"by"`
+	At   time.Time `json:"at"`
+	Part *part     `json:"part,omitempty"` // unless all
+}
+
+// part is what an administrator chose of a hold, as JSON.
+type part struct {
+	Only   []string         `json:"only,omitempty"`
+	Except []string         `json:"except,omitempty"`
+	Action connector.Action `json:"action,omitempty"`
+	People int              `json:"people"`
+	Of     int              `json:"of"`
 }
 
 // head is the run without its people, as JSON; it begins the document.
@@ -62,6 +82,7 @@ type head struct {
 	Skips    map[connector.SkipReason]int `json:"skips"`
 	Seats    []connector.SeatCount        `json:"seats"`
 	Hold     *hold                        `json:"hold,omitempty"`
+	Due      int                          `json:"due_within_7_days,omitempty"` // users who will be deleted
 	Approves string                       `json:"approves,omitempty"`
 	Server   string                       `json:"server,omitempty"`
 	// Mechanism told the changes of a run of changes: syncrepl, dirsync, usn, timestamp.
@@ -165,7 +186,7 @@ func (r Report) head() head {
 		Result: run.Result, Error: run.Error, Hint: run.Hint, Counts: run.Counts,
 		Started: run.Started.UTC(), Finished: run.Finished.UTC(), Seconds: duration(run).Seconds(), Entries: run.Entries,
 		Phases: map[string]float64{}, Skips: map[connector.SkipReason]int{}, Seats: []connector.SeatCount{},
-		Approves: run.Approves.String(), Server: run.Server, Mechanism: run.Mechanism, Missed: run.Missed, Revision: run.Revision, Warnings: []string{},
+		Due: run.Due, Approves: run.Approves.String(), Server: run.Server, Mechanism: run.Mechanism, Missed: run.Missed, Revision: run.Revision, Warnings: []string{},
 	}
 	for _, p := range run.Phases {
 		h.Phases[p.Name] += p.Took.Seconds()
@@ -173,13 +194,29 @@ func (r Report) head() head {
 	maps.Copy(h.Skips, run.Skips)
 	h.Seats = append(h.Seats, run.Seats...)
 	h.Warnings = append(h.Warnings, run.Warnings...)
-	if run.Hold != nil {
-		h.Hold = &hold{
-			run.Hold.Reason, run.Hold.Whole, run.Hold.Digest, run.Hold.Expires.UTC(),
-			run.Hold.Status, run.Hold.By, run.Hold.At.UTC(),
-		}
-	}
+	h.Hold = newHold(run.Hold, r.Now)
 	return h
+}
+
+func newHold(h *connector.Hold, now time.Time) *hold {
+	if h == nil {
+		return nil
+	}
+	out := &hold{
+		Reason: h.Reason, Whole: h.Whole, Digest: h.Digest, Expires: h.Expires.UTC(), Status: h.StatusAt(now),
+		By: h.By, At: h.At.UTC(), Part: newPart(h.Part), Rest: h.Rest.String(), Next: h.Next.String(),
+	}
+	if f := h.First; f != nil {
+		out.First = &approval{f.By, f.At.UTC(), newPart(f.Part)}
+	}
+	return out
+}
+
+func newPart(p *connector.Part) *part {
+	if p == nil {
+		return nil
+	}
+	return &part{p.Only, p.Except, p.Action, p.People, p.Of}
 }
 
 // duration is zero while the run has no end.

@@ -163,7 +163,7 @@ func (r Report) preview() bool { return r.Preview || r.Run.Mode == connector.Mod
 // waits reports whether something of the run can still be approved.
 func (r Report) waits() bool {
 	h := r.Run.Hold
-	return h != nil && h.Status == connector.HoldOpen && (r.Now.IsZero() || h.Expires.IsZero() || r.Now.Before(h.Expires))
+	return h != nil && h.StatusAt(r.Now) == connector.HoldOpen
 }
 
 // nothingRead reports whether the run failed before it learned anything: its zeros are no answer.

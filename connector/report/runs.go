@@ -2,6 +2,7 @@ package report
 
 import (
 	"io"
+	"time"
 
 	"usherd/connector"
 )
@@ -16,7 +17,7 @@ func Runs(w io.Writer, runs []*connector.Run, lang string, o TextOptions) error 
 	if o.Width <= 0 {
 		o.Width = 80
 	}
-	wide := o.Width >= wideRuns
+	wide := o.wide()
 	left := func(key string, flex bool) Column { return Column{Title: words.say("col." + key), Flex: flex} }
 	right := func(key string) Column { return Column{Title: words.say("col." + key), Right: true} }
 	columns := []Column{left("run", false), left("started", false), left("source", true)}
@@ -30,35 +31,35 @@ func Runs(w io.Writer, runs []*connector.Run, lang string, o TextOptions) error 
 	t := NewTable(w, o.Width, columns...)
 	t.bold = o.Color
 	for _, r := range runs {
-		t.Row(words.runCells(r, wide)...)
+		t.Row(words.runCells(r, o)...)
 	}
 	return t.Flush()
 }
 
-// wideRuns is the width from which the list of runs has all its columns.
-const wideRuns = 100
+// wide says whether the list of runs has all its columns.
+func (o TextOptions) wide() bool { return o.Width >= 100 }
 
-func (w words) runCells(r *connector.Run, wide bool) []string {
+func (w words) runCells(r *connector.Run, o TextOptions) []string {
 	c := r.Counts
 	counts := []string{
 		w.number(c.Created + c.Updated + c.Reactivated), w.number(c.Deactivated + c.Deleted), w.number(c.Failed), w.number(c.Held),
 	}
-	if !wide {
-		return append([]string{ShortID(r.ID), r.Started.UTC().Format("01-02 15:04Z"), r.Source, w.outcome(r)}, counts...)
+	if !o.wide() {
+		return append([]string{ShortID(r.ID), r.Started.UTC().Format("01-02 15:04Z"), r.Source, w.outcome(r, o.Now)}, counts...)
 	}
 	took := ""
 	if d := duration(r); d > 0 {
 		took = w.took(d)
 	}
-	mode, result := w.named("mode", string(r.Mode)), w.named("result", string(r.Result))
+	mode, result := w.named("mode", string(r.Mode)), w.ended(r, o.Now)
 	cells := append([]string{ShortID(r.ID), minute(r.Started), r.Source, mode, result}, counts...)
 	return append(cells, took)
 }
 
 // outcome is the result where there is no column for the mode: what a preview counts did not happen, and
 // one person is not the source.
-func (w words) outcome(r *connector.Run) string {
-	result := w.named("result", string(r.Result))
+func (w words) outcome(r *connector.Run, now time.Time) string {
+	result := w.ended(r, now)
 	if r.Mode != connector.ModePreview && r.Mode != connector.ModePerson {
 		return result
 	}
@@ -67,4 +68,18 @@ func (w words) outcome(r *connector.Run) string {
 		return mode
 	}
 	return result + ", " + mode // in this order: the end of it may be cut
+}
+
+// ended is the result, or what became of what the run has held.
+func (w words) ended(r *connector.Run, now time.Time) string {
+	result := w.named("result", string(r.Result))
+	switch {
+	case r.Result != connector.ResultHeld || r.Hold == nil:
+		return result
+	case r.Hold.StatusAt(now) != connector.HoldOpen:
+		return w.standing(r.Hold, now)
+	case r.Hold.First != nil:
+		return result + ", " + w.standing(r.Hold, now)
+	}
+	return result
 }

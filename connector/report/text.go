@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"usherd/connector"
 	"usherd/connector/failure"
@@ -16,9 +17,10 @@ import (
 
 // TextOptions say how a report looks on a terminal.
 type TextOptions struct {
-	Width int  // in columns; 0 = 80
-	Color bool // with ANSI colours
-	Full  bool // every person with every change, instead of the first few of each group
+	Width int       // in columns; 0 = 80
+	Color bool      // with ANSI colours
+	Full  bool      // every person with every change, instead of the first few of each group
+	Now   time.Time // when a list of runs is made; zero = not told
 }
 
 // sampleText is how many people of a group a text report that is not full names.
@@ -167,11 +169,14 @@ func tone(r Report) string {
 func (w words) verdict(r Report, sum *summary) string {
 	run := r.Run
 	if run.Hold != nil && !r.preview() && run.Result != connector.ResultFailed && run.Result != connector.ResultCancelled {
-		if run.Hold.Status != connector.HoldOpen {
-			return w.named("verdict", string(run.Hold.Status))
+		if run.Hold.StatusAt(r.Now) != connector.HoldOpen {
+			return w.closed(run.Hold, r.Now)
 		}
 		key := "verdict.held"
-		if run.Hold.Whole {
+		switch {
+		case !run.Hold.Rest.IsZero() && run.Hold.Rest == run.Approves:
+			key = "verdict.rest"
+		case run.Hold.Whole:
 			key = "verdict.whole"
 		}
 		return w.count(key, max(run.Counts.Held, sum.nHeld))
@@ -199,8 +204,8 @@ func (t *textReport) held() {
 	}
 	t.section("held", t.count("people", max(t.r.Run.Counts.Held, t.sum.nHeld)))
 	t.para("  ", h.Reason)
-	if h.By != "" {
-		t.para("  ", t.with("decided", failure.Clean(h.By)+", "+when(h.At)))
+	for _, s := range t.decisions(h, t.r.Now) {
+		t.para("  ", s)
 	}
 	if t.r.waits() {
 		if line := t.expires(t.r); line != "" {
@@ -451,7 +456,10 @@ func (w words) steps(r Report, sum *summary) []string {
 	case r.preview() && r.result() == connector.ResultOK:
 		steps = append(steps, w.with("next.apply", "--org "+run.Org+" --source "+run.Source))
 	case r.waits():
-		steps = append(steps, w.with("next.approve", id), w.with("next.reject", id))
+		steps = append(steps, w.decide(run.Hold, id)...)
+	}
+	if run.Due > 0 {
+		steps = append(steps, w.count("next.due", run.Due))
 	}
 	if len(sum.groups) > 0 {
 		codes := map[int]bool{}

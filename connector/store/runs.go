@@ -20,6 +20,9 @@ const (
 	sqlRunsOfOrg    = `SELECT doc FROM runs WHERE org = ? AND id < ? ORDER BY id DESC LIMIT ?`
 	sqlRunsOfSource = `SELECT doc FROM runs WHERE org = ? AND source = ? AND id < ? ORDER BY id DESC LIMIT ?`
 
+	sqlOpenHolds         = `SELECT doc FROM runs WHERE org = ? AND held = 1 ORDER BY id LIMIT 1000`
+	sqlOpenHoldsOfSource = `SELECT doc FROM runs WHERE org = ? AND source = ? AND held = 1 ORDER BY id LIMIT 1000`
+
 	sqlRunIDs = `SELECT id FROM runs ORDER BY id DESC`
 
 	sqlRunning = `SELECT doc FROM runs WHERE org = ? AND source = ? AND result = 'running'`
@@ -84,6 +87,17 @@ func (r *reader) Runs(ctx context.Context, f connector.RunFilter) ([]*connector.
 	rows, err := r.q.query(ctx, q, args...)
 	runs, err := add[*connector.Run](nil, rows, err, scanRun)
 	return runs, wrap("runs", err)
+}
+
+// OpenHolds returns the runs that are written as waiting for approval, oldest first.
+func (r *reader) OpenHolds(ctx context.Context, org, source string) ([]*connector.Run, error) {
+	q, args := sqlOpenHolds, []any{org}
+	if source != "" {
+		q, args = sqlOpenHoldsOfSource, []any{org, source}
+	}
+	rows, err := r.q.query(ctx, q, args...)
+	runs, err := add[*connector.Run](nil, rows, err, scanRun)
+	return runs, wrap("open holds", err)
 }
 
 // refMin is the shortest ending of an id that names a run.

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
-	"time"
 
 	"golang.org/x/net/idna"
 
@@ -23,15 +22,6 @@ const (
 
 	sqlUsersByTerm = `SELECT ` + userColumns + ` FROM user_terms k JOIN users u ON u.id = k.user_id
  WHERE k.org = ? AND k.kind = ? AND k.value IN (*)`
-
-	sqlUsersDue = `SELECT ` + userColumns + ` FROM users u
- WHERE u.org = ? AND u.delete_at > 0 AND u.delete_at <= ? AND u.state NOT IN ('deleted', 'converted_away')
- ORDER BY u.delete_at, u.id LIMIT ?`
-
-	sqlUsersDueOfSource = `SELECT ` + userColumns + ` FROM users u
- WHERE u.org = ? AND u.delete_at > 0 AND u.delete_at <= ? AND u.state NOT IN ('deleted', 'converted_away')
-   AND EXISTS (SELECT 1 FROM links l WHERE l.org = u.org AND l.source = ? AND l.user_id = u.id)
- ORDER BY u.delete_at, u.id LIMIT ?`
 
 	sqlUserCounts = `SELECT state, n FROM user_counts WHERE org = ?`
 )
@@ -116,19 +106,6 @@ func (r *reader) UsersByKey(ctx context.Context, org string, keys []connector.Us
 		}
 	}
 	return users, nil
-}
-
-// UsersDue returns at most limit live users whose DeleteAt has come, longest due first.
-func (r *reader) UsersDue(ctx context.Context, org, source string, now time.Time, limit int) ([]*connector.User, error) {
-	var rows *sql.Rows
-	var err error
-	if source == "" {
-		rows, err = r.q.query(ctx, sqlUsersDue, org, micros(now), limit)
-	} else {
-		rows, err = r.q.query(ctx, sqlUsersDueOfSource, org, micros(now), source, limit)
-	}
-	users, err := add[*connector.User](nil, rows, err, scanUser)
-	return users, wrap("users due", err)
 }
 
 // CountUsers returns how many users the organization has in each state; states without any are left

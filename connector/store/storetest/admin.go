@@ -63,6 +63,41 @@ func runs(f *fixture) {
 	f.kind(err, connector.Invalid)
 }
 
+func openHolds(f *fixture) {
+	var want []connector.ID
+	for i, status := range []connector.HoldStatus{connector.HoldOpen, connector.HoldApproved, connector.HoldSuperseded, connector.HoldOpen, connector.HoldOpen} {
+		r := &connector.Run{
+			ID: connector.NewID(f.now.Add(time.Duration(i))), Org: Org, Source: Source, Result: connector.ResultHeld,
+			Hold: &connector.Hold{Status: status, Expires: f.now, First: &connector.Approval{By: "a", At: f.now, Part: &connector.Part{Only: []string{"x"}, People: 1, Of: 2}}},
+		}
+		switch i {
+		case 3:
+			r.Source = "ldap"
+		case 4:
+			r.Org = "other"
+		}
+		f.putRun(r)
+		if status == connector.HoldOpen && r.Org == Org {
+			want = append(want, r.ID)
+		}
+	}
+	open := func(source string) (ids []connector.ID) {
+		f.ok(f.s.Write(f.ctx, func(tx connector.Tx) error {
+			runs, err := tx.OpenHolds(f.ctx, Org, source)
+			ids = nil
+			for _, r := range runs {
+				ids = append(ids, r.ID)
+				f.equal(r.Hold.First.Part, &connector.Part{Only: []string{"x"}, People: 1, Of: 2})
+			}
+			return err
+		}))
+		return ids
+	}
+	f.equal(open(""), want)
+	f.equal(open(Source), want[:1])
+	f.equal(len(open("none")), 0)
+}
+
 func runChanges(f *fixture) {
 	c := Create(1, "", f.now)
 	f.save(c)

@@ -154,9 +154,19 @@ func usersDue(f *fixture) {
 	}
 	f.save(changes...)
 	week := f.now.Add(7 * 24 * time.Hour)
-	due := func(source string, now time.Time, limit int) string {
-		users, err := f.s.UsersDue(f.ctx, Org, source, now, limit)
+	due := func(source string, until time.Time, limit int, keep ...string) string {
+		q := connector.DueQuery{Org: Org, Source: source, Until: until, Limit: limit, Keep: keep}
+		users, next, err := f.s.UsersDue(f.ctx, q)
 		f.ok(err)
+		n, err := f.s.CountDue(f.ctx, q)
+		f.ok(err)
+		for q.After = next; q.After != ""; q.After = next {
+			var more []*connector.User
+			more, next, err = f.s.UsersDue(f.ctx, q)
+			f.ok(err)
+			users = append(users, more...)
+		}
+		f.equal(len(users), n)
 		var names strings.Builder
 		for _, u := range users {
 			names.WriteString(strings.TrimPrefix(u.UserName(), "User00000"))
@@ -166,7 +176,12 @@ func usersDue(f *fixture) {
 	f.equal(due("", week.Add(-3*time.Hour), 9), "")
 	f.equal(due("", week.Add(-time.Hour), 9), "21")
 	f.equal(due(Source, week, 9), "210")
-	f.equal(due(Source, week, 2), "21")
+	f.equal(due(Source, week, 2), "210")
+	f.equal(due("", week, 1), "210")
+	f.equal(due("", week, 9, "ldap"), "210")
+	f.equal(due("", week, 9, "ldap", Source), "") // the source has them enabled: they would come back
+	_, _, err := f.s.UsersDue(f.ctx, connector.DueQuery{Org: Org, Until: week, After: "x"})
+	f.kind(err, connector.Invalid)
 	f.equal(due("ldap", week, 9), "")
 	f.save(Next(connector.Removed, changes[2].After, f.now, setState(connector.Deleted)))
 	f.save(Reactivate(changes[1].After, f.now))

@@ -82,6 +82,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"users due for deletion", usersDue},
 		{"runs and outcomes", runs},
 		{"the changes of a run", runChanges},
+		{"what waits for approval", openHolds},
 		{"interrupted and old runs", oldRuns},
 		{"source state", sourceState},
 		{"leases", leases},

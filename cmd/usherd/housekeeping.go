@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"go.uber.org/zap"
+)
+
+// housekeeping does what time alone asks for: holds expire, grace periods end, old runs go.
+func (d *daemon) housekeeping(ctx context.Context, s *site) error {
+	var all error
+	for _, o := range s.orgs {
+		n, err := o.prov.ExpireHolds(ctx)
+		if n > 0 {
+			d.log.Warn("nobody decided in time", zap.String("org", o.Org.ID), zap.Int("expired", n), zap.String("what_to_do", "usherd runs --org "+o.Org.ID))
+		}
+		all = errors.Join(all, err, d.endGrace(ctx, s, o))
+	}
+	_, err := s.db.Prune(ctx, d.app.now().Add(-keepOutcomes))
+	return errors.Join(all, err, d.offerSeats(ctx, s), d.metrics.refresh(ctx, s))
+}
+
+// endGrace deletes whose grace period is over, so that it does not take a full run to do it.
+func (d *daemon) endGrace(ctx context.Context, s *site, o *org) error {
+	var all error
+	for _, src := range o.Org.Sources {
+		run, err := o.prov.EndGrace(ctx, src.ID, s.file.Revision)
+		all = errors.Join(all, err)
+		if run != nil && told(run, err) {
+			d.metrics.ended(run)
+			d.tell(run)
+		}
+	}
+	n, err := o.prov.EndGraceUnlinked(ctx)
+	if n > 0 {
+		d.log.Info("users of no source deleted", zap.String("org", o.Org.ID), zap.Int("deleted", n))
+	}
+	return errors.Join(all, err)
+}
