@@ -11,6 +11,8 @@ const (
 	ModeChanges Mode = "changes"
 	ModePreview Mode = "preview"
 	ModePerson  Mode = "person"
+	// ModeRollback puts back what another run did, and reads no source.
+	ModeRollback Mode = "rollback"
 )
 
 // Result is how a run ended.
@@ -55,6 +57,11 @@ func (c *Counts) Add(ch *Change) { c.add(ch, 1) }
 
 // Sub takes one change out again.
 func (c *Counts) Sub(ch *Change) { c.add(ch, -1) }
+
+// Changed is how many people were changed.
+func (c *Counts) Changed() int {
+	return c.Created + c.Updated + c.Reactivated + c.Deactivated + c.Deleted
+}
 
 func (c *Counts) add(ch *Change, n int) {
 	if ch.Held {
@@ -109,7 +116,9 @@ type Run struct {
 	Server      string
 	Entries     int // read
 	Hold        *Hold
-	Approves    ID // the held run that this one carries out
+	Approves    ID   // the held run that this one carries out
+	Undoes      ID   // the run whose changes this one puts back
+	People      []ID // the users to whom a rollback is limited; none = all whom the undone run changed
 	Fingerprint Hash
 	Revision    string // of the configuration
 	Started     time.Time

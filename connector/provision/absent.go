@@ -186,7 +186,11 @@ func (l *planner) due(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	own := map[connector.ID]connector.Link{} // of this source: the tombstone's event keeps where it was
 	for _, k := range links {
+		if k.Source == l.req.Source {
+			own[k.User] = k
+		}
 		if k.Standing == connector.StandingEnabled && org.Source(k.Source) != nil {
 			l.spared[k.User] = true
 		}
@@ -196,7 +200,8 @@ func (l *planner) due(ctx context.Context) error {
 			continue
 		}
 		ch := &connector.Change{
-			Org: org.ID, Source: l.req.Source, Subject: u.Profile.Subject(), BaseVersion: u.Version, Removal: true,
+			Org: org.ID, Source: l.req.Source, Anchor: own[u.ID].Anchor, DN: own[u.ID].DN,
+			Subject: u.Profile.Subject(), BaseVersion: u.Version, Removal: true,
 		}
 		remove(ch, u, lifecycle.GraceOver, org, l.facts.now)
 		if ch.After == nil {

@@ -27,22 +27,26 @@ type SyncRequest struct {
 // Two runs of one source never overlap, on this machine or another one: the second is refused with
 // Kind Conflict. When ctx ends, the run ends as cancelled after the chunk that is being written.
 func (p *Provisioner) Sync(ctx context.Context, req SyncRequest) (*Plan, error) {
-	release, ctx, err := p.lease(ctx, req.Source)
+	run := &connector.Run{Source: req.Source, Mode: req.Mode, Actor: req.Actor, Revision: req.Revision}
+	return p.run(ctx, run, func(ctx context.Context) (*Plan, error) { return p.carryOut(ctx, req, run) })
+}
+
+// run does one run under the lease of its source, from its first row to its last; do plans and applies, and
+// always returns a plan to report on.
+func (p *Provisioner) run(ctx context.Context, run *connector.Run, do func(context.Context) (*Plan, error)) (*Plan, error) {
+	release, ctx, err := p.lease(ctx, run.Source)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	if _, err := p.o.Store.InterruptRuns(ctx, p.o.Org.ID, req.Source, p.o.Now()); err != nil {
+	if _, err := p.o.Store.InterruptRuns(ctx, p.o.Org.ID, run.Source, p.o.Now()); err != nil {
 		return nil, err
 	}
-	run := &connector.Run{
-		ID: connector.NewID(p.o.Now()), Org: p.o.Org.ID, Source: req.Source, Mode: req.Mode, Actor: req.Actor,
-		Result: connector.ResultRunning, Started: p.o.Now(), Revision: req.Revision,
-	}
+	run.ID, run.Org, run.Result, run.Started = connector.NewID(p.o.Now()), p.o.Org.ID, connector.ResultRunning, p.o.Now()
 	if err := p.putRun(ctx, run); err != nil {
 		return nil, err
 	}
-	plan, err := p.carryOut(ctx, req, run)
+	plan, err := do(ctx)
 	if late := p.finish(ctx, plan, err); late != nil {
 		return plan, errors.Join(err, late)
 	}
@@ -66,22 +70,29 @@ func (p *Provisioner) carryOut(ctx context.Context, req SyncRequest, run *connec
 		return &Plan{Run: run}, err
 	}
 	plan.adopt(run)
-	if req.Approve != nil && !plan.approved {
-		return plan, movedSince(req.Approve, plan.Run)
-	}
 	if req.Mode == connector.ModePreview {
 		return plan, nil
 	}
-	if err := p.Apply(ctx, plan, req.Progress); err != nil || req.Approve == nil {
-		return plan, err
+	return plan, p.applyOnce(ctx, plan, req.Approve, req.Progress)
+}
+
+// applyOnce applies the plan; one that carries out a held run is refused when something has moved, and
+// closes the hold.
+func (p *Provisioner) applyOnce(ctx context.Context, plan *Plan, held *connector.Run, progress func(Progress)) error {
+	if held != nil && !plan.approved {
+		return movedSince(held, plan.Run)
 	}
-	return plan, p.closeHold(ctx, req.Approve, connector.HoldApproved, req.Actor)
+	if err := p.Apply(ctx, plan, progress); err != nil || held == nil {
+		return err
+	}
+	return p.closeHold(ctx, held, connector.HoldApproved, plan.Run.Actor)
 }
 
 // adopt gives the plan the identity of the run that it belongs to.
 func (p *Plan) adopt(run *connector.Run) {
 	r := p.Run
 	r.ID, r.Mode, r.Actor, r.Revision, r.Approves, r.Started = run.ID, run.Mode, run.Actor, run.Revision, run.Approves, run.Started
+	r.Undoes, r.People = run.Undoes, run.People
 	p.state.LastRun = run.ID
 }
 
@@ -103,6 +114,9 @@ func (p *Provisioner) finish(ctx context.Context, plan *Plan, cause error) error
 	}
 	if run.Result == connector.ResultCancelled {
 		run.Error, run.Hint = "stopped before the end", "what was written is consistent; the next run does the rest"
+		if run.Mode == connector.ModeRollback {
+			run.Hint = "what was written is consistent; roll back again to do the rest"
+		}
 	}
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 	defer cancel()
