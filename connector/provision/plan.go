@@ -136,10 +136,18 @@ func (p *Plan) keep(ordinal int32, ch *connector.Change, rank int32) error {
 	if !ch.Unlink.IsZero() {
 		p.replaced[ch.Unlink] = true
 	}
-	if ch.Removal {
+	if ch.Removal && !(p.undoes && takesNames(ch)) {
 		return p.removals.add(ordinal, ch)
 	}
 	return p.others.add(ordinal, ch)
+}
+
+// takesNames reports whether a user who stays gets other names by the change, which somebody may still have
+// to give up.
+func takesNames(ch *connector.Change) bool {
+	return ch.After.State.Live() && slices.ContainsFunc(ch.Fields, func(f connector.FieldChange) bool {
+		return f.Field == connector.UserName || f.Field == connector.Email || f.Field == connector.OtherEmails
+	})
 }
 
 // digest covers what a person who approves has seen of a change, and the version of the user that

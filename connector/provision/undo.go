@@ -159,7 +159,7 @@ func (u *undoer) decideAll(ctx context.Context, list []*undoing) error {
 		return err
 	}
 	for _, x := range list {
-		x.decide(u.facts)
+		x.decide(u.facts, u.last || len(u.aside) == maxAside)
 		if u.putAside(x) {
 			continue
 		}

@@ -85,8 +85,9 @@ func (x *undoing) stay() {
 	x.change.Skip, x.change.Source, x.change.Warnings = connector.SkipChangedSince, x.past.last().Source, x.warnings
 }
 
-// decide makes the change that puts the user back, by the rules that hold for everybody.
-func (x *undoing) decide(f *facts) {
+// decide makes the change that puts the user back, by the rules that hold for everybody; last says that nobody
+// gives up names any more.
+func (x *undoing) decide(f *facts, last bool) {
 	if x.change != nil {
 		return
 	}
@@ -104,7 +105,8 @@ func (x *undoing) decide(f *facts) {
 		return
 	}
 	if x.failures = x.check(f); len(x.failures) > 0 {
-		if after.State != connector.Inactive || x.user.State == connector.Deleted {
+		ends := x.change.Action == connector.Deactivated
+		if !ends || !last && x.namesOnly() {
 			ch := x.change
 			x.change = x.newChange(connector.Failed)
 			x.change.Source, x.change.Warnings = ch.Source, x.warnings
