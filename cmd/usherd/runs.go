@@ -53,9 +53,10 @@ func (a *app) runsCmd() *cobra.Command {
 // runsJSON writes the heads of the runs as one document.
 func (a *app) runsJSON(runs []*connector.Run) error {
 	docs := make([]json.RawMessage, 0, len(runs))
+	undone := report.Undone(runs)
 	for _, run := range runs {
 		var b bytes.Buffer
-		if err := report.JSON(&b, report.Report{Run: run, Now: a.now()}); err != nil {
+		if err := report.JSON(&b, report.Report{Run: run, Now: a.now(), UndoneBy: undone[run.ID]}); err != nil {
 			return err
 		}
 		docs = append(docs, b.Bytes())
@@ -75,9 +76,12 @@ func (a *app) reportCmd() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.showRun(s, run, func() iter.Seq2[*connector.Change, error] {
-					return s.db.RunChanges(cmd.Context(), run.ID)
-				}, f)
+				back, err := s.db.Rollbacks(cmd.Context(), run)
+				if err != nil {
+					return err
+				}
+				people := func() iter.Seq2[*connector.Change, error] { return s.db.RunChanges(cmd.Context(), run.ID) }
+				return a.show(s, report.Report{Run: run, Changes: people, UndoneBy: report.Undone(back)[run.ID]}, f)
 			})
 		},
 	}
@@ -90,7 +94,8 @@ func (a *app) approveCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "approve RUN", Short: "Carry out what a run holds", Args: exactArgs("the held run: its id, the last characters of it, or last"),
 		Long: `approve reads the directory again and carries out what the run holds, if that is still exactly what was
-shown. When the directory or the users have moved, nothing is done and the new plan is shown instead.`,
+shown. When the directory or the users have moved, nothing is done and the new plan is shown instead. For a
+rollback no directory is read.`,
 		Example:           "  usherd approve 5a6b7c8d",
 		ValidArgsFunction: a.completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -126,6 +131,9 @@ func (a *app) carryOut(ctx context.Context, s *site, id string, f runFlags) erro
 	held, o, err := s.findHeld(ctx, id)
 	if err != nil {
 		return err
+	}
+	if held.Mode == connector.ModeRollback {
+		return a.rollback(ctx, s, o, f, provision.RollbackRequest{Approve: held})
 	}
 	src := o.sources[held.Source]
 	if src == nil {

@@ -63,6 +63,8 @@ type head struct {
 	Seats    []connector.SeatCount        `json:"seats"`
 	Hold     *hold                        `json:"hold,omitempty"`
 	Approves string                       `json:"approves,omitempty"`
+	Undoes   string                       `json:"undoes,omitempty"`
+	UndoneBy []string                     `json:"undone_by,omitempty"`
 	Server   string                       `json:"server,omitempty"`
 	Revision string                       `json:"revision,omitempty"`
 	Warnings []string                     `json:"warnings"`
@@ -161,7 +163,10 @@ func (r Report) head() head {
 		Result: run.Result, Error: run.Error, Hint: run.Hint, Counts: run.Counts,
 		Started: run.Started.UTC(), Finished: run.Finished.UTC(), Seconds: duration(run).Seconds(), Entries: run.Entries,
 		Phases: map[string]float64{}, Skips: map[connector.SkipReason]int{}, Seats: []connector.SeatCount{},
-		Approves: run.Approves.String(), Server: run.Server, Revision: run.Revision, Warnings: []string{},
+		Approves: run.Approves.String(), Undoes: run.Undoes.String(), Server: run.Server, Revision: run.Revision, Warnings: []string{},
+	}
+	for _, id := range r.UndoneBy {
+		h.UndoneBy = append(h.UndoneBy, id.String())
 	}
 	for _, p := range run.Phases {
 		h.Phases[p.Name] += p.Took.Seconds()
