@@ -90,12 +90,11 @@ func (h *past) look(u *connector.User, group []connector.FieldChange) (outcome, 
 	for i, f := range group {
 		now := connector.FieldOf(u, f.Field)
 		names[i] = f.Field
-		left = left && slices.Equal(now, f.After)
-		if was := slices.Equal(now, f.Before); f.Field == connector.FieldState && was {
+		was := slices.Equal(now, f.Before)
+		if was && f.Field == connector.FieldState {
 			return asBefore, nil
-		} else if !was {
-			before = false
 		}
+		before, left = before && was, left && slices.Equal(now, f.After)
 	}
 	for _, set := range [][]string{stateFields, packageFields} {
 		if slices.Contains(set, names[0]) {

@@ -136,7 +136,7 @@ func (p *Plan) keep(ordinal int32, ch *connector.Change, rank int32) error {
 	if !ch.Unlink.IsZero() {
 		p.replaced[ch.Unlink] = true
 	}
-	if ch.Removal && !(p.undoes && takesNames(ch)) {
+	if ch.Removal && (!p.undoes || !takesNames(ch)) {
 		return p.removals.add(ordinal, ch)
 	}
 	return p.others.add(ordinal, ch)

@@ -123,7 +123,7 @@ func TestRollbackLeavesWhatWasBefore(t *testing.T) {
 			w.sync(p, connector.ResultOK)
 		}
 		left := w.everybody()
-		plan := w.rollback(run.ID, connector.ResultOK)
+		plan := w.rollback(run.ID)
 		stays, only := map[string]bool{}, map[connector.ID]bool{}
 		for ch, err := range plan.Changes() {
 			if err != nil {

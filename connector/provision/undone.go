@@ -3,7 +3,6 @@ package provision
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"usherd/connector"
@@ -21,40 +20,43 @@ func (x *undoing) prepare() {
 		return
 	}
 	after := connector.User{Profile: x.user.Profile.Clone(), Package: x.user.Package, PackageFixed: x.user.PackageFixed, PendingApproval: x.user.PendingApproval}
-	state, pkg, others := groups(x.past.did())
-	back := false
-	for _, g := range append([][]connector.FieldChange{state, pkg}, others...) {
-		if len(g) == 0 {
-			continue
-		}
-		verdict, by := x.past.look(x.user, g)
-		switch {
-		case verdict == asBefore:
-			continue
-		case verdict == asLeft && slices.Contains(stateFields, g[0].Field):
-			x.state = g
-		case verdict == asLeft:
-			connector.Replay(&after, inverse(g))
-		default:
-			x.warnings = append(x.warnings, fmt.Sprintf("%s is not put back: it was changed %s", labels(g), byWhom(by)))
-			if slices.Contains(stateFields, g[0].Field) || slices.Contains(packageFields, g[0].Field) {
-				x.stay()
-				return
-			}
-			continue
-		}
-		back = true
-	}
+	back, whole := x.invert(&after)
 	x.profile, x.pkg, x.fixed, x.pending = after.Profile, after.Package, after.PackageFixed, after.PendingApproval
 	switch {
-	case x.user.State == connector.Deleted && !x.taken.IsZero():
+	case whole && x.user.State == connector.Deleted && !x.taken.IsZero():
 		x.warnings = append(x.warnings, "its entry in the source belongs to another user now: "+x.taken.String())
 		x.stay()
-	case !back && len(x.warnings) > 0:
+	case !whole, !back && len(x.warnings) > 0:
 		x.stay()
 	case !back:
 		x.change = x.newChange(connector.Unchanged)
 	}
+}
+
+// invert gives after the old values of all that is as the run left it, but for the state, which it notes. It
+// reports whether there is any, and whether state and package are not in the way.
+func (x *undoing) invert(after *connector.User) (back, whole bool) {
+	state, pkg, others := groups(x.past.did())
+	for i, g := range append([][]connector.FieldChange{state, pkg}, others...) {
+		if len(g) == 0 {
+			continue
+		}
+		switch verdict, by := x.past.look(x.user, g); verdict {
+		case asBefore:
+		case asLeft:
+			if back = true; i == 0 {
+				x.state = g
+				continue
+			}
+			connector.Replay(after, inverse(g))
+		case changed:
+			x.warnings = append(x.warnings, fmt.Sprintf("%s is not put back: it was changed %s", label(g), byWhom(by)))
+			if i < 2 {
+				return back, false
+			}
+		}
+	}
+	return back, true
 }
 
 // prepareEnd decides whether a user whom the run created can end.
@@ -263,17 +265,16 @@ func (x *undoing) claim(f *facts) *claim {
 	return c
 }
 
-// labels names the fields of a group.
-func labels(group []connector.FieldChange) string {
-	if slices.Contains(stateFields, group[0].Field) {
+// label names what a group is about.
+func label(group []connector.FieldChange) string {
+	switch name := group[0].Field; {
+	case slices.Contains(stateFields, name):
 		return "the state"
-	}
-	if slices.Contains(packageFields, group[0].Field) {
+	case slices.Contains(packageFields, name):
 		return "the package"
+	case name == connector.FieldPendingApproval:
+		return "the pending approval"
+	default:
+		return connector.Label(name)
 	}
-	names := make([]string, len(group))
-	for i, f := range group {
-		names[i] = connector.Label(f.Field)
-	}
-	return strings.Join(names, ", ")
 }
