@@ -221,6 +221,16 @@ func TestLaterChangesStandInTheWay(t *testing.T) {
 	if one.Skip != connector.SkipChangedSince || len(one.Warnings) != 1 || !strings.Contains(one.Warnings[0], "the state is not put back: it was changed by admin at 2026-03-01") {
 		t.Errorf("%+v", one)
 	}
+	stored := 0 // the report of the past run says so too
+	for ch, err := range w.db.RunChanges(t.Context(), back.Run.ID) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored += len(ch.Warnings)
+	}
+	if stored != 2 {
+		t.Errorf("%d warnings are stored", stored)
+	}
 	five := outcome(t, back, "u0005")
 	if five.Action != connector.Updated || len(five.Warnings) != 1 || !strings.HasPrefix(five.Warnings[0], "title is not put back: it was changed by run ") &&
 		!strings.HasPrefix(five.Warnings[0], "Title is not put back: it was changed by run ") {

@@ -165,7 +165,7 @@ func (r *reader) changeOf(ctx context.Context, v *runEvent) (*connector.Change, 
 	}
 	c := &connector.Change{
 		Action: e.Action, Org: e.Org, Source: e.Source, Anchor: v.anchor, DN: v.dn, BaseVersion: e.Version - 1,
-		After: after, Fields: e.Fields, Transitions: e.Transitions,
+		After: after, Fields: e.Fields, Transitions: e.Transitions, Warnings: e.doc.warnings,
 		Removal: e.Action == connector.Deactivated || e.Action == connector.Removed,
 	}
 	if c.Anchor.IsZero() {

@@ -197,6 +197,7 @@ func FuzzProfile(f *testing.F) {
 
 func FuzzEvent(f *testing.F) {
 	f.Add([]byte(`{"f":[["a",["x"],[]]],"t":[["","active","s"]],"w":["0102","CN=\\","s"]}`))
+	f.Add([]byte(`{"f":[],"t":[],"n":["a","b"]}`))
 	f.Add([]byte(`{"f":[],"t":[]}`))
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		e, err := parseEvent(doc)
