@@ -1,6 +1,7 @@
 package provision_test
 
 import (
+	"errors"
 	"testing"
 
 	"usherd/connector"
@@ -175,4 +176,89 @@ func TestRollbackOfASourceThatIsGone(t *testing.T) {
 	if err != nil || stored.Result != connector.ResultFailed {
 		t.Errorf("%+v %v", stored, err)
 	}
+}
+
+// Somebody who comes back gets the seat that somebody else gives back in the same rollback by a change of
+// package.
+func TestSeatsGoBackTheWayTheyCame(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *connector.Organization) {
+		generous(o)
+		o.Packages = []connector.Package{{ID: "standard", Seats: 5}, {ID: "other", Seats: 1}}
+	})
+	p := &people{list: crowd(2)}
+	w.sync(p, connector.ResultOK)
+	if _, err := w.prov.SetPackage(t.Context(), command(w, "u0001"), "other", false); err != nil {
+		t.Fatal(err)
+	}
+	before := w.picture()
+	w.org.Sources[0].Package = "other"
+	w.rebuild()
+	p.list[0], p.list[1] = person(1), person(2, "title", "New")
+	p.list[0].Enabled = connector.EnabledNo
+	run := w.sync(p, connector.ResultOK)
+	counts(t, run, connector.Counts{Updated: 1, Deactivated: 1})
+	counts(t, w.rollback(run.Run.ID), connector.Counts{Updated: 1, Reactivated: 1})
+	w.same(before)
+}
+
+// Who loses access and gets an old address back waits for who has it now.
+func TestDeactivatedPersonGetsItsOldAddressBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, generous)
+	p := &people{list: crowd(3)}
+	p.list = p.list[1:]
+	w.sync(p, connector.ResultOK)
+	p.list = append(p.list, person(1))
+	w.sync(p, connector.ResultOK)
+	p.list[2] = person(1)
+	p.list[2].Enabled = connector.EnabledNo
+	w.sync(p, connector.ResultOK)
+	before := w.picture()
+	p.list[0], p.list[2] = person(2, "mail", "u0001@example.com"), person(1, "mail", "new@example.com")
+	run := w.sync(p, connector.ResultOK)
+	counts(t, run, connector.Counts{Updated: 1, Reactivated: 1, Unchanged: 1})
+	counts(t, w.rollback(run.Run.ID), connector.Counts{Updated: 1, Deactivated: 1})
+	w.same(before)
+}
+
+// A run that changed somebody twice, far apart, is undone to what was before the first time.
+func TestRollbackOfWhoWasChangedTwice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, generous)
+	w.sync(&people{list: crowd(1500)}, connector.ResultOK)
+	before := w.picture()
+	var all []*connector.User
+	for _, u := range w.everybody() {
+		all = append(all, u)
+	}
+	run := &connector.Run{ID: connector.NewID(w.now), Org: w.org.ID, Source: "dir", Mode: connector.ModeFull, Result: connector.ResultOK, Started: w.now}
+	title := func(u *connector.User, value string) *connector.Change {
+		after := *u
+		after.Profile = u.Profile.Clone()
+		after.Profile.Set("title", value)
+		after.Version++
+		return &connector.Change{
+			Action: connector.Updated, Org: u.Org, Source: "dir", Subject: u.UserName(), BaseVersion: u.Version, After: &after, Fields: connector.Diff(u, &after),
+		}
+	}
+	var changes []*connector.Change
+	for _, u := range all {
+		changes = append(changes, title(u, "First"))
+	}
+	changes = append(changes, title(changes[0].After, "Second"))
+	err := w.db.Bulk(t.Context(), func(tx connector.Tx) error {
+		errs, err := tx.Save(t.Context(), changes, connector.Cause{Kind: connector.CauseRun, Run: run.ID, Actor: "test"}, w.now)
+		for _, e := range errs {
+			if e != nil {
+				t.Error(e)
+			}
+		}
+		return errors.Join(err, tx.PutRun(t.Context(), run))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts(t, w.rollback(run.ID), connector.Counts{Updated: 1500})
+	w.same(before)
 }
