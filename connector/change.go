@@ -31,6 +31,7 @@ const (
 	SkipOutOfScope     SkipReason = "out_of_scope"       // no account, and not in the source's scope
 	SkipMoved          SkipReason = "moved"              // changed by somebody else during the run: the next one decides
 	SkipUnverifiable   SkipReason = "absence_unverified" // absent from the answer, but the source cannot say that it is gone
+	SkipChangedSince   SkipReason = "changed_since"      // not put back: later changes stand in the way
 )
 
 // FieldChange is one field of a user before and after: an attribute, or one of the Field names
@@ -121,6 +122,9 @@ type Event struct {
 	Version     int64 // of the user afterwards
 	Fields      []FieldChange
 	Transitions []Transition
+	// Anchor and DN are those of the link of Source that a deletion took away, where it had one.
+	Anchor Anchor
+	DN     string
 }
 
 // Diff returns what differs between two users, attributes in order of their names and then the other
@@ -147,6 +151,17 @@ func Diff(before, after *User) []FieldChange {
 		}
 	}
 	return out
+}
+
+// FieldOf returns the values of a field of u, an attribute's or one of the Field names, as events have
+// them.
+func FieldOf(u *User, field string) []string {
+	for i := range userFields {
+		if f := &userFields[i]; f.name == field {
+			return some(f.get(u))
+		}
+	}
+	return u.Profile[field]
 }
 
 // Replay applies the fields of an event to u, in place; u's Profile must be its own.

@@ -58,6 +58,11 @@ type Reader interface {
 	// OpenHolds returns the runs of a source ("" = of all) that are written as waiting for approval, oldest
 	// first, at most 1,000.
 	OpenHolds(ctx context.Context, org, source string) ([]*Run, error)
+	// RunEvents returns at most limit events that a run caused, latest first, from before that one on; zero
+	// is from the last one on.
+	RunEvents(ctx context.Context, org string, run, before ID, limit int) ([]Event, error)
+	// EventsOfUsers streams all events of these users, those of one user together and in order.
+	EventsOfUsers(ctx context.Context, org string, users []ID) iter.Seq2[Event, error]
 	// SourceState returns what is remembered of a source; zero but for the names when nothing is.
 	SourceState(ctx context.Context, org, source string) (SourceState, error)
 }
@@ -68,7 +73,8 @@ type Tx interface {
 	// Save writes decisions: user, keys, links, event, seats, open items and waiting list of each. The
 	// result has one entry for each change: nil, or an error that is ErrMoved or ErrNoSeat; then
 	// nothing of that change is written and the others are. Seats are freed before any is taken, and
-	// given in order. Held changes must not be passed.
+	// given in order. Held changes must not be passed. A deleted user comes back only by a change whose
+	// first transition begins there.
 	Save(ctx context.Context, changes []*Change, cause Cause, now time.Time) ([]error, error)
 	// CloseGone closes the open items and waiting places of these anchors, whose people are not in the
 	// source any more.

@@ -12,6 +12,8 @@ const (
 	ModePreview Mode = "preview"
 	ModePerson  Mode = "person"
 	ModeGrace   Mode = "grace" // deletes whose grace period is over, without asking the source
+	// ModeRollback puts back what another run did, and reads no source.
+	ModeRollback Mode = "rollback"
 )
 
 // Result is how a run ended.
@@ -77,6 +79,11 @@ func (c *Counts) join(o Counts, n int) {
 	c.Skipped += n * o.Skipped
 	c.Failed += n * o.Failed
 	c.Held += n * o.Held
+}
+
+// Changed is how many people were changed.
+func (c *Counts) Changed() int {
+	return c.Created + c.Updated + c.Reactivated + c.Deactivated + c.Deleted
 }
 
 func (c *Counts) add(ch *Change, n int) {
@@ -170,8 +177,10 @@ type Run struct {
 	// when there was no feed to compare with. It should be 0.
 	Missed      *int
 	Hold        *Hold
-	Due         int // users of the organization whose grace period ends within DueSoon
-	Approves    ID  // the held run that this one carries out
+	Due         int  // users of the organization whose grace period ends within DueSoon
+	Approves    ID   // the held run that this one carries out
+	Undoes      ID   // the run whose changes this one puts back
+	People      []ID // the users to whom a rollback is limited; none = all whom the undone run changed
 	Fingerprint Hash
 	Revision    string // of the configuration
 	Started     time.Time

@@ -73,7 +73,8 @@ func (a *app) approveCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "approve RUN", Short: "Carry out what a run holds", Args: exactArgs("the held run: its id, the last characters of it, or last"),
 		Long: `approve reads the directory again and carries out what the run holds, if that is still exactly what was
-shown. When the directory or the users have moved, nothing is done and the new plan is shown instead.
+shown. When the directory or the users have moved, nothing is done and the new plan is shown instead. For a
+rollback no directory is read.
 
 With --only, --except or --only-action it carries out that part. The rest stays held, under the run that
 approve does, for as long as it would have been (exit code 4). A KEY is a user name, e-mail, DN or anchor as
@@ -105,10 +106,6 @@ func (a *app) carryOut(ctx context.Context, s *site, id string, ask connector.Pa
 	if err != nil {
 		return err
 	}
-	src := o.sources[held.Source]
-	if src == nil {
-		return usagef("the configuration has no source %s any more", held.Source)
-	}
 	part, err := provision.Choose(held, s.db.RunChanges(ctx, held.ID), ask)
 	if err != nil {
 		return err
@@ -119,6 +116,13 @@ func (a *app) carryOut(ctx context.Context, s *site, id string, ask connector.Pa
 	}
 	if first {
 		return a.approveFirst(ctx, s, o, held, part, f)
+	}
+	if held.Mode == connector.ModeRollback {
+		return a.rollback(ctx, s, o, f, provision.RollbackRequest{Approve: held, Part: part})
+	}
+	src := o.sources[held.Source]
+	if src == nil {
+		return usagef("the configuration has no source %s any more", held.Source)
 	}
 	return a.runTarget(ctx, s, target{o, held.Source, src}, f, provision.SyncRequest{Mode: connector.ModeFull, Approve: held, Part: part})
 }

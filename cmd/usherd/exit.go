@@ -74,7 +74,7 @@ func runCode(run *connector.Run) int {
 	if run.Result == connector.ResultPartial {
 		return exitError
 	}
-	if run.Counts.Failed > 0 {
+	if run.Counts.Failed > 0 || run.Skips[connector.SkipChangedSince] > 0 {
 		return exitFailed
 	}
 	return exitOK

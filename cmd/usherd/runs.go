@@ -52,9 +52,10 @@ func (a *app) runsCmd() *cobra.Command {
 // runsJSON writes the heads of the runs as one document.
 func (a *app) runsJSON(runs []*connector.Run) error {
 	docs := make([]json.RawMessage, 0, len(runs))
+	undone := report.Undone(runs)
 	for _, run := range runs {
 		var b bytes.Buffer
-		if err := report.JSON(&b, report.Report{Run: run, Now: a.now()}); err != nil {
+		if err := report.JSON(&b, report.Report{Run: run, Now: a.now(), UndoneBy: undone[run.ID]}); err != nil {
 			return err
 		}
 		docs = append(docs, b.Bytes())
@@ -74,9 +75,12 @@ func (a *app) reportCmd() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.showRun(s, run, func() iter.Seq2[*connector.Change, error] {
-					return s.db.RunChanges(cmd.Context(), run.ID)
-				}, f)
+				back, err := s.db.Rollbacks(cmd.Context(), run)
+				if err != nil {
+					return err
+				}
+				people := func() iter.Seq2[*connector.Change, error] { return s.db.RunChanges(cmd.Context(), run.ID) }
+				return a.show(s, report.Report{Run: run, Changes: people, UndoneBy: report.Undone(back)[run.ID]}, f)
 			})
 		},
 	}

@@ -131,21 +131,7 @@ func (a *app) runTarget(ctx context.Context, s *site, t target, f runFlags, req 
 	req.Source, req.From, req.Actor, req.Revision, req.Progress = t.id, t.src, actor(), s.file.Revision, show
 	plan, err := t.org.prov.Sync(ctx, req)
 	done()
-	if plan == nil {
-		return err
-	}
-	defer plan.Close() //nolint:errcheck // temporary files
-	if !told(plan.Run, err) {
-		return err
-	}
-	a.worse(runCode(plan.Run))
-	if showErr := a.showRun(s, plan.Run, plan.Changes, f); showErr != nil {
-		return showErr
-	}
-	if err != nil && (errors.Is(err, context.Canceled) || connector.KindOf(err) == connector.Conflict) {
-		return err
-	}
-	return nil // the report has told it, the exit code says it
+	return a.showPlan(s, plan, f, err)
 }
 
 // told reports whether the run knows of its error. One that does not could not be stored to its end, as
@@ -162,9 +148,14 @@ func (a *app) worse(code int) {
 	}
 }
 
-// showRun writes the report in the form that the flags ask for.
+// showRun shows a run with its people.
 func (a *app) showRun(s *site, run *connector.Run, changes func() iter.Seq2[*connector.Change, error], f runFlags) error {
-	r := report.Report{Run: run, Changes: changes, Origin: s.origin, Lang: f.lang, Now: a.now()}
+	return a.show(s, report.Report{Run: run, Changes: changes}, f)
+}
+
+// show writes the report in the form that the flags ask for.
+func (a *app) show(s *site, r report.Report, f runFlags) error {
+	r.Origin, r.Lang, r.Now = s.origin, f.lang, a.now()
 	if f.html != "" {
 		if err := writeFile(f.html, func(w io.Writer) error { return report.HTML(w, r) }); err != nil {
 			return err

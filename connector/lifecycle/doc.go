@@ -12,5 +12,7 @@
 //     user becomes active then. A remembered active or verified state is kept even if the domain has
 //     lost its proof: the identity was proven once, and users who stayed were not set back either.
 //   - A claim that is open survives deactivation: claim_pending is remembered like any other state.
+//   - What a run did to a state can be undone: a user whom it moved on without deactivating it goes back,
+//     and one that it deleted is inactive again, from where it may be reactivated like any other.
 //   - Signing in never reactivates anybody, and is refused while an approval is pending.
 package lifecycle

@@ -23,13 +23,14 @@ const (
 	ClaimExpired     Signal = "claim_expired"     // 14 days passed without a word: the data goes along
 	GraceOver        Signal = "grace_over"        // delete_after has passed since the deactivation
 	Delete           Signal = "deleted"           // an administrator does not wait for that
+	RolledBack       Signal = "rolled_back"       // the run that led here is undone
 )
 
 // Signals are all of them in the order of the table.
 func Signals() []Signal {
 	return []Signal{
 		Created, EmailProven, DirectorySeen, DomainVerified, SignIn, Deactivate, Reactivate,
-		ClaimedElsewhere, ClaimDecided, ClaimExpired, GraceOver, Delete,
+		ClaimedElsewhere, ClaimDecided, ClaimExpired, GraceOver, Delete, RolledBack,
 	}
 }
 
@@ -43,7 +44,7 @@ type Facts struct {
 	DomainVerified bool
 	// PendingApproval is the user's flag.
 	PendingApproval bool
-	// Resume is the state that an inactive user had.
+	// Resume is the state that an inactive user had, or that a user had before what is undone.
 	Resume connector.State
 	// From is the state that a user taken over had in the other organization before the claim; "" =
 	// it was not taken over.

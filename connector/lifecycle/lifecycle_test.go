@@ -25,6 +25,13 @@ func expected(from connector.State, s Signal, f Facts) (connector.State, bool) {
 		return returning(f), true
 	case from == connector.Inactive && (s == GraceOver || s == Delete):
 		return connector.Deleted, true
+	case from == connector.Deleted && s == RolledBack:
+		return connector.Inactive, true
+	case isLive && from != connector.ClaimPending && s == RolledBack:
+		if f.Resume != from && (f.Resume == connector.Active || f.Resume == connector.Verified || f.Resume == connector.NotVerified) {
+			return f.Resume, true
+		}
+		return from, false
 	case isLive && s == Deactivate:
 		return connector.Inactive, true
 	case isLive && s == ClaimedElsewhere:
@@ -190,6 +197,14 @@ func TestStories(t *testing.T) {
 			{Deactivate, Facts{From: connector.Active, ClaimOpen: true}, connector.Inactive, true},
 			{Reactivate, Facts{From: connector.Active, ClaimOpen: true, Resume: connector.ClaimPending}, connector.ClaimPending, true},
 			{ClaimExpired, Facts{From: connector.Active}, connector.Active, true},
+		},
+		"a run that deleted somebody who had been active is undone": {
+			{Created, Facts{Kind: connector.Directory, DomainVerified: true}, connector.Active, true},
+			{Deactivate, Facts{}, connector.Inactive, true},
+			{Delete, Facts{}, connector.Deleted, true},
+			{Reactivate, Facts{Resume: connector.Active}, connector.Deleted, false},
+			{RolledBack, Facts{Resume: connector.Active}, connector.Inactive, true},
+			{Reactivate, Facts{Resume: connector.Active}, connector.Active, true},
 		},
 		"the grace period ends": {
 			{Created, Facts{Kind: connector.Import}, connector.NotVerified, true},

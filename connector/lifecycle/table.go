@@ -40,6 +40,7 @@ var (
 	hadClaim    = condition{"was claim_pending", func(f *Facts) bool { return f.Resume == connector.ClaimPending }}
 	hadActive   = condition{"was active", func(f *Facts) bool { return f.Resume == connector.Active }}
 	hadVerified = condition{"was verified", func(f *Facts) bool { return f.Resume == connector.Verified }}
+	hadNoProof  = condition{"was not_verified", func(f *Facts) bool { return f.Resume == connector.NotVerified }}
 )
 
 // Sets of states that rows begin from.
@@ -50,6 +51,9 @@ var (
 	inactive    = []connector.State{connector.Inactive}
 	pending     = []connector.State{connector.ClaimPending}
 	unused      = []connector.State{connector.NotVerified, connector.Verified}
+	proven      = []connector.State{connector.Verified, connector.Active}
+	firstOrLast = []connector.State{connector.NotVerified, connector.Active}
+	deleted     = []connector.State{connector.Deleted}
 	inUse       = []connector.State{connector.Active, connector.ClaimPending}
 	switchedOn  = []connector.State{connector.NotVerified, connector.Verified, connector.Active, connector.ClaimPending}
 )
@@ -93,4 +97,9 @@ var table = []row{
 	{pending, on(ClaimDecided, ClaimExpired), always, connector.NotVerified},
 
 	{inactive, on(GraceOver, Delete), always, connector.Deleted},
+
+	{unused, on(RolledBack), hadActive, connector.Active},
+	{firstOrLast, on(RolledBack), hadVerified, connector.Verified},
+	{proven, on(RolledBack), hadNoProof, connector.NotVerified},
+	{deleted, on(RolledBack), always, connector.Inactive},
 }

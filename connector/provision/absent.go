@@ -180,7 +180,7 @@ func (l *planner) due(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := l.end(users); err != nil || next == "" {
+		if err := l.end(ctx, users); err != nil || next == "" {
 			return err
 		}
 		q.After = next
@@ -189,14 +189,19 @@ func (l *planner) due(ctx context.Context) error {
 }
 
 // end plans the deletion of users, but for those about whom this run knows better.
-func (l *planner) end(users []*connector.User) error {
+func (l *planner) end(ctx context.Context, users []*connector.User) error {
 	org := l.p.o.Org
+	own, err := l.ownLinks(ctx, users)
+	if err != nil {
+		return err
+	}
 	for _, u := range users {
 		if l.spared[u.ID] {
 			continue
 		}
 		ch := &connector.Change{
-			Org: org.ID, Source: l.req.Source, Subject: u.Profile.Subject(), BaseVersion: u.Version, Removal: true,
+			Org: org.ID, Source: l.req.Source, Anchor: own[u.ID].Anchor, DN: own[u.ID].DN,
+			Subject: u.Profile.Subject(), BaseVersion: u.Version, Removal: true,
 		}
 		remove(ch, u, lifecycle.GraceOver, org, l.facts.now)
 		if ch.After == nil {
@@ -209,6 +214,22 @@ func (l *planner) end(users []*connector.User) error {
 		}
 	}
 	return nil
+}
+
+// ownLinks are the links of users to this source: a tombstone's event keeps where the user was.
+func (l *planner) ownLinks(ctx context.Context, users []*connector.User) (map[connector.ID]connector.Link, error) {
+	ids := make([]connector.ID, len(users))
+	for i, u := range users {
+		ids[i] = u.ID
+	}
+	links, err := l.p.o.Store.LinksOfUsers(ctx, l.p.o.Org.ID, ids)
+	own := map[connector.ID]connector.Link{}
+	for _, k := range links {
+		if k.Source == l.req.Source {
+			own[k.User] = k
+		}
+	}
+	return own, err
 }
 
 func answer(s connector.SourceState) policy.Answer {

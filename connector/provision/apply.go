@@ -111,7 +111,7 @@ func (a *applier) readAhead(ctx context.Context, out chan<- chunk) {
 				return
 			}
 			x.Change = a.plan.settled(x)
-			if x.Change.Held || a.plan.holdAll && !a.plan.passes(x.Ordinal) || undecided(x.Change) {
+			if x.Change.Held || a.plan.holdAll && !a.plan.passes(x.Ordinal) || undecided(x.Change) || a.plan.undoes && x.Change.After == nil {
 				continue
 			}
 			if len(list) == batchSize {
@@ -207,12 +207,19 @@ func (a *applier) note(ch *connector.Change) {
 // again deals with a change that could not be saved as it was planned.
 func (a *applier) again(ctx context.Context, tx connector.Tx, ch *connector.Change, cause error, by connector.Cause, now time.Time) (*connector.Change, error) {
 	if errors.Is(cause, connector.ErrMoved) {
-		return moved(ch, "the user was changed by somebody else while the run went on: the next run decides again"), nil
+		why := "the user was changed by somebody else while the run went on: the next run decides again"
+		if a.plan.undoes {
+			why = "the user was changed by somebody else while the run went on: roll back again"
+		}
+		return moved(ch, why), nil
 	}
 	if !errors.Is(cause, connector.ErrNoSeat) {
 		return nil, cause
 	}
 	next := noSeat(ch, now)
+	if a.plan.undoes {
+		return next, nil
+	}
 	errs, err := tx.Save(ctx, []*connector.Change{next}, by, now)
 	if err != nil {
 		return nil, err

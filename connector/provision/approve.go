@@ -171,8 +171,8 @@ func (p *Provisioner) end(ctx context.Context, run *connector.Run) error {
 			return err
 		}
 		for _, old := range open {
-			if bytes.Compare(old.ID[:], run.ID[:]) >= 0 {
-				continue
+			if bytes.Compare(old.ID[:], run.ID[:]) >= 0 || old.Mode == connector.ModeRollback {
+				continue // a rollback asks for something else
 			}
 			if !expire(old, run.Finished) {
 				old.Hold.Status, old.Hold.At, old.Hold.Next = connector.HoldSuperseded, run.Finished, run.ID

@@ -12,7 +12,7 @@ import (
 
 // guard decides what waits for approval, gives out the seats, and counts.
 func (l *planner) guard() {
-	plan, run := l.plan, l.plan.Run
+	plan := l.plan
 	if !plan.complete {
 		l.dropAbsences()
 	}
@@ -23,6 +23,12 @@ func (l *planner) guard() {
 		plan.holdUpdates, more = l.holdRewrites()
 		reason = strings.Join(slices.DeleteFunc([]string{reason, more, l.holdRest()}, func(s string) bool { return s == "" }), "; ")
 	}
+	l.settle(reason)
+}
+
+// settle gives out the seats, holds what waits for that reason unless it is approved, and counts.
+func (l *planner) settle(reason string) {
+	plan, run := l.plan, l.plan.Run
 	l.settleSeats()
 	switch {
 	case plan.holdsAnybody():

@@ -29,6 +29,7 @@ type Plan struct {
 	applied     map[int32]*connector.Change // what became of it when it was applied, where that differs
 	approved    bool                        // what would be held is what was approved
 	preview     bool                        // everything waits, and is shown as what it would be
+	undoes      bool                        // what a run did: its refusals are nobody's open items
 	holdAll     bool
 	holdGone    bool           // the removals
 	holdUpdates bool           // the changes of attributes
@@ -139,10 +140,18 @@ func (p *Plan) keep(ordinal int32, ch *connector.Change, rank int32) error {
 	if !ch.Unlink.IsZero() {
 		p.replaced[ch.Unlink] = true
 	}
-	if ch.Removal {
+	if ch.Removal && (!p.undoes || !takesNames(ch)) {
 		return p.removals.add(ordinal, ch)
 	}
 	return p.others.add(ordinal, ch)
+}
+
+// takesNames reports whether a user who stays gets other names by the change, which somebody may still have
+// to give up.
+func takesNames(ch *connector.Change) bool {
+	return ch.After.State.Live() && slices.ContainsFunc(ch.Fields, func(f connector.FieldChange) bool {
+		return f.Field == connector.UserName || f.Field == connector.Email || f.Field == connector.OtherEmails
+	})
 }
 
 // digest covers what a person who approves has seen of a change, and the version of the user that
@@ -150,6 +159,9 @@ func (p *Plan) keep(ordinal int32, ch *connector.Change, rank int32) error {
 func digest(ch *connector.Change) uint64 {
 	b := append([]byte(ch.Source+"\x00"+ch.Anchor.Raw+"\x00"+string(ch.Action)+"\x00"+ch.DN+"\x00"), 0)
 	b = binary.BigEndian.AppendUint64(b, uint64(ch.BaseVersion)) //nolint:gosec // a version is never negative
+	if ch.BaseVersion > 0 && ch.After != nil {
+		b = append(b, ch.After.ID[:]...)
+	}
 	for _, f := range ch.Fields {
 		if f.Field == connector.FieldDeactivatedAt || f.Field == connector.FieldDeleteAt {
 			continue

@@ -94,7 +94,7 @@ func (p *planned) add(d *decision) {
 // note records which names a change takes and gives up.
 func (p *planned) note(ordinal int32, before, after *connector.User) {
 	var had, has []connector.UserKey
-	if before != nil {
+	if before != nil && before.State.Live() {
 		had = before.Keys()
 	}
 	if after.State.Live() {

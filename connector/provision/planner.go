@@ -113,28 +113,37 @@ func (p *Provisioner) newPlanner(ctx context.Context, req PlanRequest) (*planner
 	if err != nil {
 		return nil, err
 	}
-	now, org, s := p.o.Now(), p.o.Org.ID, p.o.Store
-	l := &planner{p: p, req: req, src: src, facts: newFacts(now), hasher: connector.Hasher{Seed: src.Fingerprint}, phase: now, spared: map[connector.ID]bool{}, twice: map[connector.Anchor]bool{}}
-	l.plan = &Plan{
-		preview: req.Preview, choice: req.Part,
-		now: now, entries: newEntries(), denied: map[int32]bool{}, refused: map[int32]connector.Failure{},
-		dropped: map[int32]bool{}, waived: map[int32]bool{}, applied: map[int32]*connector.Change{}, replaced: map[connector.Anchor]bool{},
-		rewritten: map[string]int{},
-		Run: &connector.Run{
-			ID: connector.NewID(now), Org: org, Source: req.Source, Mode: connector.ModeFull, Result: connector.ResultRunning,
-			Skips: map[connector.SkipReason]int{}, Fingerprint: src.Fingerprint, Started: now,
-		},
-	}
-	if l.last, err = s.SourceState(ctx, org, req.Source); err != nil {
+	l, err := p.emptyPlanner(ctx, req, src, connector.ModeFull)
+	if err != nil {
 		return nil, err
+	}
+	if err := l.recall(ctx); err != nil {
+		return nil, errors.Join(err, l.plan.Close())
+	}
+	return l, nil
+}
+
+// emptyPlanner returns a planner with an empty plan that knows of nothing but the seats.
+func (p *Provisioner) emptyPlanner(ctx context.Context, req PlanRequest, src *connector.SourceSettings, mode connector.Mode) (*planner, error) {
+	now := p.o.Now()
+	l := &planner{
+		p: p, req: req, src: src, facts: newFacts(now), hasher: connector.Hasher{Seed: src.Fingerprint}, phase: now,
+		spared: map[connector.ID]bool{}, twice: map[connector.Anchor]bool{},
 	}
 	seats, err := p.seats(ctx)
 	if err != nil {
 		return nil, err
 	}
 	l.facts.planned = newPlanned(seats)
-	if err := l.loadRanks(ctx); err != nil {
-		return nil, err
+	l.plan = &Plan{
+		preview: req.Preview, choice: req.Part,
+		now: now, entries: newEntries(), denied: map[int32]bool{}, refused: map[int32]connector.Failure{},
+		dropped: map[int32]bool{}, waived: map[int32]bool{}, applied: map[int32]*connector.Change{}, replaced: map[connector.Anchor]bool{},
+		rewritten: map[string]int{},
+		Run: &connector.Run{
+			ID: connector.NewID(now), Org: p.o.Org.ID, Source: req.Source, Mode: mode, Result: connector.ResultRunning,
+			Skips: map[connector.SkipReason]int{}, Fingerprint: src.Fingerprint, Started: now,
+		},
 	}
 	if l.plan.removals, err = newSpool(p.o.SpoolDir); err != nil {
 		return nil, err
@@ -143,6 +152,14 @@ func (p *Provisioner) newPlanner(ctx context.Context, req PlanRequest) (*planner
 		return nil, errors.Join(err, l.plan.removals.close())
 	}
 	return l, nil
+}
+
+// recall loads what earlier runs of the source have left.
+func (l *planner) recall(ctx context.Context) (err error) {
+	if l.last, err = l.p.o.Store.SourceState(ctx, l.plan.Run.Org, l.plan.Run.Source); err != nil {
+		return err
+	}
+	return l.loadRanks(ctx)
 }
 
 // learn loads what only a run that reads everybody needs.

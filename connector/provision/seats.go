@@ -50,7 +50,8 @@ func (l *planner) loadRanks(ctx context.Context) error {
 }
 
 // settleSeats gives out the seats: those that the removals free count, people on the waiting list go
-// first, and the others follow in the order of the answer. Who gets none is refused.
+// first, and the others follow in the order of the answer. Who gets none is refused. A rollback goes the
+// way of its run backwards, so that whatever frees a seat in it comes before who had that seat.
 func (l *planner) settleSeats() {
 	plan := l.plan
 	for pkg, s := range l.facts.planned.seats {
@@ -66,7 +67,7 @@ func (l *planner) settleSeats() {
 			if e.takes == pkg {
 				takers = append(takers, o)
 			}
-			if e.frees == pkg && e.removal && (!plan.holdGone || !plan.held(e)) {
+			if e.frees == pkg && (e.removal || plan.undoes) && (!plan.holdGone || !plan.held(e)) {
 				free++
 			}
 		}

@@ -43,12 +43,39 @@ func (p *Provisioner) Sync(ctx context.Context, req SyncRequest) (*Plan, error) 
 	return p.sync(ctx, req, nil)
 }
 
+// run does one run under the lease of its source, from its first row to its last; do plans and applies, and
+// always returns a plan to report on.
+func (p *Provisioner) run(ctx context.Context, run *connector.Run, do func(context.Context) (*Plan, error)) (*Plan, error) {
+	release, ctx, _, err := p.claim(ctx, run.Source, runPatience)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if err := p.putRun(ctx, p.begin(run)); err != nil {
+		return nil, err
+	}
+	plan, err := do(ctx)
+	return p.ended(ctx, plan, err)
+}
+
+// begin gives a run its identity.
+func (p *Provisioner) begin(run *connector.Run) *connector.Run {
+	now := p.o.Now()
+	run.ID, run.Org, run.Result, run.Started = connector.NewID(now), p.o.Org.ID, connector.ResultRunning, now
+	return run
+}
+
+// ended writes the end of a run.
+func (p *Provisioner) ended(ctx context.Context, plan *Plan, err error) (*Plan, error) {
+	if late := p.finish(ctx, plan, err); late != nil {
+		return plan, errors.Join(err, late)
+	}
+	return plan, err
+}
+
 // sync is Sync for who holds the lease; batch is what a feed has told already, nil = nothing yet.
 func (p *Provisioner) sync(ctx context.Context, req SyncRequest, batch *connector.Batch) (*Plan, error) {
-	run := &connector.Run{
-		ID: connector.NewID(p.o.Now()), Org: p.o.Org.ID, Source: req.Source, Mode: req.Mode, Actor: req.Actor,
-		Result: connector.ResultRunning, Started: p.o.Now(), Revision: req.Revision,
-	}
+	run := p.begin(&connector.Run{Source: req.Source, Mode: req.Mode, Actor: req.Actor, Revision: req.Revision})
 	var plan *Plan
 	var err error
 	if req.Mode == connector.ModeChanges {
@@ -60,10 +87,7 @@ func (p *Provisioner) sync(ctx context.Context, req SyncRequest, batch *connecto
 	if err == nil && req.Quiet && plan.nothing() {
 		return plan, nil
 	}
-	if late := p.finish(ctx, plan, err); late != nil {
-		return plan, errors.Join(err, late)
-	}
-	return plan, err
+	return p.ended(ctx, plan, err)
 }
 
 // nothing reports whether a run of changes has nothing to tell.
@@ -117,29 +141,36 @@ func (p *Provisioner) carryOut(ctx context.Context, req SyncRequest, run *connec
 	if req.because != "" {
 		plan.Run.Warnings = append(plan.Run.Warnings, "the whole directory was read instead of its changes: "+req.because)
 	}
+	if req.Mode == connector.ModePreview {
+		return plan, nil
+	}
+	return plan, p.applyOnce(ctx, plan, req)
+}
+
+// applyOnce applies the plan; one that carries out a held run, or a part of it, is refused when something has
+// moved, and closes the hold.
+func (p *Provisioner) applyOnce(ctx context.Context, plan *Plan, req SyncRequest) error {
 	if req.Approve != nil && !plan.approved {
-		return plan, movedSince(req.Approve, plan.Run)
+		return movedSince(req.Approve, plan.Run)
 	}
 	if req.Approve != nil && plan.Run.Hold != nil {
 		leaveRest(req.Approve, plan.Run)
 	}
-	if req.Mode == connector.ModePreview {
-		return plan, nil
-	}
-	err = p.Apply(ctx, plan, req.Progress)
+	err := p.Apply(ctx, plan, req.Progress)
 	if err != nil && plan.passed {
 		plan.Run.Hold = nil // not all that was chosen is done, so that what waits is more than the rest
 	}
 	if err != nil || req.Approve == nil {
-		return plan, err
+		return err
 	}
-	return plan, p.carriedOut(ctx, req, plan.Run)
+	return p.carriedOut(ctx, req, plan.Run)
 }
 
 // adopt gives the plan the identity of the run that it belongs to.
 func (p *Plan) adopt(run *connector.Run) {
 	r := p.Run
 	r.ID, r.Mode, r.Actor, r.Revision, r.Approves, r.Started = run.ID, run.Mode, run.Actor, run.Revision, run.Approves, run.Started
+	r.Undoes, r.People = run.Undoes, run.People
 	p.state.LastRun = run.ID
 }
 
@@ -162,6 +193,9 @@ func (p *Provisioner) finish(ctx context.Context, plan *Plan, cause error) error
 	}
 	if run.Result == connector.ResultCancelled {
 		run.Error, run.Hint = "stopped before the end", "what was written is consistent; the next run does the rest"
+		if run.Mode == connector.ModeRollback {
+			run.Hint = "what was written is consistent; roll back again to do the rest"
+		}
 	}
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 	defer cancel()

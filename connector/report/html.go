@@ -179,6 +179,10 @@ func (p *page) Meta() []pair {
 		{p.Say("meta.revision"), run.Revision},
 		{p.Say("meta.run"), run.ID.String()},
 		{p.Say("meta.approves"), run.Approves.String()},
+		{p.Say("meta.undoes"), run.Undoes.String()},
+	}
+	for _, id := range p.r.UndoneBy {
+		list = append(list, pair{p.Say("meta.undone"), id.String()})
 	}
 	if run.Entries > 0 {
 		list = append(list, pair{p.Say("col.source"), p.w.count("entries", run.Entries)})

@@ -84,6 +84,8 @@ type head struct {
 	Hold     *hold                        `json:"hold,omitempty"`
 	Due      int                          `json:"due_within_7_days,omitempty"` // users who will be deleted
 	Approves string                       `json:"approves,omitempty"`
+	Undoes   string                       `json:"undoes,omitempty"`
+	UndoneBy []string                     `json:"undone_by,omitempty"`
 	Server   string                       `json:"server,omitempty"`
 	// Mechanism told the changes of a run of changes: syncrepl, dirsync, usn, timestamp.
 	Mechanism string `json:"mechanism,omitempty"`
@@ -186,7 +188,10 @@ func (r Report) head() head {
 		Result: run.Result, Error: run.Error, Hint: run.Hint, Counts: run.Counts,
 		Started: run.Started.UTC(), Finished: run.Finished.UTC(), Seconds: duration(run).Seconds(), Entries: run.Entries,
 		Phases: map[string]float64{}, Skips: map[connector.SkipReason]int{}, Seats: []connector.SeatCount{},
-		Due: run.Due, Approves: run.Approves.String(), Server: run.Server, Mechanism: run.Mechanism, Missed: run.Missed, Revision: run.Revision, Warnings: []string{},
+		Due: run.Due, Approves: run.Approves.String(), Undoes: run.Undoes.String(), Server: run.Server, Mechanism: run.Mechanism, Missed: run.Missed, Revision: run.Revision, Warnings: []string{},
+	}
+	for _, id := range r.UndoneBy {
+		h.UndoneBy = append(h.UndoneBy, id.String())
 	}
 	for _, p := range run.Phases {
 		h.Phases[p.Name] += p.Took.Seconds()

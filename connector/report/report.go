@@ -24,6 +24,9 @@ type Report struct {
 	// Origin tells where an attribute of a source's people comes from; nil = not known.
 	Origin func(org, source, attribute string) (Origin, bool)
 
+	// UndoneBy are the runs that have put back what this one did.
+	UndoneBy []connector.ID
+
 	Catalogue *failure.Catalogue // nil = the built-in one
 	Lang      string             // BCP 47; unknown or "" = English
 	Now       time.Time          // when the report is made; zero = not told
@@ -150,13 +153,8 @@ func (r Report) ending(result connector.Result) string {
 	return string(result)
 }
 
-// applied is how many people a run has changed, or would change.
-func applied(c connector.Counts) int {
-	return c.Created + c.Updated + c.Reactivated + c.Deactivated + c.Deleted
-}
-
 // unchanged reports whether nothing was to be changed.
-func (r Report) unchanged() bool { return applied(r.Run.Counts)+r.Run.Counts.Held == 0 }
+func (r Report) unchanged() bool { return r.Run.Counts.Changed()+r.Run.Counts.Held == 0 }
 
 func (r Report) preview() bool { return r.Preview || r.Run.Mode == connector.ModePreview }
 
@@ -166,7 +164,8 @@ func (r Report) waits() bool {
 	return h != nil && h.StatusAt(r.Now) == connector.HoldOpen
 }
 
-// nothingRead reports whether the run failed before it learned anything: its zeros are no answer.
+// nothingRead reports whether the run failed before it learned anything: its zeros are no answer. A
+// rollback has no source to read.
 func (r Report) nothingRead() bool {
-	return r.Run.Result == connector.ResultFailed && r.Run.Entries == 0 && r.Run.Counts == connector.Counts{}
+	return r.Run.Mode != connector.ModeRollback && r.Run.Result == connector.ResultFailed && r.Run.Entries == 0 && r.Run.Counts == connector.Counts{}
 }

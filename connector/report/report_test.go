@@ -312,6 +312,29 @@ func TestPageStopsAtItsLimitAndSaysSo(t *testing.T) {
 	t.Logf("%d people: %d KB", report.MaxPeople, b.Len()>>10)
 }
 
+// A rollback says what it puts back, that the next run leaves it so, and what is not tried again; the run that
+// was put back says that it was.
+func TestRollbackIsTold(t *testing.T) {
+	t.Parallel()
+	for _, lang := range failure.Languages() {
+		run, _ := sampleRun()
+		run.Hold, run.Seats, run.Warnings, run.Phases, run.Server, run.Entries = nil, nil, nil, nil, "", 0
+		run.Mode, run.Result, run.Undoes = connector.ModeRollback, connector.ResultOK, id(0x70)
+		run.Counts = connector.Counts{Updated: 2000, Reactivated: 499, Skipped: 3, Failed: 1}
+		run.Skips = map[connector.SkipReason]int{connector.SkipChangedSince: 2, connector.SkipMoved: 1}
+		undone := *run
+		undone.ID, undone.Undoes, undone.Mode = id(0x70), connector.ID{}, connector.ModeFull
+		var b strings.Builder
+		for _, r := range []report.Report{{Run: run, Lang: lang}, {Run: &undone, Lang: lang, UndoneBy: []connector.ID{run.ID}}} {
+			if err := report.Text(&b, r, report.TextOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			b.WriteString("\n")
+		}
+		golden(t, "rollback."+lang+".txt", b.String())
+	}
+}
+
 func TestRunsAreListed(t *testing.T) {
 	t.Parallel()
 	run, _ := sampleRun()
@@ -326,6 +349,10 @@ func TestRunsAreListed(t *testing.T) {
 			list = append(list, &r)
 		}
 	}
+	undone, back := *run, *run
+	undone.ID, undone.Result = id(0x60), connector.ResultOK
+	back.ID, back.Mode, back.Result, back.Undoes = id(0x61), connector.ModeRollback, connector.ResultOK, undone.ID
+	list = append(list, &undone, &back)
 	var b strings.Builder
 	for _, width := range []int{80, 140} {
 		if err := report.Runs(&b, list, "en", report.TextOptions{Width: width}); err != nil {

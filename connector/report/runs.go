@@ -30,37 +30,60 @@ func Runs(w io.Writer, runs []*connector.Run, lang string, o TextOptions) error 
 	}
 	t := NewTable(w, o.Width, columns...)
 	t.bold = o.Color
+	undone := Undone(runs)
 	for _, r := range runs {
-		t.Row(words.runCells(r, o)...)
+		t.Row(words.runCells(r, o, len(undone[r.ID]) > 0)...)
 	}
 	return t.Flush()
+}
+
+// Undone tells which of the runs others of them have put back, and which those are.
+func Undone(runs []*connector.Run) map[connector.ID][]connector.ID {
+	by := map[connector.ID][]connector.ID{}
+	for _, r := range runs {
+		if !r.Undoes.IsZero() && r.Counts.Changed() > 0 {
+			by[r.Undoes] = append(by[r.Undoes], r.ID)
+		}
+	}
+	return by
 }
 
 // wide says whether the list of runs has all its columns.
 func (o TextOptions) wide() bool { return o.Width >= 100 }
 
-func (w words) runCells(r *connector.Run, o TextOptions) []string {
+func (w words) runCells(r *connector.Run, o TextOptions, undone bool) []string {
 	c := r.Counts
 	counts := []string{
 		w.number(c.Created + c.Updated + c.Reactivated), w.number(c.Deactivated + c.Deleted), w.number(c.Failed), w.number(c.Held),
 	}
 	if !o.wide() {
-		return append([]string{ShortID(r.ID), r.Started.UTC().Format("01-02 15:04Z"), r.Source, w.outcome(r, o.Now)}, counts...)
+		return append([]string{ShortID(r.ID), r.Started.UTC().Format("01-02 15:04Z"), r.Source, w.undone(w.outcome(r, o.Now), r, undone)}, counts...)
 	}
 	took := ""
 	if d := duration(r); d > 0 {
 		took = w.took(d)
 	}
 	mode, result := w.named("mode", string(r.Mode)), w.ended(r, o.Now)
-	cells := append([]string{ShortID(r.ID), minute(r.Started), r.Source, mode, result}, counts...)
+	cells := append([]string{ShortID(r.ID), minute(r.Started), r.Source, mode, w.undone(result, r, undone)}, counts...)
 	return append(cells, took)
+}
+
+// undone says of a run that was put back just that, unless it did not go well.
+func (w words) undone(text string, r *connector.Run, undone bool) string {
+	switch {
+	case !undone:
+		return text
+	case r.Result == connector.ResultOK:
+		return w.say("put_back")
+	}
+	return text + ", " + w.say("put_back")
 }
 
 // outcome is the result where there is no column for the mode: what a preview counts did not happen, and
 // one person is not the source.
 func (w words) outcome(r *connector.Run, now time.Time) string {
 	result := w.ended(r, now)
-	if r.Mode != connector.ModePreview && r.Mode != connector.ModePerson {
+	if r.Mode != connector.ModePreview && r.Mode != connector.ModePerson && r.Mode != connector.ModeRollback {
 		return result
 	}
 	mode := w.named("mode", string(r.Mode))

@@ -139,6 +139,12 @@ func (t *textReport) head() {
 	}
 	parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
 	t.para("", strings.Join(parts, " · "))
+	if !run.Undoes.IsZero() {
+		t.para("", t.with("undoes", ShortID(run.Undoes)))
+	}
+	for _, id := range t.r.UndoneBy {
+		t.para("", t.with("undone", ShortID(id)))
+	}
 	t.line("")
 	t.line(t.paint(tone(t.r), t.verdict(t.r, t.sum)))
 	if run.Error != "" {
@@ -191,7 +197,7 @@ func (w words) verdict(r Report, sum *summary) string {
 		return w.say("verdict.preview")
 	case c.Failed > 0:
 		return w.count("verdict.failures", c.Failed)
-	case applied(c) == 0:
+	case c.Changed() == 0:
 		return w.say("verdict.none")
 	}
 	return w.say("verdict.ok")
@@ -461,6 +467,13 @@ func (w words) steps(r Report, sum *summary) []string {
 	if run.Due > 0 {
 		steps = append(steps, w.count("next.due", run.Due))
 	}
+	undoes := run.Mode == connector.ModeRollback
+	if undoes && run.Counts.Changed() > 0 {
+		steps = append(steps, w.say("next.rolled_back"))
+	}
+	if undoes && run.Counts.Failed+run.Skips[connector.SkipMoved] > 0 {
+		steps = append(steps, w.with("next.again", ShortID(run.Undoes)))
+	}
 	if len(sum.groups) > 0 {
 		codes := map[int]bool{}
 		for _, g := range sum.groups {
@@ -469,7 +482,9 @@ func (w words) steps(r Report, sum *summary) []string {
 		for _, code := range slices.Sorted(maps.Keys(codes)) {
 			steps = append(steps, w.with("next.errors", strconv.Itoa(code)))
 		}
-		steps = append(steps, w.say("next.failures"))
+		if !undoes {
+			steps = append(steps, w.say("next.failures"))
+		}
 	}
 	return steps
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"iter"
 
 	"usherd/connector"
@@ -16,6 +17,12 @@ const (
 
 	sqlEventsUpTo = `SELECT u.org, ` + eventColumns + ` FROM users u JOIN events e ON e.user_id = u.id
  WHERE u.id = ? AND e.version <= ? ORDER BY e.version`
+
+	sqlEventsOfUsers = `SELECT u.org, ` + eventColumns + ` FROM users u JOIN events e ON e.user_id = u.id
+ WHERE u.org = ? AND u.id IN (*) ORDER BY e.user_id, e.version`
+
+	sqlEventsBefore = `SELECT u.org, ` + eventColumns + ` FROM events e JOIN users u ON u.id = e.user_id
+ WHERE e.run = ? AND e.id < ? AND u.org = ? ORDER BY e.id DESC LIMIT ?`
 
 	sqlRunEvents = `SELECT u.org, ` + eventColumns + `, ` + userColumns + `, l.anchor, l.dn
  FROM events e JOIN users u ON u.id = e.user_id
@@ -40,7 +47,7 @@ func (e *eventRow) columns(doc *[]byte) []any {
 
 func (e *eventRow) parse(doc []byte) (err error) {
 	e.doc, err = parseEvent(doc)
-	e.Fields, e.Transitions = e.doc.fields, e.doc.transitions
+	e.Fields, e.Transitions, e.Anchor, e.DN = e.doc.fields, e.doc.transitions, e.doc.anchor, e.doc.dn
 	return err
 }
 
@@ -62,6 +69,41 @@ func (r *reader) UserEvents(ctx context.Context, org string, user connector.ID) 
 			}
 		}
 	}
+}
+
+// EventsOfUsers streams all events of these users, those of one user together and in order.
+func (r *reader) EventsOfUsers(ctx context.Context, org string, users []connector.ID) iter.Seq2[connector.Event, error] {
+	return func(yield func(connector.Event, error) bool) {
+		err := inLists(sqlEventsOfUsers, []any{org}, idArgs(users), func(q string, args []any) error {
+			rows, err := r.q.stream(ctx, q, args...)
+			for e, err := range each(rows, err, scanEvent) {
+				if err != nil {
+					return err
+				}
+				if !yield(e.Event, nil) {
+					return errEnough
+				}
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errEnough) {
+			yield(connector.Event{}, wrap("events of users", err))
+		}
+	}
+}
+
+// RunEvents returns at most limit events that a run caused, latest first, from before that one on.
+func (r *reader) RunEvents(ctx context.Context, org string, run, before connector.ID, limit int) ([]connector.Event, error) {
+	if before.IsZero() {
+		before = lastOfAll
+	}
+	rows, err := r.q.query(ctx, sqlEventsBefore, run[:], before[:], org, limit)
+	list, err := add[eventRow](nil, rows, err, scanEvent)
+	events := make([]connector.Event, len(list))
+	for i := range list {
+		events[i] = list[i].Event
+	}
+	return events, wrap("run events", err)
 }
 
 // runEvent is a row of sqlRunEvents.
@@ -123,7 +165,7 @@ func (r *reader) changeOf(ctx context.Context, v *runEvent) (*connector.Change, 
 	}
 	c := &connector.Change{
 		Action: e.Action, Org: e.Org, Source: e.Source, Anchor: v.anchor, DN: v.dn, BaseVersion: e.Version - 1,
-		After: after, Fields: e.Fields, Transitions: e.Transitions,
+		After: after, Fields: e.Fields, Transitions: e.Transitions, Warnings: e.doc.warnings,
 		Removal: e.Action == connector.Deactivated || e.Action == connector.Removed,
 	}
 	if c.Anchor.IsZero() {

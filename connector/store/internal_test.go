@@ -113,6 +113,9 @@ func TestPlans(t *testing.T) {
 		sqlUsersByAnchor:     "SEARCH l USING COVERING INDEX links_anchor (anchor=?",
 		sqlUserEvents:        "SEARCH e USING INDEX sqlite_autoindex_events_1 (user_id=?)",
 		sqlRunEvents:         "SEARCH e USING INDEX events_run (run=?)",
+		sqlEventsBefore:      "SEARCH e USING INDEX events_run (run=? AND id<?)",
+		sqlEventsOfUsers:     "SEARCH e USING INDEX sqlite_autoindex_events_1 (user_id=?)",
+		sqlRunsAfter:         "SEARCH runs USING INDEX runs_source (org=? AND source=? AND id>?)",
 		sqlOutcomes:          "SEARCH outcomes USING INDEX sqlite_autoindex_outcomes_1 (run=?)",
 		sqlListByName:        "SEARCH k USING PRIMARY KEY (org=? AND kind=? AND value>? AND value<?)",
 		sqlListByTerm:        "SEARCH k USING PRIMARY KEY (org=? AND kind=? AND value>? AND value<?)",
@@ -197,6 +200,7 @@ func FuzzProfile(f *testing.F) {
 
 func FuzzEvent(f *testing.F) {
 	f.Add([]byte(`{"f":[["a",["x"],[]]],"t":[["","active","s"]],"w":["0102","CN=\\","s"]}`))
+	f.Add([]byte(`{"f":[],"t":[],"n":["a","b"]}`))
 	f.Add([]byte(`{"f":[],"t":[]}`))
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		e, err := parseEvent(doc)

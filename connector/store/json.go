@@ -177,9 +177,10 @@ type eventDoc struct {
 	anchor      connector.Anchor
 	dn          string
 	subject     string
+	warnings    []string
 }
 
-// appendEvent writes {"f":[[name,[before],[after]]],"t":[[from,to,signal]],"w":[kind,anchor,dn,subject]}.
+// appendEvent writes {"f":[[name,[before],[after]]],"t":[[from,to,signal]],"w":[anchor,dn,subject],"n":[warning]}.
 func appendEvent(b []byte, e *eventDoc) []byte {
 	b = append(b, `{"f":[`...)
 	for i, f := range e.fields {
@@ -201,6 +202,9 @@ func appendEvent(b []byte, e *eventDoc) []byte {
 	if !e.anchor.IsZero() || e.dn != "" || e.subject != "" {
 		b = append(b, `,"w":`...)
 		b = appendList(b, []string{hexText(anchorBlob(e.anchor)), e.dn, e.subject})
+	}
+	if len(e.warnings) > 0 {
+		b = appendList(append(b, `,"n":`...), e.warnings)
 	}
 	return append(b, '}')
 }
@@ -240,6 +244,11 @@ func parseEvent(doc []byte) (e eventDoc, err error) {
 			return e, errDocument
 		}
 		e.anchor, e.dn, e.subject = anchorOf(unhex(v[0])), v[1], v[2]
+	}
+	if d.skip(`,"n":`) {
+		if e.warnings, err = d.list(); err != nil {
+			return e, err
+		}
 	}
 	if !d.take('}') || d.pos != len(d.s) {
 		return e, errDocument

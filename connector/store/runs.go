@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -22,6 +23,7 @@ const (
 
 	sqlOpenHolds         = `SELECT doc FROM runs WHERE org = ? AND held = 1 ORDER BY id LIMIT 1000`
 	sqlOpenHoldsOfSource = `SELECT doc FROM runs WHERE org = ? AND source = ? AND held = 1 ORDER BY id LIMIT 1000`
+	sqlRunsAfter         = `SELECT doc FROM runs WHERE org = ? AND source = ? AND id > ? ORDER BY id`
 
 	sqlRunIDs = `SELECT id FROM runs ORDER BY id DESC`
 
@@ -35,6 +37,9 @@ const (
 	sqlDeleteOutcomes = `DELETE FROM outcomes WHERE run = ?`
 	sqlPutOutcome     = `INSERT INTO outcomes (run, id, doc) VALUES (?,?,?)`
 )
+
+// lastOfAll is after every id.
+var lastOfAll = connector.ID(bytes.Repeat([]byte{0xff}, 16))
 
 func scanRun(r *sql.Rows, v **connector.Run) error {
 	var doc sql.RawBytes
@@ -73,9 +78,7 @@ func (r *reader) Run(ctx context.Context, id connector.ID) (*connector.Run, erro
 func (r *reader) Runs(ctx context.Context, f connector.RunFilter) ([]*connector.Run, error) {
 	before := f.Before
 	if before.IsZero() {
-		for i := range before {
-			before[i] = 0xff
-		}
+		before = lastOfAll
 	}
 	q, args := sqlRuns, []any{before[:], pageSize(f.Limit)}
 	switch {
@@ -98,6 +101,21 @@ func (r *reader) OpenHolds(ctx context.Context, org, source string) ([]*connecto
 	rows, err := r.q.query(ctx, q, args...)
 	runs, err := add[*connector.Run](nil, rows, err, scanRun)
 	return runs, wrap("open holds", err)
+}
+
+// Rollbacks returns the runs that put back what that run did and have changed somebody, the first one
+// first.
+func (r *reader) Rollbacks(ctx context.Context, run *connector.Run) (list []*connector.Run, err error) {
+	rows, err := r.q.stream(ctx, sqlRunsAfter, run.Org, run.Source, run.ID[:])
+	for later, err := range each(rows, err, scanRun) {
+		if err != nil {
+			return nil, wrap("rollbacks", err)
+		}
+		if later.Undoes == run.ID && later.Counts.Changed() > 0 {
+			list = append(list, later)
+		}
+	}
+	return list, nil
 }
 
 // refMin is the shortest ending of an id that names a run.

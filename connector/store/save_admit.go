@@ -165,10 +165,15 @@ func (s *saver) current(c *connector.Change, base *baseUser) bool {
 	if writesUser(c.Action) && c.BaseVersion == 0 {
 		return base == nil
 	}
-	if base == nil || !base.state.Live() {
+	if base == nil || !base.state.Live() && !restores(c) {
 		return false
 	}
 	return c.BaseVersion == 0 || base.version == c.BaseVersion
+}
+
+// restores reports whether the change brings a deleted user back.
+func restores(c *connector.Change) bool {
+	return writesUser(c.Action) && len(c.Transitions) > 0 && c.Transitions[0].From == connector.Deleted
 }
 
 // freeLinks reports whether the links to be written are nobody else's.

@@ -176,7 +176,7 @@ func insertNames(b *batch, c *connector.Change, p *plan) (bool, error) {
 }
 
 func (s *saver) writeEvent(b *batch, buf []byte, c *connector.Change, version int64) ([]byte, error) {
-	doc := eventDoc{fields: storedTimes(c.Fields), transitions: c.Transitions}
+	doc := eventDoc{fields: storedTimes(c.Fields), transitions: c.Transitions, warnings: c.Warnings}
 	if c.Action == connector.Removed {
 		doc.anchor, doc.dn, doc.subject = c.Anchor, c.DN, c.Subject
 	}

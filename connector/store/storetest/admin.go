@@ -105,6 +105,7 @@ func runChanges(f *fixture) {
 	f.run = connector.NewID(f.now)
 	update := Next(connector.Updated, c.After, f.now.Add(time.Hour), func(u *connector.User) { u.Profile.Set("title", "later") })
 	f.now = f.now.Add(time.Hour)
+	update.Warnings = []string{"the phone is not put back", "\"quoted\""}
 	f.save(update)
 	held := Deactivate(update.After, f.now)
 	held.Held, held.Removal, held.Anchor, held.Link, held.Unlink = true, true, c.Anchor, c.Link, AnchorOf(8)
@@ -121,6 +122,7 @@ func runChanges(f *fixture) {
 	f.equal(len(changes), 4)
 	f.equal(changes[0].After, update.After)
 	f.equal(changes[0].Fields, update.Fields)
+	f.equal(changes[0].Warnings, update.Warnings)
 	f.equal(changes[1:], []*connector.Change{held, failed, skipped})
 
 	changes = collect(f, f.s.RunChanges(f.ctx, first)) // the user as it was then

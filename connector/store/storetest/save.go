@@ -176,7 +176,9 @@ func removal(f *fixture) {
 	f.equal(len(users), 0)
 	f.equal(len(collect(f, f.s.LinkStates(f.ctx, Org, Source))), 0)
 	f.equal(f.seats("gold").Used, 0)
-	f.are(f.try(Next(connector.Updated, gone.After, f.now, setState(connector.Active))), connector.ErrMoved)
+	unaware := Next(connector.Updated, gone.After, f.now, setState(connector.Active))
+	unaware.Transitions = nil
+	f.are(f.try(unaware), connector.ErrMoved)
 	f.create(1, "gold") // name, e-mail and anchor are free at once
 	changes := collect(f, f.s.RunChanges(f.ctx, f.run))
 	f.equal(changes[2].Action, connector.Removed)

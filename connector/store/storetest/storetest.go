@@ -18,6 +18,7 @@ type Store interface {
 	connector.Store
 	SetPackages(ctx context.Context, org string, packages []connector.Package) error
 	Runs(ctx context.Context, f connector.RunFilter) ([]*connector.Run, error)
+	Rollbacks(ctx context.Context, run *connector.Run) ([]*connector.Run, error)
 	FindRun(ctx context.Context, text string) (*connector.Run, error)
 	RunChanges(ctx context.Context, run connector.ID) iter.Seq2[*connector.Change, error]
 	DropOutcomes(ctx context.Context, run connector.ID) error
@@ -55,6 +56,9 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"a name is held by one user", nameIsUnique},
 		{"names may be swapped and handed on", namesHandedOn},
 		{"names go round in rings", namesInRings},
+		{"the events of a run are read backwards", eventsOfARun},
+		{"a deleted user comes back", deletedComesBack},
+		{"the rollbacks of a run are found", rollbacksOfARun},
 		{"random renames of many", randomRenames},
 		{"a link is held by one user", linkIsUnique},
 		{"unchanged writes the link only", unchangedWritesLink},
