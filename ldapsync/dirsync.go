@@ -74,9 +74,9 @@ func (p *dirSyncPlace) encode() []byte {
 	}
 	b = append(b, p.invocation[:]...)
 	b = binary.AppendUvarint(b, p.usn)
-	b = appendBytes(b, []byte(p.server))
+	b = append(b, lengthText(p.server)...)
 	for _, c := range p.cookies {
-		b = appendBytes(b, c)
+		b = append(b, lengthText(string(c))...)
 	}
 	return b
 }
