@@ -3,8 +3,10 @@ package ldapsync
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 
+	"usherd/connector"
 	"usherd/ldapsync/ldaptest"
 )
 
@@ -101,6 +103,67 @@ func TestPeopleAreFoundByAnAnchorOfTheirOwn(t *testing.T) {
 		do(t, d.Modify(personDN(4), ldaptest.Attrs{"employeeID": nil}))
 		if b = changesSince(t, s, b.Cursor); by != ByTimestamp && len(b.Warnings) != 1 {
 			t.Errorf("%s: %+v", by, b)
+		}
+	}
+}
+
+// DirSync tells a unit that was renamed from one that only got another description; the others cannot.
+func TestAChangedUnitIsNotAlwaysARenamedOne(t *testing.T) {
+	t.Parallel()
+	for _, by := range []ChangesBy{ByDirSync, ByUSN, ByTimestamp} {
+		d, s := companyAD(t, ldaptest.Options{}, func(c *Config) { c.Changes = by })
+		add(t, d, "CN=System,DC=example,DC=test", ldaptest.Attrs{"objectClass": {"container"}})
+		add(t, d, "CN=Policies,CN=System,DC=example,DC=test", ldaptest.Attrs{"objectClass": {"container"}})
+		add(t, d, "CN=Policy,OU=People,DC=example,DC=test", ldaptest.Attrs{"objectClass": {"top", "container", "groupPolicyContainer"}})
+		_, at := readRoster(t, s)
+		do(t, d.Modify("CN=Policy,OU=People,DC=example,DC=test", ldaptest.Attrs{"description": {"x"}}))
+		if b := changesSince(t, s, at); b.Full != "" || len(b.Records) != 0 {
+			t.Errorf("%s, a policy: %+v", by, b)
+		}
+		do(t, d.Modify("CN=Policies,CN=System,DC=example,DC=test", ldaptest.Attrs{"description": {"x"}}))
+		if b := changesSince(t, s, at); b.Full != "" || len(b.Records) != 0 {
+			t.Errorf("%s, the system's own: %+v", by, b)
+		}
+		do(t, d.Modify(peopleOU, ldaptest.Attrs{"description": {"x"}}))
+		if b := changesSince(t, s, at); (b.Full != "") != (by != ByDirSync) || len(b.Records) != 0 {
+			t.Errorf("%s, a unit: %+v", by, b)
+		}
+	}
+}
+
+func TestCheckTellsHowChangesAreFound(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		options ldaptest.Options
+		by      ChangesBy
+		hide    []string
+		want    string
+		fails   bool
+	}{
+		"right":    {ldaptest.Options{}, Auto, nil, `dirsync; with the right "Replicating Directory Changes"`, false},
+		"no right": {ldaptest.Options{NoReplicationRight: true}, Auto, nil, `dirsync; without the right "Replicating Directory Changes", which is better granted`, false},
+		"usn":      {ldaptest.Options{}, ByUSN, nil, "usn", false},
+		"refused":  {ldaptest.Options{}, ByUSN, []string{"invocationId"}, "", true},
+		"auto, nothing allowed": {
+			ldaptest.Options{}, Auto, []string{"invocationId", "objectGUID"}, "changes are found by full reads only: ldapsync: usn: ", false,
+		},
+		"off":       {ldaptest.Options{}, NoChanges, nil, "off: changes are found by full reads only", false},
+		"timestamp": {ldaptest.Options{}, ByTimestamp, nil, "timestamp; deletions are found by full reads only", false},
+	} {
+		d, s := companyAD(t, tc.options, func(c *Config) { c.Changes = tc.by })
+		d.Hide(tc.hide...)
+		told := false
+		_ = s.Check(t.Context(), func(st Step) {
+			if st.Name != "changes" {
+				return
+			}
+			told = true
+			if !strings.HasPrefix(st.Detail, tc.want) || (st.Err != nil) != tc.fails || tc.fails && connector.HintOf(st.Err) == "" {
+				t.Errorf("%s: %q, %v", name, st.Detail, st.Err)
+			}
+		})
+		if !told {
+			t.Errorf("%s: not told", name)
 		}
 	}
 }

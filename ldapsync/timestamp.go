@@ -187,6 +187,9 @@ func (w *stampWindow) search(ctx context.Context, bases []string, filter string,
 			Base: base, Scope: ldap.ScopeWholeSubtree, Filter: filter, Attributes: w.names(), PageSize: w.x.pageSize(),
 		}, func(e *entry) error {
 			s := w.stamped(e)
+			if s.class.container && staysPut(s.dn, base) {
+				return nil
+			}
 			if s.at.After(w.at) {
 				w.at = s.at
 			}
