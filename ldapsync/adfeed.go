@@ -2,7 +2,6 @@ package ldapsync
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -167,20 +166,6 @@ func (x *session) classes(ctx context.Context, root string, guids []connector.An
 		}
 	}
 	return out, nil
-}
-
-// place writing and reading: numbers and bytes one after the other.
-
-func appendBytes(dst, b []byte) []byte {
-	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
-}
-
-func cutNumber(b []byte) (n uint64, rest []byte, ok bool) {
-	n, size := binary.Uvarint(b)
-	if size <= 0 {
-		return 0, nil, false
-	}
-	return n, b[size:], true
 }
 
 func dnText(e *entry) string { return strings.ToValidUTF8(string(e.DN), "\ufffd") }

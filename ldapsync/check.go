@@ -104,8 +104,10 @@ func (k *checking) changes(ctx context.Context) (string, error) {
 		return fmt.Sprintf("%s: %v: %s", full, refused, connector.HintOf(refused)), nil
 	}
 	detail := string(m.by())
-	if d, ok := m.(describer); ok && d.describe() != "" {
-		detail += "; " + d.describe()
+	if d, ok := m.(describer); ok {
+		if text, _ := d.describe(); text != "" {
+			detail += "; " + text
+		}
 	}
 	return detail, nil
 }

@@ -72,12 +72,19 @@ func lengthText(s string) []byte {
 
 // cutText takes what lengthText wrote off b.
 func cutText(b []byte) (text string, rest []byte, ok bool) {
-	n, size := binary.Uvarint(b)
-	if size <= 0 || n > uint64(len(b)-size) {
+	n, b, ok := cutNumber(b)
+	if !ok || n > uint64(len(b)) {
 		return "", nil, false
 	}
-	b = b[size:]
 	return string(b[:n]), b[n:], true
+}
+
+func cutNumber(b []byte) (n uint64, rest []byte, ok bool) {
+	n, size := binary.Uvarint(b)
+	if size <= 0 {
+		return 0, nil, false
+	}
+	return n, b[size:], true
 }
 
 // misfitCursor says why a cursor does not fit to a prepared mechanism on this server; "" = it does.

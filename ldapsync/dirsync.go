@@ -74,9 +74,9 @@ func (p *dirSyncPlace) encode() []byte {
 	}
 	b = append(b, p.invocation[:]...)
 	b = binary.AppendUvarint(b, p.usn)
-	b = appendBytes(b, []byte(p.server))
+	b = append(b, lengthText(p.server)...)
 	for _, c := range p.cookies {
-		b = appendBytes(b, c)
+		b = append(b, lengthText(string(c))...)
 	}
 	return b
 }
@@ -147,15 +147,15 @@ func (d *dirSync) markAs(ctx context.Context, x *session, secure bool) ([]byte, 
 	return p.encode(), nil
 }
 
-func (d *dirSync) describe() string {
+func (d *dirSync) describe() (text string, blind bool) {
 	if !d.secure {
-		return `with the right "Replicating Directory Changes"`
+		return `with the right "Replicating Directory Changes"`, false
 	}
-	text := `without the right "Replicating Directory Changes", which is better granted to the account on the domain`
+	text = `without the right "Replicating Directory Changes", which is better granted to the account on the domain`
 	if d.blind {
 		text += "; deletions are found by full reads only, since the account may not read CN=Deleted Objects either"
 	}
-	return text
+	return text, d.blind
 }
 
 // idle: the cookie is another one each time, the place is not while the domain controller does nothing of

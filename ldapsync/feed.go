@@ -50,9 +50,10 @@ type idler interface {
 	idle(since, next []byte) bool
 }
 
-// describer says for people how well a mechanism whose place was marked sees changes, and what it lacks.
+// describer says for people how well a mechanism whose place was marked sees changes, and what it lacks;
+// blind when it does not see deletions, of which every full read warns.
 type describer interface {
-	describe() string
+	describe() (text string, blind bool)
 }
 
 // follower is a mechanism that is told of changes as they happen; others are asked again and again.

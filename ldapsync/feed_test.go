@@ -22,6 +22,7 @@ import (
 // feedServer is a directory whose people a feed is tested with: they stand in two units of a company, which
 // is the base of the source, or outside of it.
 type feedServer struct {
+	t      *testing.T
 	config *Config
 	base   string // naming context
 	person map[string][]string
@@ -43,40 +44,40 @@ func (s *feedServer) people() string  { return "OU=People," + s.company() }
 func (s *feedServer) guests() string  { return "OU=Guests," + s.company() }
 func (s *feedServer) outside() string { return "OU=Outside," + s.base }
 
-func (s *feedServer) hire(t *testing.T, unit string, names ...string) {
-	t.Helper()
+func (s *feedServer) hire(unit string, names ...string) {
+	s.t.Helper()
 	for _, n := range names {
 		attrs := maps.Clone(s.person)
 		attrs["mail"], attrs["sn"] = []string{n + "@example.test"}, []string{n}
 		if s.config.Type == ActiveDirectory {
 			attrs["sAMAccountName"] = []string{n}
 		}
-		s.do(t, s.dir.add("CN="+n+","+unit, attrs))
+		s.do(s.dir.add("CN="+n+","+unit, attrs))
 	}
 }
 
-func (s *feedServer) do(t *testing.T, err error) {
-	t.Helper()
+func (s *feedServer) do(err error) {
+	s.t.Helper()
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 }
 
-func (s *feedServer) set(t *testing.T, dn, attribute string, values ...string) {
-	t.Helper()
-	s.do(t, s.dir.modify(dn, map[string][]string{attribute: values}))
+func (s *feedServer) set(dn, attribute string, values ...string) {
+	s.t.Helper()
+	s.do(s.dir.modify(dn, map[string][]string{attribute: values}))
 }
 
 // fill makes the company with its first people.
-func (s *feedServer) fill(t *testing.T) {
-	t.Helper()
+func (s *feedServer) fill() {
+	s.t.Helper()
 	unit := map[string][]string{"objectClass": {"organizationalUnit"}}
 	for _, dn := range []string{s.company(), s.people(), s.guests(), s.outside()} {
-		s.do(t, s.dir.add(dn, unit))
+		s.do(s.dir.add(dn, unit))
 	}
-	s.hire(t, s.people(), "anna", "bert", "carl", "dora", "emil")
-	s.hire(t, s.guests(), "gina")
-	s.hire(t, s.outside(), "otto")
+	s.hire(s.people(), "anna", "bert", "carl", "dora", "emil")
+	s.hire(s.guests(), "gina")
+	s.hire(s.outside(), "otto")
 	s.config.Bases = []string{s.company()}
 	s.config.Filter = "(&" + s.config.filter() + "(!(title=Legal)))" // title is not mapped
 }
@@ -106,7 +107,7 @@ var feedMakers = []feedMaker{
 // feedStep changes something; the feed must then lead to what a full read gives.
 type feedStep struct {
 	name    string
-	do      func(t *testing.T, s *feedServer)
+	do      func(s *feedServer)
 	full    bool // only a full read helps
 	deletes bool
 	records int // that the batch has, -1 = any number
@@ -119,58 +120,58 @@ func feedSteps(many int) []feedStep {
 	}
 	at := func(s *feedServer, name string) string { return "CN=" + name + "," + s.people() }
 	return []feedStep{
-		{name: "nothing", do: func(*testing.T, *feedServer) {}},
-		{name: "somebody comes", do: func(t *testing.T, s *feedServer) { s.hire(t, s.people(), "fritz") }, records: 1},
-		{name: "an attribute", do: func(t *testing.T, s *feedServer) { s.set(t, at(s, "anna"), "mail", "anna@new.test") }, records: 1},
-		{name: "an attribute is emptied", do: func(t *testing.T, s *feedServer) { s.set(t, at(s, "bert"), "mail") }, records: 1},
-		{name: "several at once", do: func(t *testing.T, s *feedServer) {
-			s.hire(t, s.guests(), "hans", "ilse")
-			s.set(t, at(s, "carl"), "mail", "carl@new.test")
-			s.set(t, at(s, "carl"), "mail", "carl@newer.test")
-			s.set(t, at(s, "dora"), "mail", "dora@new.test")
+		{name: "nothing", do: func(*feedServer) {}},
+		{name: "somebody comes", do: func(s *feedServer) { s.hire(s.people(), "fritz") }, records: 1},
+		{name: "an attribute", do: func(s *feedServer) { s.set(at(s, "anna"), "mail", "anna@new.test") }, records: 1},
+		{name: "an attribute is emptied", do: func(s *feedServer) { s.set(at(s, "bert"), "mail") }, records: 1},
+		{name: "several at once", do: func(s *feedServer) {
+			s.hire(s.guests(), "hans", "ilse")
+			s.set(at(s, "carl"), "mail", "carl@new.test")
+			s.set(at(s, "carl"), "mail", "carl@newer.test")
+			s.set(at(s, "dora"), "mail", "dora@new.test")
 		}, records: 4},
-		{name: "an account is disabled", do: func(t *testing.T, s *feedServer) { s.do(t, s.dir.modify(at(s, "dora"), s.off)) }, records: 1},
-		{name: "renamed", do: func(t *testing.T, s *feedServer) { s.do(t, s.dir.move(at(s, "emil"), at(s, "emilia"))) }, records: 1},
-		{name: "moved within", do: func(t *testing.T, s *feedServer) {
-			s.do(t, s.dir.move(at(s, "emilia"), "CN=emilia,"+s.guests()))
+		{name: "an account is disabled", do: func(s *feedServer) { s.do(s.dir.modify(at(s, "dora"), s.off)) }, records: 1},
+		{name: "renamed", do: func(s *feedServer) { s.do(s.dir.move(at(s, "emil"), at(s, "emilia"))) }, records: 1},
+		{name: "moved within", do: func(s *feedServer) {
+			s.do(s.dir.move(at(s, "emilia"), "CN=emilia,"+s.guests()))
 		}, records: 1},
-		{name: "leaves the filter", do: func(t *testing.T, s *feedServer) { s.set(t, at(s, "anna"), "title", "Legal") }, records: 1},
-		{name: "comes back into the filter", do: func(t *testing.T, s *feedServer) { s.set(t, at(s, "anna"), "title", "Sales") }, records: 1},
-		{name: "moves out", do: func(t *testing.T, s *feedServer) {
-			s.do(t, s.dir.move(at(s, "bert"), "CN=bert,"+s.outside()))
+		{name: "leaves the filter", do: func(s *feedServer) { s.set(at(s, "anna"), "title", "Legal") }, records: 1},
+		{name: "comes back into the filter", do: func(s *feedServer) { s.set(at(s, "anna"), "title", "Sales") }, records: 1},
+		{name: "moves out", do: func(s *feedServer) {
+			s.do(s.dir.move(at(s, "bert"), "CN=bert,"+s.outside()))
 		}, records: 1},
-		{name: "moves in", do: func(t *testing.T, s *feedServer) {
-			s.do(t, s.dir.move("CN=bert,"+s.outside(), at(s, "bert")))
-			s.do(t, s.dir.move("CN=otto,"+s.outside(), at(s, "otto")))
+		{name: "moves in", do: func(s *feedServer) {
+			s.do(s.dir.move("CN=bert,"+s.outside(), at(s, "bert")))
+			s.do(s.dir.move("CN=otto,"+s.outside(), at(s, "otto")))
 		}, records: 2},
-		{name: "is deleted", do: func(t *testing.T, s *feedServer) { s.do(t, s.dir.remove(at(s, "otto"))) }, records: 1, deletes: true},
-		{name: "is created anew", do: func(t *testing.T, s *feedServer) {
-			s.do(t, s.dir.remove(at(s, "carl")))
-			s.hire(t, s.people(), "carl")
+		{name: "is deleted", do: func(s *feedServer) { s.do(s.dir.remove(at(s, "otto"))) }, records: 1, deletes: true},
+		{name: "is created anew", do: func(s *feedServer) {
+			s.do(s.dir.remove(at(s, "carl")))
+			s.hire(s.people(), "carl")
 		}, records: 2, deletes: true},
-		{name: "comes and goes", do: func(t *testing.T, s *feedServer) {
-			s.hire(t, s.people(), "short")
-			s.do(t, s.dir.remove(at(s, "short")))
+		{name: "comes and goes", do: func(s *feedServer) {
+			s.hire(s.people(), "short")
+			s.do(s.dir.remove(at(s, "short")))
 		}, records: -1, deletes: true},
-		{name: "what is nobody", do: func(t *testing.T, s *feedServer) {
+		{name: "what is nobody", do: func(s *feedServer) {
 			if s.other != nil {
-				s.do(t, s.dir.add("CN=machine,"+s.people(), s.other))
+				s.do(s.dir.add("CN=machine,"+s.people(), s.other))
 			}
 		}},
-		{name: "a new unit", do: func(t *testing.T, s *feedServer) {
-			s.do(t, s.dir.add("OU=New,"+s.people(), map[string][]string{"objectClass": {"organizationalUnit"}}))
-			s.hire(t, "OU=New,"+s.people(), "nora")
+		{name: "a new unit", do: func(s *feedServer) {
+			s.do(s.dir.add("OU=New,"+s.people(), map[string][]string{"objectClass": {"organizationalUnit"}}))
+			s.hire("OU=New,"+s.people(), "nora")
 		}, records: 1},
-		{name: "a unit is renamed", do: func(t *testing.T, s *feedServer) {
-			s.do(t, s.dir.move(s.guests(), "OU=Visitors,"+s.company()))
+		{name: "a unit is renamed", do: func(s *feedServer) {
+			s.do(s.dir.move(s.guests(), "OU=Visitors,"+s.company()))
 		}, full: true},
-		{name: "a unit moves out", do: func(t *testing.T, s *feedServer) {
-			s.do(t, s.dir.move("OU=Visitors,"+s.company(), "OU=Visitors,"+s.outside()))
+		{name: "a unit moves out", do: func(s *feedServer) {
+			s.do(s.dir.move("OU=Visitors,"+s.company(), "OU=Visitors,"+s.outside()))
 		}, full: true},
-		{name: "many come", do: func(t *testing.T, s *feedServer) { s.hire(t, s.people(), names...) }, records: many},
-		{name: "many go", do: func(t *testing.T, s *feedServer) {
+		{name: "many come", do: func(s *feedServer) { s.hire(s.people(), names...) }, records: many},
+		{name: "many go", do: func(s *feedServer) {
 			for _, n := range names {
-				s.do(t, s.dir.remove(at(s, n)))
+				s.do(s.dir.remove(at(s, n)))
 			}
 		}, records: many, deletes: true},
 	}
@@ -209,7 +210,8 @@ func readRoster(t *testing.T, s *Source) (roster, connector.Cursor) {
 func startFeed(t *testing.T, m feedMaker, edit ...func(*Options)) (*feedServer, *Source) {
 	t.Helper()
 	d := m.start(t)
-	d.fill(t)
+	d.t = t
+	d.fill()
 	d.config.Changes = m.by
 	return d, open(t, d.config, append(edit, func(o *Options) { o.Attributes = []string{"sn", "mail"} })...)
 }
@@ -222,7 +224,7 @@ func TestChangesLeadToWhatAFullReadGives(t *testing.T) {
 			d, s := startFeed(t, m)
 			have, at := readRoster(t, s)
 			for _, step := range feedSteps(m.many) {
-				step.do(t, d)
+				step.do(d)
 				b, err := s.Changes(t.Context(), connector.ChangesRequest{Since: at})
 				if err != nil {
 					t.Fatalf("%s: %v", step.name, err)
@@ -275,13 +277,15 @@ func TestFollowLeadsToWhatAFullReadGives(t *testing.T) {
 			have, at := readRoster(t, s)
 			f := startFollow(t, s, at)
 			for _, step := range feedSteps(min(m.many, 20)) {
-				step.do(t, d)
+				step.do(d)
 				want, next := readRoster(t, s)
 				switch {
 				case step.full:
 					f.full(t, step.name)
 				case m.blind && step.deletes:
-					f.stop()
+					if err := f.stop(); !errors.Is(err, context.Canceled) {
+						t.Errorf("%s: ended with %v", step.name, err)
+					}
 				}
 				if f.ended {
 					have, f = want, startFollow(t, s, next)
@@ -442,25 +446,27 @@ type realDirectory struct {
 }
 
 func (d realDirectory) add(dn string, attrs map[string][]string) error {
-	text := "dn: " + dn + "\nchangetype: add\n"
-	for _, name := range slices.Sorted(maps.Keys(attrs)) {
-		for _, v := range attrs[name] {
-			text += name + ": " + v + "\n"
-		}
-	}
-	return d.s.Modify(d.ctx, text)
+	return d.s.Modify(d.ctx, "dn: "+dn+"\nchangetype: add\n"+ldif(attrs, func(string) (string, string) { return "", "" }))
 }
 
 func (d realDirectory) modify(dn string, attrs map[string][]string) error {
-	text := "dn: " + dn + "\nchangetype: modify\n"
+	return d.s.Modify(d.ctx, "dn: "+dn+"\nchangetype: modify\n"+ldif(attrs, func(name string) (string, string) {
+		return "replace: " + name + "\n", "-\n"
+	}))
+}
+
+// ldif writes attributes with something around each.
+func ldif(attrs map[string][]string, around func(name string) (before, after string)) string {
+	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(attrs)) {
-		text += "replace: " + name + "\n"
+		before, after := around(name)
+		b.WriteString(before)
 		for _, v := range attrs[name] {
-			text += name + ": " + v + "\n"
+			b.WriteString(name + ": " + v + "\n")
 		}
-		text += "-\n"
+		b.WriteString(after)
 	}
-	return d.s.Modify(d.ctx, text)
+	return b.String()
 }
 
 func (d realDirectory) move(dn, newDN string) error {

@@ -86,13 +86,17 @@ func (g *following) stream(ctx context.Context, m follower) error {
 		second, err = g.x.another(ctx, (*session).glance)
 		return second, err
 	}
-	return m.follow(ctx, g.x, g.place, func(t *touched, next []byte, full string) error {
+	err := m.follow(ctx, g.x, g.place, func(t *touched, next []byte, full string) error {
 		b, err := g.batch(ctx, t, next, full)
 		if err != nil {
 			return err
 		}
 		return g.tell(b)
 	})
+	if errors.Is(err, errTooMany) {
+		return g.tell(g.full(tooMany))
+	}
+	return err
 }
 
 // another opens one more connection to the same server: another one may be behind it.

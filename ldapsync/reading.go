@@ -78,9 +78,14 @@ func (r *reading) run(ctx context.Context, tried []string) error {
 // mark takes the place from which on the feed tells what this read has not seen. Without one there is no
 // feed after this read, which is no fault of the read.
 func (r *reading) mark(ctx context.Context) error {
-	_, at, refused, err := r.x.mark(ctx)
+	m, at, refused, err := r.x.mark(ctx)
 	if err != nil {
 		return err
+	}
+	if d, ok := m.(describer); ok {
+		if text, blind := d.describe(); blind {
+			r.warn("changes by %s: %s", m.by(), text)
+		}
 	}
 	if refused != nil {
 		r.warn("changes are only found by full reads: %v: %s", refused, connector.HintOf(refused))

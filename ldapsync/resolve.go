@@ -62,12 +62,11 @@ func (x *session) translate(ctx context.Context, form anchorForm, named []connec
 	for part := range slices.Chunk(named, resolveBatch) {
 		left := len(part)
 		err := x.below(ctx, anyOfThem(form, part), []string{own.attribute}, func(e *entry) error {
-			a, err := own.decode(valuesOf(e, 0))
-			if err == nil {
+			if a, err := own.decode(valuesOf(e, 0)); err == nil {
 				left--
 				found[a] = struct{}{}
 			}
-			return nil //nolint:nilerr // counted
+			return nil
 		})
 		if err != nil {
 			return nil, err
@@ -130,31 +129,16 @@ func (x *session) few(ctx context.Context, base, filter string, names []string, 
 	return nil
 }
 
+// candidate is an entry with an anchor that was asked for.
+type candidate struct {
+	rec    *connector.Record
+	person bool // by class: groups and units change too, but never were people
+}
+
 // resolveSome makes the records of a few.
 func (x *session) resolveSome(ctx context.Context, anchors []connector.Anchor, r *resolution) error {
-	own := x.s.layout
-	reader, err := x.reader(ctx)
-	if err != nil {
-		return err
-	}
-	filter := anyOfThem(own.anchor, anchors)
-	found := map[connector.Anchor][]*connector.Record{}
-	folk := map[*connector.Record]bool{} // who is a person by class
-	ask := x.reread()
-	seen := map[string]bool{} // bases may stand below one another
-	err = x.below(ctx, filter, ask.names, func(e *entry) error {
-		if seen[string(e.DN)] {
-			return nil
-		}
-		seen[string(e.DN)] = true
-		classes, changed := ask.take(e)
-		lent, _ := reader.read(e)
-		rec := lent.Clone()
-		rec.ChangedAt = changed
-		found[rec.Anchor] = append(found[rec.Anchor], rec)
-		folk[rec] = x.s.config.Type != ActiveDirectory || classes.person
-		return nil
-	})
+	filter := anyOfThem(x.s.layout.anchor, anchors)
+	found, err := x.candidates(ctx, filter)
 	if err != nil {
 		return err
 	}
@@ -163,26 +147,48 @@ func (x *session) resolveSome(ctx context.Context, anchors []connector.Anchor, r
 		return err
 	}
 	for _, a := range anchors {
-		recs := found[a]
-		if len(recs) == 0 {
+		if len(found[a]) == 0 {
 			if err := x.resolveAbsent(ctx, a, r); err != nil {
 				return err
 			}
-			continue
 		}
-		for _, rec := range recs {
-			if len(recs) > 1 {
-				rec.Fault = fmt.Sprintf("%d entries have the same %s", len(recs), own.anchor.attribute)
+		for _, c := range found[a] {
+			if n := len(found[a]); n > 1 {
+				c.rec.Fault = fmt.Sprintf("%d entries have the same %s", n, x.s.layout.anchor.attribute)
 			}
-			if rec.OutOfScope == "" && !matches[a] {
-				rec.OutOfScope = "it does not match the filter " + x.s.config.filter()
+			if c.rec.OutOfScope == "" && !matches[a] {
+				c.rec.OutOfScope = "it does not match the filter " + x.s.config.filter()
 			}
-			if matches[a] || folk[rec] {
-				r.records = append(r.records, rec)
+			if matches[a] || c.person {
+				r.records = append(r.records, c.rec)
 			}
 		}
 	}
 	return nil
+}
+
+// candidates reads the entries that a filter names, wherever the account sees them.
+func (x *session) candidates(ctx context.Context, filter string) (map[connector.Anchor][]candidate, error) {
+	reader, err := x.reader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ask := x.reread()
+	found := map[connector.Anchor][]candidate{}
+	seen := map[string]bool{} // bases may stand below one another
+	err = x.below(ctx, filter, ask.names, func(e *entry) error {
+		if seen[string(e.DN)] {
+			return nil
+		}
+		seen[string(e.DN)] = true
+		class, changed := ask.take(e)
+		lent, _ := reader.read(e)
+		rec := lent.Clone()
+		rec.ChangedAt = changed
+		found[rec.Anchor] = append(found[rec.Anchor], candidate{rec, class.person || x.s.config.Type != ActiveDirectory})
+		return nil
+	})
+	return found, err
 }
 
 // matching asks who of those that a filter names belongs to the people.

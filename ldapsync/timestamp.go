@@ -25,8 +25,8 @@ func (timestampFeed) by() ChangesBy { return ByTimestamp }
 // identity is the server: the clocks of two differ.
 func (timestampFeed) identity(x *session) []byte { return []byte(x.c.server) }
 
-func (timestampFeed) describe() string {
-	return "deletions are found by full reads only, and a change may be missed where clocks differ by more than a minute"
+func (timestampFeed) describe() (text string, blind bool) {
+	return "deletions are found by full reads only, and a change may be missed where clocks differ by more than a minute", true
 }
 
 func (timestampFeed) older(now, last []byte) string {
@@ -102,7 +102,7 @@ func (f timestampFeed) changes(ctx context.Context, x *session, since []byte, t 
 		}
 		t.entries++
 		switch {
-		case e.class.group && !rule.matter(), e.class.container && e.fresh(last.at):
+		case e.class.group && !rule.matter(), e.class.container && e.fresh(&last):
 		case e.class.group:
 			t.change("the group %s changed, and by its time it cannot be told who came and who went", e.dn)
 		case e.class.container:
@@ -127,12 +127,14 @@ type stamped struct {
 	anchor [][]byte
 	born   time.Time
 	at     time.Time
-	hash   [8]byte
+	hash   [8]byte // of the change
+	itself [8]byte // hash of who changed, whatever did
 }
 
-// fresh reports whether the entry was made after a time, to the second.
-func (s *stamped) fresh(last time.Time) bool {
-	return s.born.After(last) || s.born.Equal(last) && s.at.Equal(s.born)
+// fresh reports whether the entry was made after a place: in a later second, or in the last one and not
+// seen then.
+func (s *stamped) fresh(last *stampPlace) bool {
+	return s.born.After(last.at) || s.born.Equal(last.at) && !last.knows(s.itself)
 }
 
 // stampWindow is what changed since a time.
@@ -176,6 +178,9 @@ func (w *stampWindow) read(ctx context.Context, yield func(*stamped) error) erro
 	return w.search(ctx, w.x.root.above(w.x.s.config.Bases), filter, func(e *stamped) error {
 		if len(w.seen) < maxTouched {
 			w.seen = append(w.seen, stampedHash{e.at, e.hash})
+			if e.class.container {
+				w.seen = append(w.seen, stampedHash{e.at, e.itself})
+			}
 		}
 		return yield(e)
 	})
@@ -187,6 +192,9 @@ func (w *stampWindow) search(ctx context.Context, bases []string, filter string,
 			Base: base, Scope: ldap.ScopeWholeSubtree, Filter: filter, Attributes: w.names(), PageSize: w.x.pageSize(),
 		}, func(e *entry) error {
 			s := w.stamped(e)
+			if s.class.container && staysPut(s.dn, base) {
+				return nil
+			}
 			if s.at.After(w.at) {
 				w.at = s.at
 			}
@@ -216,7 +224,7 @@ func (w *stampWindow) stamped(e *entry) *stamped {
 		}
 	}
 	s.at = s.at.Truncate(time.Second)
-	s.hash = shortHash(text)
+	s.hash, s.itself = shortHash(text), shortHash(slices.Concat(s.anchor...))
 	return s
 }
 

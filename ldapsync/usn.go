@@ -82,11 +82,11 @@ func (x *session) blindToDeletions(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-func (u *usnFeed) describe() string {
+func (u *usnFeed) describe() (text string, blind bool) {
 	if u.blind {
-		return "deletions are found by full reads only: the account may not read CN=Deleted Objects, which dsacls can let it (list and read)"
+		return "deletions are found by full reads only: the account may not read CN=Deleted Objects, which dsacls can let it (list and read)", true
 	}
-	return ""
+	return "", false
 }
 
 func (u *usnFeed) idle(since, next []byte) bool {
