@@ -119,8 +119,8 @@ func TestGroupScopeKnowsThePrimaryGroup(t *testing.T) {
 	c := adConfig()
 	c.Groups = []string{"CN=Sales,DC=lab,DC=test"}
 	r := reader(t, c, []string{"mail"}, connector.Protected{Groups: []string{"CN=Admins,DC=lab,DC=test"}})
-	r.groups = &memberSet{map[dnKey]struct{}{}, map[uint32]struct{}{513: {}}}
-	r.guarded = &memberSet{map[dnKey]struct{}{}, map[uint32]struct{}{512: {}}}
+	r.groups = &memberSet{dns: map[dnKey]struct{}{}, rids: map[uint32]struct{}{513: {}}}
+	r.guarded = &memberSet{dns: map[dnKey]struct{}{}, rids: map[uint32]struct{}{512: {}}}
 	for _, k := range keysOf(t, r.hash, `CN=Bauer\2C Anna,DC=lab,DC=test`) {
 		r.groups.dns[k], r.guarded.dns[k] = struct{}{}, struct{}{}
 	}

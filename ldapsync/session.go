@@ -3,6 +3,7 @@ package ldapsync
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
@@ -23,6 +24,8 @@ type session struct {
 	hash    dnHasher
 	opened  time.Time
 	probed  bool // people can be found by anchor on this connection
+	// known is that of the ChangesRequest that the session serves.
+	known func(ctx context.Context) iter.Seq2[connector.Anchor, error]
 }
 
 // open connects and does the preflight. The session is not nil when a server was reached, also with an
