@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -70,6 +71,7 @@ func (s *silence) write(c net.Conn, p []byte) error {
 type messages struct {
 	conn    net.Conn
 	silence *silence
+	idle    bool // nothing need come: only the rest of a message that has begun is waited for within a limit
 	buf     []byte
 	r, w    int // what is in buf and not yet handed out
 }
@@ -119,7 +121,7 @@ func (m *messages) fill() error {
 		m.w = copy(next, m.buf[m.r:m.w])
 		m.r, m.buf = 0, next
 	}
-	n, err := m.silence.read(m.conn, m.buf[m.w:])
+	n, err := m.read(m.buf[m.w:])
 	m.w += n
 	if n > 0 {
 		return nil
@@ -128,6 +130,29 @@ func (m *messages) fill() error {
 		return io.ErrNoProgress
 	}
 	return err
+}
+
+func (m *messages) read(p []byte) (int, error) {
+	if m.idle && m.r == m.w {
+		return m.conn.Read(p)
+	}
+	return m.silence.read(m.conn, p)
+}
+
+// await reads until a whole message is in the buffer, or reports false when the deadline of the connection
+// comes first.
+func (m *messages) await() (bool, error) {
+	for {
+		size, body, err := berHeader(m.buf[m.r:m.w])
+		if err != nil || size > 0 && m.w-m.r >= size+body {
+			return true, nil // next tells of the error
+		}
+		if err := m.fill(); errors.Is(err, os.ErrDeadlineExceeded) {
+			return false, nil
+		} else if err != nil {
+			return false, err
+		}
+	}
 }
 
 // splitMessage takes the envelope off a message.

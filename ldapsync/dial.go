@@ -70,6 +70,22 @@ func (c *conn) shut() {
 	c.once.Do(func() { _ = c.raw.Close() })
 }
 
+// within lets reads end with os.ErrDeadlineExceeded after d, until lift is called. It interrupts a read like a
+// tap does, and so does a tls.Conn no harm.
+func (c *conn) within(d time.Duration) (lift func()) {
+	fired := make(chan struct{})
+	timer := time.AfterFunc(d, func() {
+		defer close(fired)
+		_ = c.net.SetReadDeadline(time.Unix(1, 0))
+	})
+	return func() {
+		if !timer.Stop() {
+			<-fired
+		}
+		_ = c.net.SetReadDeadline(time.Time{})
+	}
+}
+
 // dial connects to the first server that answers and binds. Each server gets ConnectTimeout for all of
 // it. It stops at a refusal that concerns the account, which all servers share: going on would lock it.
 func dial(ctx context.Context, o dialOptions) (*conn, error) {

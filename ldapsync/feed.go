@@ -115,6 +115,7 @@ type choice struct {
 var choices = []choice{
 	{ByDirSync, offersDirSync, func() mechanism { return new(dirSync) }},
 	{ByUSN, offersUSN, func() mechanism { return new(usnFeed) }},
+	{BySyncrepl, offersSyncrepl, func() mechanism { return syncrepl{} }},
 	{ByTimestamp, nil, func() mechanism { return new(timestampFeed) }},
 }
 

@@ -2,6 +2,8 @@ package ldapsync
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 
@@ -16,6 +18,15 @@ type memberSet struct {
 	rids map[uint32]struct{} // of the groups themselves: whose primary group it is, belongs to it
 	// groups are the groups themselves, by folded DN.
 	groups map[string]bool
+	sum    digest // of the groups and what is in them, the same in every process
+}
+
+// digest tells two sets apart, whatever their order.
+type digest [16]byte
+
+func (d *digest) add(b []byte) {
+	sum := sha256.Sum256(b)
+	subtle.XORBytes(d[:], d[:], sum[:])
 }
 
 func (m *memberSet) has(key dnKey, primaryGroup uint32) bool {
@@ -31,6 +42,7 @@ type group struct {
 	members []dnKey
 	nested  []string // DNs of the members that are groups
 	rid     uint32   // Active Directory; 0 = it can be nobody's primary group
+	sum     digest   // of the members
 }
 
 // closeOver follows nested groups from roots. Circles, which all directories allow, end by themselves
@@ -60,6 +72,7 @@ func closeOver(roots []string, read func(dn string) (*group, error)) (*memberSet
 		if g.rid != 0 {
 			set.rids[g.rid] = struct{}{}
 		}
+		set.sum.add(append([]byte(folded), g.sum[:]...))
 		todo = append(todo, g.nested...)
 	}
 	return set, nil
@@ -208,6 +221,7 @@ func (g *groupReader) add(to *group, values [][]byte) error {
 			return fmt.Errorf("the member %.200q is no DN: %w", v, err)
 		}
 		to.members = append(to.members, key)
+		to.sum.add(g.buf)
 		if _, is := g.groups[key]; is {
 			to.nested = append(to.nested, string(v))
 		}

@@ -173,3 +173,13 @@ func wait(ctx context.Context, d time.Duration) error {
 		return ctx.Err()
 	}
 }
+
+// pipe is both ends of a connection.
+func pipe(t *testing.T) (here, there *conn) {
+	t.Helper()
+	a, b := net.Pipe()
+	here, there = newConn("ldap://script", a, a, defaultReadTimeout), newConn("ldap://client", b, b, math.MaxInt64)
+	t.Cleanup(here.shut)
+	t.Cleanup(there.shut)
+	return here, there
+}

@@ -116,38 +116,60 @@ func (s *stream) page(cookie []byte) (result, error) {
 		return result{}, s.cut(err)
 	}
 	for {
-		msg, err := s.c.in.next()
+		m, err := s.receive()
 		if err != nil {
-			return result{}, s.cut(err)
+			return result{}, err
 		}
-		s.end.Bytes += int64(len(msg))
-		id, tag, op, controls, err := splitMessage(msg)
-		switch {
-		case err != nil:
-			return result{}, s.cut(err)
-		case id == 0 && tag == tagExtended:
-			return result{}, s.disconnected(op)
-		case id != s.c.lastID:
+		if m.id != s.c.lastID {
 			return result{}, s.cut(errUnexpectedMessage)
 		}
-		switch tag {
+		switch m.tag {
 		case tagEntry:
-			if err := s.entry(op); err != nil {
+			if err := s.entry(m.op); err != nil {
 				return result{}, err
 			}
 		case tagReference:
 			s.end.Referrals++
 		case tagIntermediate: // may come at any time and mean nothing here, RFC 4511 section 4.13
 		case tagDone:
-			res, err := decodeResult(op, controls)
+			res, err := decodeResult(m.op, m.controls)
 			if err != nil {
 				return result{}, s.cut(err)
 			}
 			return res, nil
 		default:
-			return result{}, s.cut(fmt.Errorf("an operation %#x in the answer to a search", tag))
+			return result{}, s.cut(unexpectedOperation(m.tag))
 		}
 	}
+}
+
+func unexpectedOperation(tag byte) error {
+	return fmt.Errorf("an operation %#x in the answer to a search", tag)
+}
+
+// message is one message of the server without its envelope, lent until the next is received.
+type message struct {
+	id           int
+	tag          byte
+	op, controls []byte
+}
+
+// receive reads the next message. A notice of disconnection is an error.
+func (s *stream) receive() (message, error) {
+	msg, err := s.c.in.next()
+	if err != nil {
+		return message{}, s.cut(err)
+	}
+	s.end.Bytes += int64(len(msg))
+	var m message
+	m.id, m.tag, m.op, m.controls, err = splitMessage(msg)
+	switch {
+	case err != nil:
+		return message{}, s.cut(err)
+	case m.id == 0 && m.tag == tagExtended:
+		return message{}, s.disconnected(m.op)
+	}
+	return m, nil
 }
 
 // entry decodes one entry and hands it on.
@@ -272,8 +294,12 @@ func (s *stream) message(cookie []byte) []byte {
 	if s.r.PageSize > 0 {
 		controls = append(controls, encodePaging(s.r.PageSize, cookie)...)
 	}
-	b := appendInt(nil, tagInteger, s.c.lastID)
-	b = append(b, s.request...)
+	return encodeMessage(s.c.lastID, s.request, controls)
+}
+
+func encodeMessage(id int, request, controls []byte) []byte {
+	b := appendInt(nil, tagInteger, id)
+	b = append(b, request...)
 	if len(controls) > 0 {
 		b = appendTLV(b, tagControls, controls)
 	}

@@ -172,6 +172,7 @@ func (t *tree) touch(c change) {
 	c.usn = t.usn
 	c.entry.changed = t.usn
 	c.entry.touched = t.now().Unix()
+	t.touched = c.entry.touched
 	t.log = append(t.log, c)
 	t.notify()
 }

@@ -220,6 +220,12 @@ func (t *tree) defineVirtual() {
 
 func (t *tree) defineX500(dnName string) {
 	s := &t.schema
+	s.define("hasSubordinates", operational, func(_ *tree, e *entry, set []byte) []byte {
+		if e.extra != nil && len(e.extra.children) > 0 {
+			return appendOctets(set, "TRUE")
+		}
+		return appendOctets(set, "FALSE")
+	})
 	s.define("createTimestamp", operational, func(t *tree, e *entry, set []byte) []byte { return t.appendTime(set, e.born) })
 	s.define("modifyTimestamp", operational, func(t *tree, e *entry, set []byte) []byte { return t.appendTime(set, e.touched) })
 	s.define(dnName, operational, func(_ *tree, e *entry, set []byte) []byte { return appendEntryDN(set, e) })

@@ -106,10 +106,21 @@ type answer struct {
 	faults  []Fault
 	entries int
 	bytes   int
+	aside   bool // the connection goes on with other requests
 }
 
 func (c *conn) answer(m message, at Stage, base bool) *answer {
 	return &answer{c: c, m: m, faults: c.s.strike(at, base), w: writer{b: c.buf[:0], long: c.s.o.longLengths}}
+}
+
+// forEver lets f go on with the answer, until the connection ends, while that takes further requests.
+func (o *answer) forEver(f func(o *answer) error) {
+	own := &answer{c: o.c, m: o.m, faults: o.faults, entries: o.entries, bytes: o.bytes, aside: true, w: writer{long: o.w.long}}
+	o.c.s.wait.Go(func() {
+		if err := f(own); err != nil && !errors.Is(err, errSilence) {
+			o.c.raw.Close() //nolint:errcheck,gosec // may be closed already
+		}
+	})
 }
 
 // flush sends what is in the buffer: one message, if there are faults, else any number.
@@ -124,8 +135,10 @@ func (o *answer) flush(entries bool) error {
 		if entries {
 			o.entries++
 		}
-		o.c.buf = o.w.b[:0]
-		o.w.b = o.c.buf
+		o.w.b = o.w.b[:0]
+		if !o.aside {
+			o.c.buf = o.w.b
+		}
 	}
 	return nil
 }

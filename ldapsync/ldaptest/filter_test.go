@@ -105,8 +105,8 @@ func TestAttributeSelection(t *testing.T) {
 		"*":                "cn cn;lang-de mail objectClass",
 		"1.1":              "",
 		"CN":               "cn cn;lang-de",
-		"+":                "createTimestamp entryCSN entryDN entryUUID modifyTimestamp structuralObjectClass",
-		"mail entryuuid +": "createTimestamp entryCSN entryDN entryUUID mail modifyTimestamp structuralObjectClass",
+		"+":                "createTimestamp entryCSN entryDN entryUUID hasSubordinates modifyTimestamp structuralObjectClass",
+		"mail entryuuid +": "createTimestamp entryCSN entryDN entryUUID hasSubordinates mail modifyTimestamp structuralObjectClass",
 	} {
 		r, err := c.Search(request(s.Base(), "(mail=*)", strings.Fields(list)...))
 		if err != nil || len(r.Entries) != 1 {

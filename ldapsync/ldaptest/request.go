@@ -136,7 +136,9 @@ type search struct {
 	sizeLimit int64
 	typesOnly bool
 	filter    *filter
-	attrs     []string
+	// filterBytes is the filter as it came.
+	filterBytes []byte
+	attrs       []string
 }
 
 // Search scopes.
@@ -155,9 +157,11 @@ func parseSearch(b []byte) (*search, error) {
 	s.typesOnly = r.bool(tagBool)
 	nodes := 0
 	var err error
+	from := r.b
 	if s.filter, err = parseFilter(&r, 0, &nodes); err != nil {
 		return nil, err
 	}
+	s.filterBytes = from[:len(from)-len(r.b)]
 	list := reader{b: r.want(tagSequence)}
 	for list.more() {
 		if len(s.attrs) == maxAttributes {

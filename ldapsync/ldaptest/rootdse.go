@@ -86,7 +86,9 @@ func (s *Server) rootAttrs() []rootAttr {
 	case DS389:
 		list = append(list, rootAttr{"vendorName", false, []string{"389 Project"}},
 			rootAttr{"vendorVersion", false, []string{"389-Directory/2.3.1 ldaptest"}},
-			rootAttr{"defaultnamingcontext", false, []string{t.bases[0].dn()}})
+			rootAttr{"defaultnamingcontext", false, []string{t.bases[0].dn()}},
+			rootAttr{"firstchangenumber", false, []string{strconv.FormatUint(t.logStart+1, 10)}},
+			rootAttr{"lastchangenumber", false, []string{strconv.FormatUint(t.usn, 10)}})
 	case OpenLDAP:
 		list = append(list, rootAttr{"structuralObjectClass", true, []string{"OpenLDAProotDSE"}},
 			rootAttr{"subschemaSubentry", true, []string{"cn=Subschema"}})

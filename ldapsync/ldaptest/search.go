@@ -158,17 +158,18 @@ func (q *query) visible(e *entry) bool {
 	if e == nil || e.deleted && !q.showDeleted {
 		return false
 	}
+	return q.reaches(e) && q.mat.match(q.req.filter, e) == yes && !q.hidden(e)
+}
+
+// reaches says whether e stands where the search looks.
+func (q *query) reaches(e *entry) bool {
 	switch q.req.scope {
 	case scopeOne:
-		if e.parent != q.base {
-			return false
-		}
+		return e.parent == q.base
 	case scopeSub:
-		if !e.below(q.base) {
-			return false
-		}
+		return e.below(q.base)
 	}
-	return q.mat.match(q.req.filter, e) == yes && !q.hidden(e)
+	return true
 }
 
 // next finds the next entry of the answer from pos on and leaves pos on it. It gives up after batchScan

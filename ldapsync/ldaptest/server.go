@@ -185,10 +185,11 @@ type conn struct {
 	account *Account
 	pages   map[string]*page
 	cookies uint64
+	gone    chan struct{} // closed when nothing more is read
 }
 
 func (s *Server) serve(nc net.Conn, secure bool) {
-	c := &conn{s: s, raw: nc, nc: nc, pages: map[string]*page{}}
+	c := &conn{s: s, raw: nc, nc: nc, pages: map[string]*page{}, gone: make(chan struct{})}
 	if !s.enter(c) {
 		nc.Close() //nolint:errcheck,gosec // the server is closed
 		return
@@ -236,6 +237,7 @@ func (s *Server) enter(c *conn) bool {
 }
 
 func (s *Server) leave(c *conn) {
+	close(c.gone)
 	c.raw.Close() //nolint:errcheck,gosec // may be closed already
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -30,7 +30,8 @@ const (
 const idSetSize = 256
 
 // RestartSync makes the server forget the log of its session, as a restart of slapd does: the next refresh
-// with an older cookie has a present phase. OpenLDAP and 389-ds only.
+// with an older cookie has a present phase. 389-ds keeps its log on disk and in time trims it: a refresh with
+// an older cookie then leaves out, without a word, what is not in the log any more.
 func (s *Server) RestartSync() {
 	s.tree.mu.Lock()
 	defer s.tree.mu.Unlock()
@@ -43,8 +44,11 @@ func (f *syncRepl) run(q *query, o *answer) error {
 	}
 	t := q.c.s.tree
 	t.mu.RLock()
-	upTo, lost := t.usn, f.from < t.logStart
+	upTo, at, lost, logStart := t.usn, t.touched, f.from < t.logStart, t.logStart
 	t.mu.RUnlock()
+	if q.c.s.o.Kind == DS389 && lost {
+		f.from, lost = logStart, false
+	}
 	present := f.refresh && lost
 	if err := f.content(q, o, present); err != nil {
 		return err
@@ -56,7 +60,7 @@ func (f *syncRepl) run(q *query, o *answer) error {
 	}
 	var cookie []byte
 	if !f.unknown && (!f.refresh || upTo != f.from || q.c.s.o.Kind == DS389) {
-		cookie = f.makeCookie(q, upTo)
+		cookie = f.makeCookie(q, upTo, at)
 	}
 	// 389-ds says FALSE whatever it did.
 	deletes := !present && q.c.s.o.Kind == OpenLDAP
@@ -106,7 +110,7 @@ func cutLast(s, sep string) (before, after string, ok bool) {
 	return s[:i], s[i+len(sep):], true
 }
 
-// csnUSN finds the USN in rid=000,csn=20260105080000.000123#000000#000#000000.
+// csnUSN finds the USN in rid=000,csn=20260105080000.000123Z#000000#000#000000.
 func csnUSN(cookie string) (uint64, bool) {
 	_, rest, ok := strings.Cut(cookie, "csn=")
 	parts := strings.Split(rest, "#")
@@ -119,20 +123,21 @@ func csnUSN(cookie string) (uint64, bool) {
 	return high*1000000 + low, ok && err1 == nil && err2 == nil
 }
 
-// prefix389 names server, account and request: any difference voids the cookie.
+// prefix389 names server, account, base and filter: any difference voids the cookie.
 func (f *syncRepl) prefix389(q *query) string {
 	who := ""
 	if q.c.account != nil {
 		who = q.c.account.Names[0]
 	}
-	return fmt.Sprintf("%s#%s:%s:%x", q.c.s.ldap.Addr(), who, q.req.base, digest(q.m.body))
+	return fmt.Sprintf("%s#%s:%s:%x", q.c.s.ldap.Addr(), who, q.req.base, digest(q.req.filterBytes))
 }
 
-func (f *syncRepl) makeCookie(q *query, usn uint64) []byte {
+// makeCookie gives the cookie of a change and its time.
+func (f *syncRepl) makeCookie(q *query, usn uint64, at int64) []byte {
 	if q.c.s.o.Kind == DS389 {
 		return fmt.Appendf(nil, "%s#%d", f.prefix389(q), usn)
 	}
-	return []byte("rid=000,csn=" + csn(q.c.s.tree.clock().Unix(), usn))
+	return []byte("rid=000,csn=" + csn(at, usn))
 }
 
 // content sends every entry that changed since the cookie, and in a present phase names all others.
@@ -177,7 +182,8 @@ func (f *syncRepl) content(q *query, o *answer, present bool) error {
 	return nil
 }
 
-// deletions names what the log knows to be gone: deleted, and on slapd also what the search no longer finds.
+// deletions names what the log knows to be gone: deleted or moved away, and on slapd also what the filter no
+// longer finds.
 func (f *syncRepl) deletions(q *query, o *answer) error {
 	t := q.c.s.tree
 	t.mu.RLock()
@@ -190,7 +196,7 @@ func (f *syncRepl) deletions(q *query, o *answer) error {
 		}
 		seen[e] = true
 		removed := e.slot >= len(t.slots) || t.slots[e.slot] != e
-		if removed || q.c.s.o.Kind == OpenLDAP && !q.visible(e) {
+		if removed || !q.reaches(e) || q.c.s.o.Kind == OpenLDAP && !q.visible(e) {
 			gone = append(gone, e.guid)
 		}
 	}
@@ -245,7 +251,7 @@ func syncState(state int64, guid [16]byte, cookie []byte) []byte {
 	return encodeControl(ldap.ControlTypeSyncState, w.b)
 }
 
-// follow ends the refresh stage and sends changes until the client says anything more or goes away.
+// follow ends the refresh stage and sends changes until the client goes away.
 func (f *syncRepl) follow(q *query, o *answer, from uint64, cookie []byte, deletes bool) error {
 	choice := byte(0xa1)
 	if !deletes {
@@ -259,14 +265,42 @@ func (f *syncRepl) follow(q *query, o *answer, from uint64, cookie []byte, delet
 	if err != nil {
 		return err
 	}
-	return q.persist(from, func(e *entry, from uint64) error { return f.report(q, o, e, from) })
+	o.forEver(func(o *answer) error { return f.changes(q, o, from) })
+	return nil
+}
+
+// changes sends each entry that changes after a USN.
+func (f *syncRepl) changes(q *query, o *answer, from uint64) error {
+	t := q.c.s.tree
+	for {
+		t.mu.RLock()
+		usn, changed := t.usn, t.watch()
+		list := t.changedSince(from)
+		t.mu.RUnlock()
+		for _, e := range list {
+			if err := f.report(q, o, e, from); err != nil {
+				return err
+			}
+		}
+		from = usn
+		if len(list) > 0 {
+			continue
+		}
+		select {
+		case <-changed:
+		case <-q.c.gone:
+			return nil
+		case <-q.c.s.closed:
+			return errHangUp
+		}
+	}
 }
 
 // report sends one change with its cookie.
 func (f *syncRepl) report(q *query, o *answer, e *entry, from uint64) error {
 	t := q.c.s.tree
-	cookie := f.makeCookie(q, e.changed)
 	t.mu.RLock()
+	cookie := f.makeCookie(q, e.changed, e.touched)
 	gone := t.slots[e.slot] != e || !q.visible(e)
 	fresh := e.created > from
 	switch {

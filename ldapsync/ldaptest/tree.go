@@ -42,6 +42,7 @@ type tree struct {
 	seed    [32]byte
 
 	log      []change
+	touched  int64         // Unix seconds of the last change
 	logStart uint64        // USN from which a session of RFC 4533 can be taken up
 	changed  chan struct{} // closed and renewed at a change, see watch
 
@@ -260,7 +261,7 @@ func (t *tree) insert(e *entry) {
 	t.usn++
 	e.created, e.changed = t.usn, t.usn
 	e.born = t.now().Unix()
-	e.touched = e.born
+	e.touched, t.touched = e.born, e.born
 	e.slot = len(t.slots)
 	t.slots = append(t.slots, e)
 	t.anchors[e.guid] = e
@@ -413,5 +414,5 @@ func sortByChange(list []*entry) {
 
 // csn is the change sequence number of OpenLDAP.
 func csn(unix int64, usn uint64) string {
-	return fmt.Sprintf("%s.%06d#%06x#000#000000", time.Unix(unix, 0).UTC().Format("20060102150405"), usn%1000000, usn/1000000)
+	return fmt.Sprintf("%s.%06dZ#%06x#000#000000", time.Unix(unix, 0).UTC().Format("20060102150405"), usn%1000000, usn/1000000)
 }
