@@ -145,7 +145,7 @@ func fakeTree(t *testing.T, kind ldaptest.Kind, as Type) *tree {
 // session is a connection for the mechanism, as the feed opens it.
 func (d *tree) session(t *testing.T, s *Source, known map[connector.Anchor]connector.Hash) *session {
 	t.Helper()
-	x, err := s.open(t.Context(), nil, nil)
+	x, err := s.open(t.Context(), nil, (*session).preflight)
 	if err != nil {
 		t.Fatal(err)
 	}
