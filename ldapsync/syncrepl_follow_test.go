@@ -3,7 +3,6 @@ package ldapsync
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -268,6 +267,6 @@ func TestTooManyIsFull(t *testing.T) {
 	d.del(names...)
 	d.restart()
 	if told, full := w.step(t, "deleted"); full == "" || len(told.anchors) > maxSynced {
-		t.Errorf("deleted: full %q, %s", full, fmt.Sprint(len(told.anchors)))
+		t.Errorf("deleted: full %q, %d anchors", full, len(told.anchors))
 	}
 }
