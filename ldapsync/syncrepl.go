@@ -244,12 +244,12 @@ func onlyFull(err error, full string) error {
 
 // persist tells what the refresh stage brought, and then what comes.
 func (f *syncing) persist(groups digest, since []byte, tell func(t *touched, next []byte, full string) error) error {
-	place, moved := since, 0
+	place, moved := since, maxMoved // so that the first time is told of in any case
 	for {
 		if f.full != "" {
 			return onlyFull(tell(f.t, place, f.full), f.full)
 		}
-		if place == nil || moved == 0 || moved >= maxMoved || !f.t.isEmpty() {
+		if moved >= maxMoved || !f.t.isEmpty() {
 			place, moved = f.place(groups).encode(), 0
 			if err := tell(f.t, place, ""); err != nil {
 				return err

@@ -278,11 +278,10 @@ func (f *syncing) info(s *syncSearch, op []byte) error {
 	if err != nil || !ok {
 		return err
 	}
+	if s.done { // a cookie from the middle of a refresh stands for less than it says
+		s.move(i.cookie)
+	}
 	switch i.kind {
-	case infoNewCookie:
-		if s.done { // one from the middle of a refresh stands for less than it says
-			s.move(i.cookie)
-		}
 	case infoRefreshDelete, infoRefreshPresent:
 		s.missing = s.missing || i.kind == infoRefreshPresent && s.comparable(i.cookie)
 		if i.done {
