@@ -139,13 +139,18 @@ func (m *messages) read(p []byte) (int, error) {
 	return m.silence.read(m.conn, p)
 }
 
+// ready reports whether next has a message, or an error, without reading.
+func (m *messages) ready() bool {
+	size, body, err := berHeader(m.buf[m.r:m.w])
+	return err != nil || size > 0 && m.w-m.r >= size+body
+}
+
 // await reads until a whole message is in the buffer, or reports false when the deadline of the connection
 // comes first.
 func (m *messages) await() (bool, error) {
 	for {
-		size, body, err := berHeader(m.buf[m.r:m.w])
-		if err != nil || size > 0 && m.w-m.r >= size+body {
-			return true, nil // next tells of the error
+		if m.ready() {
+			return true, nil
 		}
 		if err := m.fill(); errors.Is(err, os.ErrDeadlineExceeded) {
 			return false, nil

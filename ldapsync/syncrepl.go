@@ -33,6 +33,9 @@ func (syncrepl) identity(*session) []byte { return nil }
 // them: on slapd it is the contextCSN of the database, on 389-ds the number of the last change, with base
 // and filter but not the scope.
 func (m syncrepl) mark(ctx context.Context, x *session) ([]byte, error) {
+	if x.root.read && !offersSyncrepl(x) {
+		return nil, noSyncrepl(serverError("ldapsync: changes of "+x.c.server, ldap.LDAPResultUnavailableCriticalExtension, ""))
+	}
 	searches, err := x.syncSearches(ctx)
 	if err != nil {
 		return nil, err
@@ -42,6 +45,12 @@ func (m syncrepl) mark(ctx context.Context, x *session) ([]byte, error) {
 		return nil, err
 	}
 	return p.encode(), nil
+}
+
+// noSyncrepl says what to do about a server that does not know RFC 4533.
+func noSyncrepl(e *connector.Error) error {
+	e.Hint = "switch RFC 4533 on (OpenLDAP: overlay syncprov; 389-ds: the plug-ins Content Synchronization and Retro Changelog), or write changes: off"
+	return e
 }
 
 // now is the place where the searches stand.
@@ -90,9 +99,9 @@ func (x *session) standing() digest {
 
 // older compares what the servers say of their last change.
 func (syncrepl) older(now, last []byte) string {
-	is, err1 := decodePlace(now)
-	was, err2 := decodePlace(last)
-	if err1 != nil || err2 != nil || was.elsewhere(is) != "" {
+	is, ok1 := decodePlace(now)
+	was, ok2 := decodePlace(last)
+	if !ok1 || !ok2 || was.elsewhere(is) != "" {
 		return ""
 	}
 	return is.behind(was)
@@ -115,7 +124,8 @@ func (m syncrepl) from(ctx context.Context, x *session, since []byte) (searches 
 	if now, err = m.now(ctx, x, searches); err != nil {
 		return nil, nil, nil, "", err
 	}
-	if was, err = decodePlace(since); err != nil {
+	var ok bool
+	if was, ok = decodePlace(since); !ok {
 		return nil, nil, nil, "the place of the last full read cannot be read", nil
 	}
 	if full = was.elsewhere(now); full == "" {
@@ -128,7 +138,7 @@ func (m syncrepl) from(ctx context.Context, x *session, since []byte) (searches 
 		return nil, nil, nil, full, err
 	}
 	for i, s := range searches {
-		*s = syncSearch{stream: &stream{c: s.c, r: s.r}, people: s.people, mark: was.marks[i]}
+		*s = syncSearch{stream: &stream{c: s.c, ctx: ctx, r: s.r}, people: s.people, mark: was.marks[i]}
 	}
 	return searches, was, now, "", nil
 }
@@ -243,12 +253,12 @@ func onlyFull(err error, full string) error {
 
 // persist tells what the refresh stage brought, and then what comes.
 func (f *syncing) persist(groups digest, since []byte, tell func(t *touched, next []byte, full string) error) error {
-	place, moved := since, 0
+	place, moved := since, maxMoved // so that the first time is told of in any case
 	for {
 		if f.full != "" {
 			return onlyFull(tell(f.t, place, f.full), f.full)
 		}
-		if place == nil || moved == 0 || moved >= maxMoved || !f.t.isEmpty() {
+		if moved >= maxMoved || !f.t.isEmpty() {
 			place, moved = f.place(groups).encode(), 0
 			if err := tell(f.t, place, ""); err != nil {
 				return err

@@ -174,6 +174,35 @@ func TestFollow389ds(t *testing.T) {
 	live(t, realTree(t, testserver.DS389(t, testserver.DS389Options{}), DS389))
 }
 
+func TestSeveralBasesAreFollowedAsOne(t *testing.T) {
+	t.Parallel()
+	d := realTree(t, testserver.Slapd(t, testserver.SlapdOptions{}), OpenLDAP)
+	var bases []string
+	for i := range 10 {
+		bases = append(bases, fmt.Sprintf("ou=Site%d,%s", i, d.base))
+		d.add(unit(bases[i]), person(fmt.Sprintf("s%d", i), bases[i]))
+	}
+	away := "ou=Elsewhere," + d.base
+	d.add(unit(away))
+	w := begin(t, d, func(c *Config) { c.Bases = bases })
+	d.modify("uid=s9,"+bases[9], "sn", "Other")
+	w.want(t, "modify", 1)
+	d.move("uid=s8,"+bases[8], "uid=s8", away)
+	w.want(t, "leave all bases", 1)
+	d.restart()
+	d.move("uid=s7,"+bases[7], "uid=s7", bases[6])
+	d.del("uid=s5," + bases[5])
+	w.want(t, "restart in between", 2)
+	f := w.follow(t, w.since)
+	f.hear(t, "caught up", 0)
+	d.modify("uid=s9,"+bases[9], "sn", "Again")
+	w.heard(t, f, "modify", 1)
+	d.move("uid=s9,"+bases[9], "uid=s9", away)
+	if told, _ := f.hear(t, "leave all bases", 1); len(told.records) != 1 || told.records[0].OutOfScope == "" {
+		t.Errorf("leave all bases: %+v", told.records)
+	}
+}
+
 func TestFollowEndsWithTheErrorOfTheListener(t *testing.T) {
 	t.Parallel()
 	d := fakeTree(t, ldaptest.OpenLDAP, OpenLDAP)
@@ -268,6 +297,6 @@ func TestTooManyIsFull(t *testing.T) {
 	d.del(names...)
 	d.restart()
 	if told, full := w.step(t, "deleted"); full == "" || len(told.anchors) > maxSynced {
-		t.Errorf("deleted: full %q, %s", full, fmt.Sprint(len(told.anchors)))
+		t.Errorf("deleted: full %q, %d anchors", full, len(told.anchors))
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -33,8 +32,6 @@ const (
 	maxMarks     = 10_000
 )
 
-var errPlace = errors.New("not a place of this mechanism")
-
 func markKey(base, filter string) (key [8]byte) {
 	sum := sha256.Sum256([]byte(base + "\x00" + filter))
 	copy(key[:], sum[:])
@@ -55,36 +52,37 @@ func (p *syncPlace) encode() []byte {
 	return b
 }
 
-func decodePlace(b []byte) (*syncPlace, error) {
+// decodePlace reports false for what is not a place of this mechanism.
+func decodePlace(b []byte) (*syncPlace, bool) {
 	p := new(syncPlace)
 	if len(b) < 1+len(p.groups) || b[0] != placeVersion {
-		return nil, errPlace
+		return nil, false
 	}
 	b = b[1:]
 	b = b[copy(p.groups[:], b):]
 	count, n := binary.Uvarint(b)
 	if n <= 0 || count > maxMarks {
-		return nil, errPlace
+		return nil, false
 	}
 	b = b[n:]
 	for range count {
 		var m syncMark
 		if len(b) < len(m.key)+len(m.top) {
-			return nil, errPlace
+			return nil, false
 		}
 		b = b[copy(m.key[:], b):]
 		b = b[copy(m.top[:], b):]
 		size, n := binary.Uvarint(b)
-		if n <= 0 || size > uint64(len(b)-n) || size > maxCookie {
-			return nil, errPlace
+		if n <= 0 || size > maxCookie || int(size) > len(b)-n {
+			return nil, false
 		}
 		m.cookie, b = bytes.Clone(b[n:n+int(size)]), b[n+int(size):]
 		p.marks = append(p.marks, m)
 	}
 	if len(b) > 0 {
-		return nil, errPlace
+		return nil, false
 	}
-	return p, nil
+	return p, true
 }
 
 // elsewhere says why a place cannot be one of the same searches in the same database as now; "" = it can.

@@ -205,6 +205,9 @@ func judge(t *testing.T, step string, told *touched, full string, before, after 
 	}
 	for _, r := range told.records {
 		named[r.Anchor] = true
+		if _, there := after[r.Anchor]; !there && r.OutOfScope != "" {
+			continue
+		}
 		if _, again := told.anchors[r.Anchor]; !again && h.Hash(r) != after[r.Anchor] {
 			t.Errorf("%s: the record of %s is not that of a read: %+v", step, r.DN, r)
 		}
@@ -373,9 +376,9 @@ func scenario(t *testing.T, d *tree) {
 // odd is what a place may be that is none.
 func odd(t *testing.T, w *walk) {
 	t.Helper()
-	p, err := decodePlace(w.since)
-	if err != nil {
-		t.Fatal(err)
+	p, ok := decodePlace(w.since)
+	if !ok {
+		t.Fatal("no place")
 	}
 	edit := func(f func(*syncMark)) []byte {
 		q := syncPlace{groups: p.groups}
@@ -492,6 +495,7 @@ func (m *mortal) Read(p []byte) (int, error) {
 	n, err := m.Conn.Read(p[:min(len(p), 4096)])
 	if before := m.left.Load(); m.left.Add(-int64(n)) <= 0 && before > 0 {
 		m.end()
+		_ = m.Close() // what the server had sent before may still lie in the socket
 	}
 	return n, err
 }

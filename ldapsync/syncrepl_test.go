@@ -3,6 +3,7 @@ package ldapsync
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"fmt"
 	"iter"
 	"strings"
@@ -30,7 +31,7 @@ func scriptedSync(t *testing.T, as Type, cookie string, hold <-chan struct{}, an
 	}, func(o *Options) { o.Attributes = []string{"uid"} })
 	x := &session{s: s, c: scripted(t, hold, answers...), hash: newDNHasher(), known: knownAs(s, 1, 2, 3)}
 	people := &syncSearch{people: true, mark: syncMark{cookie: []byte(cookie)}, stream: &stream{
-		c: x.c, r: searchRequest{Base: "dc=x", Scope: ldap.ScopeWholeSubtree, Filter: "(uid=*)", Attributes: x.personAttributes()},
+		c: x.c, ctx: t.Context(), r: searchRequest{Base: "dc=x", Scope: ldap.ScopeWholeSubtree, Filter: "(uid=*)", Attributes: x.personAttributes()},
 	}}
 	f, err := newSyncing(t.Context(), x, []*syncSearch{people}, new(touched))
 	if err != nil {
@@ -119,7 +120,7 @@ func TestHowARefreshEnds(t *testing.T) {
 		{"an entry without a state", OpenLDAP, csn1, said(func(id int) []byte { return entryMsg(id, "uid=a,dc=x") }), 0, "", "", "malformed", ""},
 		{"a broken message", OpenLDAP, csn1, said(informed([]byte{0xa3, 1, 0})), 0, "", "", "malformed", ""},
 		{"the end of the connection", OpenLDAP, csn1, said(synced(1, stateAdd, "")), 1, "", "", "closed the connection", ""},
-		{"notice of disconnection", OpenLDAP, csn1, said(func(int) []byte { return noticeMsg(52, "bye") }), 0, "", "", "bye", ""},
+		{"notice of disconnection", OpenLDAP, csn1, said(func(int) []byte { return noticeMsg(51, "bye") }), 0, "", "", "bye", ""},
 		{"an answer to somebody else", OpenLDAP, csn1, said(func(id int) []byte { return doneMsg(id+1, 0, "") }), 0, "", "", "nobody asked", ""},
 		{"no operational attributes", OpenLDAP, csn1, said(func(id int) []byte {
 			return envelope(id, entryOp("uid=a,dc=x", attr{"uid", []string{"a"}}), stateControl(stateAdd, idOf(7), ""))
@@ -138,10 +139,11 @@ func TestHowARefreshEnds(t *testing.T) {
 			if f.full != c.full && (c.full == "" || !strings.Contains(f.full, c.full)) {
 				t.Errorf("full %q", f.full)
 			}
-			ids := ""
+			var first []byte
 			for a := range f.t.anchors {
-				ids += fmt.Sprintf("%02x", a.Raw[0])
+				first = append(first, a.Raw[0])
 			}
+			ids := hex.EncodeToString(first)
 			if len(f.t.records) != c.records || c.anchors != "*" && ids != c.anchors {
 				t.Errorf("%d records, anchors %s", len(f.t.records), ids)
 			}
