@@ -63,6 +63,9 @@ func (x *index) see(a connector.Anchor, h connector.Hash) (linked, same, again b
 	return true, k.hash == h, again
 }
 
+// seen reports whether the anchor was in the answer.
+func (x *index) seen(a connector.Anchor) bool { return x.people[anchorKey(a)].seen }
+
 // missing returns the anchors that were not seen and whose absence is news. Only where there are any does
 // it read them: the index keeps no kind of an anchor, nor its text.
 func (x *index) missing(ctx context.Context, r connector.Reader, org, source string) ([]connector.Anchor, error) {

@@ -49,6 +49,7 @@ type planner struct {
 	open     map[connector.Anchor]bool // with open items -> seen
 	ranks    map[string]map[connector.Anchor]int32
 	deferred []*connector.Record
+	rivals   []connector.Anchor        // that seemed to hold their users
 	aside    []*claim                  // people who want names that others may still give up
 	settled  bool                      // nobody is put aside any more
 	unasked  bool                      // too many are absent to ask for each
@@ -232,6 +233,7 @@ func (l *planner) decide(ctx context.Context, records []*connector.Record) error
 func (l *planner) keep(d *decision) error {
 	if !d.rival.IsZero() && l.facts.gone == nil && len(l.deferred) < maxDeferred {
 		l.deferred = append(l.deferred, d.rec) // its rival may turn out to be gone
+		l.rivals = append(l.rivals, d.rival)
 		return nil
 	}
 	if l.putAside(d) {
@@ -245,6 +247,7 @@ func (l *planner) keep(d *decision) error {
 	}
 	if d.change.Action == connector.Unchanged && d.change.Link == nil {
 		l.same++
+		l.plan.closeGone = append(l.plan.closeGone, d.rec.Anchor) // it is again as it was applied: what was wrong is over
 		return nil
 	}
 	rank := int32(-1)
