@@ -42,23 +42,23 @@ type scripted struct {
 }
 
 // newScripted starts the directory and brings everybody into the store. more are lines of the source.
-func newScripted(t *testing.T, kind changescript.Kind, more string) *scripted {
+func newScripted(t *testing.T, o changescript.Options, more string) *scripted {
 	t.Helper()
-	seed := uint64(time.Now().UnixNano())
+	o.Seed = uint64(time.Now().UnixNano())
 	if text := os.Getenv(scriptSeed); text != "" {
 		n, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
 			t.Fatalf("%s: %v", scriptSeed, err)
 		}
-		seed = n
+		o.Seed = n
 	}
-	s := &scripted{kind: kind, company: changescript.New(changescript.Options{Kind: kind, Seed: seed}), rand: rand.New(rand.NewPCG(seed, 1))}
+	s := &scripted{kind: o.Kind, company: changescript.New(o), rand: rand.New(rand.NewPCG(o.Seed, 1))}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("%s, to see it again: %s=%d and as many operations\n%s", kind, scriptSeed, seed, strings.Join(s.done, "\n"))
+			t.Logf("%s, to see it again: %s=%d and as many operations\n%s", o.Kind, scriptSeed, o.Seed, strings.Join(s.done, "\n"))
 		}
 	})
-	t.Logf("%s=%d", scriptSeed, seed)
+	t.Logf("%s=%d", scriptSeed, o.Seed)
 	s.start(t)
 	var err error
 	if s.dns, err = dnstest.Start(); err != nil {
@@ -266,7 +266,7 @@ func (s *scripted) links() map[string]connector.Link {
 func follow(t *testing.T, kind changescript.Kind) {
 	t.Helper()
 	t.Parallel()
-	s := newScripted(t, kind, "")
+	s := newScripted(t, changescript.Options{Kind: kind}, "")
 	sync := func(codes ...int) {
 		t.Helper()
 		if out, errs, code := s.run("sync", "-q", "--mode", string(scriptMode)); !slices.Contains(codes, code) {
@@ -306,7 +306,7 @@ func survive(t *testing.T, kind changescript.Kind, live bool) {
 	if live {
 		more += "live: true\n"
 	}
-	s := newScripted(t, kind, more)
+	s := newScripted(t, changescript.Options{Kind: kind, FixedUnits: kind == changescript.DS389}, more)
 	d := s.daemon(t)
 	stop := func() {}
 	if !live {
@@ -314,7 +314,7 @@ func survive(t *testing.T, kind changescript.Kind, live bool) {
 	}
 	defer func() { stop() }()
 	var kills, restarts int
-	s.play(ops(t, 100), func() {
+	s.play(ops(t, 80), func() {
 		switch n := s.rand.IntN(100); {
 		case n < 6:
 			kills++

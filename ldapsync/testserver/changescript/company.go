@@ -25,6 +25,9 @@ type Options struct {
 	Kind   Kind
 	Seed   uint64 // of the operations; the company before the first one is always the same
 	People int    // at first; 0 is 300
+	// FixedUnits keeps organizational units in their places. 389-ds that is read while one is renamed may go
+	// on showing the old DN of somebody below it until it is started again (seen with 2.3).
+	FixedUnits bool
 }
 
 // Company is the model: what the directory holds when all operations drawn so far have been applied in
@@ -32,6 +35,7 @@ type Options struct {
 type Company struct {
 	dialect
 	rand   *rand.Rand
+	fixed  bool      // units stay where they are
 	people []*person // in the order of their first hiring; also those who have left
 	units  []*unit   // that may be renamed and moved, with People and Branch, which may not
 	groups []*group
@@ -79,7 +83,7 @@ func New(o Options) *Company {
 	if o.People == 0 {
 		o.People = 300
 	}
-	c := &Company{dialect: dialects[o.Kind], rand: rand.New(rand.NewPCG(o.Seed, 0))}
+	c := &Company{dialect: dialects[o.Kind], rand: rand.New(rand.NewPCG(o.Seed, 0)), fixed: o.FixedUnits}
 	c.headquarters = &unit{name: "People", fixed: true}
 	c.branch = &unit{name: "Branch", fixed: true}
 	c.leavers = &unit{name: "Leavers", above: c.headquarters, fixed: true, shut: true}

@@ -11,7 +11,34 @@ import (
 // Operation is one thing that happens in the company, in one or a few requests.
 type Operation struct {
 	Name     string
-	requests []any // *ldap.AddRequest, *ldap.ModifyRequest, *ldap.ModifyDNRequest or *ldap.DelRequest
+	requests []any // *ldap.AddRequest, *ldap.ModifyRequest, *ldap.ModifyDNRequest, *ldap.DelRequest or *roster
+}
+
+// roster makes the members of a group those of the model. Some servers do a part of that by themselves when
+// an entry moves or goes.
+type roster struct {
+	dn   string
+	want []string
+}
+
+// apply changes single members: some servers take half a second for a change of all.
+func (r *roster) apply(c *ldap.Conn) error {
+	found, err := c.Search(&ldap.SearchRequest{BaseDN: r.dn, Filter: "(objectClass=*)", Attributes: []string{"member"}})
+	if err != nil {
+		return err
+	}
+	has := found.Entries[0].GetAttributeValues("member")
+	m := ldap.NewModifyRequest(r.dn, nil)
+	if gone := except(has, r.want); len(gone) > 0 {
+		m.Delete("member", gone)
+	}
+	if added := except(r.want, has); len(added) > 0 {
+		m.Add("member", added)
+	}
+	if len(m.Changes) == 0 {
+		return nil
+	}
+	return c.Modify(m)
 }
 
 // Apply sends the requests, in their order, over a connection that may write.
@@ -27,12 +54,23 @@ func (o Operation) Apply(c *ldap.Conn) error {
 			err = c.ModifyDN(r)
 		case *ldap.DelRequest:
 			err = c.Del(r)
+		case *roster:
+			err = r.apply(c)
 		}
 		if err != nil {
 			return fmt.Errorf("changescript: %s: %w", describe(r), err)
 		}
 	}
 	return nil
+}
+
+// except returns the DNs that are not among the others.
+func except(dns, others []string) []string {
+	known := map[string]bool{}
+	for _, dn := range others {
+		known[plain(dn)] = true
+	}
+	return slices.DeleteFunc(slices.Clone(dns), func(dn string) bool { return known[plain(dn)] })
 }
 
 // String tells the operation in one line.
@@ -44,9 +82,6 @@ func (o Operation) String() string {
 	return o.Name + ": " + strings.Join(parts, "; ")
 }
 
-// maxShown bounds how many values of an attribute are shown: a group has hundreds.
-const maxShown = 3
-
 func describe(r any) string {
 	switch r := r.(type) {
 	case *ldap.AddRequest:
@@ -55,15 +90,13 @@ func describe(r any) string {
 		return "delete " + r.DN
 	case *ldap.ModifyDNRequest:
 		return strings.TrimSuffix("rename "+r.DN+" to "+r.NewRDN+","+r.NewSuperior, ",")
+	case *roster:
+		return "members of " + r.dn
 	case *ldap.ModifyRequest:
 		words := []string{"modify " + r.DN}
 		for _, ch := range r.Changes {
 			verb := map[uint]string{ldap.AddAttribute: "add", ldap.DeleteAttribute: "delete", ldap.ReplaceAttribute: "replace"}[ch.Operation]
-			v := ch.Modification.Vals
-			if len(v) > maxShown {
-				v = append(slices.Clone(v[:maxShown]), fmt.Sprintf("... (%d)", len(v)))
-			}
-			words = append(words, fmt.Sprintf("%s %s=%q", verb, ch.Modification.Type, v))
+			words = append(words, fmt.Sprintf("%s %s=%q", verb, ch.Modification.Type, ch.Modification.Vals))
 		}
 		return strings.Join(words, " ")
 	}

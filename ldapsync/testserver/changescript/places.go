@@ -8,14 +8,12 @@ import (
 	"github.com/go-ldap/ldap/v3"
 )
 
-// rewrite replaces the members of a group by those of the model, where the server does not do it by itself.
+// rewrite makes the members of a group those of the model, where the server does not do it by itself.
 func (c *Company) rewrite(g *group) []any {
 	if c.linked {
 		return nil
 	}
-	m := ldap.NewModifyRequest(c.groupDN(g), nil)
-	m.Replace("member", c.members(g))
-	return []any{m}
+	return []any{&roster{c.groupDN(g), c.members(g)}}
 }
 
 // follow rewrites the groups in which anybody is who is called differently now.
@@ -159,8 +157,11 @@ func (c *Company) unnest() []any {
 	return []any{m}
 }
 
-// loose returns a unit that the configuration does not name.
+// loose returns a unit that the configuration does not name, nil where none may move.
 func (c *Company) loose() *unit {
+	if c.fixed {
+		return nil
+	}
 	list := slices.DeleteFunc(slices.Clone(c.units), func(u *unit) bool { return u.fixed })
 	return list[c.rand.IntN(len(list))]
 }
@@ -176,6 +177,9 @@ func (c *Company) relocate(u *unit, name string, above *unit) []any {
 
 func (c *Company) renameUnit() []any {
 	u := c.loose()
+	if u == nil {
+		return nil
+	}
 	kind, _, _ := strings.Cut(u.name, "-")
 	return c.relocate(u, fmt.Sprintf("%s-%d", kind, c.nextSerial()), u.above)
 }
@@ -183,6 +187,9 @@ func (c *Company) renameUnit() []any {
 // moveUnit moves a unit with everybody in it; one in four times out of the scope, if it is not there yet.
 func (c *Company) moveUnit() []any {
 	u := c.loose()
+	if u == nil {
+		return nil
+	}
 	to := []*unit{c.headquarters, c.branch}[c.rand.IntN(2)]
 	if !u.outside() && c.oneIn(4) {
 		to = c.leavers
