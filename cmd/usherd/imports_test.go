@@ -31,7 +31,7 @@ var allowed = map[string][]string{
 	"ldapsync/testserver/ldifgen":      {},
 	"ldapsync/testserver/changescript": {},
 	"config":                           {"connector", "connector/mapping", "connector/policy", "connector/schedule", "ldapsync"},
-	"internal/bench":                   {"config", "connector", "ldapsync/ldaptest", "ldapsync/testserver", "ldapsync/testserver/ldifgen"},
+	"internal/bench":                   {"config", "connector", "connector/store", "ldapsync/ldaptest", "ldapsync/testserver", "ldapsync/testserver/ldifgen"},
 	"internal/gotest":                  {},
 	"cmd/usherd":                       {"*"},
 }

@@ -20,6 +20,7 @@ import (
 const (
 	variable     = "USHERD_BENCH_PASSWORD"
 	peopleFilter = "(objectClass=inetOrgPerson)"
+	benchOrg     = "bench"
 	sourceID     = "slapd"
 	exitFailed   = 3 // of usherd: done, but some people failed
 )
@@ -32,6 +33,7 @@ type site struct {
 	people     string
 	attributes []string // that usherd asks for
 	listen     string
+	more       string // keys of the source
 	config     string // path
 	store      string // path; whether it is there depends on what was measured last
 }
@@ -63,13 +65,14 @@ func (b *bench) site(ctx context.Context, faulty int) (*site, error) {
 const configuration = `listen: %q
 store: %q
 organizations:
-  - id: bench
+  - id: %s
     partner_id: bench
     packages: [{id: standard, seats: unlimited}]
     package: standard
     sources:
       - id: %s
         first_run: apply
+        %s
         directory:
           type: openldap
           servers: [%q]
@@ -82,7 +85,7 @@ organizations:
 
 // configure writes the configuration and learns from it which attributes are asked for.
 func (s *site) configure() error {
-	text := fmt.Sprintf(configuration, s.listen, "sqlite:"+s.store, sourceID, s.server.LDAPSURL, s.server.CAFile,
+	text := fmt.Sprintf(configuration, s.listen, "sqlite:"+s.store, benchOrg, sourceID, s.more, s.server.LDAPSURL, s.server.CAFile,
 		s.server.Host, s.server.SyncDN, variable, s.people, peopleFilter)
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
 		return err

@@ -32,6 +32,7 @@ var suites = []suite{
 	{name: "directory", about: "first and unchanged sync next to ldapsearch", measure: func(ctx context.Context, b *bench) error { return b.directory(ctx, "directory", 0) }},
 	{name: "faulty", about: "the same, with 5 % of the people without e-mail", measure: func(ctx context.Context, b *bench) error { return b.directory(ctx, "faulty", 5) }},
 	{name: "start", about: "daemon on a full store until it is ready", measure: measureStart},
+	{name: "changes", about: "from a change in the directory to the user, with a daemon that follows", byName: true, measure: measureChanges},
 	{name: "million", about: "memory and time for 1,000,000 people in a directory in memory", byName: true, measure: measureMillion},
 	{name: "million-changes", about: "a run of changes among them", byName: true, measure: measureMillionChanges},
 }
