@@ -61,7 +61,7 @@ func hashParts(h Hash) (high uint64, low uint32) {
 // find returns the slot of a hash, or the free one in which it would stand: one in five is free.
 func (s *hashShard) find(h Hash) *hashSlot {
 	high, low := hashParts(h)
-	at := int((high >> 32) * uint64(len(s.slots)) >> 32) //nolint:gosec // less than the length
+	at := int((high >> 32) * uint64(len(s.slots)) >> 32)
 	for {
 		x := &s.slots[at]
 		if x.value == 0 || x.high == high && x.low == low {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"usherd/ldapsync/ldaptest"
@@ -45,7 +46,7 @@ func (b *bench) startMillion(ctx context.Context) (_ *million, err error) {
 		return nil, err
 	}
 	ca := filepath.Join(dir, "ca.pem")
-	m := &million{cmd: exec.CommandContext(ctx, self, "-serve", ca, "-people", fmt.Sprint(b.o.million))} //nolint:gosec // this program
+	m := &million{cmd: exec.CommandContext(ctx, self, "-serve", ca, "-people", strconv.Itoa(b.o.million))} //nolint:gosec // this program
 	m.cmd.Stderr = b.o.log
 	if m.orders, err = m.cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -198,8 +199,8 @@ func millionPerson(i int) (dn string, a ldaptest.Attrs) {
 	uid, given, sur := fmt.Sprintf("u%07d", i), millionGiven[i%len(millionGiven)], millionSur[i/7%len(millionSur)]
 	return "uid=" + uid + "," + millionPeople, ldaptest.Attrs{
 		"objectClass": {"inetOrgPerson"}, "uid": {uid}, "cn": {given + " " + sur}, "sn": {sur}, "givenName": {given},
-		"displayName": {given + " " + sur}, "mail": {uid + "@example.test"}, "employeeNumber": {fmt.Sprint(1_000_000 + i)},
+		"displayName": {given + " " + sur}, "mail": {uid + "@example.test"}, "employeeNumber": {strconv.Itoa(1_000_000 + i)},
 		"employeeType": {"FTE"}, "title": {"Engineer"}, "telephoneNumber": {fmt.Sprintf("+49 30 %07d", i)}, "l": {"Berlin"},
-		"departmentNumber": {fmt.Sprint(100 + i%900)}, "manager": {fmt.Sprintf("uid=u%07d,%s", 1+i/10, millionPeople)},
+		"departmentNumber": {strconv.Itoa(100 + i%900)}, "manager": {fmt.Sprintf("uid=u%07d,%s", 1+i/10, millionPeople)},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-ldap/ldap/v3"
@@ -89,7 +90,10 @@ func New(o Options) *Company {
 	c.leavers = &unit{name: "Leavers", above: c.headquarters, fixed: true, shut: true}
 	c.units = []*unit{
 		c.headquarters, c.branch, c.leavers,
-		{name: "Sales", above: c.headquarters}, {name: "Labs", above: c.headquarters}, {name: "Desk", above: c.headquarters}, {name: "North", above: c.branch},
+		{name: "Sales", above: c.headquarters},
+		{name: "Labs", above: c.headquarters},
+		{name: "Desk", above: c.headquarters},
+		{name: "North", above: c.branch},
 	}
 	c.everybody, c.vips = &group{name: "everybody"}, &group{name: "vips"}
 	inner, innermost := &group{name: "inner"}, &group{name: "innermost"}
@@ -136,7 +140,7 @@ func (c *Company) newPerson() *person {
 	p.domain = Domains[i%3%2]
 	p.mail = p.uid + "@" + p.domain
 	p.given = fmt.Sprintf("Given%d", i%7)
-	p.call("Sur" + fmt.Sprint(i))
+	p.call("Sur" + strconv.Itoa(i))
 	c.people = append(c.people, p)
 	return p
 }

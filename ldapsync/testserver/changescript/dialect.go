@@ -67,7 +67,7 @@ func x500(anchor, attribute, on, off string) dialect {
 func (c *Company) addPerson(p *person) *ldap.AddRequest {
 	r := ldap.NewAddRequest(c.dn(p), nil)
 	set := func(name, value string) {
-		if value != "" && !(p.broken && name == c.missing) {
+		if value != "" && (!p.broken || name != c.missing) {
 			r.Attribute(name, []string{value})
 		}
 	}

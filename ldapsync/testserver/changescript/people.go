@@ -85,7 +85,7 @@ func (c *Company) marry() []any {
 	}
 	r := []any{ldap.NewModifyDNRequest(old, c.rdn(p), true, superior)}
 	m := ldap.NewModifyRequest(c.dn(p), nil)
-	if !(p.broken && c.missing == "sn") {
+	if !p.broken || c.missing != "sn" {
 		m.Replace("sn", []string{p.sn})
 	}
 	m.Replace("displayName", []string{p.given + " " + p.sn})
