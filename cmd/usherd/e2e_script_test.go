@@ -273,7 +273,7 @@ func follow(t *testing.T, kind changescript.Kind) {
 			t.Fatalf("sync: exit code %d\n%s%s", code, out, errs)
 		}
 	}
-	total := ops(t, 150)
+	total := ops(t, 120)
 	part := max(total/10, 1)
 	for n := 0; n < total; n += part {
 		s.play(min(part, total-n), func() {})
@@ -314,12 +314,12 @@ func survive(t *testing.T, kind changescript.Kind, live bool) {
 	}
 	defer func() { stop() }()
 	var kills, restarts int
-	s.play(ops(t, 80), func() {
+	s.play(ops(t, 60), func() {
 		switch n := s.rand.IntN(100); {
 		case n < 6:
 			kills++
 			d = s.killAgain(d)
-		case n < 8:
+		case n < 10:
 			restarts++
 			if err := s.srv.Restart(t.Context()); err != nil {
 				t.Fatal(err)
