@@ -2,6 +2,7 @@ package ldapsync
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -214,4 +215,10 @@ func newDNHasher() dnHasher { return dnHasher{maphash.MakeSeed(), maphash.MakeSe
 
 func (h dnHasher) key(folded []byte) dnKey {
 	return dnKey{maphash.Bytes(h[0], folded), maphash.Bytes(h[1], folded)}
+}
+
+func (k dnKey) hash() (h connector.Hash) {
+	binary.BigEndian.PutUint64(h[:], k[0])
+	binary.BigEndian.PutUint64(h[8:], k[1])
+	return h
 }

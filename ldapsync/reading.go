@@ -20,8 +20,8 @@ type reading struct {
 
 	x         *session
 	rec       *recordReader
-	seen      map[dnKey]struct{} // anchors
-	shared    map[dnKey]string   // anchors known beforehand to be on several entries -> what is wrong
+	seen      connector.Hashes // anchors
+	shared    map[dnKey]string // anchors known beforehand to be on several entries -> what is wrong
 	again     []again
 	whys      []string
 	referrals int
@@ -48,7 +48,7 @@ func (r *reading) run(ctx context.Context, tried []string) error {
 		return err
 	}
 	defer x.c.Close() //nolint:errcheck // the answer is in; saying goodbye may fail
-	r.x, r.seen = x, map[dnKey]struct{}{}
+	r.x, r.seen = x, connector.Hashes{}
 	if r.rec, err = x.reader(ctx); err != nil {
 		return err
 	}
@@ -131,14 +131,14 @@ func (r *reading) entry(e *entry) error {
 		rec.Fault = fault
 		return r.pass(rec)
 	}
-	if _, twice := r.seen[key]; twice {
+	if r.seen.Has(key.hash()) {
 		if len(r.again) < maxAgain {
 			r.again = append(r.again, again{anchor: rec.Anchor})
 			return nil
 		}
 		rec.Fault = "another entry has the same " + r.s.layout.anchor.attribute
 	}
-	r.seen[key] = struct{}{}
+	r.seen.Put(key.hash(), 0)
 	return r.pass(rec)
 }
 

@@ -226,19 +226,19 @@ func testPeople(t *testing.T, p product, srv *testserver.Server, block string) {
 }
 
 // prove adds a domain, puts the record that the command shows into DNS and has it checked.
-func (s *stage) prove(dns *dnstest.Server, domain string) string {
-	s.t.Helper()
-	out := s.must(exitOK, "domain", "add", domain)
+func (r *rig) prove(dns *dnstest.Server, domain string) string {
+	r.t.Helper()
+	out := r.must(exitOK, "domain", "add", domain)
 	_, record, ok := strings.Cut(out, domain+".  TXT  \"")
 	record, _, _ = strings.Cut(record, "\"")
 	if !ok || !strings.HasPrefix(record, "usherd-verification=") {
-		s.t.Fatalf("domain add says %q", out)
+		r.t.Fatalf("domain add says %q", out)
 	}
-	if _, errs, code := s.run("domain", "check", domain); code != exitError || !strings.Contains(errs, "not verified") || !strings.Contains(errs, "what to do") {
-		s.t.Errorf("check before the proof: exit code %d, %s", code, errs)
+	if _, errs, code := r.run("domain", "check", domain); code != exitError || !strings.Contains(errs, "not verified") || !strings.Contains(errs, "what to do") {
+		r.t.Errorf("check before the proof: exit code %d, %s", code, errs)
 	}
 	dns.SetTXT(domain, "v=spf1 -all", record)
-	return s.must(exitOK, "domain", "check", domain)
+	return r.must(exitOK, "domain", "check", domain)
 }
 
 // first is the first run: everybody stands where domain.md says.

@@ -63,9 +63,11 @@ func (l *planner) absent(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	missing = append(missing, l.index.lostBefore(l.rivals)...)
 	records, gone, err := l.verify(ctx, missing)
 	if err != nil {
+		return err
+	}
+	if err := l.leftEarlier(ctx, gone); err != nil {
 		return err
 	}
 	if err := l.sortOut(ctx, gone); err != nil {
@@ -121,6 +123,24 @@ func (l *planner) verify(ctx context.Context, missing []connector.Anchor) ([]*co
 			"%d people were absent from the answer, but the directory could not say that they are gone: they stay as they are", unsure))
 	}
 	return records, gone, nil
+}
+
+// leftEarlier asks for the rivals who were out of scope already, so that their absence is no news: somebody who
+// was put away, then deleted, may be back under a new anchor.
+func (l *planner) leftEarlier(ctx context.Context, gone map[connector.Anchor]bool) error {
+	for _, a := range l.rivals {
+		if gone[a] || l.index.seen(a) {
+			continue
+		}
+		_, presence, err := l.req.From.Lookup(ctx, a)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err == nil && presence == connector.PresenceGone {
+			gone[a] = true
+		}
+	}
+	return nil
 }
 
 // sortOut decides again about people whom another anchor of the source seemed to hold, now that it is

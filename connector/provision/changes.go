@@ -145,7 +145,7 @@ func (l *planner) decideGathered(ctx context.Context, batch *connector.Batch, x 
 
 // stirs reports whether a name or an anchor is given up, or wanted in vain.
 func (l *planner) stirs() bool {
-	return len(l.facts.planned.freed) > 0 || len(l.facts.gone) > 0 || l.plan.removals.count > 0 || l.quarrelled
+	return !l.facts.planned.freed.Empty() || len(l.facts.gone) > 0 || l.plan.removals.count > 0 || l.quarrelled
 }
 
 // quarrels reads the people again who were refused for what somebody else holds.

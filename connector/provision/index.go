@@ -3,7 +3,6 @@ package provision
 import (
 	"context"
 	"crypto/sha256"
-	"slices"
 
 	"usherd/connector"
 )
@@ -64,6 +63,9 @@ func (x *index) see(a connector.Anchor, h connector.Hash) (linked, same, again b
 	return true, k.hash == h, again
 }
 
+// seen reports whether the anchor was in the answer.
+func (x *index) seen(a connector.Anchor) bool { return x.people[anchorKey(a)].seen }
+
 // missing returns the anchors that were not seen and whose absence is news. Only where there are any does
 // it read them: the index keeps no kind of an anchor, nor its text.
 func (x *index) missing(ctx context.Context, r connector.Reader, org, source string) ([]connector.Anchor, error) {
@@ -80,16 +82,4 @@ func (x *index) missing(ctx context.Context, r connector.Reader, org, source str
 		}
 	}
 	return out, nil
-}
-
-// lostBefore returns those of the anchors that were out of scope before this run and were not seen in it: by
-// now they may be gone for good.
-func (x *index) lostBefore(anchors []connector.Anchor) []connector.Anchor {
-	var out []connector.Anchor
-	for _, a := range anchors {
-		if k := x.people[anchorKey(a)]; k.absent && !k.seen && !slices.Contains(out, a) {
-			out = append(out, a)
-		}
-	}
-	return out
 }

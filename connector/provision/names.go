@@ -84,7 +84,7 @@ func (l *planner) settleNames(ctx context.Context) error {
 	x.resolve()
 	for _, c := range x.placed {
 		for _, h := range c.gives {
-			l.facts.planned.freed[h] = true
+			l.facts.planned.freed.Put(h, 0)
 		}
 	}
 	for _, list := range [][]*claim{x.with(blocked), x.with(rival), x.placed} {
@@ -118,7 +118,7 @@ func newSwap(p *planned, list []*claim) *swap {
 			x.givers[h] = c
 		}
 		for _, h := range c.needs {
-			if !p.freed[h] {
+			if !p.freed.Has(h) {
 				x.needing[h] = append(x.needing[h], c)
 			}
 		}
@@ -142,7 +142,7 @@ func (x *swap) resolve() {
 	}
 	for _, c := range x.with(open) {
 		for _, h := range c.takes {
-			if _, taken := x.planned.taken[h]; taken || takers[h] > 1 {
+			if x.planned.taken.Has(h) || takers[h] > 1 {
 				c.fate = rival
 			}
 		}

@@ -127,6 +127,21 @@ func TestItemOfSomebodyWhoIsGoneCloses(t *testing.T) {
 	}
 }
 
+func TestItemOfSomebodyWhoIsAgainAsBeforeCloses(t *testing.T) {
+	w, p := newWorld(t, nil), &people{list: crowd(20)}
+	w.sync(p, connector.ResultOK)
+	p.list[4] = person(5, "givenName", "")
+	w.sync(p, connector.ResultOK)
+	if items := w.items(); len(items) != 1 {
+		t.Fatalf("%d open items, want the one without a given name", len(items))
+	}
+	p.list[4] = person(5)
+	counts(t, w.sync(p, connector.ResultOK), connector.Counts{Unchanged: 20})
+	if items := w.items(); len(items) != 0 {
+		t.Errorf("it stays open although everything is as before: %+v", items)
+	}
+}
+
 func TestAnotherEntryCannotTakeSomebodysAccount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

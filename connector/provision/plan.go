@@ -39,7 +39,7 @@ type Plan struct {
 	existing    int            // users that the spooled changes are about
 
 	replaced  map[connector.Anchor]bool // anchors of people created anew in the source
-	closeGone []connector.Anchor        // open items of people who are not in the source any more
+	closeGone []connector.Anchor        // open items of people who are not in the source any more, or again as they were
 	state     connector.SourceState
 	stay      bool // the cursor is the one of before
 	complete  bool

@@ -8,12 +8,12 @@ import (
 )
 
 // planned remembers what the decisions of one plan will take or give up, so that two people of one
-// run cannot be given the same. It keeps 16 bytes of a hash for each name: a million people are
-// some 80 MB less than their names would be. A nil planned, as in Submit, remembers nothing.
+// run cannot be given the same. It keeps a hash for each name: a million people have two million. A nil
+// planned, as in Submit, remembers nothing.
 type planned struct {
 	count  int32
-	taken  map[connector.Hash]int32 // name -> decision
-	freed  map[connector.Hash]bool
+	taken  connector.Hashes       // name -> decision
+	freed  connector.Hashes       // name -> decision
 	linked map[connector.ID]int32 // user that gets a new link -> decision
 
 	seats map[string]*seatPlan
@@ -26,10 +26,7 @@ type seatPlan struct {
 }
 
 func newPlanned(seats []connector.SeatCount) *planned {
-	p := &planned{
-		taken: map[connector.Hash]int32{}, freed: map[connector.Hash]bool{},
-		linked: map[connector.ID]int32{}, seats: map[string]*seatPlan{},
-	}
+	p := &planned{linked: map[connector.ID]int32{}, seats: map[string]*seatPlan{}}
 	for _, s := range seats {
 		p.seats[s.Package] = &seatPlan{SeatCount: s}
 	}
@@ -46,12 +43,11 @@ func (p *planned) taker(k connector.UserKey) (int32, bool) {
 	if p == nil {
 		return 0, false
 	}
-	i, ok := p.taken[keyHash(k)]
-	return i, ok
+	return p.taken.Get(keyHash(k))
 }
 
 // free reports whether a decision of this plan gives k up.
-func (p *planned) free(k connector.UserKey) bool { return p != nil && p.freed[keyHash(k)] }
+func (p *planned) free(k connector.UserKey) bool { return p != nil && p.freed.Has(keyHash(k)) }
 
 // linker returns the decision that links the user anew.
 func (p *planned) linker(id connector.ID) (int32, bool) {
@@ -101,10 +97,10 @@ func (p *planned) note(ordinal int32, before, after *connector.User) {
 		has = after.Keys()
 	}
 	for _, k := range except(has, had) {
-		p.taken[keyHash(k)] = ordinal
+		p.taken.Put(keyHash(k), ordinal)
 	}
 	for _, k := range except(had, has) {
-		p.freed[keyHash(k)] = true
+		p.freed.Put(keyHash(k), ordinal)
 	}
 }
 

@@ -54,7 +54,7 @@ type planner struct {
 	open       map[connector.Anchor]bool // with open items -> seen
 	ranks      map[string]map[connector.Anchor]int32
 	deferred   []*connector.Record
-	rivals     []connector.Anchor         // that seem to hold the people of deferred
+	rivals     []connector.Anchor         // that seemed to hold the people of deferred
 	aside      []*claim                   // people who want names that others may still give up
 	settled    bool                       // nobody is put aside any more
 	quarrelled bool                       // somebody is refused for what another one holds
@@ -300,6 +300,7 @@ func (l *planner) keep(d *decision) error {
 	}
 	if d.change.Action == connector.Unchanged && d.change.Link == nil {
 		l.same++
+		l.plan.closeGone = append(l.plan.closeGone, d.rec.Anchor) // it is again as it was applied: what was wrong is over
 		return nil
 	}
 	rank := int32(-1)

@@ -1,6 +1,7 @@
 package provision_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -59,6 +60,28 @@ func TestPersonCreatedAnewIsTheSamePerson(t *testing.T) {
 		t.Errorf("%+v", u)
 	}
 	counts(t, w.sync(p, connector.ResultOK), connector.Counts{Unchanged: 20})
+}
+
+// Many put leavers away before they delete them.
+func TestPersonPutAwayThenCreatedAnewIsTheSamePerson(t *testing.T) {
+	w, p := newWorld(t, nil), &people{list: crowd(20)}
+	w.sync(p, connector.ResultOK)
+	was := w.user("u0005").ID
+	p.list[4] = person(5)
+	p.list[4].OutOfScope = "it stands among the leavers"
+	w.sync(p, connector.ResultOK)
+	p.list = slices.Delete(p.list, 4, 5)
+	w.sync(p, connector.ResultOK)
+	again := person(5)
+	again.Anchor.Raw = "another anchor!!"
+	p.list = append(p.list, again)
+	counts(t, w.sync(p, connector.ResultOK), connector.Counts{Unchanged: 19, Reactivated: 1})
+	if u := w.user("u0005"); u.ID != was || u.State != connector.Active {
+		t.Errorf("the user is %s, %s", u.ID, u.State)
+	}
+	if items := w.items(); len(items) != 0 {
+		t.Errorf("open items: %+v", items)
+	}
 }
 
 func TestUserIsDeletedWhenItsGraceIsOver(t *testing.T) {

@@ -223,7 +223,7 @@ func (u *undoer) settleAside(ctx context.Context) error {
 	s.resolve()
 	for _, c := range s.placed {
 		for _, h := range c.gives {
-			u.facts.planned.freed[h] = true
+			u.facts.planned.freed.Put(h, 0)
 		}
 	}
 	for _, list := range [][]*claim{s.with(blocked), s.with(rival), s.placed} {

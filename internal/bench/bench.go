@@ -16,6 +16,7 @@ import (
 
 type options struct {
 	people, rounds int
+	million        int // people of the suites whose names begin so
 	now            func() time.Time
 	log            io.Writer // what is going on, for people
 }

@@ -20,6 +20,7 @@ import (
 const (
 	variable     = "USHERD_BENCH_PASSWORD"
 	peopleFilter = "(objectClass=inetOrgPerson)"
+	benchOrg     = "bench"
 	sourceID     = "slapd"
 	exitFailed   = 3 // of usherd: done, but some people failed
 )
@@ -27,10 +28,12 @@ const (
 // site is a directory and the configuration of an usherd that reads it.
 type site struct {
 	server     *testserver.Server
-	faulty     int // percent of the people
+	size       int // number of people
+	faulty     int // percent of them
 	people     string
 	attributes []string // that usherd asks for
 	listen     string
+	more       string // keys of the source
 	config     string // path
 	store      string // path; whether it is there depends on what was measured last
 }
@@ -49,7 +52,7 @@ func (b *bench) site(ctx context.Context, faulty int) (*site, error) {
 		return nil, err
 	}
 	s := &site{
-		server: server, faulty: faulty, people: "ou=People," + server.Base,
+		server: server, size: b.o.people, faulty: faulty, people: "ou=People," + server.Base,
 		config: filepath.Join(dir, "usherd.yaml"), store: filepath.Join(dir, "usherd.db"),
 	}
 	b.sites[faulty] = s
@@ -62,13 +65,14 @@ func (b *bench) site(ctx context.Context, faulty int) (*site, error) {
 const configuration = `listen: %q
 store: %q
 organizations:
-  - id: bench
+  - id: %s
     partner_id: bench
     packages: [{id: standard, seats: unlimited}]
     package: standard
     sources:
       - id: %s
         first_run: apply
+        %s
         directory:
           type: openldap
           servers: [%q]
@@ -81,7 +85,7 @@ organizations:
 
 // configure writes the configuration and learns from it which attributes are asked for.
 func (s *site) configure() error {
-	text := fmt.Sprintf(configuration, s.listen, "sqlite:"+s.store, sourceID, s.server.LDAPSURL, s.server.CAFile,
+	text := fmt.Sprintf(configuration, s.listen, "sqlite:"+s.store, benchOrg, sourceID, s.more, s.server.LDAPSURL, s.server.CAFile,
 		s.server.Host, s.server.SyncDN, variable, s.people, peopleFilter)
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
 		return err
@@ -144,7 +148,22 @@ type report struct {
 // sync runs `usherd sync` and makes sure that it did what is to be measured: so many were created, the
 // others were as they are.
 func (b *bench) sync(ctx context.Context, s *site, first bool) (t timed, r report, err error) {
-	cmd, err := b.command(ctx, s, "sync", "-o", "json")
+	if t, r, err = b.run(ctx, s); err != nil {
+		return t, r, err
+	}
+	done := r.Counts.Unchanged
+	if first {
+		done = r.Counts.Created
+	}
+	if r.Entries != s.size || done+r.Counts.Failed != s.size || s.faulty == 0 && r.Counts.Failed > 0 {
+		return t, r, fmt.Errorf("this is not the run that was to be measured (first: %v): %+v", first, r)
+	}
+	return t, r, nil
+}
+
+// run runs `usherd sync`, which has to end well but for single people.
+func (b *bench) run(ctx context.Context, s *site, flags ...string) (t timed, r report, err error) {
+	cmd, err := b.command(ctx, s, append([]string{"sync", "-o", "json"}, flags...)...)
 	if err != nil {
 		return t, r, err
 	}
@@ -157,17 +176,10 @@ func (b *bench) sync(ctx context.Context, s *site, first bool) (t timed, r repor
 	if t, err = b.measure(cmd, out, exitFailed); err != nil {
 		return t, r, err
 	}
-	if r, err = readReport(path); err != nil {
-		return t, r, err
+	if r, err = readReport(path); err == nil && r.Result != connector.ResultOK {
+		err = fmt.Errorf("the run did not end well: %+v", r)
 	}
-	done := r.Counts.Unchanged
-	if first {
-		done = r.Counts.Created
-	}
-	if r.Result != connector.ResultOK || r.Entries != b.o.people || done+r.Counts.Failed != b.o.people || s.faulty == 0 && r.Counts.Failed > 0 {
-		return t, r, fmt.Errorf("this is not the run that was to be measured (first: %v): %+v", first, r)
-	}
-	return t, r, nil
+	return t, r, err
 }
 
 // readReport reads the head of a report, up to the lists of people, which may be long.

@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -22,19 +23,23 @@ import (
 // suite is a set of figures that are measured together; the names of the figures begin with its name.
 type suite struct {
 	name, about string
+	byName      bool // left out where nothing is named: it takes long, or usherd cannot do it yet
 	measure     func(context.Context, *bench) error
 }
 
 var suites = []suite{
-	{"binary", "size of the program", measureBinary},
-	{"directory", "first and unchanged sync next to ldapsearch", func(ctx context.Context, b *bench) error { return b.directory(ctx, "directory", 0) }},
-	{"faulty", "the same, with 5 % of the people without e-mail", func(ctx context.Context, b *bench) error { return b.directory(ctx, "faulty", 5) }},
-	{"start", "daemon on a full store until it is ready", measureStart},
+	{name: "binary", about: "size of the program", measure: measureBinary},
+	{name: "directory", about: "first and unchanged sync next to ldapsearch", measure: func(ctx context.Context, b *bench) error { return b.directory(ctx, "directory", 0) }},
+	{name: "faulty", about: "the same, with 5 % of the people without e-mail", measure: func(ctx context.Context, b *bench) error { return b.directory(ctx, "faulty", 5) }},
+	{name: "start", about: "daemon on a full store until it is ready", measure: measureStart},
+	{name: "changes", about: "from a change in the directory to the user, with a daemon that follows", byName: true, measure: measureChanges},
+	{name: "million", about: "memory and time for 1,000,000 people in a directory in memory", byName: true, measure: measureMillion},
+	{name: "million-changes", about: "a run of changes among them", byName: true, measure: measureMillionChanges},
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -42,15 +47,20 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, args []string, out, table io.Writer) (err error) {
+func run(ctx context.Context, args []string, in io.Reader, out, table io.Writer) (err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(table)
 	people := flags.Int("people", 100_000, "`number` of people in the directory")
+	serve := flags.String("serve", "", "be the directory of the suite million, with the certificate in this `file`")
 	rounds := flags.Int("rounds", 5, "`number` of turns that yardstick and usherd take")
 	flags.Usage = func() {
-		_, _ = fmt.Fprintln(table, "usage: go run ./internal/bench [flags] [NAME...]\n\nNAME is one of these; none means all of them:")
+		_, _ = fmt.Fprintln(table, "usage: go run ./internal/bench [flags] [NAME...]\n\nNAME is one of these; none means all without a star:")
 		for _, s := range suites {
-			_, _ = fmt.Fprintf(table, "  %-10s %s\n", s.name, s.about)
+			star := " "
+			if s.byName {
+				star = "*"
+			}
+			_, _ = fmt.Fprintf(table, "%s %-15s %s\n", star, s.name, s.about)
 		}
 		flags.PrintDefaults()
 	}
@@ -64,7 +74,16 @@ func run(ctx context.Context, args []string, out, table io.Writer) (err error) {
 	if *people < 1 || *rounds < 1 {
 		return fmt.Errorf("-people %d -rounds %d: both must be at least 1", *people, *rounds)
 	}
-	b, err := newBench(options{people: *people, rounds: *rounds, now: time.Now, log: table}) //nolint:forbidigo // measuring is about the clock
+	if *serve != "" {
+		return serveMillion(*people, *serve, in, out) //nolint:contextcheck // the directory lives as long as its orders
+	}
+	million := 1_000_000
+	flags.Visit(func(f *flag.Flag) {
+		if f.Name == "people" {
+			million = *people
+		}
+	})
+	b, err := newBench(options{people: *people, million: million, rounds: *rounds, now: time.Now, log: table}) //nolint:forbidigo // measuring is about the clock
 	if err != nil {
 		return err
 	}
@@ -77,10 +96,10 @@ func run(ctx context.Context, args []string, out, table io.Writer) (err error) {
 	return b.print(out, table)
 }
 
-// choose returns the suites with these names, all where there are none.
+// choose returns the suites with these names; where there are none, all that need not be named.
 func choose(names []string) ([]suite, error) {
 	if len(names) == 0 {
-		return suites, nil
+		return slices.DeleteFunc(slices.Clone(suites), func(s suite) bool { return s.byName }), nil
 	}
 	var chosen []suite
 	for _, n := range names {

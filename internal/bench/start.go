@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"time"
@@ -40,36 +41,54 @@ func measureStart(ctx context.Context, b *bench) error {
 }
 
 // start starts the daemon, returns how long it took until it was ready, and ends it.
-func (b *bench) start(ctx context.Context, s *site) (took time.Duration, err error) {
-	cmd, err := b.command(ctx, s, "serve")
+func (b *bench) start(ctx context.Context, s *site) (time.Duration, error) {
+	d, err := b.serve(ctx, s)
 	if err != nil {
 		return 0, err
 	}
-	var said limited
-	cmd.Stdout, cmd.Stderr = io.Discard, &said
+	return d.took, d.stop()
+}
+
+// daemon is `usherd serve`.
+type daemon struct {
+	cmd   *exec.Cmd
+	ended chan error
+	said  limited
+	took  time.Duration // until it was ready
+}
+
+// serve starts the daemon and waits until it is ready.
+func (b *bench) serve(ctx context.Context, s *site) (*daemon, error) {
+	cmd, err := b.command(ctx, s, "serve")
+	if err != nil {
+		return nil, err
+	}
+	d := &daemon{cmd: cmd, ended: make(chan error, 1)}
+	cmd.Stdout, cmd.Stderr = io.Discard, &d.said
 	begin := b.o.now()
 	if err := cmd.Start(); err != nil {
-		return 0, err
+		return nil, err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	for took == 0 && err == nil {
+	go func() { d.ended <- cmd.Wait() }()
+	for {
 		select {
-		case e := <-ended:
-			return 0, fmt.Errorf("usherd serve ended: %w\n%s", e, strings.TrimSpace(said.String()))
+		case err := <-d.ended:
+			return nil, fmt.Errorf("usherd serve ended: %w\n%s", err, strings.TrimSpace(d.said.String()))
 		default:
 		}
 		switch waited := b.o.now().Sub(begin); {
 		case ready(ctx, s.listen):
-			took = b.o.now().Sub(begin)
+			d.took = b.o.now().Sub(begin)
+			return d, nil
 		case waited > startLimit:
-			err = fmt.Errorf("usherd serve was not ready after %v", startLimit)
+			return nil, errors.Join(fmt.Errorf("usherd serve was not ready after %v", startLimit), d.stop())
 		default:
 			time.Sleep(startTick)
 		}
 	}
-	return took, errors.Join(err, cmd.Process.Signal(syscall.SIGTERM), <-ended)
 }
+
+func (d *daemon) stop() error { return errors.Join(d.cmd.Process.Signal(syscall.SIGTERM), <-d.ended) }
 
 func ready(ctx context.Context, address string) bool {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/readyz", nil)

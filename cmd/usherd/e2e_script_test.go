@@ -1,0 +1,407 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"usherd/connector"
+	"usherd/connector/domains/dnstest"
+	"usherd/connector/store"
+	"usherd/ldapsync/testserver"
+	"usherd/ldapsync/testserver/changescript"
+)
+
+// How long the script is, and another one's seed, to see a failure again.
+const (
+	scriptOps  = "USHERD_SCRIPT_OPS"
+	scriptSeed = "USHERD_SCRIPT_SEED"
+)
+
+// scriptMode is the mode of the runs between the parts of the script.
+const scriptMode = connector.ModeFull
+
+// scripted is a directory that a script changes, with a store that follows it.
+type scripted struct {
+	*rig
+	kind    changescript.Kind
+	company *changescript.Company
+	srv     *testserver.Server
+	dns     *dnstest.Server
+	rand    *rand.Rand // of what happens beside the script
+	done    []string
+}
+
+// newScripted starts the directory and brings everybody into the store. more are lines of the source.
+func newScripted(t *testing.T, o changescript.Options, more string) *scripted {
+	t.Helper()
+	o.Seed = uint64(time.Now().UnixNano())
+	if text := os.Getenv(scriptSeed); text != "" {
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatalf("%s: %v", scriptSeed, err)
+		}
+		o.Seed = n
+	}
+	s := &scripted{kind: o.Kind, company: changescript.New(o), rand: rand.New(rand.NewPCG(o.Seed, 1))}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("%s, to see it again: %s=%d and as many operations\n%s", o.Kind, scriptSeed, o.Seed, strings.Join(s.done, "\n"))
+		}
+	})
+	t.Logf("%s=%d", scriptSeed, o.Seed)
+	s.start(t)
+	var err error
+	if s.dns, err = dnstest.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.dns.Close() })
+	s.rig = s.store(s.config(more))
+	s.must(exitOK, "sync", "-q")
+	return s
+}
+
+func (s *scripted) start(t *testing.T) {
+	t.Helper()
+	switch s.kind {
+	case changescript.Slapd:
+		s.srv = testserver.Slapd(t, testserver.SlapdOptions{LDIF: s.company.LDIF})
+	case changescript.Samba:
+		s.srv = testserver.Samba(t, testserver.SambaOptions{LDIF: s.company.LDIF})
+	case changescript.DS389:
+		s.srv = testserver.DS389(t, testserver.DS389Options{LDIF: s.company.LDIF})
+	}
+	s.rig = &rig{t: t}
+}
+
+// config is everything that decides who is in scope: units, nested groups, protection. Neither the first
+// run nor many removals wait for anybody.
+func (s *scripted) config(more string) string {
+	c := s.company
+	block, _, _ := strings.Cut(slapdBlock(s.srv), "bases:")
+	switch s.kind {
+	case changescript.Slapd:
+		block += "disabled: {attribute: employeeType, values: [inactive]}\n"
+	case changescript.Samba:
+		block = strings.Replace(block, "type: openldap", "type: active_directory", 1)
+	case changescript.DS389:
+		block = strings.Replace(block, "type: openldap", "type: 389ds", 1)
+	}
+	block += fmt.Sprintf("bases: [%q]\ninclude_ous: [%q, %q]\nexclude_ous: [%q]\ngroups: [%q]\n",
+		c.Base(), c.Included()[0], c.Included()[1], c.Excluded()[0], c.ScopeGroup())
+	lines := fmt.Sprintf("first_run: apply\nguard: {min: 100000, percent: 100, attribute_percent: 100}\nprotected: {groups: [%q]}\n%s",
+		c.ProtectedGroup(), more)
+	return "dns: {resolver: \"" + s.dns.Addr() + "\"}\n" +
+		strings.Replace(oneSource(block), "    first_run: apply\n", indent(lines, "    "), 1)
+}
+
+// store is an empty one, in which one of the two domains is proven.
+func (s *scripted) store(config string) *rig {
+	s.t.Helper()
+	r := newRig(s.t, config)
+	r.env["LDAP_PASSWORD"] = s.srv.SyncPassword
+	r.prove(s.dns, changescript.Domains[0])
+	return r
+}
+
+// play applies operations and calls between after each.
+func (s *scripted) play(n int, between func()) {
+	s.t.Helper()
+	for range n {
+		s.apply(s.company.Next())
+		between()
+	}
+}
+
+func (s *scripted) apply(op changescript.Operation) {
+	s.t.Helper()
+	s.done = append(s.done, fmt.Sprintf("%4d %s", len(s.done)+1, op))
+	c, err := s.srv.Conn()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer c.Close()
+	if err := op.Apply(c); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// mend repairs all broken entries: what is known of their people depends on when they broke.
+func (s *scripted) mend() {
+	s.t.Helper()
+	for _, op := range s.company.MendAll() {
+		s.apply(op)
+	}
+}
+
+// ops is how long the script is.
+func ops(t *testing.T, usual int) int {
+	t.Helper()
+	text := os.Getenv(scriptOps)
+	if text == "" {
+		return usual
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("%s=%q: want a number of operations", scriptOps, text)
+	}
+	return n
+}
+
+// fresh is what a full run on an empty store gives, after a check that it is what the model says.
+func (s *scripted) fresh() map[string]standing {
+	s.t.Helper()
+	r := s.store(s.config(""))
+	r.must(exitOK, "sync", "-q")
+	got := map[string]standing{}
+	for name, u := range r.users() {
+		if u.State == connector.Inactive {
+			s.t.Errorf("%s was created inactive", name)
+		}
+		got[name] = standing{u.State, u.Package, u.Profile}
+	}
+	var want []string
+	for _, e := range s.entries() {
+		if e.Standing == changescript.Enabled {
+			want = append(want, e.UserName)
+		}
+	}
+	slices.Sort(want)
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(got))); diff != "" || len(want) < 20 {
+		s.t.Errorf("a fresh store and the company differ, -company +store:\n%s", diff)
+	}
+	return got
+}
+
+// entries are those of the directory by anchor, as the model knows them.
+func (s *scripted) entries() map[string]changescript.Entry {
+	s.t.Helper()
+	c, err := s.srv.Conn()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer c.Close()
+	all, err := s.company.Entries(c)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return all
+}
+
+// differences says where the store that has followed the directory differs from a fresh one. Everybody who may
+// use services is the same in both, but for those whom protection keeps, who were deactivated or never
+// created there. Everybody else is inactive, for the reason that the directory gives now.
+func (s *scripted) differences(fresh map[string]standing) string {
+	s.t.Helper()
+	users, links, entries := s.users(), s.links(), s.entries()
+	var wrong []string
+	live := map[string]standing{}
+	for name, u := range users {
+		l := links[u.ID]
+		e, there := entries[l.Anchor.Raw]
+		_, both := fresh[name]
+		switch {
+		case u.State == connector.Inactive:
+			if !gives(u.Deactivated, e, there) {
+				wrong = append(wrong, fmt.Sprintf("%s is inactive: %+v; the entry (there: %v) is %+v", name, *u.Deactivated, there, e))
+			}
+		case both || !l.Protected && !e.Protected:
+			live[name] = standing{u.State, u.Package, u.Profile}
+		}
+	}
+	if diff := cmp.Diff(fresh, live); diff != "" {
+		wrong = append(wrong, "-fresh +followed:\n"+diff)
+	}
+	slices.Sort(wrong)
+	return strings.Join(wrong, "\n")
+}
+
+// gives reports whether an entry that is as it is now gives that reason. Somebody who is out of scope
+// is not asked for when the entry goes too.
+func gives(d *deactivationJSON, e changescript.Entry, there bool) bool {
+	reasons := []string{string(e.Standing)}
+	if !there {
+		reasons = []string{string(connector.StandingGone), string(connector.StandingOutOfScope)}
+	}
+	return d.By == connector.BySource && slices.Contains(reasons, d.Reason)
+}
+
+// links are by user; nobody has two.
+func (s *scripted) links() map[string]connector.Link {
+	s.t.Helper()
+	all := map[string]connector.Link{}
+	s.withStore(func(db *store.DB) {
+		var ids []connector.ID
+		users, _, err := db.ListUsers(s.t.Context(), connector.UserQuery{Org: "acme"})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for _, u := range users {
+			ids = append(ids, u.ID)
+		}
+		links, err := db.LinksOfUsers(s.t.Context(), "acme", ids)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for _, l := range links {
+			if other, twice := all[l.User.String()]; twice {
+				s.t.Errorf("a user is linked to %s and to %s", other.DN, l.DN)
+			}
+			all[l.User.String()] = l
+		}
+	})
+	return all
+}
+
+// follow plays the script in parts, with a run after each.
+func follow(t *testing.T, kind changescript.Kind) {
+	t.Helper()
+	t.Parallel()
+	s := newScripted(t, changescript.Options{Kind: kind}, "")
+	sync := func(codes ...int) {
+		t.Helper()
+		if out, errs, code := s.run("sync", "-q", "--mode", string(scriptMode)); !slices.Contains(codes, code) {
+			t.Fatalf("sync: exit code %d\n%s%s", code, out, errs)
+		}
+	}
+	total := ops(t, 120)
+	part := max(total/10, 1)
+	for n := 0; n < total; n += part {
+		s.play(min(part, total-n), func() {})
+		sync(exitOK, exitFailed)
+		s.verify()
+	}
+	s.mend()
+	sync(exitOK)
+	if diff := s.differences(s.fresh()); diff != "" {
+		t.Error(diff)
+	}
+	if open := s.failures(); len(open) > 0 {
+		t.Errorf("all entries are whole, and there are open items: %+v", open)
+	}
+	s.verify()
+}
+
+func TestScriptOnSlapd(t *testing.T) { follow(t, changescript.Slapd) }
+
+func TestScriptOnSamba(t *testing.T) { follow(t, changescript.Samba) }
+
+func TestScriptOn389ds(t *testing.T) { follow(t, changescript.DS389) }
+
+// survive plays the script while a daemon is killed and the directory restarted. Where the daemon does not
+// follow by itself, runs are started beside it, and killed too.
+func survive(t *testing.T, kind changescript.Kind, live bool) {
+	t.Helper()
+	t.Parallel()
+	more := "schedule: {cron: \"* * * * *\"}\n"
+	if live { // without full runs that would find what it misses
+		more = "schedule: {cron: \"0 3 1 1 *\"}\nlive: true\n"
+	}
+	s := newScripted(t, changescript.Options{Kind: kind, FixedUnits: kind == changescript.DS389}, more)
+	d := s.daemon(t)
+	stop := func() {}
+	if !live {
+		stop = s.runsBeside()
+	}
+	defer func() { stop() }()
+	var kills, restarts int
+	s.play(ops(t, 60), func() {
+		switch n := s.rand.IntN(100); {
+		case n < 6:
+			kills++
+			d = s.killAgain(d)
+		case n < 10:
+			restarts++
+			if err := s.srv.Restart(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	s.mend()
+	stop()
+	stop = func() {}
+	t.Logf("the daemon was killed %d times, the directory restarted %d times", kills, restarts)
+	s.settle(live)
+	d.end()
+	s.verify()
+}
+
+// killAgain kills the daemon and starts it anew.
+func (s *scripted) killAgain(d *serving) *serving {
+	s.t.Helper()
+	d.signal(os.Kill)
+	_ = d.cmd.Wait() // it says that the daemon was killed
+	return s.daemon(s.t)
+}
+
+// runsBeside starts one run after the other, each a process, and kills every other one at some moment.
+func (s *scripted) runsBeside() (stop func()) {
+	moments := rand.New(rand.NewPCG(s.rand.Uint64(), 2))
+	ended, quit := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for kill := false; ; kill = !kill {
+			select {
+			case <-quit:
+				return
+			default:
+			}
+			cmd, _ := s.process("sync", "-q", "--mode", string(scriptMode))
+			if err := cmd.Start(); err != nil {
+				s.t.Error(err)
+				return
+			}
+			s.await(cmd, kill, time.Duration(moments.Int64N(int64(400*time.Millisecond))))
+		}
+	}()
+	return func() { close(quit); <-ended }
+}
+
+// await waits until the run ends or is killed. It may fail, as when the directory is down.
+func (s *scripted) await(cmd *exec.Cmd, kill bool, after time.Duration) {
+	if kill {
+		timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() }) // one that has ended is no fault
+		defer timer.Stop()
+	}
+	_ = cmd.Wait()
+}
+
+// settleTime is how long a store may take until it knows everything.
+const settleTime = 90 * time.Second
+
+// settle waits until the users are those of a fresh store.
+func (s *scripted) settle(live bool) {
+	s.t.Helper()
+	fresh := s.fresh()
+	tick, late := time.NewTicker(100*time.Millisecond), time.After(settleTime)
+	defer tick.Stop()
+	for {
+		if !live {
+			s.run("sync", "-q", "--mode", string(scriptMode))
+		}
+		diff := s.differences(fresh)
+		if diff == "" || s.t.Failed() {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-late:
+			s.t.Fatalf("after %s the users are not those of a fresh store:\n%s", settleTime, diff)
+		}
+	}
+}
+
+func TestScriptOnSlapdWithKills(t *testing.T) { survive(t, changescript.Slapd, false) }
+
+func TestScriptOnSambaWithKills(t *testing.T) { survive(t, changescript.Samba, false) }
+
+func TestScriptOn389dsWithKills(t *testing.T) { survive(t, changescript.DS389, false) }
