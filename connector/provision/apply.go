@@ -17,6 +17,9 @@ func (p *Provisioner) Apply(ctx context.Context, plan *Plan, progress func(Progr
 	defer func() {
 		plan.Run.Phases = append(plan.Run.Phases, connector.Phase{Name: "apply", Took: p.o.Now().Sub(start)})
 	}()
+	if err := p.putSaid(ctx, plan); err != nil {
+		return err
+	}
 	a := &applier{p: p, plan: plan, progress: progress, total: plan.removals.count + plan.others.count}
 	if err := a.section(ctx, plan.removals); err != nil {
 		return err

@@ -131,7 +131,12 @@ func (p *Provisioner) newPlanner(ctx context.Context, req PlanRequest) (*planner
 		return nil, err
 	}
 	if l.plan.others, err = newSpool(p.o.SpoolDir); err != nil {
-		return nil, errors.Join(err, l.plan.removals.close())
+		return nil, errors.Join(err, l.plan.Close())
+	}
+	if p.o.Org.KeepRecords > 0 && !req.Preview {
+		if l.plan.said, err = newSaid(p.o.SpoolDir); err != nil {
+			return nil, errors.Join(err, l.plan.Close())
+		}
 	}
 	return l, nil
 }
@@ -236,6 +241,9 @@ func (l *planner) keep(d *decision) error {
 	}
 	if l.putAside(d) {
 		return nil
+	}
+	if err := l.plan.said.add(d.rec, d.change.After != nil || d.change.Link != nil); err != nil {
+		return err
 	}
 	for _, o := range d.clashes {
 		l.clash(o, d)

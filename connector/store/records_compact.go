@@ -39,7 +39,9 @@ func (db *DB) CompactRecords(ctx context.Context, org, source string, before tim
 	last := lastWords{}
 	for _, keep := range [...]func(context.Context, []byte) ([]*connector.Record, error){
 		func(_ context.Context, data []byte) ([]*connector.Record, error) { return last.of(data) },
-		func(ctx context.Context, data []byte) ([]*connector.Record, error) { return db.linked(ctx, org, source, data) },
+		func(ctx context.Context, data []byte) ([]*connector.Record, error) {
+			return db.linked(ctx, org, source, data)
+		},
 	} {
 		c := compaction{db: db, org: org, source: source, keep: keep}
 		err := c.run(ctx, before)
