@@ -109,3 +109,35 @@ func usersByID(ctx context.Context, r connector.Reader, org string, ids []connec
 	}
 	return out, err
 }
+
+// Orphans counts the people whom only a source has brought that the organization does not have any more, and
+// who were in it to the last.
+func Orphans(ctx context.Context, r connector.Reader, org *connector.Organization, source string) (n int, err error) {
+	var ids []connector.ID
+	count := func() error {
+		links, err := r.LinksOfUsers(ctx, org.ID, ids)
+		kept := map[connector.ID]bool{}
+		for _, l := range links {
+			if org.Source(l.Source) != nil && present(l.Standing) {
+				kept[l.User] = true
+			}
+		}
+		n += len(ids) - len(kept)
+		ids = ids[:0]
+		return err
+	}
+	for l, err := range r.LinkStates(ctx, org.ID, source) {
+		if err != nil {
+			return n, err
+		}
+		if l.Absent {
+			continue
+		}
+		if ids = append(ids, l.User); len(ids) == batchSize {
+			if err := count(); err != nil {
+				return n, err
+			}
+		}
+	}
+	return n, count()
+}

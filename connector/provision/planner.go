@@ -90,6 +90,14 @@ func (p *Provisioner) Plan(ctx context.Context, req PlanRequest) (_ *Plan, err e
 	return l.plan, nil
 }
 
+// WhatIf is Plan for settings that nobody has looked at yet, as if somebody had: so it tells whom the guard
+// would hold, and why, where a run would hold everything.
+func (p *Provisioner) WhatIf(ctx context.Context, req PlanRequest) (*Plan, error) {
+	o := p.o
+	o.Org = looked(o.Org)
+	return New(o).Plan(ctx, req)
+}
+
 func (p *Provisioner) newPlanner(ctx context.Context, req PlanRequest) (*planner, error) {
 	src, _, err := p.source(req.Source)
 	if err != nil {
