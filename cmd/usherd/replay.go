@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -46,7 +47,7 @@ func (a *app) planReplay(ctx context.Context, f runFlags, w whatIfFlags) error {
 			if f.org != "" && f.org != o.Org.ID {
 				continue
 			}
-			r, err := a.orgReplay(ctx, s.db, o, out.Since)
+			r, err := a.orgReplay(ctx, s, o, out.Since)
 			if err != nil {
 				return err
 			}
@@ -60,7 +61,8 @@ func (a *app) planReplay(ctx context.Context, f runFlags, w whatIfFlags) error {
 }
 
 // orgReplay replays one organization in a store that is thrown away.
-func (a *app) orgReplay(ctx context.Context, db *store.DB, o *org, since time.Time) (_ *report.OrgReplay, err error) {
+func (a *app) orgReplay(ctx context.Context, old *site, o *org, since time.Time) (_ *report.OrgReplay, err error) {
+	db := old.db
 	clock := &provision.Clock{}
 	scratch, remove, err := scratchStore(ctx, db, o, clock)
 	if err != nil {
@@ -85,22 +87,30 @@ func (a *app) orgReplay(ctx context.Context, db *store.DB, o *org, since time.Ti
 	}
 	for _, s := range sources {
 		out.Base += s.Base
-		if missing := blank(o.Directories[s.Source].Attributes, s.Names); len(missing) > 0 {
+		if missing := blank(old.reads(o.Org.ID, s.Source), o.Directories[s.Source].Attributes, s.Names); len(missing) > 0 {
 			out.Blank = append(out.Blank, s.Source+": "+strings.Join(missing, ", "))
 		}
 	}
 	return out, compareWithToday(ctx, db, scratch, o, out)
 }
 
-// blank are the attributes that the mapping reads and of which nothing is known. Where there are no records at
-// all, that says nothing.
-func blank(reads []string, known map[string]bool) (out []string) {
+// reads are the attributes that the mapping of a source reads.
+func (s *site) reads(orgID, source string) []string {
+	if o := s.has(orgID); o != nil && o.Directories[source] != nil {
+		return o.Directories[source].Attributes
+	}
+	return nil
+}
+
+// blank are the attributes that only the new mapping reads and of which no record has a value: it was never
+// asked for. Where there are no records at all, that says nothing.
+func blank(old, reads []string, known map[string]bool) (out []string) {
 	folded := map[string]bool{}
-	for name := range known {
+	for _, name := range slices.AppendSeq(slices.Clone(old), maps.Keys(known)) {
 		folded[connector.Fold(name)] = true
 	}
 	for _, name := range reads {
-		if len(folded) > 0 && !folded[connector.Fold(name)] {
+		if len(known) > 0 && !folded[connector.Fold(name)] {
 			out = append(out, name)
 		}
 	}

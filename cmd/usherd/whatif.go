@@ -97,7 +97,11 @@ func (a *app) planWith(ctx context.Context, f runFlags, w whatIfFlags) error {
 // whatIf compares organization by organization.
 func (a *app) whatIf(ctx context.Context, old, n *site, f runFlags) (*report.WhatIf, error) {
 	out := &report.WhatIf{With: n.file.Path, Revision: n.file.Revision, Configuration: []string{}, Organizations: []report.OrgEffect{}}
-	for _, d := range config.Diff(old.file, n.file) {
+	list, err := differences(old.file, n.file)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range list {
 		out.Configuration = append(out.Configuration, d.String())
 	}
 	for _, o := range n.orgs {
@@ -123,6 +127,15 @@ func (a *app) whatIf(ctx context.Context, old, n *site, f runFlags) (*report.Wha
 		})
 	}
 	return out, nil
+}
+
+// differences compares with a file that was read without its secrets.
+func differences(old, file *config.File) ([]config.Difference, error) {
+	bare, err := config.Parse(file.Path, file.Text, config.LoadOptions{NoSecrets: true})
+	if err != nil {
+		return nil, err
+	}
+	return config.Diff(old, bare), nil
 }
 
 // What becomes of a source or an organization; reports have a word for each.
@@ -242,8 +255,11 @@ func (a *app) tellDifferences(ctx context.Context, s *site) error {
 	if err != nil {
 		return nil //nolint:nilerr // an older usherd took what this one does not
 	}
-	list := config.Diff(old, s.file)
-	fmt.Fprintf(a.err, "this configuration is not the one in force (revision %s): %d differences\n", last[0].ID, len(list))
+	list, err := differences(old, s.file)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.err, "this configuration is not the one in force (revision %s); what differs:\n", last[0].ID)
 	for _, d := range list[:min(len(list), maxTold)] {
 		fmt.Fprintf(a.err, "  %s\n", d)
 	}

@@ -60,7 +60,7 @@ type OrgReplay struct {
 	People Effect        `json:"people"` // today's users and those that would be
 	Seats  []SeatEffect  `json:"seats"`
 	ByHand int           `json:"by_hand"` // users about whom an administrator has decided something
-	Blank  []string      `json:"blank"`   // source: attributes that the mapping reads and no record has
+	Blank  []string      `json:"blank"`   // source: attributes that only the new mapping reads and no record has
 }
 
 // ReplayedRun is one run of then.
@@ -261,7 +261,7 @@ func (t *textReport) orgReplay(o *OrgReplay) {
 	left := func(key string, flex bool) Column { return Column{Title: t.say(key), Flex: flex} }
 	tab := t.table(left("col.started", false), left("col.source", false), left("whatif.then", true), left("whatif.now", true))
 	for _, r := range o.Runs {
-		name := minute(r.At)
+		name := r.At.UTC().Format("01-02 15:04Z")
 		if r.Runs > 1 {
 			name += " (" + strconv.Itoa(r.Runs) + ")"
 		}
