@@ -17,7 +17,7 @@ import (
 func said(r *rand.Rand, n int) *connector.Record {
 	rec := &connector.Record{
 		Anchor: connector.Anchor{Kind: connector.EntryUUID, Raw: fmt.Sprintf("%016d", n)}, DN: fmt.Sprintf("uid=u%d,ou=people,dc=example", n),
-		Enabled: connector.Enabled(r.IntN(3)), Gone: r.IntN(9) == 0, Protected: r.IntN(9) == 0, //nolint:gosec // below 3
+		Enabled: connector.Enabled(r.IntN(3)), Gone: r.IntN(9) == 0, Protected: r.IntN(9) == 0,
 		Attributes: []connector.Attribute{},
 	}
 	for i := range r.IntN(5) {
@@ -25,7 +25,7 @@ func said(r *rand.Rand, n int) *connector.Record {
 		for j := range a.Values {
 			a.Values[j] = make([]byte, r.IntN(20))
 			for k := range a.Values[j] {
-				a.Values[j][k] = byte(r.IntN(256)) //nolint:gosec // below 256
+				a.Values[j][k] = byte(r.IntN(256))
 			}
 		}
 		rec.Attributes = append(rec.Attributes, a)

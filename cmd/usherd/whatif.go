@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -80,7 +81,8 @@ func (a *app) planWith(ctx context.Context, f runFlags, w whatIfFlags) error {
 		if err := n.build(a); err != nil {
 			return err
 		}
-		if err := (&site{file: file, db: s.db, orgs: append(n.orgs[:len(n.orgs):len(n.orgs)], s.orgs...)}).knows(f.org, f.source); err != nil {
+		both := &site{file: file, db: s.db, orgs: slices.Concat(n.orgs, s.orgs)}
+		if err := both.knows(f.org, f.source); err != nil {
 			return err
 		}
 		out, err := a.whatIf(ctx, s, n, f)

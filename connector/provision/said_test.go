@@ -12,9 +12,9 @@ import (
 )
 
 // stored is everything that is kept of what a source has said.
-func (w *world) stored(source string) (list []connector.StoredRecord) {
+func (w *world) stored() (list []connector.StoredRecord) {
 	w.t.Helper()
-	for s, err := range w.db.Records(w.t.Context(), w.org.ID, source, time.Unix(0, 0)) {
+	for s, err := range w.db.Records(w.t.Context(), w.org.ID, "dir", time.Unix(0, 0)) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -31,7 +31,7 @@ func TestWhatSourcesSayIsKept(t *testing.T) {
 	p := &people{list: crowd(30)}
 	p.list[3] = person(4, "sn", "") // refused, and decided about again and again
 	first := w.sync(p, connector.ResultOK)
-	all := w.stored("dir")
+	all := w.stored()
 	if len(all) != 30 {
 		t.Fatalf("%d records, want 30", len(all))
 	}
@@ -41,13 +41,13 @@ func TestWhatSourcesSayIsKept(t *testing.T) {
 		}
 	}
 	w.sync(p, connector.ResultOK) // only the refused one is decided about
-	if got := w.stored("dir"); len(got) != 31 || got[30].Record.Anchor != p.list[3].Anchor {
+	if got := w.stored(); len(got) != 31 || got[30].Record.Anchor != p.list[3].Anchor {
 		t.Fatalf("%d records", len(got))
 	}
 	p.list[5] = person(6, "title", "Head")
 	p.list = append(p.list[:10], p.list[11:]...)
 	third := w.sync(p, connector.ResultOK)
-	got := w.stored("dir")[31:]
+	got := w.stored()[31:]
 	if len(got) != 3 {
 		t.Fatalf("%d records of the third run, want the changed, the gone and the refused one", len(got))
 	}
@@ -81,7 +81,7 @@ func TestOnePersonsRecordIsKeptWithTheDecision(t *testing.T) {
 	if _, err := w.prov.Person(t.Context(), provision.PersonRequest{Source: "dir", From: &people{list: crowd(3)}, Key: "u0003", Preview: true}); err != nil {
 		t.Fatal(err)
 	}
-	got := w.stored("dir")
+	got := w.stored()
 	if len(got) != 2 || !got[0].Run.IsZero() || got[1].Run.IsZero() || got[1].Record.Anchor != person(2).Anchor {
 		t.Errorf("%+v", got)
 	}
@@ -100,7 +100,7 @@ func TestPreviewsAndOffKeepNothing(t *testing.T) {
 	if _, err := w.prov.Submit(t.Context(), "dir", person(9), connector.Cause{Kind: connector.CauseRequest}); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.stored("dir"); len(got) > 0 {
+	if got := w.stored(); len(got) > 0 {
 		t.Errorf("%d records are kept", len(got))
 	}
 }
@@ -121,9 +121,9 @@ func TestCutRunHasKeptWhatItDecidedAbout(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
-	defer plan.Close() //nolint:errcheck // temporary files
+	defer plan.Close()
 	kept := map[connector.Anchor]bool{}
-	for _, s := range w.stored("dir") {
+	for _, s := range w.stored() {
 		kept[s.Record.Anchor] = true
 	}
 	users := 0

@@ -23,7 +23,6 @@ type tape struct {
 	places []place
 	people int             // who are not gone
 	names  map[string]bool // attributes that any record has
-	done   func(n int)     // told while the tape is read
 }
 
 // place is where a record stands; none when the person is gone.

@@ -26,7 +26,7 @@ func gone(n int) *connector.Record {
 }
 
 // said keeps records as one chunk of a source.
-func (f *fixture) said(org, source string, run connector.ID, list ...*connector.Record) connector.RecordChunk {
+func (f *fixture) said(org, source string, run connector.ID, list ...*connector.Record) {
 	f.Helper()
 	var p connector.RecordPacker
 	for _, r := range list {
@@ -35,7 +35,6 @@ func (f *fixture) said(org, source string, run connector.ID, list ...*connector.
 	c := p.Pack()
 	c.Org, c.Source, c.Run, c.At = org, source, run, f.now
 	f.ok(f.s.Write(f.ctx, func(tx connector.Tx) error { return tx.PutRecords(f.ctx, &c) }))
-	return c
 }
 
 func records(f *fixture) {
@@ -54,12 +53,15 @@ func records(f *fixture) {
 	first := connector.StoredRecord{Record: Said(1, "a"), Run: f.run, At: Start(), Base: true}
 	second := connector.StoredRecord{Record: Said(2, "bb"), At: Start().Add(time.Hour), Base: true}
 	f.equal(collect(f, f.s.Records(f.ctx, Org, Source, since)), []connector.StoredRecord{
-		second, first,
-		{Record: gone(1), Run: run, At: since}, {Record: Said(4, "d"), Run: run, At: since},
+		second,
+		first,
+		{Record: gone(1), Run: run, At: since},
+		{Record: Said(4, "d"), Run: run, At: since},
 		{Record: Said(1, "a"), Run: run, At: since.Add(time.Hour)},
 	})
 	f.equal(len(collect(f, f.s.Records(f.ctx, Org, Source, Start()))), 8)
-	for r := range f.s.Records(f.ctx, Org, Source, Start()) { // ended before its time
+	for r, err := range f.s.Records(f.ctx, Org, Source, Start()) { // ended before its time
+		f.ok(err)
 		f.equal(r.Record, Said(1, "a"))
 		break
 	}
@@ -139,7 +141,7 @@ func compactedRecords(f *fixture) {
 		r := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // a test
 		f.ok(f.s.DropRecords(f.ctx, Org, Source, f.now.Add(time.Hour)))
 		m := &recordModel{linked: map[connector.Anchor]bool{}}
-		from := int(seed) * 3000 //nolint:gosec // small
+		from := int(seed) * 3000
 		for n := from; n < from+1500; n += 1 + r.IntN(2) {
 			f.create(n, "")
 			m.linked[AnchorOf(n)] = true
