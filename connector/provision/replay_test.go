@@ -199,3 +199,19 @@ func TestReplaySeesOneOrganizationOnly(t *testing.T) {
 		t.Error(len(users), err)
 	}
 }
+
+func TestOrphansAreThoseWhomNoOtherSourceHas(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, twoSources)
+	w.syncFrom("second", &people{list: crowd(30)}, connector.ResultOK)
+	w.sync(&people{list: crowd(10)}, connector.ResultOK)
+	w.syncFrom("second", &people{list: crowd(29)}, connector.ResultOK) // one has left already
+	without := *w.org
+	without.Sources = w.org.Sources[:1]
+	if n, err := provision.Orphans(t.Context(), w.db, &without, "second"); err != nil || n != 19 {
+		t.Error(n, err)
+	}
+	if n, err := provision.Orphans(t.Context(), w.db, w.org, "none"); err != nil || n != 0 {
+		t.Error(n, err)
+	}
+}
