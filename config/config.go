@@ -74,6 +74,10 @@ type Organization struct {
 	// GoneDeleteAfter is the same for a user who is gone from the directory; default 7d.
 	GoneDeleteAfter connector.Duration `yaml:"gone_delete_after,omitempty"`
 
+	// Records says how long what the sources have said is kept, so that another configuration can be tried on
+	// it: usherd plan --replay.
+	Records Records `yaml:"records,omitempty"`
+
 	// Packages are the kinds of licences with their seats.
 	Packages []Package `yaml:"packages,omitempty"`
 	// Package is the id of the package for users whose mapping and source give none; default none, which
@@ -85,6 +89,13 @@ type Organization struct {
 	Owners map[string][]string `yaml:"owners,omitempty"`
 	// Sources are where people come from, the most trusted first.
 	Sources []Source `yaml:"sources,omitempty"`
+}
+
+// Records says how long what the sources have said is kept.
+type Records struct {
+	// Keep is how long everything is kept; of what is older, only the last record of each person with an
+	// account. Records hold the attributes that the mapping reads, and nothing else. 0 keeps none; default 30d.
+	Keep connector.Duration `yaml:"keep,omitempty"`
 }
 
 // Package is a kind of licence.

@@ -56,7 +56,7 @@ func organization(o *Organization) *connector.Organization {
 		Required: o.Required, Matching: o.Matching, Approval: o.Approval, SecondApprover: o.SecondApprover, InactiveHoldsSeat: o.InactiveHoldsSeat,
 		ReevaluateOnDomainVerified: o.ReevaluateOnDomainVerified == nil || *o.ReevaluateOnDomainVerified,
 		DeleteAfter:                time.Duration(o.DeleteAfter), GoneDeleteAfter: time.Duration(o.GoneDeleteAfter),
-		DefaultPackage: o.Package, Owners: o.Owners,
+		DefaultPackage: o.Package, Owners: o.Owners, KeepRecords: time.Duration(o.Records.Keep),
 	}
 	if org.Name == "" {
 		org.Name = o.ID

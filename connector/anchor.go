@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -29,6 +30,16 @@ type Anchor struct {
 
 // IsZero reports whether there is no anchor.
 func (a Anchor) IsZero() bool { return a.Raw == "" }
+
+// Key is the anchor in 16 bytes: itself where it has as many, as those of directories have, else a hash.
+// It tells the anchors of one source apart.
+func (a Anchor) Key() Hash {
+	if len(a.Raw) == len(Hash{}) {
+		return Hash([]byte(a.Raw))
+	}
+	sum := sha256.Sum256([]byte(a.Raw))
+	return Hash(sum[:len(Hash{})])
+}
 
 // String gives the form that the source's own tools show; what is not text, in base64.
 func (a Anchor) String() string {

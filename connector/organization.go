@@ -21,6 +21,9 @@ type Organization struct {
 	DeleteAfter                time.Duration // an inactive user is deleted after this
 	GoneDeleteAfter            time.Duration // one that is gone from its directory after this
 
+	// KeepRecords is how long what sources say is kept for replays; 0 = not at all.
+	KeepRecords time.Duration
+
 	Packages       []Package
 	DefaultPackage string // for users whose source gives none; "" = no package, no seat
 

@@ -85,6 +85,8 @@ type Tx interface {
 	PutOutcomes(ctx context.Context, run ID, changes []*Change) error
 	// PutSourceState overwrites what is remembered of a source.
 	PutSourceState(ctx context.Context, s SourceState) error
+	// PutRecords keeps what a source said of some people, for replays. Equal chunks are stored once.
+	PutRecords(ctx context.Context, c *RecordChunk) error
 }
 
 // Store is the port to the database. All methods are safe for concurrent use.

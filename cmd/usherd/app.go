@@ -88,11 +88,15 @@ func (a *app) load() (*config.File, error) { return a.loadWith(config.LoadOption
 
 // loadWith is load for commands that need no secrets.
 func (a *app) loadWith(o config.LoadOptions) (*config.File, error) {
+	return a.loadFile(a.configPath, o)
+}
+
+func (a *app) loadFile(path string, o config.LoadOptions) (*config.File, error) {
 	o.Env = a.env
 	o.CredentialsDir, _ = a.env("CREDENTIALS_DIRECTORY")
-	file, err := config.Load(a.configPath, o)
+	file, err := config.Load(path, o)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, usagef("there is no configuration file %s: name one with -c, or start from an example with: usherd check --example > usherd.yaml", a.configPath)
+		return nil, usagef("there is no configuration file %s: name one with -c, or start from an example with: usherd check --example > usherd.yaml", path)
 	}
 	return file, err
 }

@@ -135,6 +135,7 @@ func (d *daemon) jobs(ctx context.Context, s *site) ([]schedule.Job, error) {
 	}
 	return append(jobs,
 		schedule.Job{Name: "domains", Schedule: daily, Run: func(ctx context.Context) error { return d.checkDomains(ctx, s) }},
+		schedule.Job{Name: "records", Schedule: daily, Run: func(ctx context.Context) error { return d.forget(ctx, s) }},
 		schedule.Job{Name: "housekeeping", Schedule: hourly, Run: func(ctx context.Context) error { return d.housekeeping(ctx, s) }},
 	), nil
 }
@@ -220,6 +221,28 @@ func (d *daemon) checkDomains(ctx context.Context, s *site) error {
 		}
 	}
 	return errors.Join(all, d.metrics.refresh(ctx, s))
+}
+
+// forget drops of what sources have said whatever is kept for longer than their organization wants.
+func (d *daemon) forget(ctx context.Context, s *site) error {
+	var all error
+	for _, o := range s.orgs {
+		sources, err := s.db.RecordSources(ctx, o.Org.ID)
+		all = errors.Join(all, err)
+		before := d.app.now().Add(-o.Org.KeepRecords)
+		for _, source := range sources {
+			if o.Org.KeepRecords == 0 || o.Org.Source(source) == nil { // a base is of use to a source that goes on
+				all = errors.Join(all, s.db.DropRecords(ctx, o.Org.ID, source, before))
+				continue
+			}
+			n, err := s.db.CompactRecords(ctx, o.Org.ID, source, before)
+			all = errors.Join(all, err)
+			if n > 0 {
+				d.log.Info("old records forgotten", zap.String("org", o.Org.ID), zap.String("source", source), zap.Int("records", n))
+			}
+		}
+	}
+	return all
 }
 
 // reloads reads the configuration again at each signal and request. A bad file changes nothing.

@@ -90,12 +90,17 @@ func (s *site) adopt(ctx context.Context, a *app) error {
 }
 
 func (s *site) close() error {
+	s.hangUp()
+	return s.db.Close()
+}
+
+// hangUp ends the connections to directories.
+func (s *site) hangUp() {
 	for _, o := range s.orgs {
 		for _, src := range o.sources {
 			_ = src.Close() // the connection that look-ups keep for a while
 		}
 	}
-	return s.db.Close()
 }
 
 // org returns the organization with that id, or the only one when id is empty.

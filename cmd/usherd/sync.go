@@ -38,19 +38,33 @@ func (f *runFlags) showFlags(cmd *cobra.Command) {
 
 func (a *app) planCmd() *cobra.Command {
 	var f runFlags
+	var w whatIfFlags
 	cmd := &cobra.Command{
 		Use: "plan", Short: "Show what a sync would change, and change nothing", Args: noArgs,
 		Long: `plan reads the directory and shows what a full sync would do to whom, and why. Nothing is changed.
 The plan is kept as a run: carry out exactly this with usherd sync --plan RUN, which is refused when the
-directory or the users have moved in the meantime.`,
+directory or the users have moved in the meantime.
+
+With --with another configuration is tried on today's directory and users: who would gain or lose access, who
+would be another one, which seats would run out. With --replay it is tried on what the directories have said in
+the last days (or the one in force is). Nothing is kept of either, and the exit code is 0 whatever they show.`,
 		Example: `  usherd plan
   usherd plan --source head-office -o html > plan.html
-  usherd plan --person ann.lee@example.com`,
+  usherd plan --person ann.lee@example.com
+  usherd plan --with new.yaml
+  usherd plan --with new.yaml --replay 30d`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case w.replay > 0:
+				return a.planReplay(cmd.Context(), f, w)
+			case w.with != "":
+				return a.planWith(cmd.Context(), f, w)
+			}
 			return a.sync(cmd.Context(), f, connector.ModePreview, "")
 		},
 	}
 	f.add(cmd)
+	w.add(cmd)
 	return cmd
 }
 
@@ -101,6 +115,11 @@ func (a *app) sync(ctx context.Context, f runFlags, mode connector.Mode, plan st
 	targets, err := s.targets(f.org, f.source)
 	if err != nil {
 		return err
+	}
+	if mode == connector.ModePreview {
+		if err := a.tellDifferences(ctx, s); err != nil {
+			return err
+		}
 	}
 	if len(targets) > 1 && f.output.value != "text" {
 		return usagef("-o %s shows one run: name the source with --org and --source", f.output.value)

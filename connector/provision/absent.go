@@ -185,6 +185,9 @@ func (l *planner) over(ctx context.Context) error {
 		}
 		if err == nil && (presence == connector.PresenceGone || presence == connector.PresentOutOfScope) {
 			l.plan.closeGone = append(l.plan.closeGone, a)
+			if err := l.plan.said.add(&connector.Record{Anchor: a, Gone: true}, true); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -17,6 +17,11 @@ func (p *Provisioner) Apply(ctx context.Context, plan *Plan, progress func(Progr
 	defer func() {
 		plan.Run.Phases = append(plan.Run.Phases, connector.Phase{Name: "apply", Took: p.o.Now().Sub(start)})
 	}()
+	if plan.Run.Mode != connector.ModeChanges {
+		if err := p.putSaid(ctx, plan); err != nil {
+			return err
+		}
+	}
 	a := &applier{p: p, plan: plan, progress: progress, total: plan.removals.count + plan.others.count}
 	if err := a.write(ctx); err != nil {
 		return err
@@ -152,6 +157,11 @@ func (a *applier) apply(ctx context.Context, c chunk) error {
 		if a.plan.Run.Mode == connector.ModeChanges { // its first trace in the store
 			if err := tx.PutRun(ctx, a.plan.Run); err != nil {
 				return err
+			}
+			if a.done == 0 {
+				if err := a.p.putSaidIn(ctx, tx, a.plan); err != nil {
+					return err
+				}
 			}
 		}
 		cause := connector.Cause{Kind: connector.CauseRun, Run: a.plan.Run.ID, Actor: a.plan.Run.Actor}

@@ -196,41 +196,19 @@ func appendRecord(b []byte, r *connector.Record) []byte {
 	if b = appendFlag(b, r != nil); r == nil {
 		return b
 	}
-	b = appendAnchor(b, r.Anchor)
-	b = appendText(b, r.DN)
-	b = binary.AppendUvarint(b, uint64(len(r.Attributes)))
-	for _, a := range r.Attributes {
-		b = appendText(b, a.Name)
-		b = binary.AppendUvarint(b, uint64(len(a.Values)))
-		for _, v := range a.Values {
-			b = append(binary.AppendUvarint(b, uint64(len(v))), v...)
-		}
-	}
-	b = append(b, byte(r.Enabled))
-	b = appendText(b, r.EnabledReason)
-	b = appendFlag(b, r.Gone)
-	b = appendText(b, r.OutOfScope)
-	b = appendFlag(b, r.Protected)
-	b = appendText(b, r.Fault)
-	b = appendInstant(b, r.RecheckAt)
-	return appendInstant(b, r.ChangedAt)
+	return connector.AppendRecord(b, r)
 }
 
 func (r *changeReader) record() *connector.Record {
 	if !r.flag() {
 		return nil
 	}
-	rec := &connector.Record{Anchor: r.anchor(), DN: r.text(), Attributes: make([]connector.Attribute, r.count())}
-	for i := range rec.Attributes {
-		a := connector.Attribute{Name: r.text(), Values: make([][]byte, r.count())}
-		for j := range a.Values {
-			a.Values[j] = []byte(r.text())
-		}
-		rec.Attributes[i] = a
+	rec, rest, err := connector.ReadRecord(r.b)
+	if err != nil {
+		r.b, r.s, r.bad = nil, "", true
+		return nil
 	}
-	rec.Enabled, rec.EnabledReason = connector.Enabled(r.byte()), r.text()
-	rec.Gone, rec.OutOfScope, rec.Protected, rec.Fault = r.flag(), r.text(), r.flag(), r.text()
-	rec.RecheckAt, rec.ChangedAt = r.instant(), r.instant()
+	r.b, r.s = rest, r.s[len(r.s)-len(rest):]
 	return rec
 }
 

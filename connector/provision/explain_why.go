@@ -60,14 +60,14 @@ func happened(s step) string {
 	connector.Replay(after, s.event.Fields)
 	switch after.DeactivatedBy {
 	case connector.ByAdministrator:
-		return said(what+" by an administrator", after.DeactivatedReason)
+		return worded(what+" by an administrator", after.DeactivatedReason)
 	case connector.BySource:
 		return fmt.Sprintf("%s, for %s says %s", what, after.DeactivatedSource, spoken(after.DeactivatedReason))
 	}
 	return what
 }
 
-func said(what, words string) string {
+func worded(what, words string) string {
 	if words == "" {
 		return what
 	}
@@ -278,7 +278,7 @@ func (x *explainer) local() []LocalDecision {
 	}
 	switch {
 	case u.DeactivatedBy == connector.ByAdministrator:
-		add(connector.FieldDeactivatedBy, said("deactivated; no source gives the access back", u.DeactivatedReason))
+		add(connector.FieldDeactivatedBy, worded("deactivated; no source gives the access back", u.DeactivatedReason))
 	case x.givenBack() && !x.past && (x.says == connector.StandingDisabled || !present(x.says)):
 		add(connector.FieldDeactivatedBy, "reactivated; that holds until a source says something new")
 	}

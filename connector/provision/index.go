@@ -2,7 +2,6 @@ package provision
 
 import (
 	"context"
-	"crypto/sha256"
 
 	"usherd/connector"
 )
@@ -21,22 +20,13 @@ type known struct {
 	seen   bool
 }
 
-// anchorKey is the anchor itself where it has 16 bytes, as those of directories have.
-func anchorKey(a connector.Anchor) connector.Hash {
-	if len(a.Raw) == 16 {
-		return connector.Hash([]byte(a.Raw))
-	}
-	sum := sha256.Sum256([]byte(a.Raw))
-	return connector.Hash(sum[:16])
-}
-
 func loadIndex(ctx context.Context, r connector.Reader, org, source string) (*index, error) {
 	x := &index{people: map[connector.Hash]known{}}
 	for l, err := range r.LinkStates(ctx, org, source) {
 		if err != nil {
 			return nil, err
 		}
-		x.people[anchorKey(l.Anchor)] = known{hash: l.Hash, absent: l.Absent}
+		x.people[l.Anchor.Key()] = known{hash: l.Hash, absent: l.Absent}
 		if !l.Absent {
 			x.live++
 			x.unseen++
@@ -48,7 +38,7 @@ func loadIndex(ctx context.Context, r connector.Reader, org, source string) (*in
 // see marks the anchor as seen and says whether its record is the one applied last, and whether it was
 // seen before.
 func (x *index) see(a connector.Anchor, h connector.Hash) (linked, same, again bool) {
-	key := anchorKey(a)
+	key := a.Key()
 	k, ok := x.people[key]
 	if !ok {
 		return false, false, false
@@ -64,7 +54,7 @@ func (x *index) see(a connector.Anchor, h connector.Hash) (linked, same, again b
 }
 
 // seen reports whether the anchor was in the answer.
-func (x *index) seen(a connector.Anchor) bool { return x.people[anchorKey(a)].seen }
+func (x *index) seen(a connector.Anchor) bool { return x.people[a.Key()].seen }
 
 // missing returns the anchors that were not seen and whose absence is news. Only where there are any does
 // it read them: the index keeps no kind of an anchor, nor its text.
@@ -77,7 +67,7 @@ func (x *index) missing(ctx context.Context, r connector.Reader, org, source str
 		if err != nil {
 			return nil, err
 		}
-		if k := x.people[anchorKey(l.Anchor)]; !k.seen && !k.absent {
+		if k := x.people[l.Anchor.Key()]; !k.seen && !k.absent {
 			out = append(out, l.Anchor)
 		}
 	}

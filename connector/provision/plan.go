@@ -21,6 +21,7 @@ type Plan struct {
 	now         time.Time
 	removals    *spool // what takes access away: applied first, so that its seats are free
 	others      *spool
+	said        *said
 	entries     *entries
 	denied      map[int32]bool              // no seat is left for it
 	refused     map[int32]connector.Failure // two people of the run want the same
@@ -119,7 +120,9 @@ func (p *Plan) held(e entry) bool {
 }
 
 // Close removes the plan's files.
-func (p *Plan) Close() error { return errors.Join(p.removals.close(), p.others.close()) }
+func (p *Plan) Close() error {
+	return errors.Join(p.removals.close(), p.others.close(), p.said.close())
+}
 
 // keep spools one decision.
 func (p *Plan) keep(ordinal int32, ch *connector.Change, rank int32) error {

@@ -108,6 +108,14 @@ func (p *Provisioner) Plan(ctx context.Context, req PlanRequest) (_ *Plan, err e
 	return l.plan, nil
 }
 
+// WhatIf is Plan for settings that nobody has looked at yet, as if somebody had: so it tells whom the guard
+// would hold, and why, where a run would hold everything.
+func (p *Provisioner) WhatIf(ctx context.Context, req PlanRequest) (*Plan, error) {
+	o := p.o
+	o.Org = looked(o.Org)
+	return New(o).Plan(ctx, req)
+}
+
 func (p *Provisioner) newPlanner(ctx context.Context, req PlanRequest) (*planner, error) {
 	src, _, err := p.source(req.Source)
 	if err != nil {
@@ -149,7 +157,12 @@ func (p *Provisioner) emptyPlanner(ctx context.Context, req PlanRequest, src *co
 		return nil, err
 	}
 	if l.plan.others, err = newSpool(p.o.SpoolDir); err != nil {
-		return nil, errors.Join(err, l.plan.removals.close())
+		return nil, errors.Join(err, l.plan.Close())
+	}
+	if p.o.Org.KeepRecords > 0 && !req.Preview {
+		if l.plan.said, err = newSaid(p.o.SpoolDir); err != nil {
+			return nil, errors.Join(err, l.plan.Close())
+		}
 	}
 	return l, nil
 }
@@ -291,6 +304,9 @@ func (l *planner) keep(d *decision) error {
 		return nil
 	}
 	l.quarrelled = l.quarrelled || slices.ContainsFunc(d.failures, func(f connector.Failure) bool { return slices.Contains(quarrelling, f.Reason) })
+	if err := l.plan.said.add(d.rec, d.change.After != nil || d.change.Link != nil); err != nil {
+		return err
+	}
 	for _, o := range d.clashes {
 		l.clash(o, d)
 	}

@@ -2,6 +2,7 @@ package provision
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	"usherd/connector"
@@ -25,10 +26,13 @@ type Options struct {
 
 // Provisioner decides and writes the people of one organization. Its settings never change: a new
 // configuration makes a new Provisioner. All methods are safe for concurrent use.
-type Provisioner struct{ o Options }
+type Provisioner struct {
+	o       Options
+	packers sync.Pool // of *connector.RecordPacker, for single people
+}
 
 // New returns a Provisioner.
-func New(o Options) *Provisioner { return &Provisioner{o} }
+func New(o Options) *Provisioner { return &Provisioner{o: o} }
 
 // source returns the settings of a source that the organization has.
 func (p *Provisioner) source(id string) (*connector.SourceSettings, *mapping.Mapping, error) {

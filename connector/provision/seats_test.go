@@ -63,15 +63,20 @@ func TestNeverOneSeatTooMany(t *testing.T) {
 	})
 	p := &people{list: crowd(600)}
 	var wg sync.WaitGroup
-	for g := range 64 {
-		wg.Go(func() {
-			for i := range 12 {
-				if _, err := w.prov.Submit(t.Context(), "push", person(10_000+g*100+i), connector.Cause{Kind: connector.CauseRequest, Actor: "test"}); err != nil {
-					t.Errorf("submit: %v", err)
-					return
+	p.during = func(i int) { // the test's clock stands still from here on
+		if i > 0 {
+			return
+		}
+		for g := range 64 {
+			wg.Go(func() {
+				for i := range 12 {
+					if _, err := w.prov.Submit(t.Context(), "push", person(10_000+g*100+i), connector.Cause{Kind: connector.CauseRequest, Actor: "test"}); err != nil {
+						t.Errorf("submit: %v", err)
+						return
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 	w.sync(p, connector.ResultOK)
 	wg.Wait()

@@ -32,12 +32,16 @@ type spooled struct {
 func newSpool(dir string) (*spool, error) {
 	file, err := os.CreateTemp(dir, "usherd-plan-*")
 	if err != nil {
-		return nil, &connector.Error{
-			Kind: connector.Internal, Op: "provision: keep the plan", Err: err,
-			Hint: "the folder for temporary files must be writable and have room for about 2 kB a person",
-		}
+		return nil, noRoom("provision: keep the plan", err)
 	}
 	return &spool{file: file, w: bufio.NewWriterSize(file, 256<<10)}, nil
+}
+
+func noRoom(op string, err error) error {
+	return &connector.Error{
+		Kind: connector.Internal, Op: op, Err: err,
+		Hint: "the folder for temporary files must be writable and have room for about 2 kB a person",
+	}
 }
 
 func (s *spool) add(ordinal int32, ch *connector.Change) error {

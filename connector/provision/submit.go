@@ -23,6 +23,7 @@ func (p *Provisioner) Submit(ctx context.Context, source string, rec *connector.
 
 func (p *Provisioner) submit(ctx context.Context, source string, rec *connector.Record, cause connector.Cause) (*decision, error) {
 	var d *decision
+	chunk := p.packOne(source, rec, cause.Run)
 	err := errors.New("never tried")
 	for try := 0; try < maxTries && err != nil; try++ {
 		err = p.o.Store.Write(ctx, func(tx connector.Tx) error {
@@ -31,8 +32,10 @@ func (p *Provisioner) submit(ctx context.Context, source string, rec *connector.
 			if err != nil {
 				return err
 			}
-			d.change, err = p.save(ctx, tx, d.change, cause)
-			return err
+			if d.change, err = p.save(ctx, tx, d.change, cause); err != nil || chunk == nil {
+				return err
+			}
+			return tx.PutRecords(ctx, chunk)
 		})
 		if !errors.Is(err, connector.ErrMoved) {
 			break

@@ -130,6 +130,13 @@ func TestPlans(t *testing.T) {
 		sqlLeaveList:         "SEARCH waiting USING PRIMARY KEY (org=? AND source=? AND person=?)",
 		sqlRunsOfSource:      "SEARCH runs USING INDEX runs_source (org=? AND source=? AND id<?)",
 		sqlDomainsByName:     "SEARCH domains USING PRIMARY KEY (name=?)",
+		sqlChunksSince:       "SEARCH c USING PRIMARY KEY (org=? AND source=?)\nSEARCH b USING INDEX sqlite_autoindex_record_blobs_1 (org=? AND hash=?)",
+		sqlChunksBefore:      "SEARCH c USING PRIMARY KEY (org=? AND source=?)\nSEARCH b USING INDEX sqlite_autoindex_record_blobs_1 (org=? AND hash=?)",
+		sqlChunksBack:        "SEARCH c USING PRIMARY KEY (org=? AND source=? AND id<?)\nSEARCH b USING INDEX sqlite_autoindex_record_blobs_1 (org=? AND hash=?)",
+		sqlNextRecordSource:  "SEARCH record_chunks USING PRIMARY KEY (org=? AND source>?)",
+		sqlLinkedAnchors:     "SEARCH links USING COVERING INDEX links_anchor (anchor=? AND source=? AND org=?)",
+		sqlDropChunk:         "SEARCH record_chunks USING PRIMARY KEY (org=? AND source=? AND id=?)",
+		sqlDropBlob:          "SEARCH c USING COVERING INDEX record_chunks_hash (org=? AND hash=?)",
 		sqlPackages:          "SEARCH w USING COVERING INDEX waiting_package (org=? AND package=?)",
 	} {
 		text := strings.Replace(q, "IN (*)", "IN ("+marks[8]+")", 1)

@@ -78,12 +78,18 @@ const (
  FROM (SELECT org, state, n FROM user_counts UNION ALL SELECT org, state, -count(*) FROM users GROUP BY org, state)
  GROUP BY org, state HAVING sum(n) <> 0`
 
+	sqlLostChunks = `SELECT 'records that source ' || c.source || ' of ' || c.org || ' has said are lost' FROM record_chunks c
+ WHERE NOT EXISTS (SELECT 1 FROM record_blobs b WHERE b.org = c.org AND b.hash = c.hash) LIMIT 1000`
+
+	sqlLostBlobs = `SELECT 'records of ' || b.org || ' are kept that belong to no run' FROM record_blobs b
+ WHERE NOT EXISTS (SELECT 1 FROM record_chunks c WHERE c.org = b.org AND c.hash = b.hash) LIMIT 1000`
+
 	sqlCountKeys  = `SELECT count(*) FROM user_keys`
 	sqlCountTerms = `SELECT count(*) FROM user_terms`
 )
 
 func (v *verifier) seats(ctx context.Context) error {
-	return v.sentences(ctx, sqlWrongUse, sqlOverUse, sqlLostLinks, sqlLostEvents, sqlWrongCounts)
+	return v.sentences(ctx, sqlWrongUse, sqlOverUse, sqlLostLinks, sqlLostEvents, sqlWrongCounts, sqlLostChunks, sqlLostBlobs)
 }
 
 func (v *verifier) sentences(ctx context.Context, queries ...string) error {

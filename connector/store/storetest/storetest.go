@@ -39,6 +39,10 @@ type Store interface {
 	ForgetHashes(ctx context.Context, org, domain string) (int, error)
 	PutRevision(ctx context.Context, r connector.Revision) error
 	Revisions(ctx context.Context, limit int) ([]connector.Revision, error)
+	Records(ctx context.Context, org, source string, since time.Time) iter.Seq2[connector.StoredRecord, error]
+	RecordSources(ctx context.Context, org string) ([]string, error)
+	CompactRecords(ctx context.Context, org, source string, before time.Time) (int, error)
+	DropRecords(ctx context.Context, org, source string, before time.Time) error
 	Backup(ctx context.Context, path string) error
 	Verify(ctx context.Context) ([]string, error)
 	Close() error
@@ -94,6 +98,9 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"claims", claims},
 		{"hashes are forgotten by domain", forgetHashes},
 		{"revisions", revisions},
+		{"records are kept in order, after a base", records},
+		{"records of others are left alone", recordsOfOthers},
+		{"compacted records against a model", compactedRecords},
 		{"backup while writing", backupWhileWriting},
 		{"large sets", largeSets},
 		{"random changes against a model", againstModel},
