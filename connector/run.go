@@ -103,6 +103,8 @@ type Run struct {
 	Error       string // why it failed or is partial, for people
 	Hint        string
 	Counts      Counts
+	Groups      GroupCounts
+	GroupHold   *GroupHold // nil = what was found of the groups was written
 	Skips       map[SkipReason]int
 	Seats       []SeatCount
 	Warnings    []string

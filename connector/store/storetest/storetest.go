@@ -27,6 +27,13 @@ type Store interface {
 	FindUser(ctx context.Context, org, key string) (*connector.User, error)
 	UserEvents(ctx context.Context, org string, user connector.ID) iter.Seq2[connector.Event, error]
 	UserLinks(ctx context.Context, org string, user connector.ID) ([]connector.Link, error)
+	Groups(ctx context.Context, q connector.GroupQuery) (groups []connector.Group, next string, err error)
+	FindGroup(ctx context.Context, org, key string) (*connector.Group, error)
+	DirectMembers(ctx context.Context, org string, group connector.ID) iter.Seq2[connector.GroupMember, error]
+	EffectiveMembers(ctx context.Context, org string, group connector.ID) iter.Seq2[*connector.User, error]
+	CountMembers(ctx context.Context, org string, group connector.ID) (connector.MemberCounts, error)
+	GroupsOfUser(ctx context.Context, org string, user connector.ID, limit int) ([]connector.UserGroup, error)
+	RunGroupEvents(ctx context.Context, run connector.ID) iter.Seq2[connector.GroupEvent, error]
 	OpenItems(ctx context.Context, q connector.ItemQuery) (items []connector.OpenItem, next string, err error)
 	Dismiss(ctx context.Context, org, ref string) error
 	AddDomain(ctx context.Context, d connector.Domain) error
@@ -91,6 +98,13 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"revisions", revisions},
 		{"backup while writing", backupWhileWriting},
 		{"large sets", largeSets},
+		{"groups are created, edited and deleted", groupsWritten},
+		{"groups are listed and found", groupsFound},
+		{"members of nested groups", nestedMembers},
+		{"memberships follow a rename", membershipsFollow},
+		{"memberships stay as the list says", membershipsStay},
+		{"groups of others are not seen", groupsApart},
+		{"random groups against a model", groupsAgainstModel},
 		{"random changes against a model", againstModel},
 	}
 	for _, test := range tests {
