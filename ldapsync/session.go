@@ -14,15 +14,16 @@ import (
 // session is a connection on which the preflight was done: the bases can be read, and it is known which
 // canaries are missing and who is in the groups.
 type session struct {
-	s       *Source
-	c       *conn
-	root    rootDSE
-	missing []string // what canaries say against the answers of this connection
-	groups  *memberSet
-	guarded *memberSet
-	hash    dnHasher
-	opened  time.Time
-	probed  bool // people can be found by anchor on this connection
+	s        *Source
+	c        *conn
+	root     rootDSE
+	missing  []string // what canaries say against the answers of this connection
+	groups   *memberSet
+	guarded  *memberSet
+	packages []packageRule
+	hash     dnHasher
+	opened   time.Time
+	probed   bool // people can be found by anchor on this connection
 }
 
 // open connects and does the preflight. The session is not nil when a server was reached, also with an
@@ -88,14 +89,18 @@ func (x *session) canaryOutside(canary place) string {
 	return ""
 }
 
-// readGroups closes over the groups of the scope and the protected ones.
+// readGroups closes over the groups of the scope, the protected ones and those that give packages.
 func (x *session) readGroups(ctx context.Context) error {
 	c := &x.s.config
-	if len(c.Groups)+len(x.s.guarded) == 0 {
+	rules := x.s.options.Packages
+	if len(c.Groups)+len(x.s.guarded)+len(rules) == 0 {
 		return nil
 	}
 	g := &groupReader{c: x.c, hash: x.hash, read: map[string]*group{}}
 	all := append(append([]string(nil), c.Groups...), x.s.guarded...)
+	for _, r := range rules {
+		all = append(all, r.Group)
+	}
 	if err := g.list(ctx, x.root.above(all), c.groupFilter(), x.pageSize()); err != nil {
 		return err
 	}
@@ -110,9 +115,24 @@ func (x *session) readGroups(ctx context.Context) error {
 		}
 	}
 	if len(x.s.guarded) > 0 {
-		x.guarded, err = closeOver(x.s.guarded, read)
+		if x.guarded, err = closeOver(x.s.guarded, read); err != nil {
+			return err
+		}
 	}
-	return err
+	for _, r := range rules {
+		members, err := closeOver([]string{r.Group}, read)
+		if err != nil {
+			return err
+		}
+		x.packages = append(x.packages, packageRule{members, r.Package})
+	}
+	return nil
+}
+
+// packageRule gives a package to everybody in a group.
+type packageRule struct {
+	members *memberSet
+	pkg     string
 }
 
 // someMember makes sure that groups without a single member are not members that the account may not
@@ -158,6 +178,7 @@ func (x *session) reader() *recordReader {
 	l := x.s.layout
 	return &recordReader{
 		layout: l, scope: x.s.scope, groups: x.groups, guarded: x.guarded, protected: x.s.protected,
+		packages: x.packages, named: len(x.s.config.GroupBases) > 0,
 		hash: x.hash, now: x.s.options.Now(), slots: make([][][]byte, len(l.names)),
 	}
 }
