@@ -25,6 +25,9 @@ type GroupSource interface {
 	// those were all. The record is lent until yield returns. An error of yield ends the read and is
 	// returned as it is.
 	Groups(ctx context.Context, yield func(*GroupRecord) error) (ReadResult, error)
+	// RereadGroups asks for these groups by anchor and returns a record for each: one that is Gone where
+	// the source says so for certain. Which it cannot speak for is left out.
+	RereadGroups(ctx context.Context, anchors []Anchor) ([]*GroupRecord, error)
 }
 
 // Reader reads the store. Every method sees one organization only. Maps and slices that it returns

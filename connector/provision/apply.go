@@ -24,6 +24,9 @@ func (p *Provisioner) Apply(ctx context.Context, plan *Plan, progress func(Progr
 	if err := a.section(ctx, plan.others); err != nil {
 		return err
 	}
+	if err := p.applyGroups(ctx, plan); err != nil {
+		return err
+	}
 	if !plan.holdAll && plan.complete {
 		if err := p.remember(ctx, plan); err != nil {
 			return err

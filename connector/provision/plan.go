@@ -36,6 +36,7 @@ type Plan struct {
 	existing    int            // users that the spooled changes are about
 
 	replaced  map[connector.Anchor]bool // anchors of people created anew in the source
+	groups    *groupPlan                // nil = nothing becomes of groups
 	closeGone []connector.Anchor        // open items of people who are not in the source any more
 	state     connector.SourceState
 	complete  bool
@@ -114,7 +115,9 @@ func (p *Plan) held(e entry) bool {
 }
 
 // Close removes the plan's files.
-func (p *Plan) Close() error { return errors.Join(p.removals.close(), p.others.close()) }
+func (p *Plan) Close() error {
+	return errors.Join(p.removals.close(), p.others.close(), p.groups.close())
+}
 
 // keep spools one decision.
 func (p *Plan) keep(ordinal int32, ch *connector.Change, rank int32) error {

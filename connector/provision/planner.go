@@ -33,6 +33,8 @@ type PlanRequest struct {
 	// Hold makes everything wait for approval: a preview.
 	Hold    string
 	Preview bool // Hold is one
+	// AcceptGroups lets pass what the guard would hold of the groups, when it has this digest.
+	AcceptGroups string
 }
 
 // planner makes one Plan.
@@ -56,6 +58,8 @@ type planner struct {
 	twice    map[connector.Anchor]bool // anchors of users that came more than once
 	spared   map[connector.ID]bool     // users whose grace is over, but who are back or change in this run
 	phase    time.Time
+
+	renamed map[connector.Hash]connector.Hash // keys of people, before and after, whose memberships follow
 }
 
 // Plan reads the whole source and works out what a full run would do. Nothing is changed. An error
@@ -87,6 +91,9 @@ func (p *Provisioner) Plan(ctx context.Context, req PlanRequest) (_ *Plan, err e
 	}
 	l.guard()
 	l.phaseDone("plan")
+	if err := l.groups(ctx); err != nil {
+		return nil, err
+	}
 	return l.plan, nil
 }
 
@@ -96,7 +103,7 @@ func (p *Provisioner) newPlanner(ctx context.Context, req PlanRequest) (*planner
 		return nil, err
 	}
 	now, org, s := p.o.Now(), p.o.Org.ID, p.o.Store
-	l := &planner{p: p, req: req, src: src, facts: newFacts(now), hasher: connector.Hasher{Seed: src.Fingerprint}, phase: now, spared: map[connector.ID]bool{}, twice: map[connector.Anchor]bool{}}
+	l := &planner{p: p, req: req, src: src, facts: newFacts(now), hasher: connector.Hasher{Seed: src.Fingerprint}, phase: now, spared: map[connector.ID]bool{}, twice: map[connector.Anchor]bool{}, renamed: map[connector.Hash]connector.Hash{}}
 	l.plan = &Plan{
 		preview: req.Preview,
 		now:     now, entries: newEntries(), denied: map[int32]bool{}, refused: map[int32]connector.Failure{},
@@ -230,6 +237,9 @@ func (l *planner) decide(ctx context.Context, records []*connector.Record) error
 }
 
 func (l *planner) keep(d *decision) error {
+	if d.renamed() {
+		l.renamed[d.link.Key] = d.rec.Key
+	}
 	if !d.rival.IsZero() && l.facts.gone == nil && len(l.deferred) < maxDeferred {
 		l.deferred = append(l.deferred, d.rec) // its rival may turn out to be gone
 		return nil

@@ -20,6 +20,8 @@ type SyncRequest struct {
 	Revision string         // of the configuration
 	Approve  *connector.Run // a held run or preview that is carried out when nothing has moved
 	Progress func(Progress) // may be nil
+	// AcceptGroups is the digest of what an earlier run held of the groups (connector.GroupHold).
+	AcceptGroups string
 }
 
 // Sync does one run of a source from the first question to the last row: plan, guard, apply, report.
@@ -51,7 +53,7 @@ func (p *Provisioner) Sync(ctx context.Context, req SyncRequest) (*Plan, error) 
 
 // carryOut plans and applies. It always returns a plan to report on, an empty one after an error.
 func (p *Provisioner) carryOut(ctx context.Context, req SyncRequest, run *connector.Run) (*Plan, error) {
-	ask := PlanRequest{Source: req.Source, From: req.From, Progress: req.Progress}
+	ask := PlanRequest{Source: req.Source, From: req.From, Progress: req.Progress, AcceptGroups: req.AcceptGroups}
 	if req.Mode == connector.ModePreview {
 		ask.Hold, ask.Preview = "a preview: nothing is changed until it is approved", true
 	}
