@@ -54,6 +54,8 @@ type head struct {
 	Error    string                       `json:"error,omitempty"`
 	Hint     string                       `json:"hint,omitempty"`
 	Counts   connector.Counts             `json:"counts"`
+	Groups   *connector.GroupCounts       `json:"groups,omitempty"` // not where none was changed
+	Held     *groupHold                   `json:"groups_held,omitempty"`
 	Started  time.Time                    `json:"started,omitzero"`
 	Finished time.Time                    `json:"finished,omitzero"`
 	Seconds  float64                      `json:"duration_seconds"`
@@ -162,6 +164,12 @@ func (r Report) head() head {
 		Started: run.Started.UTC(), Finished: run.Finished.UTC(), Seconds: duration(run).Seconds(), Entries: run.Entries,
 		Phases: map[string]float64{}, Skips: map[connector.SkipReason]int{}, Seats: []connector.SeatCount{},
 		Approves: run.Approves.String(), Server: run.Server, Revision: run.Revision, Warnings: []string{},
+	}
+	if run.Groups != (connector.GroupCounts{}) {
+		h.Groups = &run.Groups
+	}
+	if g := run.GroupHold; g != nil {
+		h.Held = &groupHold{g.Reason, g.Digest}
 	}
 	for _, p := range run.Phases {
 		h.Phases[p.Name] += p.Took.Seconds()

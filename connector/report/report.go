@@ -156,7 +156,9 @@ func applied(c connector.Counts) int {
 }
 
 // unchanged reports whether nothing was to be changed.
-func (r Report) unchanged() bool { return applied(r.Run.Counts)+r.Run.Counts.Held == 0 }
+func (r Report) unchanged() bool {
+	return applied(r.Run.Counts)+r.Run.Counts.Held == 0 && r.Run.Groups == connector.GroupCounts{}
+}
 
 func (r Report) preview() bool { return r.Preview || r.Run.Mode == connector.ModePreview }
 

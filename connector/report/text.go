@@ -53,6 +53,7 @@ func Text(w io.Writer, r Report, o TextOptions) error {
 	t.head()
 	t.held()
 	t.counts()
+	t.groups()
 	t.phases()
 	t.seats()
 	t.failures()
@@ -147,7 +148,7 @@ func (t *textReport) head() {
 func tone(r Report) string {
 	switch r.result() {
 	case connector.ResultOK:
-		if r.Run.Counts.Failed > 0 || r.Run.Error != "" {
+		if r.Run.Counts.Failed > 0 || r.Run.Error != "" || r.Run.GroupHold != nil {
 			return yellow
 		}
 		return green
@@ -182,7 +183,9 @@ func (w words) verdict(r Report, sum *summary) string {
 		return w.say("verdict.preview")
 	case c.Failed > 0:
 		return w.count("verdict.failures", c.Failed)
-	case applied(c) == 0:
+	case run.GroupHold != nil:
+		return w.say("verdict.groups")
+	case applied(c) == 0 && run.Groups == connector.GroupCounts{}:
 		return w.say("verdict.none")
 	}
 	return w.say("verdict.ok")
@@ -448,6 +451,9 @@ func (w words) steps(r Report, sum *summary) []string {
 		steps = append(steps, w.with("next.apply", "--org "+run.Org+" --source "+run.Source))
 	case r.waits():
 		steps = append(steps, w.with("next.approve", id), w.with("next.reject", id))
+	}
+	if h := run.GroupHold; h != nil {
+		steps = append(steps, w.with("next.groups", "--org "+run.Org+" --source "+run.Source+" --accept-groups "+h.Digest))
 	}
 	if len(sum.groups) > 0 {
 		codes := map[int]bool{}
