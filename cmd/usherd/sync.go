@@ -47,7 +47,7 @@ directory or the users have moved in the meantime.`,
   usherd plan --source head-office -o html > plan.html
   usherd plan --person ann.lee@example.com`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.sync(cmd.Context(), f, connector.ModePreview, "")
+			return a.sync(cmd.Context(), f, connector.ModePreview, "", "")
 		},
 	}
 	f.add(cmd)
@@ -56,7 +56,7 @@ directory or the users have moved in the meantime.`,
 
 func (a *app) syncCmd() *cobra.Command {
 	var f runFlags
-	var mode, plan string
+	var mode, plan, accept string
 	cmd := &cobra.Command{
 		Use: "sync", Short: "Bring the users in step with the directory now", Args: noArgs,
 		Long: `sync reads the directory and does what has to be done. It asks before it takes much away: a first run,
@@ -71,17 +71,18 @@ Exit codes: 0 done; 1 error; 3 done, but some people failed; 4 held for approval
 			if mode != string(connector.ModeFull) {
 				return usagef("--mode %s: the modes are: full", mode)
 			}
-			return a.sync(cmd.Context(), f, connector.ModeFull, plan)
+			return a.sync(cmd.Context(), f, connector.ModeFull, plan, accept)
 		},
 	}
 	f.add(cmd)
 	cmd.Flags().StringVar(&mode, "mode", "full", "what to read: full")
 	cmd.Flags().StringVar(&plan, "plan", "", "carry out exactly this plan or held run")
+	cmd.Flags().StringVar(&accept, "accept-groups", "", "also change the groups as an earlier run would have: the digest that its report names")
 	return cmd
 }
 
 // sync does one run for each source that the flags name; a source that fails does not stop the others.
-func (a *app) sync(ctx context.Context, f runFlags, mode connector.Mode, plan string) error {
+func (a *app) sync(ctx context.Context, f runFlags, mode connector.Mode, plan, accept string) error {
 	s, err := a.open(ctx)
 	if err != nil {
 		return err
@@ -94,6 +95,9 @@ func (a *app) sync(ctx context.Context, f runFlags, mode connector.Mode, plan st
 	if err != nil {
 		return err
 	}
+	if len(targets) > 1 && accept != "" {
+		return usagef("--accept-groups is for one source: name it with --org and --source")
+	}
 	if len(targets) > 1 && f.output.value != "text" {
 		return usagef("-o %s shows one run: name the source with --org and --source", f.output.value)
 	}
@@ -102,7 +106,7 @@ func (a *app) sync(ctx context.Context, f runFlags, mode connector.Mode, plan st
 		if f.person != "" {
 			err = a.person(ctx, s, t, f, mode)
 		} else {
-			err = a.runTarget(ctx, s, t, f, provision.SyncRequest{Mode: mode})
+			err = a.runTarget(ctx, s, t, f, provision.SyncRequest{Mode: mode, AcceptGroups: accept})
 		}
 		all = errors.Join(all, err)
 		if ctx.Err() != nil {
