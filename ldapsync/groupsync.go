@@ -211,15 +211,15 @@ func (r *groupReading) pass() error {
 // incomplete and stops nothing else.
 func (r *groupReading) whole(ctx context.Context, dn string) error {
 	w := wholeGroup{c: r.x.c, names: r.names, head: r.head, take: r.take}
-	err := w.read(ctx, dn)
-	if err == nil {
+	switch err := w.read(ctx, dn); {
+	case err == nil:
 		return r.pass()
-	}
-	if missing(err) || connector.KindOf(err) == connector.Incomplete && !r.x.c.broken.Load() {
+	case !missing(err) && (connector.KindOf(err) != connector.Incomplete || r.x.c.broken.Load()):
+		return err
+	default:
 		r.whys = append(r.whys, err.Error())
 		return nil
 	}
-	return err
 }
 
 // again reads one group by its anchor.

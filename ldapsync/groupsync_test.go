@@ -40,7 +40,7 @@ func membersOf(g *connector.GroupRecord) []string {
 	return dns
 }
 
-func peopleDNs(from, to int) []string {
+func namesOf(from, to int) []string {
 	var dns []string
 	for i := from; i < to; i++ {
 		dns = append(dns, personDN(i))
@@ -60,9 +60,9 @@ func TestGroupsAreReadWithAllTheirMembers(t *testing.T) {
 	t.Parallel()
 	d := directory(t, ldaptest.Options{MaxValRange: 10})
 	populate(t, d, 60)
-	inner := addGroup(t, d, "inner", ldaptest.Attrs{"member": peopleDNs(0, 35), "description": {"the inner one"}})
+	inner := addGroup(t, d, "inner", ldaptest.Attrs{"member": namesOf(0, 35), "description": {"the inner one"}})
 	outer := addGroup(t, d, "outer", ldaptest.Attrs{
-		"member": append(peopleDNs(35, 37), inner), "objectSid": {string(binarySID(5, 21, 1, 2, 3, 1234))},
+		"member": append(namesOf(35, 37), inner), "objectSid": {string(binarySID(5, 21, 1, 2, 3, 1234))},
 	})
 	addGroup(t, d, "empty", ldaptest.Attrs{})
 	if err := d.AddValues(inner, "member", outer); err != nil { // a circle
@@ -75,7 +75,7 @@ func TestGroupsAreReadWithAllTheirMembers(t *testing.T) {
 	if err != nil || !res.Complete || res.Entries != 3 || len(groups) != 3 {
 		t.Fatalf("%v, %+v, %v", groups, res, err)
 	}
-	if got, want := membersOf(groups["inner"]), append([]string{outer}, peopleDNs(0, 35)...); !slices.Equal(got, want) {
+	if got, want := membersOf(groups["inner"]), append([]string{outer}, namesOf(0, 35)...); !slices.Equal(got, want) {
 		t.Errorf("inner has %d members: %q", len(got), got)
 	}
 	if got := membersOf(groups["outer"]); len(got) != 3 || len(groups["empty"].Members) != 0 {
@@ -105,7 +105,7 @@ func TestGroupsSayWhenTheyAreNotAll(t *testing.T) {
 	t.Parallel()
 	d := directory(t, ldaptest.Options{MaxValRange: 10})
 	populate(t, d, 12)
-	one, two := addGroup(t, d, "one", ldaptest.Attrs{"member": peopleDNs(0, 2)}), addGroup(t, d, "two", ldaptest.Attrs{"member": peopleDNs(0, 12)})
+	one, two := addGroup(t, d, "one", ldaptest.Attrs{"member": namesOf(0, 2)}), addGroup(t, d, "two", ldaptest.Attrs{"member": namesOf(0, 12)})
 	c := configOf(t, d)
 	c.GroupBases = []string{groupOU}
 	source := func(edit func(*Config)) *Source {
@@ -137,11 +137,36 @@ func TestGroupsSayWhenTheyAreNotAll(t *testing.T) {
 	}
 }
 
+func TestCheckLooksAtGroups(t *testing.T) {
+	t.Parallel()
+	d := directory(t, ldaptest.Options{MaxValRange: 10})
+	populate(t, d, 12)
+	gold := addGroup(t, d, "gold", ldaptest.Attrs{"member": namesOf(0, 12)})
+	addGroup(t, d, "empty", ldaptest.Attrs{})
+	c := configOf(t, d)
+	c.GroupBases = []string{groupOU, "OU=None,DC=example,DC=test", peopleOU}
+	var told []string
+	err := open(t, c, func(o *Options) { o.Packages = []connector.GroupPackage{{Group: gold, Package: "gold"}} }).Check(t.Context(), func(s Step) {
+		if s.Name == "groups" || s.Name == "group base" {
+			told = append(told, s.Detail)
+		}
+	})
+	want := []string{"12 members of a group that gives gold", "2 groups sampled below " + groupOU + ", 1 without members of their own", ""}
+	if len(told) != 4 || !slices.Equal(told[:3], want) || !strings.Contains(told[3], "0 groups") {
+		t.Errorf("told %q", told)
+	}
+	for _, text := range []string{"OU=None", "no group matches the filter"} {
+		if err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("%s is no fault: %v", text, err)
+		}
+	}
+}
+
 func TestRereadGroups(t *testing.T) {
 	t.Parallel()
 	d := directory(t, ldaptest.Options{MaxValRange: 10})
 	populate(t, d, 25)
-	dn := addGroup(t, d, "all", ldaptest.Attrs{"member": peopleDNs(0, 25)})
+	dn := addGroup(t, d, "all", ldaptest.Attrs{"member": namesOf(0, 25)})
 	gone, other := addGroup(t, d, "gone", ldaptest.Attrs{}), addGroup(t, d, "other", ldaptest.Attrs{})
 	c := configOf(t, d)
 	c.GroupBases = []string{groupOU}
@@ -169,9 +194,9 @@ func TestGroupsGivePackages(t *testing.T) {
 	t.Parallel()
 	d := directory(t, ldaptest.Options{})
 	populate(t, d, 8)
-	inner := addGroup(t, d, "inner", ldaptest.Attrs{"member": peopleDNs(0, 2)})
-	gold := addGroup(t, d, "gold", ldaptest.Attrs{"member": append(peopleDNs(2, 3), inner)})
-	tin := addGroup(t, d, "tin", ldaptest.Attrs{"member": peopleDNs(1, 5), "objectSid": {string(binarySID(5, 21, 1, 2, 3, 1234))}})
+	inner := addGroup(t, d, "inner", ldaptest.Attrs{"member": namesOf(0, 2)})
+	gold := addGroup(t, d, "gold", ldaptest.Attrs{"member": append(namesOf(2, 3), inner)})
+	tin := addGroup(t, d, "tin", ldaptest.Attrs{"member": namesOf(1, 5), "objectSid": {string(binarySID(5, 21, 1, 2, 3, 1234))}})
 	if err := d.Modify(personDN(6), ldaptest.Attrs{"primaryGroupID": {"1234"}}); err != nil {
 		t.Fatal(err)
 	}

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	sqlMemberKeys = `SELECT key FROM members WHERE group_id = ? ORDER BY key`
-	sqlMemberDNs  = `SELECT key, dn FROM members WHERE group_id = ? AND key IN (*)`
+	sqlMemberKeys  = `SELECT key FROM members WHERE group_id = ? ORDER BY key`
+	sqlMemberNames = `SELECT key, dn FROM members WHERE group_id = ? AND key IN (*)`
 )
 
 // CompareGroups says what records mean for the stored groups, see connector.Reader. It keeps the keys of
@@ -129,7 +129,7 @@ func (r *reader) nameMembers(ctx context.Context, group connector.ID, members []
 	for i := range members {
 		at[members[i].Key], args[i] = i, members[i].Key[:]
 	}
-	return inLists(sqlMemberDNs, []any{group[:]}, args, func(q string, args []any) error {
+	return inLists(sqlMemberNames, []any{group[:]}, args, func(q string, args []any) error {
 		rows, err := r.q.query(ctx, q, args...)
 		for m, err := range each(rows, err, func(r *sql.Rows, m *connector.Member) error { return r.Scan((*hashColumn)(&m.Key), &m.DN) }) {
 			if err != nil {

@@ -128,7 +128,7 @@ func TestPlans(t *testing.T) {
 		sqlGroupsByAnchor:    "SEARCH g USING INDEX groups_anchor (anchor=? AND source=? AND org=?)",
 		sqlListGroups:        "SEARCH g USING INDEX groups_name (org=? AND folded>? AND folded<?)",
 		sqlMemberKeys:        "SEARCH members USING PRIMARY KEY (group_id=?)",
-		sqlMemberDNs:         "SEARCH members USING PRIMARY KEY (group_id=? AND key=?)",
+		sqlMemberNames:       "SEARCH members USING PRIMARY KEY (group_id=? AND key=?)",
 		sqlMoveMember:        "SEARCH members USING INDEX members_key (key=?)",
 		sqlDropTwice:         "SEARCH members USING INDEX members_key (key=? AND group_id=?)",
 		sqlCountTwice:        "SEARCH a USING COVERING INDEX members_key (key=?)",

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 
 	"usherd/connector"
 )
@@ -40,7 +41,7 @@ func (m *groupModel) record(n int) *connector.GroupRecord {
 }
 
 // closure is everybody in a group, the naive way.
-func (m *groupModel) closure(n int, entered map[int]bool, people map[int]bool) {
+func (m *groupModel) closure(n int, entered, people map[int]bool) {
 	if entered[n] {
 		return
 	}
@@ -157,7 +158,7 @@ func (f *fixture) compareGroups(m *groupModel) {
 		for n, members := range m.groups {
 			people := map[int]bool{}
 			if m.closure(n, map[int]bool{}, people); people[i] {
-				if members["p"+fmt.Sprint(i)] {
+				if members["p"+strconv.Itoa(i)] {
 					want = append(want, m.names[n])
 				} else {
 					want = append(want, "("+m.names[n]+")")
