@@ -168,7 +168,7 @@ const (
 	sqlLinkKey  = `SELECT dn_key FROM links WHERE anchor = ? AND source = ? AND org = ?`
 	sqlGroupKey = `SELECT dn_key FROM groups WHERE anchor = ? AND source = ? AND org = ?`
 
-	sqlLinksWithKey  = `SELECT anchor FROM links WHERE dn_key = ? AND dn_key IS NOT NULL AND source = ? AND org = ? AND anchor <> ?`
+	sqlLinksWithKey  = `SELECT anchor FROM links WHERE dn_key = ? AND dn_key IS NOT NULL AND source = ? AND org = ? AND anchor <> ? AND standing <> 'gone'`
 	sqlGroupsWithKey = `SELECT anchor FROM groups WHERE dn_key = ? AND source = ? AND org = ? AND anchor <> ?`
 	sqlSetLinkKey    = `UPDATE links SET dn_key = ? WHERE anchor = ? AND source = ? AND org = ?`
 	sqlSetGroupKey   = `UPDATE groups SET dn_key = ? WHERE anchor = ? AND source = ? AND org = ?`

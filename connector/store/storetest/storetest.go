@@ -290,7 +290,7 @@ func Fail(n int, reasons ...connector.Reason) *connector.Change {
 		if r == connector.NoSeat {
 			f.Package = "gold"
 			c.Waiting = &connector.Record{
-				Anchor: c.Anchor, DN: c.DN, Enabled: connector.EnabledYes,
+				Anchor: c.Anchor, DN: c.DN, Enabled: connector.EnabledYes, Key: keyOf(c.DN), PrimaryGroup: 513, Package: "gold",
 				Attributes: []connector.Attribute{{Name: "mail", Values: [][]byte{[]byte("a"), {0, 0xff}}}},
 			}
 		}

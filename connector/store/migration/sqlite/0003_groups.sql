@@ -2,7 +2,7 @@
 -- are: it may be a user, another group, or nobody here.
 ALTER TABLE links ADD COLUMN dn_key BLOB; -- NULL where groups are not synced
 ALTER TABLE links ADD COLUMN primary_rid INTEGER NOT NULL DEFAULT 0;
-CREATE INDEX links_dn_key ON links (dn_key, source, org) WHERE dn_key IS NOT NULL;
+CREATE INDEX links_dn_key ON links (dn_key, source, org, standing) WHERE dn_key IS NOT NULL;
 CREATE INDEX links_primary ON links (org, source, primary_rid) WHERE primary_rid > 0;
 
 CREATE TABLE groups (
@@ -53,7 +53,7 @@ CREATE INDEX group_events_run ON group_events (run, id) WHERE run IS NOT NULL;
 CREATE INDEX group_events_group ON group_events (group_id, id);
 
 INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
-    ('links', 'links_dn_key', '1000000 1 1 1'),
+    ('links', 'links_dn_key', '1000000 1 1 1 1'),
     ('links', 'links_primary', '1000000 500000 250000 10000'),
     ('groups', 'sqlite_autoindex_groups_1', '10000 1'),
     ('groups', 'groups_anchor', '10000 1 1 1'),
