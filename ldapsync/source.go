@@ -25,8 +25,8 @@ type Options struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// Source reads people from one directory. Its methods may be called concurrently: each Read has a
-// connection of its own, Lookup and Find take turns on one.
+// Source reads people from one directory. Its methods may be called concurrently: each Read and Groups has a
+// connection of its own, Lookup, Find and RereadGroups take turns on one.
 type Source struct {
 	config    Config
 	layout    *layout

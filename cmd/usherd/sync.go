@@ -71,6 +71,9 @@ Exit codes: 0 done; 1 error; 3 done, but some people failed; 4 held for approval
 			if mode != string(connector.ModeFull) {
 				return usagef("--mode %s: the modes are: full", mode)
 			}
+			if plan != "" && accept != "" {
+				return usagef("--plan and --accept-groups: carry out the plan first, then accept what its report names")
+			}
 			return a.sync(cmd.Context(), f, connector.ModeFull, plan, accept)
 		},
 	}
