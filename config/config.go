@@ -118,6 +118,9 @@ type Source struct {
 	// Package is the id of the package for users of this source whose mapping gives none; default the
 	// organization's.
 	Package string `yaml:"package,omitempty"`
+	// GroupPackages give packages to the members of groups, nested ones included, whose mapping gives none: the
+	// first of these groups that a person is in counts.
+	GroupPackages []connector.GroupPackage `yaml:"group_packages,omitempty"`
 	// Directory says how the directory is reached and who in it is meant.
 	Directory ldapsync.Config `yaml:"directory"`
 	// Mapping makes profiles of what the directory says; default the preset of the directory's type.

@@ -125,7 +125,11 @@ func (v *validator) packages(o *Organization, path string) {
 	}
 	v.packageKnown(o, join(path, "package"), o.Package)
 	for i, s := range o.Sources {
-		v.packageKnown(o, join(index(join(path, "sources"), i), "package"), s.Package)
+		at := index(join(path, "sources"), i)
+		v.packageKnown(o, join(at, "package"), s.Package)
+		for j, r := range s.GroupPackages {
+			v.packageKnown(o, join(index(join(at, "group_packages"), j), "package"), r.Package)
+		}
 	}
 }
 

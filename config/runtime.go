@@ -34,6 +34,7 @@ type Directory struct {
 	Config     ldapsync.Config
 	Attributes []string // that its mapping reads
 	Protected  connector.Protected
+	Packages   []connector.GroupPackage
 }
 
 func (v *validator) runtime(o *Organization, path string) *Runtime {
@@ -89,13 +90,14 @@ func (v *validator) source(r *Runtime, s *Source, path string) {
 	settings := connector.SourceSettings{
 		ID: s.ID, Kind: connector.Directory, Package: s.Package, Guard: guard, Protected: s.Protected,
 		FirstRun: s.FirstRun, Fingerprint: fingerprint(s, m),
+		Groups: len(s.Directory.GroupBases) > 0, RenamesFollow: s.Directory.Type == ldapsync.ActiveDirectory,
 	}
 	if settings.FirstRun == "" {
 		settings.FirstRun = connector.FirstRunPreview
 	}
 	r.Org.Sources = append(r.Org.Sources, settings)
 	r.Mappings[s.ID] = m
-	r.Directories[s.ID] = &Directory{s.Directory, m.Attributes(), s.Protected}
+	r.Directories[s.ID] = &Directory{s.Directory, m.Attributes(), s.Protected, s.GroupPackages}
 	if s.Schedule.Cron != "" {
 		r.Schedules[s.ID] = times
 	}
@@ -143,12 +145,27 @@ func (v *validator) directory(s *Source, path string) {
 		}
 	}
 	v.take(at, faults)
-	groups := ldapsync.Config{Groups: s.Protected.Groups}
-	for _, f := range groups.Validate() {
-		if strings.HasPrefix(f.Path, "groups[") {
-			v.take(join(path, "protected"), []connector.Fault{f})
+	v.take(join(path, "protected"), groupFaults(s.Protected.Groups...))
+	for i, r := range s.GroupPackages {
+		rule := index(join(path, "group_packages"), i)
+		if r.Package == "" {
+			v.reject(join(rule, "package"), "the group gives no package: write the id of one")
+		}
+		for _, f := range groupFaults(r.Group) {
+			v.reject(join(rule, "group"), "%s", f.Message)
 		}
 	}
+}
+
+// groupFaults checks DNs of groups.
+func groupFaults(dns ...string) (faults []connector.Fault) {
+	groups := ldapsync.Config{Groups: dns}
+	for _, f := range groups.Validate() {
+		if strings.HasPrefix(f.Path, "groups[") {
+			faults = append(faults, f)
+		}
+	}
+	return faults
 }
 
 // guard takes from the file what stands there, and the rest from the defaults.
@@ -219,6 +236,9 @@ func fingerprint(s *Source, m *mapping.Mapping) connector.Hash {
 	f := m.Fingerprint()
 	h.Write(f[:])
 	h.Write([]byte("\x00" + s.Package))
+	for _, r := range s.GroupPackages { // nothing without rules: stores know the hash from before there were any
+		h.Write([]byte("\x00" + connector.Fold(r.Group) + "\x00" + r.Package))
+	}
 	return connector.Hash(h.Sum(nil)[:16])
 }
 

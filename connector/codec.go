@@ -3,6 +3,7 @@ package connector
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 	"time"
 )
 
@@ -27,7 +28,10 @@ func AppendRecord(b []byte, r *Record) []byte {
 	b = append(b, bit(r.Protected))
 	b = appendText(b, r.Fault)
 	b = appendInstant(b, r.RecheckAt)
-	return appendInstant(b, r.ChangedAt)
+	b = appendInstant(b, r.ChangedAt)
+	b = append(b, r.Key[:]...)
+	b = binary.AppendUvarint(b, uint64(r.PrimaryGroup))
+	return appendText(b, r.Package)
 }
 
 // appendInstant keeps nanoseconds and no zone.
@@ -53,6 +57,7 @@ func ReadRecord(b []byte) (rec *Record, rest []byte, err error) {
 	rec.Enabled, rec.EnabledReason = Enabled(r.byte()), r.text()
 	rec.Gone, rec.OutOfScope, rec.Protected, rec.Fault = r.byte() == 1, r.text(), r.byte() == 1, r.text()
 	rec.RecheckAt, rec.ChangedAt = r.instant(), r.instant()
+	rec.Key, rec.PrimaryGroup, rec.Package = r.hash(), r.uint32(), r.text()
 	if r.bad {
 		return nil, nil, errRecord
 	}
@@ -113,4 +118,22 @@ func (r *recordReader) instant() time.Time {
 	}
 	r.b = r.b[n:]
 	return time.Unix(sec, int64(r.uint()%1e9)).UTC()
+}
+
+func (r *recordReader) hash() (h Hash) {
+	if len(r.b) < len(h) {
+		r.spoil()
+		return h
+	}
+	r.b = r.b[copy(h[:], r.b):]
+	return h
+}
+
+func (r *recordReader) uint32() uint32 {
+	n := r.uint()
+	if n > math.MaxUint32 {
+		r.spoil()
+		return 0
+	}
+	return uint32(n)
 }

@@ -9,17 +9,23 @@ type Link struct {
 	Anchor Anchor
 	User   ID
 	DN     string // where the entry stood when it was last applied
+	Key    Hash   // of the DN, by which groups name it; zero where groups are not synced
 	Hash   Hash   // of the last record applied; zero makes the next run decide again
 
 	// Profile is what this source says of the person. It is nil where the link is the user's only
 	// one: then the user's own profile is it, and storing it twice would double the store.
 	Profile   Profile
-	Package   string // that the mapping gave
+	Package   string // that the mapping or a rule of groups gave
 	Standing  Standing
 	Protected bool
 	RecheckAt time.Time // Record.RecheckAt; zero = never
 	Run       ID        // that last applied a record
 	UpdatedAt time.Time
+
+	PrimaryGroup uint32 // Record.PrimaryGroup
+	// MembershipsFollow says, of a link that is written, that its source names the entry by another DN in
+	// all groups by itself when it is renamed (SourceSettings.RenamesFollow). It is not stored.
+	MembershipsFollow bool
 }
 
 // Standing is what a source last said of whether a person may use the account.

@@ -19,6 +19,17 @@ type Source interface {
 	Find(ctx context.Context, key string) ([]*Record, error)
 }
 
+// GroupSource is a Source that has groups too. ldapsync.Source is one.
+type GroupSource interface {
+	// Groups calls yield with every group that is synced and all its members, and says at the end whether
+	// those were all. The record is lent until yield returns. An error of yield ends the read and is
+	// returned as it is.
+	Groups(ctx context.Context, yield func(*GroupRecord) error) (ReadResult, error)
+	// RereadGroups asks for these groups by anchor and returns a record for each: one that is Gone where
+	// the source says so for certain. Which it cannot speak for is left out.
+	RereadGroups(ctx context.Context, anchors []Anchor) ([]*GroupRecord, error)
+}
+
 // Reader reads the store. Every method sees one organization only. Maps and slices that it returns
 // belong to the caller; users are shared and must not be changed.
 type Reader interface {
@@ -63,6 +74,16 @@ type Reader interface {
 	RunEvents(ctx context.Context, org string, run, before ID, limit int) ([]Event, error)
 	// EventsOfUsers streams all events of these users, those of one user together and in order.
 	EventsOfUsers(ctx context.Context, org string, users []ID) iter.Seq2[Event, error]
+	// GroupStates streams anchor, key and number of members of all groups of a source, in no order.
+	GroupStates(ctx context.Context, org, source string) iter.Seq2[Group, error]
+	// CompareGroups says what records mean for the groups of the source that are stored: a change for each
+	// that is not as it was. Renamed holds other keys, before and after, of people whose renames are not
+	// written yet although they follow; it may be nil. No group may be in it twice.
+	CompareGroups(ctx context.Context, org, source string, records []*GroupRecord, renamed map[Hash]Hash) ([]*GroupChange, error)
+	// AffectedMembers streams the people behind members of a source that were added to a group or removed
+	// from one: those people themselves, and where a member is a group, everybody in it and in the groups
+	// nested in it. Somebody may come more than once.
+	AffectedMembers(ctx context.Context, org, source string, keys []Hash) iter.Seq2[Affected, error]
 	// SourceState returns what is remembered of a source; zero but for the names when nothing is.
 	SourceState(ctx context.Context, org, source string) (SourceState, error)
 }
@@ -76,6 +97,10 @@ type Tx interface {
 	// given in order. Held changes must not be passed. A deleted user comes back only by a change whose
 	// first transition begins there.
 	Save(ctx context.Context, changes []*Change, cause Cause, now time.Time) ([]error, error)
+	// PutGroups writes changes as CompareGroups gives them, all of one source, only what differs; those of a
+	// group that were split into parts one after the other. It gives new groups their id. With follow,
+	// the memberships of a group that was renamed go with its name (SourceSettings.RenamesFollow).
+	PutGroups(ctx context.Context, changes []*GroupChange, follow bool, cause Cause, now time.Time) error
 	// CloseGone closes the open items and waiting places of these anchors, whose people are not in the
 	// source any more.
 	CloseGone(ctx context.Context, org, source string, anchors []Anchor) error

@@ -58,7 +58,7 @@ func (p Profile) Subject() string {
 // others are valid.
 type Mapped struct {
 	Profile Profile
-	Package string // given by the mapping; "" = the source's or the organization's
+	Package string // given by the mapping, else by a rule of groups; "" = the source's or the organization's
 	Faults  []AttributeFault
 }
 

@@ -24,6 +24,15 @@ type DueQuery struct {
 	Limit  int       // at most 1,000, which is also what 0 means; not of a count
 }
 
+// GroupQuery chooses groups of a list, in order of their names; empty fields choose all.
+type GroupQuery struct {
+	Org    string
+	Source string
+	Search string // beginning of a name, in any case
+	After  string // what the page before gave as next
+	Limit  int    // at most 1,000, which is also what 0 means
+}
+
 // ItemQuery chooses open items of a list; empty fields choose all.
 type ItemQuery struct {
 	Org     string

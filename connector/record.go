@@ -37,6 +37,7 @@ type Attribute struct {
 type Record struct {
 	Anchor     Anchor
 	DN         string      // where the entry stands; a label, never an identity
+	Key        Hash        // of the DN, by which groups name it; zero where the source's groups are not synced
 	Attributes []Attribute // in one order for one source: Hash depends on it; names as asked for
 
 	Enabled       Enabled
@@ -53,6 +54,9 @@ type Record struct {
 	OutOfScope string // why the entry is not in the source's scope; "" = it is
 	Protected  bool   // it is in a protected group, or named as protected
 	Fault      string // why the entry cannot be read as a person; "" = it can
+
+	PrimaryGroup uint32 // RID of the group that no list names it in; 0 = none, or groups are not synced
+	Package      string // given by a rule of groups; "" = by none
 }
 
 // Values returns the values of the attribute with that name, in any case; nil where it has none.
@@ -97,13 +101,21 @@ type Hasher struct {
 }
 
 // Hash covers everything that a decision can depend on: place, attributes, whether enabled, in
-// scope, gone. The order of the values of an attribute does not count; it sorts them in place.
+// scope, gone. The order of the values of an attribute does not count; it sorts them in place. What has
+// to do with groups is in it only where it is set: that there is a Key, so that links get it as soon as
+// groups are synced, primary group and package.
 func (h *Hasher) Hash(r *Record) Hash {
 	b := h.buf[:0]
 	b = append(b, h.Seed[:]...)
 	b = appendText(b, r.Anchor.Raw)
 	b = appendText(b, r.DN)
-	b = append(b, byte(r.Enabled), bit(r.Gone)|bit(r.Protected)<<1)
+	b = append(b, byte(r.Enabled), bit(r.Gone)|bit(r.Protected)<<1|bit(r.Key != Hash{})<<2|bit(r.PrimaryGroup != 0)<<3|bit(r.Package != "")<<4)
+	if r.PrimaryGroup != 0 {
+		b = binary.AppendUvarint(b, uint64(r.PrimaryGroup))
+	}
+	if r.Package != "" {
+		b = appendText(b, r.Package)
+	}
 	b = appendText(b, r.OutOfScope)
 	b = appendText(b, r.Fault)
 	if !r.RecheckAt.IsZero() {

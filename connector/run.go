@@ -167,6 +167,8 @@ type Run struct {
 	Hint      string
 	Refused   bool // it failed because the source refuses the account: to ask again soon could lock it
 	Counts    Counts
+	Groups    GroupCounts
+	GroupHold *GroupHold // nil = what was found of the groups was written
 	Skips     map[SkipReason]int
 	Seats     []SeatCount
 	Warnings  []string

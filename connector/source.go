@@ -17,13 +17,18 @@ const (
 // SourceSettings is what the rules need to know of a source. How to reach it is the door's own
 // configuration.
 type SourceSettings struct {
-	ID          string // unique in its organization, [a-z0-9-]
-	Kind        SourceKind
-	Package     string // given to users of this source when the mapping gives none; "" = the organization's
-	Guard       Guard
-	Protected   Protected
-	FirstRun    FirstRun
-	Fingerprint Hash // of everything that decides who is in scope and how a record is mapped
+	ID        string // unique in its organization, [a-z0-9-]
+	Kind      SourceKind
+	Package   string // given to users of this source when the mapping gives none; "" = the organization's
+	Guard     Guard
+	Protected Protected
+	FirstRun  FirstRun
+	Groups    bool // its groups are synced
+	// RenamesFollow says that the server itself writes another DN into the lists of all groups when one of
+	// their members is renamed, without a change of the groups: Active Directory does. Elsewhere lists keep
+	// what was written into them.
+	RenamesFollow bool
+	Fingerprint   Hash // of everything that decides who is in scope and how a record is mapped
 }
 
 // FirstRun says whether a first run, or the first after scope, filter or mapping changed, is held for

@@ -14,7 +14,7 @@ import (
 const sampleSize = 500 // entries that Check reads
 
 // Check goes the whole way to the directory and tells observe of each step as it ends: resolve, connect,
-// tls and bind of each server tried, then root DSE, base, groups, canary, sample and changes. It goes on where a
+// tls and bind of each server tried, then root DSE, base, groups, canary, sample, group base and changes. It goes on where a
 // step does not need the one before, changes nothing, and returns all errors joined; a remedy stands in
 // each one's Hint.
 func (s *Source) Check(ctx context.Context, observe func(Step)) error {
@@ -69,7 +69,7 @@ func (k *checking) all(ctx context.Context) {
 	for _, base := range x.s.config.Bases {
 		k.step("base", func() (string, error) { return base, checkBase(ctx, x.c, base) })
 	}
-	if len(x.s.config.Groups)+len(x.s.guarded) > 0 {
+	if len(x.s.config.Groups)+len(x.s.guarded)+len(x.s.options.Packages) > 0 {
 		k.step("groups", func() (string, error) {
 			err := x.readGroups(ctx)
 			return x.describeGroups(), err
@@ -80,6 +80,9 @@ func (k *checking) all(ctx context.Context) {
 	}
 	for _, base := range x.s.config.Bases {
 		k.step("sample", func() (string, error) { return k.sample(ctx, base) })
+	}
+	for _, base := range x.s.config.GroupBases {
+		k.step("group base", func() (string, error) { return k.groupBase(ctx, base) })
 	}
 	k.step("changes", func() (string, error) { return k.changes(ctx) })
 }
@@ -132,7 +135,53 @@ func (x *session) describeGroups() string {
 	if x.guarded != nil {
 		parts = append(parts, fmt.Sprintf("%d members of protected groups", len(x.guarded.dns)))
 	}
+	for _, r := range x.packages {
+		parts = append(parts, fmt.Sprintf("%d members of a group that gives %s", len(r.members.dns), r.pkg))
+	}
 	return strings.Join(parts, "; ")
+}
+
+// groupBase reads the first groups of a base and tells how many there are.
+func (k *checking) groupBase(ctx context.Context, base string) (string, error) {
+	x := k.x
+	r := newGroupReading(x)
+	count, empty, unnamed := 0, 0, 0
+	end, err := x.c.search(ctx, searchRequest{
+		Base: base, Scope: ldap.ScopeWholeSubtree, Filter: x.s.config.groupFilter(), Attributes: r.names, SizeLimit: sampleSize,
+	}, func(e *entry) error {
+		count++
+		if err := r.head(e); err != nil {
+			return err
+		}
+		parts, _, err := membersIn(e, r.names, r.take)
+		if len(r.rec.Members)+len(parts) == 0 {
+			empty++
+		}
+		if r.fault != nil {
+			unnamed++
+		}
+		return err
+	})
+	if err != nil {
+		return "", r.explain(base, err)
+	}
+	detail := fmt.Sprintf("%d groups sampled below %s, %d without members of their own", count, base, empty)
+	if !end.Complete && count < sampleSize {
+		detail += "; " + end.Why
+	}
+	switch {
+	case count == 0:
+		err = &connector.Error{
+			Kind: connector.Incomplete, Op: "ldapsync: group base", Err: fmt.Errorf("no group matches the filter %s", x.s.config.groupFilter()),
+			Hint: "correct group_filter or group_bases, or give the service account the right to read there",
+		}
+	case unnamed > 0:
+		err = &connector.Error{
+			Kind: connector.Incomplete, Op: "ldapsync: group base", Err: fmt.Errorf("%d of %d groups have no %s", unnamed, count, r.form.attribute),
+			Hint: "give the service account the right to read it: until then no group is removed",
+		}
+	}
+	return detail, err
 }
 
 func (k *checking) canary(ctx context.Context, canary place) error {

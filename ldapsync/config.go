@@ -43,6 +43,12 @@ type Config struct {
 	// Groups limits the scope to the members of any of these groups (DNs), nested ones included.
 	Groups []string `yaml:"groups,omitempty"`
 
+	// GroupBases are the DNs below which groups are synced, with their members; default none.
+	GroupBases []string `yaml:"group_bases,omitempty"`
+	// GroupFilter picks the entries of groups (RFC 4515). Default by Type: (objectCategory=group), else those of
+	// groupOfNames, groupOfUniqueNames, groupOfMembers, groupOfEntries and group.
+	GroupFilter string `yaml:"group_filter,omitempty"`
+
 	// Anchor is the attribute with the unchanging key; default by Type: objectGUID, entryUUID,
 	// nsUniqueId.
 	Anchor string `yaml:"anchor,omitempty"`

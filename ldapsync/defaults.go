@@ -35,6 +35,9 @@ func (c *Config) filter() string {
 }
 
 func (c *Config) groupFilter() string {
+	if c.GroupFilter != "" {
+		return c.GroupFilter
+	}
 	if c.Type == ActiveDirectory {
 		return adGroupFilter
 	}
@@ -70,6 +73,15 @@ func (c *Config) anchorForm() anchorForm {
 		return anchorForm{name, connector.NSUniqueID, false}
 	}
 	return anchorForm{name, connector.TextAnchor, false}
+}
+
+// groupAnchorForm is the anchor of groups: the one that the server gives every entry, since an attribute of
+// people that the configuration names need not be one of groups.
+func (c *Config) groupAnchorForm() anchorForm {
+	if c.Type == LDAP {
+		return c.anchorForm()
+	}
+	return (&Config{Type: c.Type}).anchorForm()
 }
 
 // everybody reports whether each entry of such a directory has this anchor, so that one without means

@@ -15,6 +15,7 @@ func TestRead389ds(t *testing.T) {
 	}))})
 	c := slapdConfig(srv)
 	c.Type = DS389
+	c.GroupBases = []string{"ou=Groups," + srv.Base}
 	s := open(t, c, func(o *Options) { o.Attributes = []string{"uid", "mail", "sn"} })
 	recs, res, err := readPeople(t.Context(), s)
 	if err != nil || !res.Complete || len(recs) != 2500 {
@@ -31,6 +32,10 @@ func TestRead389ds(t *testing.T) {
 	}
 	if off < 150 || off > 350 {
 		t.Errorf("%d of 2500 are disabled by nsAccountLock, 10 %% should be", off)
+	}
+	groups, people := groupsOfReal(t, c)
+	if g := groups["g00001"]; len(groups) != 2 || known(g, people) != 20 || g.Anchor.Kind != connector.NSUniqueID {
+		t.Errorf("%d groups, one is %+v", len(groups), g)
 	}
 	first := recs[0]
 	if rec, is, err := s.Lookup(t.Context(), first.Anchor); err != nil || is != connector.PresentInScope || rec.DN != first.DN {

@@ -104,7 +104,7 @@ func TestNoFaultIsEverComplete(t *testing.T) {
 func TestSomeWithoutAnchorIsIncomplete(t *testing.T) {
 	t.Parallel()
 	// One of the entries hides its anchor: another account's view of it.
-	r := &reading{s: &Source{layout: newLayout(adConfig(), nil, connector.Protected{})}, x: &session{}, unnamed: 1}
+	r := &reading{s: &Source{layout: newLayout(&Options{Config: *adConfig()})}, x: &session{}, unnamed: 1}
 	r.rec = &recordReader{layout: r.s.layout}
 	r.result.Entries = 3
 	if err := r.finish(); err != nil || r.result.Complete || r.result.Why != "1 of 3 entries have no objectGUID: it cannot be told who they are" {

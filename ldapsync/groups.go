@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/go-ldap/ldap/v3"
 
@@ -128,25 +129,58 @@ func (g *groupReader) group(ctx context.Context, dn string) (*group, error) {
 	if known := g.read[dn]; known != nil {
 		return known, nil
 	}
+	var got *group
+	w := wholeGroup{c: g.c, names: groupAttributes, take: func(values [][]byte) error { return g.add(got, values) }}
+	w.head = func(e *entry) error {
+		got = &group{rid: ridOf(valuesOf(e, slices.Index(groupAttributes, "objectSid")))}
+		return nil
+	}
+	if err := w.read(ctx, dn); err != nil {
+		return nil, err
+	}
+	g.read[dn] = got
+	return got, nil
+}
+
+// ridOf reads the RID of a domain's group from its objectSid; 0 = it has none.
+func ridOf(values [][]byte) uint32 {
+	if len(values) != 1 {
+		return 0
+	}
+	if s, err := parseSID(values[0]); err == nil && s.domain {
+		return s.rid
+	}
+	return 0
+}
+
+// wholeGroup reads one group with all its members, over one connection. A try begins with head, which is
+// given the entry and drops what came before; then take gets the members, part by part.
+type wholeGroup struct {
+	c     searcher
+	names []string // to ask for, with member, uniqueMember and uSNChanged among them
+	head  func(e *entry) error
+	take  func(values [][]byte) error
+}
+
+// read tries until the group has not changed while its ranges were read.
+func (w *wholeGroup) read(ctx context.Context, dn string) error {
 	for range maxGroupTries {
-		got, usn, err := g.once(ctx, dn)
+		usn, err := w.once(ctx, dn)
 		if err != nil {
-			return nil, groupError(dn, err)
+			return groupError(dn, err)
 		}
 		if usn == "" {
-			g.read[dn] = got
-			return got, nil
+			return nil
 		}
-		after, err := g.usn(ctx, dn)
+		after, err := w.usn(ctx, dn)
 		if err != nil {
-			return nil, groupError(dn, err)
+			return groupError(dn, err)
 		}
 		if after == usn {
-			g.read[dn] = got
-			return got, nil
+			return nil
 		}
 	}
-	return nil, groupError(dn, &connector.Error{
+	return groupError(dn, &connector.Error{
 		Kind: connector.Incomplete, Err: fmt.Errorf("its members changed while they were read, %d times in a row", maxGroupTries),
 		Hint: "try again when the group has come to rest",
 	})
@@ -160,56 +194,65 @@ func groupError(dn string, err error) error {
 	return &connector.Error{Kind: connector.KindOf(err), Op: fmt.Sprintf("ldapsync: group %q", dn), Err: err, Hint: hint}
 }
 
-// once reads a group. The update number is given only when its members came in several parts, between
-// which they may have changed.
-func (g *groupReader) once(ctx context.Context, dn string) (*group, string, error) {
-	got, usn := new(group), ""
-	type part struct {
-		name  string
-		first attribute
-	}
-	var parts []part
-	found, err := one(ctx, g.c, searchRequest{Base: dn, Filter: anyObject, Attributes: groupAttributes}, func(e *entry) error {
-		for i := range e.Attributes {
-			a := &e.Attributes[i]
-			switch {
-			case a.Index < 0 || len(a.Values) == 0:
-			case groupAttributes[a.Index] == "uSNChanged":
-				usn = string(a.Values[0])
-			case groupAttributes[a.Index] == "objectSid":
-				if s, err := parseSID(a.Values[0]); err == nil && s.domain {
-					got.rid = s.rid
-				}
-			case a.Option == "":
-				if err := g.add(got, a.Values); err != nil {
-					return err
-				}
-			default:
-				parts = append(parts, part{groupAttributes[a.Index], cloneAttribute(a)})
+// memberPart is the first part of a list that came in ranges.
+type memberPart struct {
+	name  string
+	first attribute
+}
+
+// membersIn hands on the members of an entry that came whole and returns the parts of those that did not,
+// and the update number.
+func membersIn(e *entry, names []string, take func([][]byte) error) (parts []memberPart, usn string, err error) {
+	for i := range e.Attributes {
+		a := &e.Attributes[i]
+		if a.Index < 0 || len(a.Values) == 0 {
+			continue
+		}
+		switch name := names[a.Index]; {
+		case name == "uSNChanged":
+			usn = string(a.Values[0])
+		case name != "member" && name != "uniqueMember":
+		case a.Option != "":
+			parts = append(parts, memberPart{name, cloneAttribute(a)})
+		default:
+			if err := take(a.Values); err != nil {
+				return nil, "", err
 			}
 		}
-		return nil
+	}
+	return parts, usn, nil
+}
+
+// once reads a group. The update number is given only when its members came in several parts, between
+// which they may have changed.
+func (w *wholeGroup) once(ctx context.Context, dn string) (usn string, err error) {
+	var parts []memberPart
+	found, err := one(ctx, w.c, searchRequest{Base: dn, Filter: anyObject, Attributes: w.names}, func(e *entry) error {
+		err := w.head(e)
+		if err == nil {
+			parts, usn, err = membersIn(e, w.names, w.take)
+		}
+		return err
 	})
 	if err != nil {
-		return nil, "", err
+		return "", err
 	}
 	if !found {
-		return nil, "", &connector.Error{Kind: connector.Refused, Err: errors.New("the account may not see it")}
+		return "", &connector.Error{Kind: connector.Refused, Err: errors.New("the account may not see it")}
 	}
 	several := false
 	for _, p := range parts {
 		if r, ok := parseRange(p.first.Option); !ok || !r.last {
 			several = true
 		}
-		take := func(values [][]byte) error { return g.add(got, values) }
-		if err := readRanges(ctx, g.c, dn, p.name, &p.first, take); err != nil {
-			return nil, "", err
+		if err := readRanges(ctx, w.c, dn, p.name, &p.first, w.take); err != nil {
+			return "", err
 		}
 	}
 	if !several {
 		usn = ""
 	}
-	return got, usn, nil
+	return usn, nil
 }
 
 // add takes members. uniqueMember may carry a #'bits'B behind the DN (RFC 4517 section 3.3.21), which
@@ -230,9 +273,9 @@ func (g *groupReader) add(to *group, values [][]byte) error {
 }
 
 // usn reads the update number of the group over the same connection, so of the same server.
-func (g *groupReader) usn(ctx context.Context, dn string) (string, error) {
+func (w *wholeGroup) usn(ctx context.Context, dn string) (string, error) {
 	usn := ""
-	_, err := one(ctx, g.c, searchRequest{Base: dn, Filter: anyObject, Attributes: []string{"uSNChanged"}}, func(e *entry) error {
+	_, err := one(ctx, w.c, searchRequest{Base: dn, Filter: anyObject, Attributes: []string{"uSNChanged"}}, func(e *entry) error {
 		for i := range e.Attributes {
 			if a := &e.Attributes[i]; a.Index == 0 && len(a.Values) > 0 {
 				usn = string(a.Values[0])

@@ -29,9 +29,10 @@ func personAttributes(t Type) []string {
 	return []string{"uid", "mail"}
 }
 
-func newLayout(c *Config, attributes []string, p connector.Protected) *layout {
+func newLayout(o *Options) *layout {
+	c, p := &o.Config, o.Protected
 	l := &layout{anchor: c.anchorForm(), deleted: -1, primary: -1}
-	for _, a := range attributes {
+	for _, a := range o.Attributes {
 		l.ask(a)
 	}
 	l.mapped = len(l.names)
@@ -39,7 +40,7 @@ func newLayout(c *Config, attributes []string, p connector.Protected) *layout {
 	l.state = newStateRule(c, l.ask)
 	if c.Type == ActiveDirectory {
 		l.deleted = l.ask("isDeleted")
-		if len(c.Groups)+len(p.Groups) > 0 {
+		if len(c.Groups)+len(p.Groups)+len(c.GroupBases)+len(o.Packages) > 0 {
 			l.primary = l.ask("primaryGroupID")
 		}
 	}
@@ -73,6 +74,8 @@ type recordReader struct {
 	scope     *scope
 	groups    *memberSet // who may be in scope; nil = everybody
 	guarded   *memberSet // who is in a protected group; nil = nobody
+	packages  []packageRule
+	named     bool // groups name the person by DN: records have keys
 	protected protectedNames
 	hash      dnHasher
 	now       time.Time
@@ -114,7 +117,7 @@ func (r *recordReader) read(e *entry) (rec *connector.Record, cut bool) {
 // place says whether the record is in scope and whether it is protected.
 func (r *recordReader) place() {
 	var key dnKey
-	if r.groups != nil || r.guarded != nil {
+	if r.groups != nil || r.guarded != nil || len(r.packages) > 0 {
 		key = r.hash.key(r.folded)
 	}
 	if len(r.folded) > 0 {
@@ -125,6 +128,15 @@ func (r *recordReader) place() {
 	}
 	r.rec.Protected = r.protected.has(r.rec.Anchor, r.folded, r.values, r.layout.persons) ||
 		r.guarded != nil && r.guarded.has(key, r.primaryGroup())
+	for _, rule := range r.packages {
+		if len(r.folded) > 0 && rule.members.has(key, r.primaryGroup()) {
+			r.rec.Package = rule.pkg
+			break
+		}
+	}
+	if r.named && len(r.folded) > 0 {
+		r.rec.Key, r.rec.PrimaryGroup = connector.KeyOf(r.folded), r.primaryGroup()
+	}
 }
 
 // primaryGroup returns the RID of the group that memberOf and member leave out; 0 = none.

@@ -24,12 +24,13 @@ type session struct {
 	// known is that of the ChangesRequest that the session serves.
 	known func(ctx context.Context) iter.Seq2[connector.Anchor, error]
 
-	asked   bool     // canaries
-	missing []string // what they say against the answers of this connection
-	probed  bool     // people can be found by anchor on this connection
-	grouped bool     // groups were read
-	groups  *memberSet
-	guarded *memberSet
+	asked    bool     // canaries
+	missing  []string // what they say against the answers of this connection
+	probed   bool     // people can be found by anchor on this connection
+	grouped  bool     // groups were read
+	groups   *memberSet
+	guarded  *memberSet
+	packages []packageRule
 }
 
 // opening is how much is looked at before a connection is used.
@@ -122,14 +123,18 @@ func (x *session) canaryOutside(canary place) string {
 	return ""
 }
 
-// readGroups closes over the groups of the scope and the protected ones, once.
+// readGroups closes over the groups of the scope, the protected ones and those that give packages, once.
 func (x *session) readGroups(ctx context.Context) error {
 	c := &x.s.config
-	if x.grouped || len(c.Groups)+len(x.s.guarded) == 0 {
+	rules := x.s.options.Packages
+	if x.grouped || len(c.Groups)+len(x.s.guarded)+len(rules) == 0 {
 		return nil
 	}
 	g := &groupReader{c: x.c, hash: x.hash, read: map[string]*group{}}
 	all := append(append([]string(nil), c.Groups...), x.s.guarded...)
+	for _, r := range rules {
+		all = append(all, r.Group)
+	}
 	if err := g.list(ctx, x.root.above(all), c.groupFilter(), x.pageSize()); err != nil {
 		return err
 	}
@@ -144,10 +149,26 @@ func (x *session) readGroups(ctx context.Context) error {
 		}
 	}
 	if len(x.s.guarded) > 0 {
-		x.guarded, err = closeOver(x.s.guarded, read)
+		if x.guarded, err = closeOver(x.s.guarded, read); err != nil {
+			return err
+		}
 	}
-	x.grouped = err == nil
-	return err
+	x.packages = nil
+	for _, r := range rules {
+		members, err := closeOver([]string{r.Group}, read)
+		if err != nil {
+			return err
+		}
+		x.packages = append(x.packages, packageRule{members, r.Package})
+	}
+	x.grouped = true
+	return nil
+}
+
+// packageRule gives a package to everybody in a group.
+type packageRule struct {
+	members *memberSet
+	pkg     string
 }
 
 // someMember makes sure that groups without a single member are not members that the account may not
@@ -197,6 +218,7 @@ func (x *session) reader(ctx context.Context) (*recordReader, error) {
 	l := x.s.layout
 	return &recordReader{
 		layout: l, scope: x.s.scope, groups: x.groups, guarded: x.guarded, protected: x.s.protected,
+		packages: x.packages, named: len(x.s.config.GroupBases) > 0,
 		hash: x.hash, now: x.s.options.Now(), slots: make([][][]byte, len(l.names)),
 	}, nil
 }

@@ -18,7 +18,8 @@ type Options struct {
 	Config     Config
 	Attributes []string // what the mapping reads, by the directory's names; records keep this order
 	Protected  connector.Protected
-	Resolver   *net.Resolver // nil = the machine's
+	Packages   []connector.GroupPackage // which group gives which package; the first that fits counts
+	Resolver   *net.Resolver            // nil = the machine's
 	Now        func() time.Time
 	// Dial opens connections to servers; nil = a net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -26,8 +27,8 @@ type Options struct {
 	poll time.Duration // between two questions of Follow; 0 = followPoll
 }
 
-// Source reads people from one directory. Its methods may be called concurrently: each Read has a
-// connection of its own, Lookup and Find take turns on one.
+// Source reads people from one directory. Its methods may be called concurrently: each Read and Groups has a
+// connection of its own, Lookup, Find and RereadGroups take turns on one.
 type Source struct {
 	config    Config
 	layout    *layout
@@ -57,7 +58,7 @@ func New(o Options) (*Source, error) {
 	if o.Now == nil {
 		return nil, &connector.Error{Kind: connector.Internal, Op: "ldapsync", Err: errors.New("no clock")}
 	}
-	s := &Source{config: o.Config, options: o, layout: newLayout(&o.Config, o.Attributes, o.Protected)}
+	s := &Source{config: o.Config, options: o, layout: newLayout(&o)}
 	s.protected = newProtectedNames(o.Protected.Users, s.layout.anchor.kind)
 	var err error
 	if s.scope, err = newScope(&s.config); err != nil {
@@ -71,6 +72,11 @@ func New(o Options) (*Source, error) {
 			}
 		}
 		s.guarded = append(s.guarded, dn)
+	}
+	for _, r := range o.Packages {
+		if _, err := foldDN(r.Group); err != nil {
+			return nil, &connector.Error{Kind: connector.Invalid, Op: "ldapsync", Err: fmt.Errorf("the group %q is not a DN: %w", r.Group, err)}
+		}
 	}
 	for _, dn := range s.config.Canaries {
 		folded, err := foldDN(dn)

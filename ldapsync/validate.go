@@ -160,14 +160,7 @@ func (v *validator) places() {
 		v.fault("bases", "name where people stand, as in OU=People,DC=example,DC=com")
 	}
 	bases := v.dns("bases", c.Bases)
-	for i, b := range bases {
-		for j, other := range bases {
-			if b != "" && other != "" && i != j && isBelow(b, other) && (b != other || i > j) {
-				v.fault(at("bases", i), "it stands below %s, which is read whole: remove one of them", c.Bases[j])
-				break
-			}
-		}
-	}
+	v.apart("bases", c.Bases, bases)
 	include := v.dns("include_ous", c.IncludeOUs)
 	exclude := v.dns("exclude_ous", c.ExcludeOUs)
 	v.belowBases("include_ous", include, bases)
@@ -178,7 +171,20 @@ func (v *validator) places() {
 		}
 	}
 	v.dns("groups", c.Groups)
+	v.groupBases()
 	v.canaries(v.dns("canaries", c.Canaries))
+}
+
+// apart checks that no base stands below another one; the second list is the first in comparable form.
+func (v *validator) apart(path string, list, bases []string) {
+	for i, b := range bases {
+		for j, other := range bases {
+			if b != "" && other != "" && i != j && isBelow(b, other) && (b != other || i > j) {
+				v.fault(at(path, i), "it stands below %s, which is read whole: remove one of them", list[j])
+				break
+			}
+		}
+	}
 }
 
 // dns checks each and returns their comparable forms, "" for a bad one.
@@ -207,6 +213,22 @@ func (v *validator) belowBases(path string, list, bases []string) {
 		if !found {
 			v.fault(at(path, i), "it stands below none of the bases: correct it, or add a base")
 		}
+	}
+}
+
+// groupBases checks where groups are synced from. The groups themselves stand anywhere, also where people do.
+func (v *validator) groupBases() {
+	c := v.c
+	bases := v.dns("group_bases", c.GroupBases)
+	v.apart("group_bases", c.GroupBases, bases)
+	if len(bases) > 0 && c.Type == LDAP && c.Anchor != "" && !c.groupAnchorForm().everybody() {
+		v.fault("group_bases", "groups are known by the anchor too, and %s is one of people only: set anchor to what every entry has, such as entryUUID", c.Anchor)
+	}
+	if c.GroupFilter == "" {
+		return
+	}
+	if _, err := ldap.CompileFilter(c.GroupFilter); err != nil {
+		v.fault("group_filter", "not an LDAP filter (%v): write it with brackets, as in (objectClass=groupOfNames)", plainError(err))
 	}
 }
 

@@ -59,6 +59,7 @@ organizations:
           tls: { ca_file: ca.pem }
           bind: { user: %s, password: { file: bind-password } }
           bases: ["OU=Nordlys,%s"]
+          group_bases: ["OU=Groups,OU=Nordlys,%s"]
 %s
           attributes:
             package: 'department == "Sales" ? "premium" : "standard"'
@@ -72,7 +73,7 @@ organizations:
 		demoOrg, demoDomain,
 		note(fmt.Sprintf("      - { id: standard, name: Standard, seats: %d }", d.flags.people), "enough"),
 		note(fmt.Sprintf("      - { id: premium, name: Premium, seats: %d }", d.premium()), "more people than that want one"),
-		demoSource, d.dir.LDAPSURL(), demoAccount, demoBase,
+		demoSource, d.dir.LDAPSURL(), demoAccount, demoBase, demoBase,
 		note("        mapping:", "beside what the type brings by itself"),
 		note("        guard: { min: 10, percent: 5 }", "more removals at once wait for approval"))
 }

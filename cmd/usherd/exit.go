@@ -74,6 +74,9 @@ func runCode(run *connector.Run) int {
 	if run.Result == connector.ResultPartial {
 		return exitError
 	}
+	if run.GroupHold != nil && run.Mode != connector.ModePreview {
+		return exitHeld
+	}
 	if run.Counts.Failed > 0 || run.Skips[connector.SkipChangedSince] > 0 {
 		return exitFailed
 	}

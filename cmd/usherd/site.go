@@ -62,7 +62,7 @@ func (s *site) build(a *app) error {
 		})
 		for id, d := range r.Directories {
 			src, err := ldapsync.New(ldapsync.Options{
-				Config: d.Config, Attributes: d.Attributes, Protected: d.Protected,
+				Config: d.Config, Attributes: d.Attributes, Protected: d.Protected, Packages: d.Packages,
 				Resolver: domains.NewResolver(s.file.Config.DNS.Resolver), Now: a.now,
 			})
 			if err != nil {

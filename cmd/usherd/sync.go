@@ -60,7 +60,7 @@ the last days (or the one in force is). Nothing is kept of either, and the exit 
 			case w.with != "":
 				return a.planWith(cmd.Context(), f, w)
 			}
-			return a.sync(cmd.Context(), f, connector.ModePreview, "")
+			return a.sync(cmd.Context(), f, connector.ModePreview, "", "")
 		},
 	}
 	f.add(cmd)
@@ -70,7 +70,7 @@ the last days (or the one in force is). Nothing is kept of either, and the exit 
 
 func (a *app) syncCmd() *cobra.Command {
 	var f runFlags
-	var mode, plan string
+	var mode, plan, accept string
 	cmd := &cobra.Command{
 		Use: "sync", Short: "Bring the users in step with the directory now", Args: noArgs,
 		Long: `sync reads the directory and does what has to be done. It asks before it takes much away: a first run,
@@ -92,18 +92,22 @@ Exit codes: 0 done; 1 error; 3 done, but some people failed; 4 held for approval
 			if mode == string(connector.ModeChanges) && plan != "" {
 				return usagef("--plan is carried out by a full run: leave --mode out")
 			}
-			return a.sync(cmd.Context(), f, connector.Mode(mode), plan)
+			if plan != "" && accept != "" {
+				return usagef("--plan and --accept-groups: carry out the plan first, then accept what its report names")
+			}
+			return a.sync(cmd.Context(), f, connector.Mode(mode), plan, accept)
 		},
 	}
 	f.add(cmd)
 	cmd.Flags().StringVar(&mode, "mode", "full", "what to read: full, or changes: what has changed since the last run")
 	_ = cmd.RegisterFlagCompletionFunc("mode", cobra.FixedCompletions([]string{"full", "changes"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.Flags().StringVar(&plan, "plan", "", "carry out exactly this plan or held run")
+	cmd.Flags().StringVar(&accept, "accept-groups", "", "also change the groups as an earlier run would have: the digest that its report names")
 	return cmd
 }
 
 // sync does one run for each source that the flags name; a source that fails does not stop the others.
-func (a *app) sync(ctx context.Context, f runFlags, mode connector.Mode, plan string) error {
+func (a *app) sync(ctx context.Context, f runFlags, mode connector.Mode, plan, accept string) error {
 	s, err := a.open(ctx)
 	if err != nil {
 		return err
@@ -115,6 +119,9 @@ func (a *app) sync(ctx context.Context, f runFlags, mode connector.Mode, plan st
 	targets, err := s.targets(f.org, f.source)
 	if err != nil {
 		return err
+	}
+	if len(targets) > 1 && accept != "" {
+		return usagef("--accept-groups is for one source: name it with --org and --source")
 	}
 	if mode == connector.ModePreview {
 		if err := a.tellDifferences(ctx, s); err != nil {
@@ -129,7 +136,7 @@ func (a *app) sync(ctx context.Context, f runFlags, mode connector.Mode, plan st
 		if f.person != "" {
 			err = a.person(ctx, s, t, f, mode)
 		} else {
-			err = a.runTarget(ctx, s, t, f, provision.SyncRequest{Mode: mode})
+			err = a.runTarget(ctx, s, t, f, provision.SyncRequest{Mode: mode, AcceptGroups: accept})
 		}
 		all = errors.Join(all, err)
 		if ctx.Err() != nil {

@@ -203,8 +203,9 @@ func (s *site) failedIn(ctx context.Context, orgID, name string) (string, error)
 // userDocument is what `user show -o json` prints.
 type userDocument struct {
 	userJSON
-	Links   []linkJSON  `json:"links"`
-	History []eventJSON `json:"history"`
+	Links   []linkJSON      `json:"links"`
+	Groups  []userGroupJSON `json:"groups"`
+	History []eventJSON     `json:"history"`
 }
 
 type linkJSON struct {
@@ -228,7 +229,7 @@ type eventJSON struct {
 func (a *app) userShowCmd(orgID *string) *cobra.Command {
 	var o outputFlag
 	cmd := &cobra.Command{
-		Use: "show KEY", Short: "Show a user with its links and its whole history", Args: key,
+		Use: "show KEY", Short: "Show a user with its links, its groups and its whole history", Args: key,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(cmd.Context(), func(s *site) error {
 				org, err := s.org(*orgID)
@@ -262,6 +263,9 @@ func (s *site) userDocument(ctx context.Context, o *org, name string) (*userDocu
 	}
 	for _, l := range links {
 		doc.Links = append(doc.Links, linkJSON{l.Source, l.Anchor.String(), l.DN, l.Standing})
+	}
+	if doc.Groups, err = s.groupsOf(ctx, u); err != nil {
+		return nil, err
 	}
 	for e, err := range s.db.UserEvents(ctx, o.Org.ID, u.ID) {
 		if err != nil {
@@ -306,6 +310,13 @@ func (a *app) showUser(d *userDocument) error {
 	}
 	for _, l := range d.Links {
 		tab.Row("  link", fmt.Sprintf("%s %s (%s) %s", l.Source, l.Anchor, l.Standing, l.DN))
+	}
+	for _, g := range d.Groups {
+		how := ""
+		if !g.Direct {
+			how = " (through another group)"
+		}
+		tab.Row("  group", g.Name+how)
 	}
 	if err := tab.Flush(); err != nil {
 		return err

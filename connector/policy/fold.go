@@ -11,7 +11,7 @@ import (
 type Contribution struct {
 	Source  string // "" = of unknown origin, which comes last of all
 	Profile connector.Profile
-	Package string // that the mapping gave; "" = the source's
+	Package string // that the mapping or a rule of groups gave; "" = the source's
 }
 
 // Owners returns the sources in the order in which they may own the attribute: those that
@@ -25,7 +25,7 @@ func Owners(org *connector.Organization, attribute string, sources []string) []s
 
 // Fold makes one profile of what several sources say. Of each attribute the first source in the order
 // of Owners that has a value owns it, with all its values. The package is that of the first source, in
-// the order of Organization.Sources, whose mapping or settings give one, else the organization's.
+// the order of Organization.Sources, whose mapping, groups or settings give one, else the organization's.
 //
 // The order of the contributions does not matter. Owners maps each attribute to its source; it is nil
 // when there is one contribution only, which then owns everything and whose Profile is returned as it is.

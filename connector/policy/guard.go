@@ -57,6 +57,29 @@ func Removals(g connector.Guard, users, removals, recent int) (reason string, he
 	return fmt.Sprintf("%s more than %s and more than %s of %s", subject, number(max(g.Min, 0)), percent(g.Percent), plural(users, "user", "users")), true
 }
 
+// GroupRemovals is what a run would take away of a source's groups, and what there is.
+type GroupRemovals struct {
+	Groups, Deleted  int
+	Members, Removed int // memberships; those of deleted groups are removed too
+}
+
+// Groups says whether taking that many groups or memberships away must wait, by the measure of Removals.
+func Groups(g connector.Guard, r GroupRemovals) (reason string, held bool) {
+	for _, x := range []struct {
+		whole, part      int
+		one, many, whose string
+	}{
+		{r.Groups, r.Deleted, "group would be deleted", "groups would be deleted", "groups"},
+		{r.Members, r.Removed, "membership would be removed", "memberships would be removed", "memberships"},
+	} {
+		if x.part > 0 && exceeds(g, x.whole, x.part) {
+			return fmt.Sprintf("%s, more than %s and more than %s of %s %s",
+				plural(x.part, x.one, x.many), number(max(g.Min, 0)), percent(g.Percent), number(x.whole), x.whose), true
+		}
+	}
+	return "", false
+}
+
 // exceeds reports part > max(Min, Percent of whole).
 func exceeds(g connector.Guard, whole, part int) bool {
 	return part > max(g.Min, 0) && beyond(float64(part), float64(whole), g.Percent)

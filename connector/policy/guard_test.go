@@ -122,3 +122,25 @@ func TestChanges(t *testing.T) {
 		t.Errorf("a small directory: %q", got)
 	}
 }
+
+func TestGuardOfGroups(t *testing.T) {
+	t.Parallel()
+	g := connector.Guard{Min: 10, Percent: 5}
+	for _, c := range []struct {
+		r    GroupRemovals
+		want string
+	}{
+		{GroupRemovals{}, ""},
+		{GroupRemovals{Groups: 12, Deleted: 10, Members: 100, Removed: 10}, ""},
+		{GroupRemovals{Groups: 12, Deleted: 11, Members: 10_000, Removed: 11}, "11 groups would be deleted, more than 10 and more than 5 % of 12 groups"},
+		{GroupRemovals{Groups: 1000, Deleted: 11, Members: 10_000, Removed: 500}, ""},
+		{GroupRemovals{Groups: 1000, Deleted: 1, Members: 10_000, Removed: 501}, "501 memberships would be removed, more than 10 and more than 5 % of 10,000 memberships"},
+	} {
+		if got, held := Groups(g, c.r); got != c.want || held != (c.want != "") {
+			t.Errorf("%+v: %q %v, want %q", c.r, got, held, c.want)
+		}
+	}
+	if got, held := Groups(connector.Guard{}, GroupRemovals{Groups: 1, Deleted: 1}); !held || got == "" {
+		t.Error("the zero guard lets a group go")
+	}
+}

@@ -26,6 +26,14 @@ func (p *Provisioner) Apply(ctx context.Context, plan *Plan, progress func(Progr
 	if err := a.write(ctx); err != nil {
 		return err
 	}
+	if plan.groups != nil { // what the next run goes on from comes after the last of them
+		if err := p.applyGroups(ctx, plan); err != nil {
+			return err
+		}
+		if err := p.o.Store.Bulk(ctx, func(tx connector.Tx) error { return a.remember(ctx, tx) }); err != nil {
+			return err
+		}
+	}
 	return a.offer(ctx)
 }
 
@@ -180,7 +188,7 @@ func (a *applier) apply(ctx context.Context, c chunk) error {
 			}
 			became[list[i].Ordinal] = ch
 		}
-		if c.last {
+		if c.last && a.plan.groups == nil {
 			return a.remember(ctx, tx)
 		}
 		return nil

@@ -3,6 +3,7 @@ package provision
 import (
 	"encoding/binary"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -76,10 +77,15 @@ func readChange(b []byte) (*connector.Change, error) {
 		}
 	}
 	c.Waiting, c.Warnings, c.Removal, c.Held = r.record(), r.texts(), r.flag(), r.flag()
+	return c, r.end()
+}
+
+// end reports whether everything was read, and nothing but what was written.
+func (r *changeReader) end() error {
 	if r.bad || len(r.b) > 0 {
-		return nil, errDamaged
+		return errDamaged
 	}
-	return c, nil
+	return nil
 }
 
 func appendUser(b []byte, u *connector.User) []byte {
@@ -158,7 +164,10 @@ func appendLink(b []byte, l *connector.Link) []byte {
 	b = appendFlag(b, l.Protected)
 	b = append(b, l.Run[:]...)
 	b = appendInstant(b, l.UpdatedAt)
-	return appendInstant(b, l.RecheckAt)
+	b = appendInstant(b, l.RecheckAt)
+	b = append(b, l.Key[:]...)
+	b = binary.AppendUvarint(b, uint64(l.PrimaryGroup))
+	return appendFlag(b, l.MembershipsFollow)
 }
 
 func (r *changeReader) link() *connector.Link {
@@ -168,7 +177,7 @@ func (r *changeReader) link() *connector.Link {
 	return &connector.Link{
 		Org: r.text(), Source: r.text(), Anchor: r.anchor(), User: r.id(), DN: r.text(), Hash: connector.Hash(r.id()),
 		Profile: r.profile(), Package: r.text(), Standing: connector.Standing(r.text()), Protected: r.flag(), Run: r.id(),
-		UpdatedAt: r.instant(), RecheckAt: r.instant(),
+		UpdatedAt: r.instant(), RecheckAt: r.instant(), Key: connector.Hash(r.id()), PrimaryGroup: r.uint32(), MembershipsFollow: r.flag(),
 	}
 }
 
@@ -303,6 +312,12 @@ func (r *changeReader) uint() uint64 {
 	}
 	r.b, r.s = r.b[n:], r.s[n:]
 	return v
+}
+
+func (r *changeReader) uint32() uint32 {
+	v := r.uint()
+	r.bad = r.bad || v > math.MaxUint32
+	return uint32(v) //nolint:gosec // just checked
 }
 
 func (r *changeReader) int() int64 {

@@ -24,6 +24,8 @@ func fill(t *testing.T, v reflect.Value, n *int) {
 		v.SetBool(true)
 	case reflect.Int, reflect.Int64:
 		v.SetInt(int64(-*n))
+	case reflect.Uint32:
+		v.SetUint(uint64(*n))
 	case reflect.Uint8:
 		v.SetUint(uint64(*n % 256))
 	case reflect.Pointer:
@@ -100,6 +102,26 @@ func TestDamagedChangeIsAnError(t *testing.T) {
 	}
 	if _, err := readChange(append(b, 0)); err == nil {
 		t.Error("a byte too many")
+	}
+}
+
+func TestSpooledGroupChangeComesBackWhole(t *testing.T) {
+	t.Parallel()
+	var full connector.GroupChange
+	n := 0
+	fill(t, reflect.ValueOf(&full).Elem(), &n)
+	b := appendGroupChange(nil, &full)
+	got, err := readGroupChange(b)
+	if d := cmp.Diff(&full, got); d != "" || err != nil {
+		t.Errorf("%v %s", err, d)
+	}
+	for i := range b {
+		if _, err := readGroupChange(b[:i]); err == nil {
+			t.Fatalf("cut after %d of %d bytes", i, len(b))
+		}
+	}
+	if _, err := readGroupChange(appendGroupChange(nil, &connector.GroupChange{})); err == nil {
+		t.Error("a change of no group")
 	}
 }
 

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -70,10 +71,11 @@ func (p *Provisioner) decide(ctx context.Context, r connector.Reader, f *facts, 
 	return ds, nil
 }
 
-// mapRecord is step 1: the record as a profile.
+// mapRecord is step 1: the record as a profile. A package that the mapping gives goes before that of a group.
 func (d *decision) mapRecord(m *mapping.Mapping) {
 	if d.rec.Fault == "" && !d.rec.Gone {
 		d.mapped = m.Map(d.rec)
+		d.mapped.Package = cmp.Or(d.mapped.Package, d.rec.Package)
 	}
 }
 

@@ -40,6 +40,7 @@ type Plan struct {
 	existing    int            // users that the spooled changes are about
 
 	replaced  map[connector.Anchor]bool // anchors of people created anew in the source
+	groups    *groupPlan                // nil = nothing becomes of groups
 	closeGone []connector.Anchor        // open items of people who are not in the source any more, or again as they were
 	state     connector.SourceState
 	stay      bool // the cursor is the one of before
@@ -121,7 +122,7 @@ func (p *Plan) held(e entry) bool {
 
 // Close removes the plan's files.
 func (p *Plan) Close() error {
-	return errors.Join(p.removals.close(), p.others.close(), p.said.close())
+	return errors.Join(p.removals.close(), p.others.close(), p.said.close(), p.groups.close())
 }
 
 // keep spools one decision.

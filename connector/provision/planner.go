@@ -38,6 +38,8 @@ type PlanRequest struct {
 	Part *Choice
 	// Rest is an open hold of what an approval in part has left: it stays held whatever the guard says.
 	Rest *connector.Hold
+	// AcceptGroups lets pass what the guard would hold of the groups, when it has this digest.
+	AcceptGroups string
 }
 
 // planner makes one Plan.
@@ -65,6 +67,8 @@ type planner struct {
 	older      string                     // why the answer may be older than what was applied last
 	fresh      map[connector.Anchor]int32 // what the feed should have told of -> its decision; nil = there is none to compare with
 	phase      time.Time
+
+	renamed map[connector.Hash]connector.Hash // keys of people, before and after, whose memberships follow
 }
 
 // Plan reads the whole source and works out what a full run would do. Nothing is changed. An error
@@ -105,6 +109,9 @@ func (p *Provisioner) Plan(ctx context.Context, req PlanRequest) (_ *Plan, err e
 		return nil, err
 	}
 	l.phaseDone("plan")
+	if err := l.groups(ctx); err != nil {
+		return nil, err
+	}
 	return l.plan, nil
 }
 
@@ -136,7 +143,7 @@ func (p *Provisioner) emptyPlanner(ctx context.Context, req PlanRequest, src *co
 	now := p.o.Now()
 	l := &planner{
 		p: p, req: req, src: src, facts: newFacts(now), hasher: connector.Hasher{Seed: src.Fingerprint}, phase: now,
-		spared: map[connector.ID]bool{}, twice: map[connector.Anchor]bool{},
+		spared: map[connector.ID]bool{}, twice: map[connector.Anchor]bool{}, renamed: map[connector.Hash]connector.Hash{},
 	}
 	seats, err := p.seats(ctx)
 	if err != nil {
@@ -295,6 +302,9 @@ func (l *planner) decide(ctx context.Context, records []*connector.Record) error
 }
 
 func (l *planner) keep(d *decision) error {
+	if d.renamed() {
+		l.renamed[d.link.Key] = d.rec.Key
+	}
 	if !d.rival.IsZero() && l.facts.gone == nil && len(l.deferred) < maxDeferred {
 		l.deferred = append(l.deferred, d.rec) // its rival may turn out to be gone
 		l.rivals = append(l.rivals, d.rival)

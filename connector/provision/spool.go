@@ -45,8 +45,13 @@ func noRoom(op string, err error) error {
 }
 
 func (s *spool) add(ordinal int32, ch *connector.Change) error {
-	s.count++
 	s.buf = appendChange(s.buf[:0], ch)
+	return s.put(ordinal)
+}
+
+// put writes what is in buf.
+func (s *spool) put(ordinal int32) error {
+	s.count++
 	var head [2 * binary.MaxVarintLen64]byte
 	h := binary.AppendUvarint(head[:0], uint64(len(s.buf)))
 	h = binary.AppendUvarint(h, uint64(ordinal)) //nolint:gosec // never negative
@@ -62,23 +67,42 @@ func (s *spool) add(ordinal int32, ch *connector.Change) error {
 // was never made, because the source failed, has no spool: there is nothing in it.
 func (s *spool) all(want func(ordinal int32) bool) iter.Seq2[spooled, error] {
 	return func(yield func(spooled, error) bool) {
+		for x, err := range s.entries(want) {
+			out := spooled{Ordinal: x.ordinal}
+			if err == nil {
+				out.Change, err = readChange(x.body)
+			}
+			if !yield(out, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// spoolEntry is what was put under an ordinal, until the next one is read.
+type spoolEntry struct {
+	ordinal int32
+	body    []byte
+}
+
+func (s *spool) entries(want func(ordinal int32) bool) iter.Seq2[spoolEntry, error] {
+	return func(yield func(spoolEntry, error) bool) {
 		if s == nil {
 			return
 		}
 		if err := s.w.Flush(); err != nil {
-			yield(spooled{}, err)
+			yield(spoolEntry{}, err)
 			return
 		}
 		if _, err := s.file.Seek(0, io.SeekStart); err != nil {
-			yield(spooled{}, err)
+			yield(spoolEntry{}, err)
 			return
 		}
 		r := bufio.NewReaderSize(s.file, 256<<10)
-		var buf []byte
+		var x spoolEntry
 		for range s.count {
-			x, b, err := s.next(r, buf, want)
-			buf = b
-			if err == nil && x.Change == nil {
+			wanted, err := s.next(r, &x, want)
+			if err == nil && !wanted {
 				continue
 			}
 			if !yield(x, err) || err != nil {
@@ -90,34 +114,30 @@ func (s *spool) all(want func(ordinal int32) bool) iter.Seq2[spooled, error] {
 
 var errDamaged = errors.New("the temporary file of the plan is damaged")
 
-// next reads one change into buf, which it returns for the next one. One that is not wanted is passed
-// over and nil.
-func (s *spool) next(r *bufio.Reader, buf []byte, want func(int32) bool) (spooled, []byte, error) {
+// next reads one entry into x. One that is not wanted is passed over.
+func (s *spool) next(r *bufio.Reader, x *spoolEntry, want func(int32) bool) (wanted bool, err error) {
 	length, err := binary.ReadUvarint(r)
 	if err != nil {
-		return spooled{}, buf, err
+		return false, err
 	}
 	ordinal, err := binary.ReadUvarint(r)
 	if err != nil {
-		return spooled{}, buf, err
+		return false, err
 	}
 	if length > uint64(s.size) || ordinal > 1<<31-1 { //nolint:gosec // a size is never negative
-		return spooled{}, buf, errDamaged
+		return false, errDamaged
 	}
-	x := spooled{Ordinal: int32(ordinal)}
-	if want != nil && !want(x.Ordinal) {
+	x.ordinal = int32(ordinal)
+	if want != nil && !want(x.ordinal) {
 		_, err := r.Discard(int(length)) //nolint:gosec // no larger than the file
-		return x, buf, err
+		return false, err
 	}
-	if uint64(cap(buf)) < length {
-		buf = make([]byte, length)
+	if uint64(cap(x.body)) < length {
+		x.body = make([]byte, length)
 	}
-	buf = buf[:length]
-	if _, err := io.ReadFull(r, buf); err != nil {
-		return x, buf, err
-	}
-	x.Change, err = readChange(buf)
-	return x, buf, err
+	x.body = x.body[:length]
+	_, err = io.ReadFull(r, x.body)
+	return true, err
 }
 
 // close removes the file.

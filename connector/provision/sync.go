@@ -22,6 +22,8 @@ type SyncRequest struct {
 	Approve  *connector.Run // a held run or preview that is carried out when nothing has moved
 	Part     *Choice        // of what Approve holds; nil = all of it
 	Progress func(Progress) // may be nil
+	// AcceptGroups is the digest of what an earlier run held of the groups (connector.GroupHold).
+	AcceptGroups string
 
 	because string // why a run of changes became a full one
 }
@@ -119,7 +121,7 @@ func (p *Provisioner) inFull(ctx context.Context, req SyncRequest, run *connecto
 
 // carryOut plans and applies. It always returns a plan to report on, an empty one after an error.
 func (p *Provisioner) carryOut(ctx context.Context, req SyncRequest, run *connector.Run) (*Plan, error) {
-	ask := PlanRequest{Source: req.Source, From: req.From, Progress: req.Progress}
+	ask := PlanRequest{Source: req.Source, From: req.From, Progress: req.Progress, AcceptGroups: req.AcceptGroups}
 	if req.Mode == connector.ModePreview {
 		ask.Hold, ask.Preview = "a preview: nothing is changed until it is approved", true
 	}

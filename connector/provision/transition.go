@@ -215,11 +215,28 @@ func (d *decision) dn() string {
 	return d.rec.DN
 }
 
+// place is how groups know the entry, or knew it when it was last seen.
+func (d *decision) place() (key connector.Hash, primary uint32) {
+	if d.rec.DN == "" && d.link != nil {
+		return d.link.Key, d.link.PrimaryGroup
+	}
+	return d.rec.Key, d.rec.PrimaryGroup
+}
+
+// renamed reports whether the source names the entry by another DN in all groups than the link has it.
+func (d *decision) renamed() bool {
+	key, _ := d.place()
+	none := connector.Hash{}
+	return d.src.RenamesFollow && d.link != nil && d.link.Key != none && key != none && key != d.link.Key
+}
+
 func (d *decision) newLink(now time.Time) *connector.Link {
 	l := &connector.Link{
 		Org: d.org.ID, Source: d.src.ID, Anchor: d.rec.Anchor, DN: d.dn(), Hash: d.hash,
 		Package: d.mapped.Package, Standing: d.standing(), Protected: d.rec.Protected, RecheckAt: d.rec.RecheckAt, UpdatedAt: now,
 	}
+	l.Key, l.PrimaryGroup = d.place()
+	l.MembershipsFollow = d.renamed()
 	if d.user != nil {
 		l.User = d.user.ID
 	} else {

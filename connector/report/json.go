@@ -74,6 +74,8 @@ type head struct {
 	Error    string                       `json:"error,omitempty"`
 	Hint     string                       `json:"hint,omitempty"`
 	Counts   connector.Counts             `json:"counts"`
+	Groups   *connector.GroupCounts       `json:"groups,omitempty"` // not where none was changed
+	Held     *groupHold                   `json:"groups_held,omitempty"`
 	Started  time.Time                    `json:"started,omitzero"`
 	Finished time.Time                    `json:"finished,omitzero"`
 	Seconds  float64                      `json:"duration_seconds"`
@@ -192,6 +194,12 @@ func (r Report) head() head {
 	}
 	for _, id := range r.UndoneBy {
 		h.UndoneBy = append(h.UndoneBy, id.String())
+	}
+	if run.Groups != (connector.GroupCounts{}) {
+		h.Groups = &run.Groups
+	}
+	if g := run.GroupHold; g != nil {
+		h.Held = &groupHold{g.Reason, g.Digest}
 	}
 	for _, p := range run.Phases {
 		h.Phases[p.Name] += p.Took.Seconds()

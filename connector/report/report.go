@@ -154,7 +154,9 @@ func (r Report) ending(result connector.Result) string {
 }
 
 // unchanged reports whether nothing was to be changed.
-func (r Report) unchanged() bool { return r.Run.Counts.Changed()+r.Run.Counts.Held == 0 }
+func (r Report) unchanged() bool {
+	return r.Run.Counts.Changed()+r.Run.Counts.Held == 0 && r.Run.Groups == connector.GroupCounts{}
+}
 
 func (r Report) preview() bool { return r.Preview || r.Run.Mode == connector.ModePreview }
 

@@ -58,6 +58,15 @@ func TestTextReportOfOtherEndings(t *testing.T) {
 		"none":     func(r *connector.Run) { r.Result, r.Counts = connector.ResultOK, connector.Counts{Unchanged: 4812} },
 		"ok":       func(r *connector.Run) { r.Result = connector.ResultOK; r.Counts.Failed, r.Counts.Held = 0, 0 },
 		"failures": func(r *connector.Run) { r.Result = connector.ResultOK },
+		"groups": func(r *connector.Run) {
+			r.Result, r.Counts = connector.ResultOK, connector.Counts{Unchanged: 4812}
+			r.Groups = connector.GroupCounts{Created: 2, Updated: 31, MembersAdded: 1012, MembersRemoved: 7}
+		},
+		"groups.held": func(r *connector.Run) {
+			r.Result, r.Counts = connector.ResultOK, connector.Counts{Updated: 1, Unchanged: 4812}
+			r.Groups = connector.GroupCounts{Deleted: 11, MembersRemoved: 300}
+			r.GroupHold = &connector.GroupHold{Reason: "11 groups would be deleted, more than 10 and more than 5 % of 40 groups", Digest: "00f2a1b2c3d4e5f6"}
+		},
 		"partial": func(r *connector.Run) {
 			r.Result, r.Error = connector.ResultPartial, "the size limit of the server cut the answer"
 		},
@@ -437,5 +446,39 @@ func TestUserIDAndStatesOfOneChange(t *testing.T) {
 	}
 	if got.Failures[0].Title != "Det gick inte att uppdatera kontot automatiskt (32)" {
 		t.Errorf("title %q", got.Failures[0].Title)
+	}
+}
+
+func TestGroupsInEveryForm(t *testing.T) {
+	t.Parallel()
+	r := sample("sv")
+	r.Run.Groups = connector.GroupCounts{Updated: 3, MembersRemoved: 12}
+	r.Run.GroupHold = &connector.GroupHold{Reason: "too <many>", Digest: "00f2"}
+	var text, page, doc strings.Builder
+	if err := errors.Join(report.Text(&text, r, report.TextOptions{}), report.HTML(&page, r), report.JSON(&doc, r)); err != nil {
+		t.Fatal(err)
+	}
+	for s, want := range map[string][]string{
+		text.String(): {"Grupper", "borttagna medlemskap", "too <many>", "--accept-groups 00f2"},
+		page.String(): {"Grupper", "borttagna medlemskap", "too &lt;many&gt;", "--accept-groups 00f2"},
+		doc.String():  {`"groups":{"created":0,"updated":3,"deleted":0,"members_added":0,"members_removed":12},"groups_held":{"reason":"too <many>","digest":"00f2"}`},
+	} {
+		for _, w := range want {
+			if !strings.Contains(s, w) {
+				t.Errorf("%q is missing in\n%s", w, s)
+			}
+		}
+	}
+	seen := map[string]bool{}
+	for _, lang := range failure.Languages() {
+		r.Lang = lang
+		var b strings.Builder
+		if err := report.Text(&b, r, report.TextOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(b.String(), "group.") || seen[b.String()] {
+			t.Errorf("%s: words are missing in\n%s", lang, b.String())
+		}
+		seen[b.String()] = true
 	}
 }

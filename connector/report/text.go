@@ -55,6 +55,7 @@ func Text(w io.Writer, r Report, o TextOptions) error {
 	t.head()
 	t.held()
 	t.counts()
+	t.groups()
 	t.phases()
 	t.seats()
 	t.failures()
@@ -159,7 +160,7 @@ func (t *textReport) head() {
 func tone(r Report) string {
 	switch r.result() {
 	case connector.ResultOK:
-		if r.Run.Counts.Failed > 0 || r.Run.Error != "" {
+		if r.Run.Counts.Failed > 0 || r.Run.Error != "" || r.Run.GroupHold != nil {
 			return yellow
 		}
 		return green
@@ -197,7 +198,9 @@ func (w words) verdict(r Report, sum *summary) string {
 		return w.say("verdict.preview")
 	case c.Failed > 0:
 		return w.count("verdict.failures", c.Failed)
-	case c.Changed() == 0:
+	case run.GroupHold != nil:
+		return w.say("verdict.groups")
+	case c.Changed() == 0 && run.Groups == connector.GroupCounts{}:
 		return w.say("verdict.none")
 	}
 	return w.say("verdict.ok")
@@ -473,6 +476,9 @@ func (w words) steps(r Report, sum *summary) []string {
 	}
 	if undoes && run.Counts.Failed+run.Skips[connector.SkipMoved] > 0 {
 		steps = append(steps, w.with("next.again", ShortID(run.Undoes)))
+	}
+	if h := run.GroupHold; h != nil {
+		steps = append(steps, w.with("next.groups", "--org "+run.Org+" --source "+run.Source+" --accept-groups "+h.Digest))
 	}
 	if len(sum.groups) > 0 {
 		codes := map[int]bool{}

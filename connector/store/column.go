@@ -98,6 +98,9 @@ func idBlob(id connector.ID) []byte {
 	return id[:]
 }
 
+// keyBlob is the column of an entry's key, NULL for none.
+func keyBlob(k connector.Hash) []byte { return idBlob(connector.ID(k)) }
+
 func flag(v bool) int64 {
 	if v {
 		return 1

@@ -24,6 +24,9 @@ type recordDoc struct {
 	Fault         string            `json:"fault,omitempty"`
 	RecheckAt     time.Time         `json:"recheck_at,omitzero"`
 	ChangedAt     time.Time         `json:"changed_at,omitzero"`
+	Key           []byte            `json:"key,omitempty"`
+	PrimaryGroup  uint32            `json:"primary_group,omitempty"`
+	Package       string            `json:"package,omitempty"`
 }
 
 type attributeDoc struct {
@@ -37,7 +40,7 @@ func newRecordDoc(r *connector.Record) *recordDoc {
 	}
 	d := &recordDoc{
 		anchorBlob(r.Anchor), r.DN, nil, r.Enabled, r.EnabledReason, r.Gone, r.OutOfScope, r.Protected, r.Fault,
-		r.RecheckAt, r.ChangedAt,
+		r.RecheckAt, r.ChangedAt, keyBlob(r.Key), r.PrimaryGroup, r.Package,
 	}
 	for _, a := range r.Attributes {
 		d.Attributes = append(d.Attributes, attributeDoc(a))
@@ -52,8 +55,9 @@ func (d *recordDoc) record() *connector.Record {
 	r := &connector.Record{
 		Anchor: anchorOf(d.Anchor), DN: d.DN, Enabled: d.Enabled, EnabledReason: d.EnabledReason,
 		Gone: d.Gone, OutOfScope: d.OutOfScope, Protected: d.Protected, Fault: d.Fault,
-		RecheckAt: d.RecheckAt, ChangedAt: d.ChangedAt,
+		RecheckAt: d.RecheckAt, ChangedAt: d.ChangedAt, PrimaryGroup: d.PrimaryGroup, Package: d.Package,
 	}
+	copy(r.Key[:], d.Key)
 	for _, a := range d.Attributes {
 		r.Attributes = append(r.Attributes, connector.Attribute(a))
 	}
@@ -73,6 +77,9 @@ type linkDoc struct {
 	Run       connector.ID       `json:"run"`
 	UpdatedAt time.Time          `json:"updated_at,omitzero"`
 	RecheckAt time.Time          `json:"recheck_at,omitzero"`
+	Key       []byte             `json:"key,omitempty"`
+	Primary   uint32             `json:"primary_group,omitempty"`
+	Follow    bool               `json:"memberships_follow,omitempty"`
 }
 
 func newLinkDoc(l *connector.Link) *linkDoc {
@@ -81,7 +88,7 @@ func newLinkDoc(l *connector.Link) *linkDoc {
 	}
 	return &linkDoc{
 		l.Source, anchorBlob(l.Anchor), l.User, l.DN, l.Hash[:], l.Profile, l.Package, l.Standing, l.Protected, l.Run, l.UpdatedAt,
-		l.RecheckAt,
+		l.RecheckAt, keyBlob(l.Key), l.PrimaryGroup, l.MembershipsFollow,
 	}
 }
 
@@ -92,8 +99,10 @@ func (d *linkDoc) link(org string) *connector.Link {
 	l := &connector.Link{
 		Org: org, Source: d.Source, Anchor: anchorOf(d.Anchor), User: d.User, DN: d.DN, Profile: d.Profile, Package: d.Package,
 		Standing: d.Standing, Protected: d.Protected, Run: d.Run, UpdatedAt: d.UpdatedAt, RecheckAt: d.RecheckAt,
+		PrimaryGroup: d.Primary, MembershipsFollow: d.Follow,
 	}
 	copy(l.Hash[:], d.Hash)
+	copy(l.Key[:], d.Key)
 	return l
 }
 

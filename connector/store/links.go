@@ -9,7 +9,7 @@ import (
 	"usherd/connector"
 )
 
-const linkColumns = `org, source, anchor, user_id, dn, hash, profile, package, standing, protected, run, updated_at, recheck_at`
+const linkColumns = `org, source, anchor, user_id, dn, hash, profile, package, standing, protected, run, updated_at, recheck_at, dn_key, primary_rid`
 
 const (
 	sqlLinkStates = `SELECT anchor, user_id, hash, standing IN ('gone', 'out_of_scope') FROM links WHERE org = ? AND source = ?`
@@ -19,10 +19,10 @@ const (
 	sqlLinksOfUsers = `SELECT ` + linkColumns + ` FROM links
  WHERE org = ? AND source IN (SELECT source FROM link_sources WHERE org = ?) AND user_id IN (*)`
 
-	sqlPutLink = `INSERT INTO links (` + linkColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)
+	sqlPutLink = `INSERT INTO links (` + linkColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
  ON CONFLICT (org, source, anchor) DO UPDATE SET dn = excluded.dn, hash = excluded.hash, profile = excluded.profile,
    package = excluded.package, standing = excluded.standing, protected = excluded.protected, run = excluded.run, updated_at = excluded.updated_at,
-   recheck_at = excluded.recheck_at
+   recheck_at = excluded.recheck_at, dn_key = excluded.dn_key, primary_rid = excluded.primary_rid
  WHERE links.user_id = excluded.user_id`
 
 	sqlRecheck = `SELECT anchor FROM links WHERE org = ? AND source = ? AND recheck_at > 0 AND recheck_at <= ? ORDER BY recheck_at LIMIT ?`
@@ -38,7 +38,8 @@ const (
 
 func scanLink(r *sql.Rows, l *connector.Link) error {
 	return r.Scan(&l.Org, &l.Source, (*anchorColumn)(&l.Anchor), (*idColumn)(&l.User), &l.DN, (*hashColumn)(&l.Hash),
-		(*profileColumn)(&l.Profile), &l.Package, &l.Standing, &l.Protected, (*idColumn)(&l.Run), (*timeColumn)(&l.UpdatedAt), (*timeColumn)(&l.RecheckAt))
+		(*profileColumn)(&l.Profile), &l.Package, &l.Standing, &l.Protected, (*idColumn)(&l.Run), (*timeColumn)(&l.UpdatedAt), (*timeColumn)(&l.RecheckAt),
+		(*hashColumn)(&l.Key), &l.PrimaryGroup)
 }
 
 func scanLinkState(r *sql.Rows, s *connector.LinkState) error {

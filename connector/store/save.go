@@ -156,6 +156,9 @@ func (s *saver) save() error {
 		return err
 	}
 	s.admitAll()
+	if err := s.moveMembers(); err != nil {
+		return err
+	}
 	if err := s.t.s.batch(s.ctx, s.write); err != nil {
 		return err
 	}

@@ -240,7 +240,7 @@ func (s *saver) writeLinks(b *batch, c *connector.Change) (bool, error) {
 			profile = appendProfile(nil, l.Profile)
 		}
 		if free, err := b.changed(sqlPutLink, c.Org, l.Source, anchorBlob(l.Anchor), user[:], l.DN, l.Hash[:], profile, l.Package,
-			string(l.Standing), flag(l.Protected), idBlob(l.Run), micros(updated), micros(l.RecheckAt)); err != nil || !free {
+			string(l.Standing), flag(l.Protected), idBlob(l.Run), micros(updated), micros(l.RecheckAt), keyBlob(l.Key), int64(l.PrimaryGroup)); err != nil || !free {
 			return false, err
 		}
 	}

@@ -23,7 +23,7 @@ func (db *DB) Verify(ctx context.Context) ([]string, error) {
 	}
 	defer t.Rollback()
 	v := &verifier{r: reader{connQuerier{t}}}
-	for _, check := range [...]func(context.Context) error{v.file, v.seats, v.users, v.extra} {
+	for _, check := range [...]func(context.Context) error{v.file, v.seats, v.groups, v.users, v.extra} {
 		if err := check(ctx); err != nil && !errors.Is(err, errEnough) {
 			return nil, wrap("verify", err)
 		}
@@ -84,12 +84,26 @@ const (
 	sqlLostBlobs = `SELECT 'records of ' || b.org || ' are kept that belong to no run' FROM record_blobs b
  WHERE NOT EXISTS (SELECT 1 FROM record_chunks c WHERE c.org = b.org AND c.hash = b.hash) LIMIT 1000`
 
+	sqlLostMembers = `SELECT 'a group that does not exist (' || lower(hex(m.group_id)) || ') has the member ' || m.dn FROM members m
+ WHERE NOT EXISTS (SELECT 1 FROM groups g WHERE g.id = m.group_id) LIMIT 1000`
+
+	sqlWrongMembers = `SELECT 'group ' || g.dn || ' of ' || g.org || ': ' || g.members || ' members are counted, and there are '
+   || (SELECT count(*) FROM members m WHERE m.group_id = g.id) FROM groups g
+ WHERE g.members <> (SELECT count(*) FROM members m WHERE m.group_id = g.id) LIMIT 1000`
+
+	sqlUnbornGroups = `SELECT 'group ' || g.dn || ' of ' || g.org || ' has no event of its creation' FROM groups g
+ WHERE NOT EXISTS (SELECT 1 FROM group_events e WHERE e.group_id = g.id AND e.kind = 'created') LIMIT 1000`
+
 	sqlCountKeys  = `SELECT count(*) FROM user_keys`
 	sqlCountTerms = `SELECT count(*) FROM user_terms`
 )
 
 func (v *verifier) seats(ctx context.Context) error {
 	return v.sentences(ctx, sqlWrongUse, sqlOverUse, sqlLostLinks, sqlLostEvents, sqlWrongCounts, sqlLostChunks, sqlLostBlobs)
+}
+
+func (v *verifier) groups(ctx context.Context) error {
+	return v.sentences(ctx, sqlLostMembers, sqlWrongMembers, sqlUnbornGroups)
 }
 
 func (v *verifier) sentences(ctx context.Context, queries ...string) error {

@@ -109,6 +109,7 @@ func runChanges(f *fixture) {
 	f.save(update)
 	held := Deactivate(update.After, f.now)
 	held.Held, held.Removal, held.Anchor, held.Link, held.Unlink = true, true, c.Anchor, c.Link, AnchorOf(8)
+	held.Link.Key, held.Link.PrimaryGroup, held.Link.MembershipsFollow = keyOf(held.Link.DN), 513, true
 	failed := Fail(2, connector.NoSeat)
 	failed.Failures[0].At, failed.Failures[0].Fields = f.now, []string{"email"}
 	skipped := &connector.Change{Action: connector.Skipped, Org: Org, Source: Source, Anchor: AnchorOf(3), Skip: connector.SkipProtected, Warnings: []string{"w"}}

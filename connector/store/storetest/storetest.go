@@ -28,6 +28,13 @@ type Store interface {
 	FindUser(ctx context.Context, org, key string) (*connector.User, error)
 	UserEvents(ctx context.Context, org string, user connector.ID) iter.Seq2[connector.Event, error]
 	UserLinks(ctx context.Context, org string, user connector.ID) ([]connector.Link, error)
+	Groups(ctx context.Context, q connector.GroupQuery) (groups []connector.Group, next string, err error)
+	FindGroup(ctx context.Context, org, key string) (*connector.Group, error)
+	DirectMembers(ctx context.Context, org string, group connector.ID) iter.Seq2[connector.GroupMember, error]
+	EffectiveMembers(ctx context.Context, org string, group connector.ID) iter.Seq2[*connector.User, error]
+	CountMembers(ctx context.Context, org string, group connector.ID) (connector.MemberCounts, error)
+	GroupsOfUser(ctx context.Context, org string, user connector.ID, limit int) ([]connector.UserGroup, error)
+	RunGroupEvents(ctx context.Context, run connector.ID) iter.Seq2[connector.GroupEvent, error]
 	OpenItems(ctx context.Context, q connector.ItemQuery) (items []connector.OpenItem, next string, err error)
 	Dismiss(ctx context.Context, org, ref string) error
 	AddDomain(ctx context.Context, d connector.Domain) error
@@ -103,6 +110,13 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"compacted records against a model", compactedRecords},
 		{"backup while writing", backupWhileWriting},
 		{"large sets", largeSets},
+		{"groups are created, edited and deleted", groupsWritten},
+		{"groups are listed and found", groupsFound},
+		{"members of nested groups", nestedMembers},
+		{"memberships follow a rename", membershipsFollow},
+		{"memberships stay as the list says", membershipsStay},
+		{"groups of others are not seen", groupsApart},
+		{"random groups against a model", groupsAgainstModel},
 		{"random changes against a model", againstModel},
 	}
 	for _, test := range tests {
@@ -288,7 +302,7 @@ func Fail(n int, reasons ...connector.Reason) *connector.Change {
 		if r == connector.NoSeat {
 			f.Package = "gold"
 			c.Waiting = &connector.Record{
-				Anchor: c.Anchor, DN: c.DN, Enabled: connector.EnabledYes,
+				Anchor: c.Anchor, DN: c.DN, Enabled: connector.EnabledYes, Key: keyOf(c.DN), PrimaryGroup: 513, Package: "gold",
 				Attributes: []connector.Attribute{{Name: "mail", Values: [][]byte{[]byte("a"), {0, 0xff}}}},
 			}
 		}
