@@ -226,7 +226,7 @@ func TestDeactivatedPersonGetsItsOldAddressBack(t *testing.T) {
 func TestRollbackOfWhoWasChangedTwice(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, generous)
-	w.sync(&people{list: crowd(1500)}, connector.ResultOK)
+	w.sync(&people{list: crowd(1010)}, connector.ResultOK)
 	before := w.picture()
 	var all []*connector.User
 	for _, u := range w.everybody() {
@@ -259,6 +259,6 @@ func TestRollbackOfWhoWasChangedTwice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	counts(t, w.rollback(run.ID), connector.Counts{Updated: 1500})
+	counts(t, w.rollback(run.ID), connector.Counts{Updated: 1010})
 	w.same(before)
 }
