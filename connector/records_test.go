@@ -43,7 +43,7 @@ func TestEveryFieldOfARecordIsKept(t *testing.T) {
 	full := connector.Record{
 		Anchor: connector.Anchor{Kind: connector.TextAnchor, Raw: "a"}, DN: "dn", Attributes: []connector.Attribute{{Name: "mail", Values: [][]byte{{0, 255}}}},
 		Enabled: connector.EnabledNo, EnabledReason: "why", RecheckAt: time.Unix(1, 2).UTC(), ChangedAt: time.Unix(3, 4).UTC(),
-		Gone: true, OutOfScope: "scope", Protected: true, Fault: "fault",
+		Gone: true, OutOfScope: "scope", Protected: true, Fault: "fault", Key: connector.Hash{1, 2}, PrimaryGroup: 513, Package: "pro",
 	}
 	v := reflect.ValueOf(full)
 	for i := range v.NumField() {
