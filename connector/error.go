@@ -16,6 +16,7 @@ const (
 	Refused                 // a server or a rule says no; trying again does not help
 	Held                    // done as far as allowed; the rest waits for approval
 	Incomplete              // an answer was cut short; nothing may be removed because of it
+	Denied                  // a server does not accept the account: to ask again soon could lock it
 )
 
 // Error is an accident: something that went wrong around a person, never the refusal of one (that is

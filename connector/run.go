@@ -29,6 +29,15 @@ const (
 	ResultCancelled Result = "cancelled" // stopped by a person or a shutdown
 )
 
+// The actors of runs that nobody has asked for.
+const (
+	ActorSchedule = "schedule"
+	ActorLive     = "live"
+)
+
+// Unattended reports whether the daemon did the run by itself.
+func (r *Run) Unattended() bool { return r.Actor == ActorSchedule || r.Actor == ActorLive }
+
 // CutOff is the Error of a run whose process ended before it.
 const CutOff = "cut off"
 

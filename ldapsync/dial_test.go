@@ -147,7 +147,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		{
 			"wrong password", func(c *Config) { c.Bind.Password = connector.NewSecret("hunter2-wrong") },
-			connector.Refused, "ldapsync: bind " + s.LDAPSURL + ": invalid credentials (code 49)", "bind.password",
+			connector.Denied, "ldapsync: bind " + s.LDAPSURL + ": invalid credentials (code 49)", "bind.password",
 		},
 		{
 			"empty password", func(c *Config) { c.Bind.Password = connector.Secret{} },

@@ -65,7 +65,7 @@ func TestNoFaultIsEverComplete(t *testing.T) {
 		"certificate expired":    {func(d *ldaptest.Server, _ *Config) { d.SetCertificate(ldaptest.ExpiredCertificate) }, "expired", "", 0, connector.Refused},
 		"wrong password": {func(_ *ldaptest.Server, c *Config) {
 			c.Bind.Password = connector.NewSecret("wrong one")
-		}, "ldapsync: bind ", "", 0, connector.Refused},
+		}, "ldapsync: bind ", "", 0, connector.Denied},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -156,7 +156,7 @@ func TestWrongPasswordIsTriedOnce(t *testing.T) {
 	c.Servers = []string{d.LDAPSURL(), d.URL()}
 	c.TLS.InsecureCleartextForTests = true
 	c.Bind.Password = connector.NewSecret("wrong one")
-	if _, _, err := readPeople(t.Context(), open(t, c)); connector.KindOf(err) != connector.Refused || d.Counts().Binds != 1 {
+	if _, _, err := readPeople(t.Context(), open(t, c)); connector.KindOf(err) != connector.Denied || d.Counts().Binds != 1 {
 		t.Errorf("%d binds, %v", d.Counts().Binds, err)
 	}
 }

@@ -166,6 +166,9 @@ func ticketError(t target, err error) error {
 	for _, r := range kdcReasons {
 		if strings.Contains(e.text, r.code) {
 			e.account, out.Kind, out.Hint = r.account, connector.Refused, r.hint
+			if r.account {
+				out.Kind = connector.Denied
+			}
 			break
 		}
 	}

@@ -52,9 +52,9 @@ func serverError(op string, code uint16, text string) *connector.Error {
 func meaning(e *resultError) (connector.Kind, string) {
 	if e.Code == ldap.LDAPResultInvalidCredentials {
 		if why, ok := bindReasons[bindData(e)]; ok {
-			return connector.Refused, why.hint
+			return connector.Denied, why.hint
 		}
-		return connector.Refused, "check bind.user and bind.password; it is not tried again by itself, so that the account is not locked"
+		return connector.Denied, "check bind.user and bind.password; it is tried again by itself only after an hour, so that the account is not locked; at once after usherd reload, or by usherd sync"
 	}
 	if e.Code == ldap.LDAPResultOperationsError && strings.Contains(e.Text, "000004DC") {
 		return connector.Refused, "Active Directory answers only after a bind: check bind.method and bind.user"

@@ -145,6 +145,21 @@ func csnCookie(list string) cookie {
 	return c
 }
 
+const csnSecond = len("20260105080000")
+
+// second is when the last change up to the place was made, in whole seconds; later than everything where the
+// cookie does not tell.
+func (c cookie) second() string {
+	last := ""
+	for _, csn := range c.csns {
+		last = max(last, csn[:csnSecond])
+	}
+	if last == "" {
+		return "~"
+	}
+	return last
+}
+
 // isCSNTime reports whether s is the time of a CSN, 20260105080000.000123Z: of a fixed length, so that two
 // CSNs compare as texts.
 func isCSNTime(s string) bool {

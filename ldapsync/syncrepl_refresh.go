@@ -197,7 +197,7 @@ func (f *syncing) structure(s *syncSearch, e *entry, st *syncState) {
 		if s.done && groups { // it came without a class
 			f.t.structure = label(e) + " was deleted or moved away, and may be a group"
 		}
-	case container && !isEmpty(e):
+	case container && !isEmpty(e) && !isNew(s, e):
 		f.t.structure = label(e) + " was added, changed, renamed or moved, and people may stand below it"
 	case !container && groups:
 		f.t.structure = "the group " + label(e) + " has changed"
@@ -212,6 +212,13 @@ func isContainer(e *entry) bool {
 	return len(classes) == 0 || anyOf(classes, func(v []byte) bool {
 		return slices.ContainsFunc(syncContainers, func(class string) bool { return foldEqual(v, class) })
 	})
+}
+
+// isNew reports whether a refresh brings a container that was made after the place that it goes on from: whoever
+// stands below it by now has come there since, and is told of.
+func isNew(s *syncSearch, e *entry) bool {
+	born := valuesOf(e, 2)
+	return !s.done && len(born) == 1 && len(born[0]) >= csnSecond && string(born[0][:csnSecond]) > parseCookie(s.mark.cookie).second()
 }
 
 // isEmpty reports whether the server says that nothing stands below a container.

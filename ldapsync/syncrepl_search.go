@@ -29,7 +29,7 @@ type syncSearch struct {
 }
 
 // structureAttributes are asked for of containers and groups.
-var structureAttributes = []string{"objectClass", "hasSubordinates"}
+var structureAttributes = []string{"objectClass", "hasSubordinates", "createTimestamp"}
 
 // syncSearches makes the searches, few of them: of those that go on for ever, a slapd with few threads takes
 // only two on one connection and lets others wait without a word. So several bases are searched from the top

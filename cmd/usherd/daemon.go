@@ -162,7 +162,7 @@ func (d *daemon) sync(ctx context.Context, s *site, t target) error {
 
 // syncWith does a run and tells how it went; the error is that of the run.
 func (d *daemon) syncWith(ctx context.Context, s *site, t target, req provision.SyncRequest) error {
-	req.Source, req.From, req.Actor, req.Revision = t.id, t.src, "schedule", s.file.Revision
+	req.Source, req.From, req.Actor, req.Revision = t.id, t.src, connector.ActorSchedule, s.file.Revision
 	plan, err := t.org.prov.Sync(ctx, req)
 	if plan == nil {
 		return err
@@ -286,7 +286,7 @@ func (d *daemon) reloadNow(ctx context.Context) error {
 	if file.Config.Store != old.file.Config.Store || file.Config.Listen != old.file.Config.Listen {
 		d.log.Warn("store and listen change with a restart only")
 	}
-	s := &site{file: file, db: old.db}
+	s := &site{file: file, db: old.db, since: d.app.now()}
 	if err := s.build(d.app); err != nil {
 		return err
 	}

@@ -135,7 +135,7 @@ func (p *prompt) news(ctx context.Context) bool {
 			continue
 		}
 		p.seen = r.Started
-		if r.Actor != "schedule" {
+		if r.Actor != connector.ActorSchedule {
 			continue
 		}
 		p.say("\r%s  synced on schedule: %s (usherd report %s)\n", r.Finished.Local().Format("15:04:05"), tally(r.Counts), report.ShortID(r.ID)) //nolint:gosmopolitan // people at a terminal read local time

@@ -22,7 +22,13 @@ import (
 // ($NAME becomes the variable), ldap FILE (LDIF to apply), take NAME REGEXP (what the last output has
 // at its first group), looks FILE (compares the
 // last output, but for times, ids and the like), txt NAME (puts the record that the last output shows into DNS).
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { runScripts(t, "testdata/script") }
+
+// TestScriptsAlone runs sessions that have a slapd to themselves: its feed tells of branches of others too.
+func TestScriptsAlone(t *testing.T) { runScripts(t, "testdata/script/alone") }
+
+func runScripts(t *testing.T, dir string) {
+	t.Helper()
 	t.Parallel()
 	srv := testserver.Slapd(t, testserver.SlapdOptions{})
 	dns, err := dnstest.Start()
@@ -37,7 +43,7 @@ func TestScripts(t *testing.T) {
 		return srv.Add(t.Context(), ldif)
 	}}
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
+		Dir: dir, RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: s.setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "expand": expand, "ldap": s.ldap, "take": take, "looks": looks, "txt": s.txt,

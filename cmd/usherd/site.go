@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/user"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -20,8 +21,11 @@ import (
 // site is the configuration with its store and everything built from both.
 type site struct {
 	file *config.File
-	db   *store.DB
-	orgs []*org
+	// since is when the daemon was told to load the configuration again, after which it tries every source;
+	// zero since its start.
+	since time.Time
+	db    *store.DB
+	orgs  []*org
 }
 
 // org is one organization ready to work.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -158,20 +159,21 @@ func (w *watcher) ask(ctx context.Context) error {
 func (w *watcher) failed(ctx context.Context, cause error) time.Duration {
 	w.failures++
 	wait := schedule.Backoff(w.failures, firstAgain)
-	if connector.KindOf(cause) == connector.Refused {
+	denied := connector.KindOf(cause) == connector.Denied
+	if denied {
 		wait = schedule.Backoff(w.failures, time.Hour)
 	}
 	fields := []zap.Field{
 		zap.String("source", w.t.name()), zap.Error(cause), zap.String("what_to_do", connector.HintOf(cause)),
 		zap.Int("failures", w.failures), zap.Duration("again_in", wait),
 	}
-	if w.failures <= quietFailures && connector.KindOf(cause) != connector.Refused {
+	if w.failures <= quietFailures && !denied {
 		w.d.log.Warn("following was interrupted", fields...)
 		return wait
 	}
 	w.d.log.Error("following has failed", fields...)
 	if w.how.Live && !w.told(cause) { // a run of changes has told it itself
-		run, err := w.t.org.prov.Failed(ctx, w.t.id, connector.ModeChanges, "live", w.site.file.Revision, cause)
+		run, err := w.t.org.prov.Failed(ctx, w.t.id, connector.ModeChanges, connector.ActorLive, w.site.file.Revision, cause)
 		if err != nil {
 			w.d.log.Error("job failed", zap.String("job", w.t.name()), zap.Error(err))
 		}
@@ -237,6 +239,7 @@ func (s *site) heldWhole(ctx context.Context, t target, now time.Time) (*connect
 // trouble is how the source has failed of late.
 func (s *site) trouble(ctx context.Context, t target) (schedule.Trouble, error) {
 	runs, err := s.db.Runs(ctx, connector.RunFilter{Org: t.org.Org.ID, Source: t.id, Limit: recentRuns})
+	runs = slices.DeleteFunc(runs, func(r *connector.Run) bool { return r.Finished.Before(s.since) })
 	return schedule.Assess(runs, s.file.Revision), err
 }
 

@@ -126,7 +126,7 @@ func (l *live) current() *connector.Run {
 	now := l.p.o.Now()
 	if l.run == nil || now.Sub(l.run.Started) >= liveRun {
 		l.run = &connector.Run{
-			ID: connector.NewID(now), Org: l.p.o.Org.ID, Source: l.req.Source, Mode: connector.ModeChanges, Actor: "live",
+			ID: connector.NewID(now), Org: l.p.o.Org.ID, Source: l.req.Source, Mode: connector.ModeChanges, Actor: connector.ActorLive,
 			Revision: l.req.Revision, Started: now,
 		}
 	}
@@ -172,7 +172,7 @@ func (l *live) inFull(ctx context.Context, why string) error {
 		}
 	}
 	plan, err := l.p.sync(ctx, SyncRequest{
-		Source: l.req.Source, From: l.req.From, Mode: connector.ModeFull, Actor: "live", Revision: l.req.Revision, because: why,
+		Source: l.req.Source, From: l.req.From, Mode: connector.ModeFull, Actor: connector.ActorLive, Revision: l.req.Revision, because: why,
 	}, nil)
 	defer plan.Close() //nolint:errcheck // temporary files
 	if l.req.Applied != nil {

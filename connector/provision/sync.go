@@ -191,7 +191,7 @@ func (p *Provisioner) finish(ctx context.Context, plan *Plan, cause error) error
 	run.Result = result(run, cause)
 	if cause != nil {
 		run.Error, run.Hint = cause.Error(), remedy(cause)
-		run.Refused = connector.KindOf(cause) == connector.Refused
+		run.Refused = connector.KindOf(cause) == connector.Denied
 	}
 	if run.Result == connector.ResultCancelled {
 		run.Error, run.Hint = "stopped before the end", "what was written is consistent; the next run does the rest"

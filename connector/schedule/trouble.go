@@ -28,11 +28,15 @@ type Trouble struct {
 func (t Trouble) Quarantined() bool { return t.Failures >= inQuarantine || t.Refused }
 
 // Assess finds the trouble of a source in its runs, latest first. What failed under another revision of the
-// configuration says nothing about this one, nor does a run that was cut off with its process.
+// configuration says nothing about this one, nor does a run that was cut off with its process, nor one that a
+// person has tried in vain.
 func Assess(runs []*connector.Run, revision string) Trouble {
 	var t Trouble
 	for _, r := range runs {
 		if r.Mode != connector.ModeFull && r.Mode != connector.ModeChanges || r.Finished.IsZero() || r.Error == connector.CutOff {
+			continue
+		}
+		if r.Result == connector.ResultFailed && !r.Unattended() {
 			continue
 		}
 		if r.Result != connector.ResultFailed || r.Revision != revision {
