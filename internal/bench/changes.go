@@ -13,6 +13,8 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/store"
+	"usherd/ldapsync/testserver"
+	"usherd/ldapsync/testserver/ldifgen"
 )
 
 const (
@@ -25,6 +27,9 @@ const (
 // measureFollowing measures everything about following a directory.
 func measureFollowing(ctx context.Context, b *bench) error {
 	if err := measureChanges(ctx, b); err != nil {
+		return err
+	}
+	if err := measureDomain(ctx, b); err != nil {
 		return err
 	}
 	return measureMillion(ctx, b)
@@ -56,15 +61,54 @@ func measureChanges(ctx context.Context, b *bench) error {
 		}
 		b.add(figure{name: "changes.unchanged_ms", unit: "ms", goal: 50}, milliseconds(t.wall))
 	}
+	return b.delays(ctx, &live, "changes.live", 1000)
+}
+
+// domainPeople is how many people a domain controller has: Samba takes a second for 300 of them.
+const domainPeople = 2000
+
+// measureDomain measures the delay with a domain controller. Without root there is none.
+func measureDomain(ctx context.Context, b *bench) (err error) {
+	b.say("filling a Samba with %d people", domainPeople)
+	dir := filepath.Join(b.dir, "domain")
+	server, err := testserver.StartSamba(ctx, filepath.Join(dir, "s"), testserver.SambaOptions{
+		LDIF: ldifgen.To(ldifgen.Options{AD: true, Users: domainPeople}),
+	})
+	if _, missing := errors.AsType[*testserver.MissingError](err); missing {
+		b.say("left out: %v", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	s := &site{
+		server: server, size: domainPeople, people: "OU=People," + server.Base, more: "live: true", ad: true,
+		config: filepath.Join(dir, "usherd.yaml"), store: filepath.Join(dir, "usherd.db"),
+	}
+	if s.listen, err = freeAddress(ctx); err != nil {
+		return err
+	}
+	if err := s.configure(); err != nil {
+		return err
+	}
+	if _, _, err := b.sync(ctx, s, true); err != nil {
+		return err
+	}
+	return b.delays(ctx, s, "samba.live", 3000)
+}
+
+// delays measures from a change to the user, round after round.
+func (b *bench) delays(ctx context.Context, s *site, name string, goal float64) error {
 	for i := range b.o.rounds {
-		b.say("changes: round %d of %d", i+1, b.o.rounds)
-		took, err := b.followed(ctx, &live, i)
+		b.say("%s: round %d of %d", name, i+1, b.o.rounds)
+		took, err := b.followed(ctx, s, i)
 		if err != nil {
 			return err
 		}
 		slices.Sort(took)
-		b.add(figure{name: "changes.live_p50_ms", unit: "ms"}, milliseconds(took[len(took)/2]))
-		b.add(figure{name: "changes.live_p99_ms", unit: "ms", goal: 1000}, milliseconds(took[len(took)*99/100]))
+		b.add(figure{name: name + "_p50_ms", unit: "ms"}, milliseconds(took[len(took)/2]))
+		b.add(figure{name: name + "_p99_ms", unit: "ms", goal: goal}, milliseconds(took[len(took)*99/100]))
 	}
 	return nil
 }
@@ -88,7 +132,7 @@ func (b *bench) followed(ctx context.Context, s *site, round int) (took []time.D
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	x := &watch{b: b, db: db, sent: map[string]sent{}}
+	x := &watch{b: b, s: s, db: db, sent: map[string]sent{}}
 	if err := x.change(w, fmt.Sprint("R", round)); err != nil { // the daemon may still be catching up
 		return nil, err
 	}
@@ -122,6 +166,7 @@ func (b *bench) followed(ctx context.Context, s *site, round int) (took []time.D
 // watch knows which changes are on their way.
 type watch struct {
 	b    *bench
+	s    *site
 	db   *store.DB
 	next int // number of the person who was changed last
 	sent map[string]sent
@@ -136,8 +181,11 @@ type sent struct {
 
 func (x *watch) change(w *ldifWriter, title string) error {
 	x.next++
+	if x.next > x.s.size {
+		x.next = 1
+	}
 	uid := fmt.Sprintf("u%07d", x.next)
-	x.sent[uid] = sent{title, x.b.o.now()}
+	x.sent[x.s.userName(uid)] = sent{title, x.b.o.now()}
 	return w.title(uid, title)
 }
 
@@ -178,6 +226,14 @@ func (x *watch) arrive(ctx context.Context) error {
 	return nil
 }
 
+// userName is that of the user of somebody of ldifgen.
+func (s *site) userName(uid string) string {
+	if s.ad {
+		return uid + "@lab.test"
+	}
+	return uid
+}
+
 // ldifWriter is one ldapmodify, which carries out each record as it comes.
 type ldifWriter struct {
 	site *site
@@ -199,7 +255,11 @@ func (s *site) writer(ctx context.Context) (*ldifWriter, error) {
 }
 
 func (w *ldifWriter) title(uid, title string) error {
-	_, err := fmt.Fprintf(w.in, "dn: uid=%s,%s\nchangetype: modify\nreplace: title\ntitle: %s\n\n", uid, w.site.people, title)
+	rdn := "uid"
+	if w.site.ad {
+		rdn = "CN"
+	}
+	_, err := fmt.Fprintf(w.in, "dn: %s=%s,%s\nchangetype: modify\nreplace: title\ntitle: %s\n\n", rdn, uid, w.site.people, title)
 	return err
 }
 

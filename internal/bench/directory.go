@@ -34,6 +34,7 @@ type site struct {
 	attributes []string // that usherd asks for
 	listen     string
 	more       string // keys of the source
+	ad         bool   // an Active Directory
 	config     string // path
 	store      string // path; whether it is there depends on what was measured last
 }
@@ -74,19 +75,26 @@ organizations:
         first_run: apply
         %s
         directory:
-          type: openldap
+          type: %s
           servers: [%q]
           tls: {ca_file: %q, server_name: %q}
           bind: {user: %q, password: {env: %s}}
           bases: [%q]
-          filter: %q
+`
+
+// unixKeys are those of the directory block that an Active Directory does not need.
+const unixKeys = `          filter: "` + peopleFilter + `"
           disabled: {attribute: employeeType, values: [Inactive]}
 `
 
 // configure writes the configuration and learns from it which attributes are asked for.
 func (s *site) configure() error {
-	text := fmt.Sprintf(configuration, s.listen, "sqlite:"+s.store, benchOrg, sourceID, s.more, s.server.LDAPSURL, s.server.CAFile,
-		s.server.Host, s.server.SyncDN, variable, s.people, peopleFilter)
+	kind, keys := "openldap", unixKeys
+	if s.ad {
+		kind, keys = "active_directory", ""
+	}
+	text := fmt.Sprintf(configuration, s.listen, "sqlite:"+s.store, benchOrg, sourceID, s.more, kind, s.server.LDAPSURL, s.server.CAFile,
+		s.server.Host, s.server.SyncDN, variable, s.people) + keys
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
 		return err
 	}

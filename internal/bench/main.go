@@ -32,7 +32,8 @@ var suites = []suite{
 	{name: "directory", about: "first and unchanged sync next to ldapsearch", measure: func(ctx context.Context, b *bench) error { return b.directory(ctx, "directory", 0) }},
 	{name: "faulty", about: "the same, with 5 % of the people without e-mail", measure: func(ctx context.Context, b *bench) error { return b.directory(ctx, "faulty", 5) }},
 	{name: "start", about: "daemon on a full store until it is ready", measure: measureStart},
-	{name: "changes", about: "from a change in the directory to the user, and the figures of million", byName: true, measure: measureFollowing},
+	{name: "changes", about: "from a change in the directory to the user; with samba and million", byName: true, measure: measureFollowing},
+	{name: "samba", about: "from a change in a domain controller to the user", byName: true, measure: measureDomain},
 	{name: "million", about: "memory and time for 1,000,000 people in a directory in memory", byName: true, measure: measureMillion},
 }
 
