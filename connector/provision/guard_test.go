@@ -67,6 +67,35 @@ func TestProtectedPeopleAreNeverDeactivated(t *testing.T) {
 	}
 }
 
+// What was last heard of the protection holds for somebody of whom nothing is left that could tell.
+func TestProtectionIsRememberedOfWhoIsSpared(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	p := &people{list: crowd(5)}
+	w.sync(p, connector.ResultOK)
+	all := p.list
+	p.list[0] = person(1)
+	p.list[0].Protected, p.list[0].OutOfScope = true, "elsewhere"
+	counts(t, w.sync(p, connector.ResultOK), connector.Counts{Skipped: 1, Unchanged: 4})
+	p.list = all[1:]
+	counts(t, w.sync(p, connector.ResultOK), connector.Counts{Skipped: 1, Unchanged: 4})
+	if w.state("u0001") != connector.Active {
+		t.Error("protected")
+	}
+}
+
+// Whose own entry says that the protection is over is protected no longer, also when it says more than that.
+func TestProtectionEndsWithTheWordOfTheEntry(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	p := &people{list: crowd(5)}
+	p.list[0].Protected, p.list[1].Protected = true, true
+	w.sync(p, connector.ResultOK)
+	p.list[0], p.list[1] = person(1), person(2)
+	p.list[0].Enabled, p.list[1].OutOfScope = connector.EnabledNo, "elsewhere"
+	counts(t, w.sync(p, connector.ResultOK), connector.Counts{Deactivated: 2, Unchanged: 3})
+}
+
 func TestPreviewChangesNothingAndCanBeCarriedOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
