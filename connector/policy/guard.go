@@ -19,7 +19,7 @@ func DefaultGuard() connector.Guard {
 
 const defaultAttributePercent = 50
 
-// RemovalWindow is how long removals by runs of changes count together.
+// RemovalWindow is how long removals by several runs count together.
 const RemovalWindow = time.Hour
 
 // Recent counts the removals within RemovalWindow before now, and returns those that still matter.
@@ -39,8 +39,8 @@ const minLost = 10
 
 // Removals says whether taking that many of a source's users away must wait for approval: when it is
 // more than Min and more than Percent of the users. The reason is for people. Min and Percent are
-// taken as they are, a negative one as 0: the zero Guard holds every removal. Recent are removals by runs of
-// changes within RemovalWindow: what comes one by one counts together.
+// taken as they are, a negative one as 0: the zero Guard holds every removal. Recent are removals by
+// earlier runs within RemovalWindow: what comes one by one counts together.
 func Removals(g connector.Guard, users, removals, recent int) (reason string, held bool) {
 	if removals <= 0 || !exceeds(g, users, removals+recent) {
 		return "", false

@@ -30,6 +30,7 @@ func (l *planner) guard() {
 func (l *planner) settle(reason string) {
 	plan, run := l.plan, l.plan.Run
 	l.settleSeats()
+	l.countRemovals()
 	switch {
 	case plan.holdsAnybody():
 		digest := plan.digestOf(plan.held)
@@ -38,11 +39,43 @@ func (l *planner) settle(reason string) {
 			break
 		}
 		run.Hold = l.hold(reason, digest)
+		l.goOnCounting()
 		plan.state.Fingerprint = l.last.Fingerprint // until somebody approves, each run is the first under these settings
 	case l.last.Fingerprint != connector.Hash{}:
 		plan.holdAll = false // there is nothing to look at
 	}
 	plan.count(l.same)
+}
+
+// recent counts who has lost access within the last hour without anybody having been asked. While removals
+// wait for approval it is the hour before they were held: time alone lets nothing pass about which somebody is
+// asked.
+func (l *planner) recent() (n int, kept []connector.RemovalCount) {
+	if l.waitsSince.IsZero() {
+		return policy.Recent(l.last.Removed, l.facts.now)
+	}
+	return policy.Recent(l.last.Removed, l.waitsSince)
+}
+
+// goOnCounting makes what counted together with the removals that are held now count with them in later runs.
+func (l *planner) goOnCounting() {
+	if !l.plan.holdGone {
+		return
+	}
+	n, _ := l.recent()
+	l.plan.state.Removed = nil
+	if n > 0 {
+		l.plan.state.Removed = []connector.RemovalCount{{At: l.facts.now, N: n}}
+	}
+}
+
+// countRemovals notes those of a full run that nobody was asked about.
+func (l *planner) countRemovals() {
+	_, kept := policy.Recent(l.last.Removed, l.facts.now)
+	if n := l.plan.removalCount(); n > 0 && !l.plan.holdGone && !l.plan.holdAll {
+		kept = append(kept, connector.RemovalCount{At: l.facts.now, N: n})
+	}
+	l.plan.state.Removed = kept
 }
 
 // hold is what the run leaves to be approved. What only waits because the rest of an approval does is
@@ -76,7 +109,7 @@ func (l *planner) letPass() {
 // holdRemovals says whether the removals are too many to be applied unseen, and why.
 func (l *planner) holdRemovals() (held bool, reason string) {
 	removals := l.plan.removalCount()
-	recent, _ := policy.Recent(l.last.Removed, l.facts.now)
+	recent, _ := l.recent()
 	if reason, held = policy.Removals(l.src.Guard, l.people(), removals, recent); held {
 		return true, reason
 	}

@@ -66,6 +66,7 @@ type planner struct {
 	spared     map[connector.ID]bool      // users whose grace is over, but who are back or change in this run
 	older      string                     // why the answer may be older than what was applied last
 	fresh      map[connector.Anchor]int32 // what the feed should have told of -> its decision; nil = there is none to compare with
+	waitsSince time.Time                  // since when removals wait for approval; zero = none do, or it is a run of changes
 	phase      time.Time
 
 	renamed map[connector.Hash]connector.Hash // keys of people, before and after, whose memberships follow
@@ -191,6 +192,9 @@ func (l *planner) learn(ctx context.Context) (err error) {
 	for a := range l.open {
 		l.open[a] = false
 	}
+	if err := l.recallHold(ctx); err != nil {
+		return err
+	}
 	if l.index, err = loadIndex(ctx, s, org, l.req.Source); err != nil {
 		return err
 	}
@@ -198,6 +202,17 @@ func (l *planner) learn(ctx context.Context) (err error) {
 		l.fresh = map[connector.Anchor]int32{}
 	}
 	return nil
+}
+
+// recallHold learns since when removals wait for approval.
+func (l *planner) recallHold(ctx context.Context) error {
+	open, err := l.p.o.Store.OpenHolds(ctx, l.plan.Run.Org, l.req.Source)
+	for _, run := range open {
+		if run.Mode == connector.ModeFull && run.Hold.Removals && run.Hold.StatusAt(l.facts.now) == connector.HoldOpen {
+			l.waitsSince = run.Started
+		}
+	}
+	return err
 }
 
 // people is about how many people the source has.
