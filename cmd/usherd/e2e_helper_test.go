@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -106,6 +107,7 @@ type runDocument struct {
 	Entries int              `json:"entries_read"`
 	Skips   map[string]int   `json:"skips"`
 	Seconds float64          `json:"duration_seconds"`
+	Warned  []string         `json:"warnings"`
 	Mode    connector.Mode   `json:"mode"`
 	Missed  *int             `json:"missed"`
 	Hold    *struct{ Reason, Status string }
@@ -300,14 +302,14 @@ func (l *logLines) Write(b []byte) (int, error) {
 	}
 }
 
-// await returns the next line, after those that were awaited before, with this message.
-func (l *logLines) await(t *testing.T, msg string) map[string]any {
+// await returns the next line, after those that were awaited before, with one of these messages.
+func (l *logLines) await(t *testing.T, msgs ...string) map[string]any {
 	t.Helper()
 	deadline := time.After(30 * time.Second)
 	for {
 		l.mu.Lock()
 		for ; l.read < len(l.all); l.read++ {
-			if m := l.all[l.read]; m["msg"] == msg {
+			if m := l.all[l.read]; slices.ContainsFunc(msgs, func(msg string) bool { return m["msg"] == msg }) {
 				l.read++
 				l.mu.Unlock()
 				return m
@@ -320,7 +322,7 @@ func (l *logLines) await(t *testing.T, msg string) map[string]any {
 		case <-deadline:
 			l.mu.Lock()
 			defer l.mu.Unlock()
-			t.Fatalf("no line %q in the log: %v", msg, l.all)
+			t.Fatalf("no line %q in the log: %v", msgs, l.all)
 		}
 	}
 }

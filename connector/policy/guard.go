@@ -134,14 +134,23 @@ func Cliff(g connector.Guard, before, now Answer) []string {
 // source's users and in at least 10: the sign of a mistake in the mapping. An AttributePercent of 0
 // means 50.
 func Changes(g connector.Guard, users int, changed map[string]int) []string {
+	return mistakes(g, users, changed, "would change")
+}
+
+// Blanks is Changes for the attributes without which users are refused.
+func Blanks(g connector.Guard, users int, blank map[string]int) []string {
+	return mistakes(g, users, blank, "would be empty")
+}
+
+func mistakes(g connector.Guard, users int, counts map[string]int, what string) []string {
 	var out []string
-	for _, name := range slices.Sorted(maps.Keys(changed)) {
-		n := changed[name]
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		n := counts[name]
 		if n < minLost || !beyond(float64(n), float64(users), attributePercent(g)) {
 			continue
 		}
-		out = append(out, fmt.Sprintf("%s would change for %s of %s, more than %s",
-			connector.Label(name), number(n), plural(users, "user", "users"), percent(attributePercent(g))))
+		out = append(out, fmt.Sprintf("%s %s for %s of %s, more than %s",
+			connector.Label(name), what, number(n), plural(users, "user", "users"), percent(attributePercent(g))))
 	}
 	return out
 }

@@ -80,7 +80,8 @@ func TestRemovalsOfSeveralFullRunsCountTogether(t *testing.T) {
 	counts(t, w.sync(p, connector.ResultOK), connector.Counts{Deactivated: 8, Unchanged: 92})
 	p.list = all[13:]
 	held := w.sync(p, connector.ResultHeld)
-	if want := "5 removals, with 8 in the last hour, are more than 10 and more than 5 % of 92 users"; held.Run.Hold.Reason != want {
+	if want := "5 removals, with 8 in the last hour, are more than 10 and more than 5 % of 92 users: " +
+		"5 not in the directory any more, most or all of them below ou=people"; held.Run.Hold.Reason != want {
 		t.Errorf("%q, want %q", held.Run.Hold.Reason, want)
 	}
 	for range 3 {

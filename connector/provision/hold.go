@@ -11,19 +11,23 @@ import (
 )
 
 // guard decides what waits for approval, gives out the seats, and counts.
-func (l *planner) guard() {
+func (l *planner) guard() (err error) {
 	plan := l.plan
 	if !plan.complete {
 		l.dropAbsences()
 	}
 	reason := l.holdAll()
 	if plan.holdAll = reason != ""; !plan.holdAll {
-		var more string
-		plan.holdGone, reason = l.holdRemovals()
-		plan.holdUpdates, more = l.holdRewrites()
+		if reason, err = l.holdRemovals(); err != nil {
+			return err
+		}
+		more := l.holdRewrites()
+		plan.holdGone, plan.holdUpdates = reason != "", more != ""
 		reason = strings.Join(slices.DeleteFunc([]string{reason, more, l.holdRest()}, func(s string) bool { return s == "" }), "; ")
 	}
+	l.warnOfBlanks()
 	l.settle(reason)
+	return nil
 }
 
 // settle gives out the seats, holds what waits for that reason unless it is approved, and counts.
@@ -106,20 +110,21 @@ func (l *planner) letPass() {
 	l.settleSeats()
 }
 
-// holdRemovals says whether the removals are too many to be applied unseen, and why.
-func (l *planner) holdRemovals() (held bool, reason string) {
+// holdRemovals says why the removals are too many to be applied unseen, "" = they are not.
+func (l *planner) holdRemovals() (reason string, err error) {
 	removals := l.plan.removalCount()
 	recent, _ := l.recent()
-	if reason, held = policy.Removals(l.src.Guard, l.people(), removals, recent); held {
-		return true, reason
+	reason, held := policy.Removals(l.src.Guard, l.people(), removals, recent)
+	switch {
+	case removals == 0 || !held && !l.unasked && !l.settingsChanged():
+		return "", nil
+	case !held && l.unasked:
+		reason = fmt.Sprintf("%d people are absent, too many to ask the directory for each", removals)
+	case !held:
+		reason = fmt.Sprintf("%s would lose access", peoples(removals))
 	}
-	if removals > 0 && l.unasked {
-		return true, fmt.Sprintf("%d people are absent, too many to ask the directory for each", removals)
-	}
-	if removals > 0 && l.settingsChanged() {
-		return true, fmt.Sprintf("scope, filter or mapping have changed since the last run, and %d people would lose access by it", removals)
-	}
-	return false, ""
+	cause, err := l.cause()
+	return reason + ": " + cause, err
 }
 
 // removalCount is how many people the plan takes access from.
@@ -133,15 +138,34 @@ func (p *Plan) removalCount() int {
 	return n
 }
 
-// holdRewrites says whether so many users would get another value of one attribute that a mistake in
-// the mapping is likelier than so many changes.
-func (l *planner) holdRewrites() (held bool, reason string) {
-	users := l.plan.Run.Counts.Unchanged + l.same + l.plan.existing
-	if l.index == nil { // a run of changes, which reads nobody who is as before
-		users = l.people()
+// holdRewrites says that so many users would get another value of one attribute that a mistake in the mapping
+// is likelier than so many changes; "" = they are not that many.
+func (l *planner) holdRewrites() string {
+	return l.mistake(policy.Changes(l.src.Guard, l.users(), l.plan.rewritten))
+}
+
+// warnOfBlanks says that so many users are refused for want of one attribute that a mistake in the mapping is
+// likelier than so many mistakes in the source.
+func (l *planner) warnOfBlanks() {
+	if why := l.mistake(policy.Blanks(l.src.Guard, l.users(), l.plan.blanked)); why != "" {
+		l.plan.Run.Warnings = append(l.plan.Run.Warnings, why+"; they stay as they are: correct the mapping, or see what the account may read with: usherd check --connect")
 	}
-	reasons := policy.Changes(l.src.Guard, users, l.plan.rewritten)
-	return len(reasons) > 0, strings.Join(reasons, "; ")
+}
+
+func (l *planner) mistake(reasons []string) string {
+	reason := strings.Join(reasons, "; ")
+	if reason != "" && l.settingsChanged() {
+		reason += ": " + ourSettings
+	}
+	return reason
+}
+
+// users are those about whom the plan says something, or who are as they were.
+func (l *planner) users() int {
+	if l.index == nil { // a run of changes, which reads nobody who is as before
+		return l.people()
+	}
+	return l.plan.Run.Counts.Unchanged + l.same + l.plan.existing
 }
 
 // holdAll says why everything waits, if it does.
@@ -156,7 +180,7 @@ func (l *planner) holdAll() string {
 	case l.last.Fingerprint == (connector.Hash{}):
 		return "the first run of a source is looked at before it is applied (first_run: preview)"
 	case l.settingsChanged():
-		return "scope, filter or mapping of the source have changed since the last run (first_run: preview)"
+		return ourSettings + " (first_run: preview)"
 	}
 	return ""
 }

@@ -105,7 +105,9 @@ func (p *Provisioner) Plan(ctx context.Context, req PlanRequest) (_ *Plan, err e
 	if err := l.waive(); err != nil {
 		return nil, err
 	}
-	l.guard()
+	if err := l.guard(); err != nil {
+		return nil, err
+	}
 	if err := l.missed(ctx); err != nil {
 		return nil, err
 	}
@@ -155,7 +157,7 @@ func (p *Provisioner) emptyPlanner(ctx context.Context, req PlanRequest, src *co
 		preview: req.Preview, choice: req.Part,
 		now: now, entries: newEntries(), denied: map[int32]bool{}, refused: map[int32]connector.Failure{},
 		dropped: map[int32]bool{}, waived: map[int32]bool{}, applied: map[int32]*connector.Change{}, replaced: map[connector.Anchor]bool{},
-		rewritten: map[string]int{},
+		rewritten: map[string]int{}, blanked: map[string]int{},
 		Run: &connector.Run{
 			ID: connector.NewID(now), Org: p.o.Org.ID, Source: req.Source, Mode: mode, Result: connector.ResultRunning,
 			Skips: map[connector.SkipReason]int{}, Fingerprint: src.Fingerprint, Started: now,
