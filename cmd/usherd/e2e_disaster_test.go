@@ -28,6 +28,7 @@ type disaster struct {
 	*rig
 	dir    *livePeople
 	block  string
+	kind   ldaptest.Kind
 	mode   string
 	daemon *started // in live mode
 	before map[string]userJSON
@@ -46,7 +47,7 @@ func seller(person func(int) (string, ldaptest.Attrs)) func(int) (string, ldapte
 
 func newDisaster(t *testing.T, o ldaptest.Options, mode string) *disaster {
 	t.Helper()
-	d := &disaster{mode: mode}
+	d := &disaster{kind: o.Kind, mode: mode}
 	d.dir, d.block = newPeople(t, o, 0)
 	d.dir.person = seller(d.dir.person)
 	for i := range everybody {
@@ -116,11 +117,11 @@ func (d *disaster) look(flags ...string) runDocument {
 
 // why is what a run says of what stands against it.
 func (r runDocument) why() string {
-	text := r.Error + strings.Join(r.Warned, " ")
+	text := r.Error
 	if r.Hold != nil {
 		text += r.Hold.Reason
 	}
-	return text
+	return text + strings.Join(r.Warned, " ")
 }
 
 // cursor is where the feed of changes is taken up next.

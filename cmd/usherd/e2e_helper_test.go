@@ -227,10 +227,13 @@ bases: ["%s"]
 `, s.LDAPSURL, s.CAFile, s.Host, s.SyncDN, s.Base)
 }
 
+// readers are the accounts of the directories in this process.
+var readers = []ldaptest.Account{{Names: []string{"CN=usherd,DC=example,DC=test"}, Password: "secret"}}
+
 // fake starts a directory in this process and returns it with its block.
 func fake(t *testing.T, o ldaptest.Options) (d *ldaptest.Server, block string) {
 	t.Helper()
-	o.Accounts = []ldaptest.Account{{Names: []string{"CN=usherd,DC=example,DC=test"}, Password: "secret"}}
+	o.Accounts = readers
 	d, err := ldaptest.Start(o)
 	if err != nil {
 		t.Fatal(err)
