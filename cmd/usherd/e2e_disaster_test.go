@@ -3,8 +3,10 @@ package main
 import (
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"usherd/connector"
 	"usherd/connector/store"
@@ -32,6 +34,7 @@ type disaster struct {
 	mode   string
 	daemon *started // in live mode
 	before map[string]userJSON
+	ahead  atomic.Int64 // nanoseconds that the clock of usherd is ahead
 }
 
 // seller puts the first people into an OU of their own.
@@ -54,6 +57,7 @@ func newDisaster(t *testing.T, o ldaptest.Options, mode string) *disaster {
 		d.dir.hire(i + 1)
 	}
 	d.rig = newRig(t, d.config("", ""))
+	d.clock = func() time.Time { return time.Now().Add(time.Duration(d.ahead.Load())) }
 	if c := d.sync(exitOK).Counts; c.Created != everybody {
 		t.Fatalf("first run: %+v", c)
 	}
