@@ -218,7 +218,7 @@ type SourceState struct {
 	LastRun     ID
 	LastOK      time.Time
 	Cursor      Cursor // of the change feed; zero = the next run is a full one
-	// Removed are the removals by runs of changes, latest last, so that the guard counts together what
+	// Removed are the removals that passed the guard unseen, latest last, so that it counts together what
 	// comes one by one.
 	Removed []RemovalCount
 }

@@ -67,6 +67,16 @@ func olderUSN(server string, now, last uint64) string {
 	return fmt.Sprintf("%s went back in time: its highest update number is %d and was %d, as after a restore from an old snapshot", server, now, last)
 }
 
+// otherDatabase says that a domain controller has got another database: a restore in good order gives it a new
+// invocationId ([MS-ADTS] section 3.1.1.1.9). What is not known is zero.
+func otherDatabase(server, before string, now, last [16]byte) string {
+	none := [16]byte{}
+	if server != before || now == last || now == none || last == none {
+		return ""
+	}
+	return server + " has another database than it had, as after a restore from a backup: its invocationId is a new one"
+}
+
 // maxIdleUSN is how many updates of others a cursor may stay behind. What it costs is that the server looks
 // through so many more.
 const maxIdleUSN = 1000

@@ -135,16 +135,19 @@ func TestAnotherDatabaseNeedsAFullRead(t *testing.T) {
 		d, s := companyAD(t, ldaptest.Options{}, func(c *Config) { c.Changes = by })
 		_, at := readRoster(t, s)
 		do(t, d.NewInvocation(), d.Modify(personDN(1), ldaptest.Attrs{"mail": {"new@example.test"}}))
-		b := changesSince(t, s, at)
-		// DirSync is the domain's: another controller of it, or a restored one, goes on.
-		if (b.Full != "") != (by == ByUSN) || by == ByDirSync && len(b.Records) != 1 {
+		const want = "the domain controller DC1 has another database than it had, as after a restore from a backup"
+		if b := changesSince(t, s, at); !strings.HasPrefix(b.Full, want) {
 			t.Errorf("%s after a new invocationId: %+v", by, b)
+		}
+		if _, now := readRoster(t, s); !strings.HasPrefix(s.Older(now, at), want) || s.Older(now, now) != "" {
+			t.Errorf("%s: %q", by, s.Older(now, at))
 		}
 		other := directory(t, ldaptest.Options{Seed: "other"})
 		populate(t, other, 20)
 		c := configOf(t, other)
 		c.Changes = by
-		if b := changesSince(t, open(t, c), at); !strings.HasPrefix(b.Full, "the cursor is from another server") {
+		elsewhere := map[ChangesBy]string{ByDirSync: "the cursor is from another server", ByUSN: want} // of the same name
+		if b := changesSince(t, open(t, c), at); !strings.HasPrefix(b.Full, elsewhere[by]) {
 			t.Errorf("%s, another domain: %+v", by, b)
 		}
 	}
@@ -423,7 +426,7 @@ func FuzzDecodeDirSync(f *testing.F) {
 func FuzzCursor(f *testing.F) {
 	p := dirSyncPlace{server: "dc", usn: 7, cookies: [][]byte{[]byte("a"), []byte("b")}}
 	f.Add(p.encode())
-	f.Add(usnPlace{7, "dc"}.encode())
+	f.Add(usnPlace{usn: 7, server: "dc"}.encode())
 	f.Add((&stampPlace{at: noon, seen: [][8]byte{{1}, {2}}}).encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		parseCursor(connector.Cursor{Data: append([]byte{cursorVersion}, b...)})

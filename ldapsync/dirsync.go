@@ -169,10 +169,18 @@ func (d *dirSync) idle(since, next []byte) bool {
 func (d *dirSync) older(now, last []byte) string {
 	n, ok := parseDirSyncPlace(now)
 	l, was := parseDirSyncPlace(last)
-	if !ok || !was || n.invocation == [16]byte{} || n.invocation != l.invocation {
+	if !ok || !was {
 		return ""
 	}
-	return olderUSN(n.server, n.usn, l.usn)
+	return n.behind(&l)
+}
+
+// behind says why the domain controller at p was put back since it stood at last. Another one may be anywhere.
+func (p *dirSyncPlace) behind(last *dirSyncPlace) string {
+	if p.invocation == last.invocation && p.invocation != [16]byte{} {
+		return olderUSN(p.server, p.usn, last.usn)
+	}
+	return otherDatabase(p.server, last.server, p.invocation, last.invocation)
 }
 
 func (d *dirSync) changes(ctx context.Context, x *session, since []byte, t *touched) (next []byte, full string, err error) {
@@ -186,10 +194,9 @@ func (d *dirSync) changes(ctx context.Context, x *session, since []byte, t *touc
 	if err != nil {
 		return nil, "", err
 	}
-	if now.invocation == last.invocation && now.invocation != [16]byte{} {
-		if full := olderUSN(now.server, now.usn, last.usn); full != "" || now.usn == last.usn {
-			return since, full, nil
-		}
+	full = now.behind(&last)
+	if full != "" || now.invocation == last.invocation && now.invocation != [16]byte{} && now.usn == last.usn {
+		return since, full, nil
 	}
 	t.form = guidForm
 	for i, root := range roots {

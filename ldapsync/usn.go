@@ -26,7 +26,7 @@ func (u *usnFeed) prepare(ctx context.Context, x *session) error {
 }
 
 func (u *usnFeed) identity(x *session) []byte {
-	return append(lengthText(strings.ToLower(x.root.service)), x.dc.invocation[:]...)
+	return lengthText(strings.ToLower(x.root.service))
 }
 
 // serviceName is the name of the domain controller in its dsServiceName, CN=NTDS Settings,CN=DC1,...
@@ -38,20 +38,33 @@ func serviceName(service string) string {
 	return dn.RDNs[1].Attributes[0].Value
 }
 
-// usnPlace is the update number up to which everything was seen, and whose it is, for people.
+// usnPlace is the update number up to which everything was seen, of which database, and whose that is, for
+// people.
 type usnPlace struct {
-	usn    uint64
-	server string
+	usn        uint64
+	invocation [16]byte
+	server     string
 }
 
 func (p usnPlace) encode() []byte {
-	return append(binary.AppendUvarint(nil, p.usn), p.server...)
+	b := append(binary.AppendUvarint(nil, p.usn), p.invocation[:]...)
+	return append(b, p.server...)
 }
 
 func parseUSNPlace(b []byte) (p usnPlace, ok bool) {
-	p.usn, b, ok = cutNumber(b)
-	p.server = string(b)
-	return p, ok
+	if p.usn, b, ok = cutNumber(b); !ok || len(b) < len(p.invocation) {
+		return p, false
+	}
+	p.server = string(b[copy(p.invocation[:], b):])
+	return p, true
+}
+
+// behind says why the domain controller at p was put back since it stood at last.
+func (p usnPlace) behind(last usnPlace) string {
+	if p.invocation != last.invocation {
+		return otherDatabase(p.server, p.server, p.invocation, last.invocation)
+	}
+	return olderUSN(p.server, p.usn, last.usn)
 }
 
 func (u *usnFeed) mark(ctx context.Context, x *session) ([]byte, error) {
@@ -62,7 +75,7 @@ func (u *usnFeed) mark(ctx context.Context, x *session) ([]byte, error) {
 	if u.blind, err = x.blindToDeletions(ctx); err != nil {
 		return nil, err
 	}
-	return usnPlace{usn, u.server}.encode(), nil
+	return usnPlace{usn, x.dc.invocation, u.server}.encode(), nil
 }
 
 // blindToDeletions reports whether the account may not look among the deleted objects: the container of
@@ -101,7 +114,7 @@ func (u *usnFeed) older(now, last []byte) string {
 	if !ok || !was {
 		return ""
 	}
-	return olderUSN(n.server, n.usn, l.usn)
+	return n.behind(l)
 }
 
 var usnAttributes = []string{"objectGUID", "objectClass", "uSNCreated", "isDeleted"}
@@ -111,11 +124,11 @@ func (u *usnFeed) changes(ctx context.Context, x *session, since []byte, t *touc
 	if !ok {
 		return nil, "the cursor cannot be read", nil
 	}
-	now, err := x.readUSN(ctx) // before the search: what happens meanwhile comes twice
-	if err != nil {
+	now := usnPlace{invocation: x.dc.invocation, server: u.server}
+	if now.usn, err = x.readUSN(ctx); err != nil { // before the search: what happens meanwhile comes twice
 		return nil, "", err
 	}
-	if full := olderUSN(u.server, now, last.usn); full != "" || now == last.usn {
+	if full := now.behind(last); full != "" || now.usn == last.usn {
 		return since, full, nil
 	}
 	t.form = guidForm
@@ -125,7 +138,7 @@ func (u *usnFeed) changes(ctx context.Context, x *session, since []byte, t *touc
 			return nil, "", err
 		}
 	}
-	return usnPlace{now, u.server}.encode(), "", g.groups(ctx)
+	return now.encode(), "", g.groups(ctx)
 }
 
 // usnGatherer collects what came of one question.

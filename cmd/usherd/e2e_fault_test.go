@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ type started struct {
 	*daemon
 	log  *logLines
 	addr string
+	hup  chan os.Signal // where the process gets SIGHUP
 	stop func()
 }
 
@@ -47,7 +49,8 @@ func (r *rig) serve() *started {
 		cancel()
 		r.t.Fatal(err)
 	}
-	d := newDaemon(a, s, log, nil)
+	hup := make(chan os.Signal, 1)
+	d := newDaemon(a, s, log, hup)
 	done := make(chan error, 1)
 	go func() { done <- d.run(ctx, ln) }()
 	stopped := false
@@ -63,7 +66,7 @@ func (r *rig) serve() *started {
 	}
 	r.t.Cleanup(stop)
 	lines.await(r.t, "ready")
-	return &started{d, lines, ln.Addr().String(), stop}
+	return &started{d, lines, ln.Addr().String(), hup, stop}
 }
 
 // trigger starts a run and waits for its line in the log.

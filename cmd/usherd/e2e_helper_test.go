@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -106,6 +107,7 @@ type runDocument struct {
 	Entries int              `json:"entries_read"`
 	Skips   map[string]int   `json:"skips"`
 	Seconds float64          `json:"duration_seconds"`
+	Warned  []string         `json:"warnings"`
 	Mode    connector.Mode   `json:"mode"`
 	Missed  *int             `json:"missed"`
 	Hold    *struct{ Reason, Status string }
@@ -225,10 +227,13 @@ bases: ["%s"]
 `, s.LDAPSURL, s.CAFile, s.Host, s.SyncDN, s.Base)
 }
 
+// readers are the accounts of the directories in this process.
+var readers = []ldaptest.Account{{Names: []string{"CN=usherd,DC=example,DC=test"}, Password: "secret"}}
+
 // fake starts a directory in this process and returns it with its block.
 func fake(t *testing.T, o ldaptest.Options) (d *ldaptest.Server, block string) {
 	t.Helper()
-	o.Accounts = []ldaptest.Account{{Names: []string{"CN=usherd,DC=example,DC=test"}, Password: "secret"}}
+	o.Accounts = readers
 	d, err := ldaptest.Start(o)
 	if err != nil {
 		t.Fatal(err)
@@ -300,14 +305,14 @@ func (l *logLines) Write(b []byte) (int, error) {
 	}
 }
 
-// await returns the next line, after those that were awaited before, with this message.
-func (l *logLines) await(t *testing.T, msg string) map[string]any {
+// await returns the next line, after those that were awaited before, with one of these messages.
+func (l *logLines) await(t *testing.T, msgs ...string) map[string]any {
 	t.Helper()
 	deadline := time.After(30 * time.Second)
 	for {
 		l.mu.Lock()
 		for ; l.read < len(l.all); l.read++ {
-			if m := l.all[l.read]; m["msg"] == msg {
+			if m := l.all[l.read]; slices.ContainsFunc(msgs, func(msg string) bool { return m["msg"] == msg }) {
 				l.read++
 				l.mu.Unlock()
 				return m
@@ -320,7 +325,7 @@ func (l *logLines) await(t *testing.T, msg string) map[string]any {
 		case <-deadline:
 			l.mu.Lock()
 			defer l.mu.Unlock()
-			t.Fatalf("no line %q in the log: %v", msg, l.all)
+			t.Fatalf("no line %q in the log: %v", msgs, l.all)
 		}
 	}
 }

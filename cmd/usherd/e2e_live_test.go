@@ -52,9 +52,14 @@ type livePeople struct {
 
 func newLivePeople(t *testing.T, kind ldaptest.Kind, n int) (s *livePeople, block string) {
 	t.Helper()
-	directory, block := fake(t, ldaptest.Options{Kind: kind})
+	return newPeople(t, ldaptest.Options{Kind: kind}, n)
+}
+
+func newPeople(t *testing.T, o ldaptest.Options, n int) (s *livePeople, block string) {
+	t.Helper()
+	directory, block := fake(t, o)
 	s = &livePeople{t, directory, unixPerson, ""}
-	if kind == ldaptest.ActiveDirectory {
+	if o.Kind == ldaptest.ActiveDirectory {
 		s.person, s.suffix = person, "@example.test"
 	}
 	for i := range n {

@@ -29,7 +29,8 @@ type sourceJSON struct {
 	NextTry     *time.Time `json:"next_try"`        // when it is tried again by itself
 	Error       string     `json:"error,omitempty"` // of the last one
 	Hint        string     `json:"hint,omitempty"`
-	Held        string     `json:"held_run,omitempty"` // that waits for approval
+	Held        string     `json:"held_run,omitempty"` // of which something, or with status waits_for_approval everything, waits
+	HeldWhy     string     `json:"held_reason,omitempty"`
 }
 
 func (a *app) sourcesCmd() *cobra.Command {
@@ -104,12 +105,8 @@ func (s *site) sourceStanding(ctx context.Context, t target, now time.Time) (sou
 	if state.LastOK.IsZero() {
 		j.Status = "never_run"
 	}
-	held, err := s.heldWhole(ctx, t, now)
-	if err != nil {
+	if err := s.holdStanding(ctx, t, now, &j); err != nil {
 		return j, err
-	}
-	if held != nil {
-		j.Status, j.Held = "waits_for_approval", held.ID.String()
 	}
 	trouble, err := s.trouble(ctx, t)
 	if trouble.Failures > 0 {
@@ -120,6 +117,20 @@ func (s *site) sourceStanding(ctx context.Context, t target, now time.Time) (sou
 		j.Status = "quarantined"
 	}
 	return j, err
+}
+
+// holdStanding tells what waits for approval.
+func (s *site) holdStanding(ctx context.Context, t target, now time.Time, j *sourceJSON) error {
+	held, err := s.lastHeld(ctx, t, now)
+	if err != nil || held == nil {
+		return err
+	}
+	j.Held, j.HeldWhy = held.ID.String(), held.Hold.Reason
+	whole, err := s.heldWhole(ctx, t, now)
+	if whole != nil {
+		j.Status = "waits_for_approval"
+	}
+	return err
 }
 
 // follows says how changes are followed.
@@ -148,19 +159,28 @@ func (a *app) showSources(list []sourceJSON) error {
 		return err
 	}
 	for _, j := range list {
-		switch {
-		case j.Failures > 0:
-			fmt.Fprintf(a.out, "\n%s/%s: %s\n  failed %s since %s, tried again at %s\n", j.Org, j.Source, printable(j.Error),
-				times(j.Failures), moment(j.Since), moment(j.NextTry))
-			if j.Hint != "" {
-				fmt.Fprintf(a.out, "  what to do: %s\n", j.Hint)
-			}
-		case j.Held != "":
-			short := j.Held[len(j.Held)-8:]
-			fmt.Fprintf(a.out, "\n%s/%s: everything waits for approval: look with usherd report %s, then usherd approve %s\n", j.Org, j.Source, short, short)
-		}
+		a.showStanding(j)
 	}
 	return nil
+}
+
+// showStanding says what is wrong with a source, and what to do.
+func (a *app) showStanding(j sourceJSON) {
+	if j.Failures > 0 {
+		fmt.Fprintf(a.out, "\n%s/%s: %s\n  failed %s since %s, tried again at %s\n", j.Org, j.Source, printable(j.Error),
+			times(j.Failures), moment(j.Since), moment(j.NextTry))
+		if j.Hint != "" {
+			fmt.Fprintf(a.out, "  what to do: %s\n", j.Hint)
+		}
+	}
+	if j.Held != "" {
+		what, short := "something of the last full run", j.Held[len(j.Held)-8:]
+		if j.Status == "waits_for_approval" {
+			what = "everything"
+		}
+		fmt.Fprintf(a.out, "\n%s/%s: %s waits for approval: %s\n  what to do: look with usherd report %s, then usherd approve %s or usherd reject %s\n",
+			j.Org, j.Source, what, printable(j.HeldWhy), short, short, short)
+	}
 }
 
 var statusWords = map[string]string{

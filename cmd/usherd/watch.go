@@ -219,6 +219,15 @@ const recentRuns = 25
 
 // heldWhole returns the last full run of the source under its present settings when all of it waits.
 func (s *site) heldWhole(ctx context.Context, t target, now time.Time) (*connector.Run, error) {
+	run, err := s.lastHeld(ctx, t, now)
+	if run == nil || !run.Hold.Whole || run.Fingerprint != t.org.Org.Source(t.id).Fingerprint {
+		return nil, err
+	}
+	return run, nil
+}
+
+// lastHeld returns the last full run of the source when something of it waits for approval.
+func (s *site) lastHeld(ctx context.Context, t target, now time.Time) (*connector.Run, error) {
 	runs, err := s.db.Runs(ctx, connector.RunFilter{Org: t.org.Org.ID, Source: t.id, Limit: recentRuns})
 	if err != nil {
 		return nil, err
@@ -227,8 +236,7 @@ func (s *site) heldWhole(ctx context.Context, t target, now time.Time) (*connect
 		if r.Mode != connector.ModeFull || r.Result == connector.ResultFailed || r.Result == connector.ResultCancelled {
 			continue
 		}
-		if h := r.Hold; h != nil && h.Whole && h.Status == connector.HoldOpen && now.Before(h.Expires) &&
-			r.Fingerprint == t.org.Org.Source(t.id).Fingerprint {
+		if r.Hold != nil && r.Hold.StatusAt(now) == connector.HoldOpen {
 			return r, nil
 		}
 		return nil, nil

@@ -19,7 +19,7 @@ func DefaultGuard() connector.Guard {
 
 const defaultAttributePercent = 50
 
-// RemovalWindow is how long removals by runs of changes count together.
+// RemovalWindow is how long removals by several runs count together.
 const RemovalWindow = time.Hour
 
 // Recent counts the removals within RemovalWindow before now, and returns those that still matter.
@@ -39,8 +39,8 @@ const minLost = 10
 
 // Removals says whether taking that many of a source's users away must wait for approval: when it is
 // more than Min and more than Percent of the users. The reason is for people. Min and Percent are
-// taken as they are, a negative one as 0: the zero Guard holds every removal. Recent are removals by runs of
-// changes within RemovalWindow: what comes one by one counts together.
+// taken as they are, a negative one as 0: the zero Guard holds every removal. Recent are removals by
+// earlier runs within RemovalWindow: what comes one by one counts together.
 func Removals(g connector.Guard, users, removals, recent int) (reason string, held bool) {
 	if removals <= 0 || !exceeds(g, users, removals+recent) {
 		return "", false
@@ -134,14 +134,23 @@ func Cliff(g connector.Guard, before, now Answer) []string {
 // source's users and in at least 10: the sign of a mistake in the mapping. An AttributePercent of 0
 // means 50.
 func Changes(g connector.Guard, users int, changed map[string]int) []string {
+	return mistakes(g, users, changed, "would change")
+}
+
+// Blanks is Changes for the attributes without which users are refused.
+func Blanks(g connector.Guard, users int, blank map[string]int) []string {
+	return mistakes(g, users, blank, "would be empty")
+}
+
+func mistakes(g connector.Guard, users int, counts map[string]int, what string) []string {
 	var out []string
-	for _, name := range slices.Sorted(maps.Keys(changed)) {
-		n := changed[name]
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		n := counts[name]
 		if n < minLost || !beyond(float64(n), float64(users), attributePercent(g)) {
 			continue
 		}
-		out = append(out, fmt.Sprintf("%s would change for %s of %s, more than %s",
-			connector.Label(name), number(n), plural(users, "user", "users"), percent(attributePercent(g))))
+		out = append(out, fmt.Sprintf("%s %s for %s of %s, more than %s",
+			connector.Label(name), what, number(n), plural(users, "user", "users"), percent(attributePercent(g))))
 	}
 	return out
 }

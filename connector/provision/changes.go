@@ -63,7 +63,7 @@ func (l *planner) unready() string {
 	case l.last.Fingerprint == connector.Hash{}:
 		return "the source has not been read in full yet"
 	case l.settingsChanged():
-		return "scope, filter or mapping of the source have changed since the last run"
+		return ourSettings
 	case l.last.Cursor.IsZero():
 		return "there is no cursor: the last full read left none"
 	}
@@ -206,10 +206,10 @@ func (l *planner) decideAll(ctx context.Context, records []*connector.Record) er
 // tooMuch says why the changes may not pass unseen: a full run then plans, and holds, all of it. As long as a
 // full run's removals wait for approval, those of changes must not slip by.
 func (l *planner) tooMuch(ctx context.Context) (string, error) {
-	if held, reason := l.holdRemovals(); held {
-		return reason, nil
+	if reason, err := l.holdRemovals(); err != nil || reason != "" {
+		return reason, err
 	}
-	if held, reason := l.holdRewrites(); held {
+	if reason := l.holdRewrites(); reason != "" {
 		return reason, nil
 	}
 	_, kept := policy.Recent(l.last.Removed, l.facts.now)

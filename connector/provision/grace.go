@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -87,11 +88,12 @@ func (p *Provisioner) planGrace(ctx context.Context, source string) (*Plan, erro
 	}
 	l.plan.complete, l.plan.unread = true, true
 	l.last.Fingerprint = l.src.Fingerprint // changed settings have no part in it
-	if err := l.due(ctx); err != nil {
-		_ = l.plan.Close()
-		return nil, err
+	if err = l.due(ctx); err == nil {
+		err = l.guard()
 	}
-	l.guard()
+	if err != nil {
+		return nil, errors.Join(err, l.plan.Close())
+	}
 	return l.plan, nil
 }
 

@@ -3,6 +3,7 @@ package provision_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"usherd/connector"
 	"usherd/connector/provision"
@@ -65,6 +66,66 @@ func TestProtectedPeopleAreNeverDeactivated(t *testing.T) {
 	if w.state("u0001") != connector.Active || w.state("u0002") != connector.Active {
 		t.Error("protected")
 	}
+}
+
+// What a full run after the other would take away counts together, and what waits does not pass because an
+// hour is over, but can be approved then.
+func TestRemovalsOfSeveralFullRunsCountTogether(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	p := &people{list: crowd(100)}
+	w.sync(p, connector.ResultOK)
+	all := p.list
+	p.list = all[8:]
+	counts(t, w.sync(p, connector.ResultOK), connector.Counts{Deactivated: 8, Unchanged: 92})
+	p.list = all[13:]
+	held := w.sync(p, connector.ResultHeld)
+	if want := "5 removals, with 8 in the last hour, are more than 10 and more than 5 % of 92 users: " +
+		"5 not in the directory any more, most or all of them below ou=people"; held.Run.Hold.Reason != want {
+		t.Errorf("%q, want %q", held.Run.Hold.Reason, want)
+	}
+	for range 3 {
+		w.now = w.now.Add(2 * time.Hour)
+		held = w.sync(p, connector.ResultHeld)
+		counts(t, held, connector.Counts{Held: 5, Unchanged: 87})
+	}
+	w.now = w.now.Add(2 * time.Hour)
+	done, err := w.approve(held, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts(t, done, connector.Counts{Deactivated: 5, Unchanged: 87})
+	p.list = all[20:]
+	counts(t, w.sync(p, connector.ResultOK), connector.Counts{Deactivated: 7, Unchanged: 80}) // somebody was asked about the 5
+}
+
+// What was last heard of the protection holds for somebody of whom nothing is left that could tell.
+func TestProtectionIsRememberedOfWhoIsSpared(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	p := &people{list: crowd(5)}
+	w.sync(p, connector.ResultOK)
+	all := p.list
+	p.list[0] = person(1)
+	p.list[0].Protected, p.list[0].OutOfScope = true, "elsewhere"
+	counts(t, w.sync(p, connector.ResultOK), connector.Counts{Skipped: 1, Unchanged: 4})
+	p.list = all[1:]
+	counts(t, w.sync(p, connector.ResultOK), connector.Counts{Skipped: 1, Unchanged: 4})
+	if w.state("u0001") != connector.Active {
+		t.Error("protected")
+	}
+}
+
+// Whose own entry says that the protection is over is protected no longer, also when it says more than that.
+func TestProtectionEndsWithTheWordOfTheEntry(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	p := &people{list: crowd(5)}
+	p.list[0].Protected, p.list[1].Protected = true, true
+	w.sync(p, connector.ResultOK)
+	p.list[0], p.list[1] = person(1), person(2)
+	p.list[0].Enabled, p.list[1].OutOfScope = connector.EnabledNo, "elsewhere"
+	counts(t, w.sync(p, connector.ResultOK), connector.Counts{Deactivated: 2, Unchanged: 3})
 }
 
 func TestPreviewChangesNothingAndCanBeCarriedOut(t *testing.T) {

@@ -11,25 +11,30 @@ import (
 )
 
 // guard decides what waits for approval, gives out the seats, and counts.
-func (l *planner) guard() {
+func (l *planner) guard() (err error) {
 	plan := l.plan
 	if !plan.complete {
 		l.dropAbsences()
 	}
 	reason := l.holdAll()
 	if plan.holdAll = reason != ""; !plan.holdAll {
-		var more string
-		plan.holdGone, reason = l.holdRemovals()
-		plan.holdUpdates, more = l.holdRewrites()
+		if reason, err = l.holdRemovals(); err != nil {
+			return err
+		}
+		more := l.holdRewrites()
+		plan.holdGone, plan.holdUpdates = reason != "", more != ""
 		reason = strings.Join(slices.DeleteFunc([]string{reason, more, l.holdRest()}, func(s string) bool { return s == "" }), "; ")
 	}
+	l.warnOfBlanks()
 	l.settle(reason)
+	return nil
 }
 
 // settle gives out the seats, holds what waits for that reason unless it is approved, and counts.
 func (l *planner) settle(reason string) {
 	plan, run := l.plan, l.plan.Run
 	l.settleSeats()
+	l.countRemovals()
 	switch {
 	case plan.holdsAnybody():
 		digest := plan.digestOf(plan.held)
@@ -38,11 +43,43 @@ func (l *planner) settle(reason string) {
 			break
 		}
 		run.Hold = l.hold(reason, digest)
+		l.goOnCounting()
 		plan.state.Fingerprint = l.last.Fingerprint // until somebody approves, each run is the first under these settings
 	case l.last.Fingerprint != connector.Hash{}:
 		plan.holdAll = false // there is nothing to look at
 	}
 	plan.count(l.same)
+}
+
+// recent counts who has lost access within the last hour without anybody having been asked. While removals
+// wait for approval it is the hour before they were held: time alone lets nothing pass about which somebody is
+// asked.
+func (l *planner) recent() (n int, kept []connector.RemovalCount) {
+	if l.waitsSince.IsZero() {
+		return policy.Recent(l.last.Removed, l.facts.now)
+	}
+	return policy.Recent(l.last.Removed, l.waitsSince)
+}
+
+// goOnCounting makes what counted together with the removals that are held now count with them in later runs.
+func (l *planner) goOnCounting() {
+	if !l.plan.holdGone {
+		return
+	}
+	n, _ := l.recent()
+	l.plan.state.Removed = nil
+	if n > 0 {
+		l.plan.state.Removed = []connector.RemovalCount{{At: l.facts.now, N: n}}
+	}
+}
+
+// countRemovals notes those of a full run that nobody was asked about.
+func (l *planner) countRemovals() {
+	_, kept := policy.Recent(l.last.Removed, l.facts.now)
+	if n := l.plan.removalCount(); n > 0 && !l.plan.holdGone && !l.plan.holdAll {
+		kept = append(kept, connector.RemovalCount{At: l.facts.now, N: n})
+	}
+	l.plan.state.Removed = kept
 }
 
 // hold is what the run leaves to be approved. What only waits because the rest of an approval does is
@@ -73,20 +110,21 @@ func (l *planner) letPass() {
 	l.settleSeats()
 }
 
-// holdRemovals says whether the removals are too many to be applied unseen, and why.
-func (l *planner) holdRemovals() (held bool, reason string) {
+// holdRemovals says why the removals are too many to be applied unseen, "" = they are not.
+func (l *planner) holdRemovals() (reason string, err error) {
 	removals := l.plan.removalCount()
-	recent, _ := policy.Recent(l.last.Removed, l.facts.now)
-	if reason, held = policy.Removals(l.src.Guard, l.people(), removals, recent); held {
-		return true, reason
+	recent, _ := l.recent()
+	reason, held := policy.Removals(l.src.Guard, l.people(), removals, recent)
+	switch {
+	case removals == 0 || !held && !l.unasked && !l.settingsChanged():
+		return "", nil
+	case !held && l.unasked:
+		reason = fmt.Sprintf("%d people are absent, too many to ask the directory for each", removals)
+	case !held:
+		reason = fmt.Sprintf("%s would lose access", peoples(removals))
 	}
-	if removals > 0 && l.unasked {
-		return true, fmt.Sprintf("%d people are absent, too many to ask the directory for each", removals)
-	}
-	if removals > 0 && l.settingsChanged() {
-		return true, fmt.Sprintf("scope, filter or mapping have changed since the last run, and %d people would lose access by it", removals)
-	}
-	return false, ""
+	cause, err := l.cause()
+	return reason + ": " + cause, err
 }
 
 // removalCount is how many people the plan takes access from.
@@ -100,15 +138,34 @@ func (p *Plan) removalCount() int {
 	return n
 }
 
-// holdRewrites says whether so many users would get another value of one attribute that a mistake in
-// the mapping is likelier than so many changes.
-func (l *planner) holdRewrites() (held bool, reason string) {
-	users := l.plan.Run.Counts.Unchanged + l.same + l.plan.existing
-	if l.index == nil { // a run of changes, which reads nobody who is as before
-		users = l.people()
+// holdRewrites says that so many users would get another value of one attribute that a mistake in the mapping
+// is likelier than so many changes; "" = they are not that many.
+func (l *planner) holdRewrites() string {
+	return l.mistake(policy.Changes(l.src.Guard, l.users(), l.plan.rewritten))
+}
+
+// warnOfBlanks says that so many users are refused for want of one attribute that a mistake in the mapping is
+// likelier than so many mistakes in the source.
+func (l *planner) warnOfBlanks() {
+	if why := l.mistake(policy.Blanks(l.src.Guard, l.users(), l.plan.blanked)); why != "" {
+		l.plan.Run.Warnings = append(l.plan.Run.Warnings, why+"; they stay as they are: correct the mapping, or see what the account may read with: usherd check --connect")
 	}
-	reasons := policy.Changes(l.src.Guard, users, l.plan.rewritten)
-	return len(reasons) > 0, strings.Join(reasons, "; ")
+}
+
+func (l *planner) mistake(reasons []string) string {
+	reason := strings.Join(reasons, "; ")
+	if reason != "" && l.settingsChanged() {
+		reason += ": " + ourSettings
+	}
+	return reason
+}
+
+// users are those about whom the plan says something, or who are as they were.
+func (l *planner) users() int {
+	if l.index == nil { // a run of changes, which reads nobody who is as before
+		return l.people()
+	}
+	return l.plan.Run.Counts.Unchanged + l.same + l.plan.existing
 }
 
 // holdAll says why everything waits, if it does.
@@ -123,7 +180,7 @@ func (l *planner) holdAll() string {
 	case l.last.Fingerprint == (connector.Hash{}):
 		return "the first run of a source is looked at before it is applied (first_run: preview)"
 	case l.settingsChanged():
-		return "scope, filter or mapping of the source have changed since the last run (first_run: preview)"
+		return ourSettings + " (first_run: preview)"
 	}
 	return ""
 }

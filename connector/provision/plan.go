@@ -37,6 +37,7 @@ type Plan struct {
 	choice      *Choice        // of what is held, nil = all of it
 	passed      bool           // who is chosen does not wait
 	rewritten   map[string]int // attribute -> users whose value would be another one, or none
+	blanked     map[string]int // attribute -> users who are refused because they have no value for it any more
 	existing    int            // users that the spooled changes are about
 
 	replaced  map[connector.Anchor]bool // anchors of people created anew in the source
@@ -133,6 +134,13 @@ func (p *Plan) keep(ordinal int32, ch *connector.Change, rank int32) error {
 	}, entry{digest: digest(ch), rank: rank, chosen: p.choice.takes(ch)})
 	if ch.BaseVersion > 0 {
 		p.existing++
+	}
+	for _, f := range ch.Failures {
+		if ch.BaseVersion > 0 && f.Reason == connector.RequiredMissing {
+			for _, name := range f.Fields {
+				p.blanked[name]++
+			}
+		}
 	}
 	if ch.Action == connector.Updated {
 		for _, f := range ch.Fields {

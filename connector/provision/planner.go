@@ -66,6 +66,7 @@ type planner struct {
 	spared     map[connector.ID]bool      // users whose grace is over, but who are back or change in this run
 	older      string                     // why the answer may be older than what was applied last
 	fresh      map[connector.Anchor]int32 // what the feed should have told of -> its decision; nil = there is none to compare with
+	waitsSince time.Time                  // since when removals wait for approval; zero = none do, or it is a run of changes
 	phase      time.Time
 
 	renamed map[connector.Hash]connector.Hash // keys of people, before and after, whose memberships follow
@@ -104,7 +105,9 @@ func (p *Provisioner) Plan(ctx context.Context, req PlanRequest) (_ *Plan, err e
 	if err := l.waive(); err != nil {
 		return nil, err
 	}
-	l.guard()
+	if err := l.guard(); err != nil {
+		return nil, err
+	}
 	if err := l.missed(ctx); err != nil {
 		return nil, err
 	}
@@ -154,7 +157,7 @@ func (p *Provisioner) emptyPlanner(ctx context.Context, req PlanRequest, src *co
 		preview: req.Preview, choice: req.Part,
 		now: now, entries: newEntries(), denied: map[int32]bool{}, refused: map[int32]connector.Failure{},
 		dropped: map[int32]bool{}, waived: map[int32]bool{}, applied: map[int32]*connector.Change{}, replaced: map[connector.Anchor]bool{},
-		rewritten: map[string]int{},
+		rewritten: map[string]int{}, blanked: map[string]int{},
 		Run: &connector.Run{
 			ID: connector.NewID(now), Org: p.o.Org.ID, Source: req.Source, Mode: mode, Result: connector.ResultRunning,
 			Skips: map[connector.SkipReason]int{}, Fingerprint: src.Fingerprint, Started: now,
@@ -191,6 +194,9 @@ func (l *planner) learn(ctx context.Context) (err error) {
 	for a := range l.open {
 		l.open[a] = false
 	}
+	if err := l.recallHold(ctx); err != nil {
+		return err
+	}
 	if l.index, err = loadIndex(ctx, s, org, l.req.Source); err != nil {
 		return err
 	}
@@ -198,6 +204,17 @@ func (l *planner) learn(ctx context.Context) (err error) {
 		l.fresh = map[connector.Anchor]int32{}
 	}
 	return nil
+}
+
+// recallHold learns since when removals wait for approval.
+func (l *planner) recallHold(ctx context.Context) error {
+	open, err := l.p.o.Store.OpenHolds(ctx, l.plan.Run.Org, l.req.Source)
+	for _, run := range open {
+		if run.Mode == connector.ModeFull && run.Hold.Removals && run.Hold.StatusAt(l.facts.now) == connector.HoldOpen {
+			l.waitsSince = run.Started
+		}
+	}
+	return err
 }
 
 // people is about how many people the source has.

@@ -82,7 +82,7 @@ func (d *decision) deactivate(after *connector.User, facts lifecycle.Facts, now 
 	}
 	if d.protected() {
 		d.change = d.newChange(connector.Skipped)
-		d.change.Skip = connector.SkipProtected
+		d.change.Skip, d.change.Link = connector.SkipProtected, d.protection(now)
 		return
 	}
 	deactivate(d.change, after, facts, deactivation{
@@ -93,8 +93,26 @@ func (d *decision) deactivate(after *connector.User, facts lifecycle.Facts, now 
 
 // protected reports whether any source names the person as one whom no source may deactivate.
 func (d *decision) protected() bool {
-	return d.rec.Protected || d.link != nil && d.link.Protected ||
-		slices.ContainsFunc(d.others, func(l connector.Link) bool { return l.Protected })
+	return d.protectedHere() || slices.ContainsFunc(d.others, func(l connector.Link) bool { return l.Protected })
+}
+
+// protectedHere is the word of our source: that of the entry, or, where there is none to tell, the last one.
+func (d *decision) protectedHere() bool {
+	if d.link != nil && (d.rec.Gone || d.rec.DN == "" || d.rec.Fault != "") {
+		return d.link.Protected
+	}
+	return d.rec.Protected
+}
+
+// protection is our link with nothing but a new word on the protection in it, nil when it is no new one: the
+// entry may be gone when it is asked for next. Everything else of the person is decided again by each run.
+func (d *decision) protection(now time.Time) *connector.Link {
+	if d.link == nil || d.link.Protected == d.protectedHere() {
+		return nil
+	}
+	l := *d.link
+	l.Protected, l.Hash, l.UpdatedAt = d.protectedHere(), connector.Hash{}, now
+	return &l
 }
 
 // grace is how long the user is kept.
@@ -233,7 +251,7 @@ func (d *decision) renamed() bool {
 func (d *decision) newLink(now time.Time) *connector.Link {
 	l := &connector.Link{
 		Org: d.org.ID, Source: d.src.ID, Anchor: d.rec.Anchor, DN: d.dn(), Hash: d.hash,
-		Package: d.mapped.Package, Standing: d.standing(), Protected: d.rec.Protected, RecheckAt: d.rec.RecheckAt, UpdatedAt: now,
+		Package: d.mapped.Package, Standing: d.standing(), Protected: d.protectedHere(), RecheckAt: d.rec.RecheckAt, UpdatedAt: now,
 	}
 	l.Key, l.PrimaryGroup = d.place()
 	l.MembershipsFollow = d.renamed()

@@ -48,6 +48,9 @@ type Options struct {
 	// Seed makes the anchors differ from those of another server with the same bases. The same bases, seed
 	// and order of changes give the same anchors.
 	Seed string
+	// InPlaceOf is a server that is closed, and whose addresses and certificates this one takes over: with the
+	// same bases and seed, and fewer changes, it is that server restored from a snapshot.
+	InPlaceOf *Server
 	// Now is the clock of timestamps; default a clock that starts at 2026-01-05 08:00 UTC and moves one
 	// second with every change.
 	Now func() time.Time
@@ -86,8 +89,11 @@ func Start(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPKI()
-	if err != nil {
+	var p *pki
+	if old := o.InPlaceOf; old != nil {
+		old.Close()
+		o.Addr, o.LDAPSAddr, p, o.InPlaceOf = old.ldap.Addr().String(), old.tls.Addr().String(), old.pki, nil
+	} else if p, err = newPKI(); err != nil {
 		return nil, fmt.Errorf("ldaptest: certificates: %w", err)
 	}
 	s := &Server{
