@@ -1,0 +1,71 @@
+package ldapsync
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"usherd/ldapsync/ldaptest"
+)
+
+// A chief who is renamed or moved is another value of manager at all who report to him, and nothing happens
+// to their entries.
+func TestWhoPointsToThoseWhoChangedIsReadAgain(t *testing.T) {
+	t.Parallel()
+	for _, m := range []feedMaker{
+		{name: "dirsync of ldaptest", by: ByDirSync, start: fakeAD(ldaptest.Options{})},
+		{name: "usn of ldaptest", by: ByUSN, start: fakeAD(ldaptest.Options{MaxPageSize: 50})},
+		{name: "dirsync of Samba", by: ByDirSync, start: realSamba},
+		{name: "usn of Samba", by: ByUSN, start: realSamba},
+	} {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			d, _ := startFeed(t, m)
+			s := open(t, d.config, func(o *Options) { o.Attributes = []string{"sn", "mail", "manager"} })
+			at := func(name string) string { return "CN=" + name + "," + d.people() }
+			for _, name := range []string{"bert", "carl"} {
+				d.set(at(name), "manager", at("anna"))
+			}
+			d.set(at("dora"), "manager", at("carl"))
+			d.set(at("anna"), "manager", "CN=otto,"+d.outside())
+			have, cursor := readRoster(t, s)
+			for _, step := range []struct {
+				name     string
+				from, to string
+				records  int
+			}{
+				{"renamed", at("anna"), at("maria (2)"), 3}, // bert and carl
+				{"moved out", at("maria (2)"), "CN=maria," + d.outside(), 3},
+				{"nobody points", at("emil"), at("emilia"), 1},
+				{"an outsider", "CN=otto," + d.outside(), "CN=ottokar," + d.outside(), 1}, // anna is outside too now
+				{"one level", at("carl"), "CN=carl," + d.guests(), 2},
+			} {
+				d.do(d.dir.move(step.from, step.to))
+				b := changesSince(t, s, cursor)
+				for _, rec := range b.Records {
+					have.take(rec)
+				}
+				cursor = b.Cursor
+				want, _ := readRoster(t, s)
+				if diff := cmp.Diff(want, have); diff != "" || b.Full != "" || len(b.Records) != step.records {
+					t.Errorf("%s: full %q, %d records, want %d: %s", step.name, b.Full, len(b.Records), step.records, diff)
+				}
+			}
+		})
+	}
+}
+
+func TestTooManyWhoPointNeedAFullRead(t *testing.T) {
+	t.Parallel()
+	d := directory(t, ldaptest.Options{})
+	populate(t, d, maxTouched+1)
+	for i := range maxTouched {
+		do(t, d.Modify(personDN(i+1), ldaptest.Attrs{"manager": {personDN(0)}}))
+	}
+	s := open(t, configOf(t, d), func(o *Options) { o.Attributes = append(o.Attributes, "manager") })
+	_, at := readRoster(t, s)
+	do(t, d.Modify(personDN(0), ldaptest.Attrs{"mail": {"new@example.test"}}))
+	if b := changesSince(t, s, at); b.Full != tooMany || len(b.Records) > 0 || string(b.Cursor.Data) != string(at.Data) {
+		t.Errorf("full %q, %d records", b.Full, len(b.Records))
+	}
+}
