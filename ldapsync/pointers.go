@@ -2,6 +2,7 @@ package ldapsync
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -31,36 +32,105 @@ func (s *Source) pointers() []string {
 	return names
 }
 
-// resolvePointing reads those who point to the people in r, whose names may be other ones. They have not
-// been renamed by that, so nobody who points to them need be read.
-func (x *session) resolvePointing(ctx context.Context, r *resolution) error {
+// namer finds people by what is stored of them: see connector.ChangesRequest.
+type namer func(ctx context.Context, gone []connector.Anchor, names []string) ([]connector.Anchor, error)
+
+var errNoNamer = errors.New("it is not known who pointed to those who were deleted")
+
+// resolvePointing reads those who point, or pointed, to the people in r: their attributes may have other
+// values. They have not been renamed by that, so nobody who points to them need be read.
+func (x *session) resolvePointing(ctx context.Context, r *resolution, naming namer) error {
 	names := x.s.pointers()
 	if len(names) == 0 {
 		return nil
 	}
+	p := &pointers{known: map[connector.Anchor]bool{}, found: map[connector.Anchor]struct{}{}}
 	var dns []string
-	known := map[connector.Anchor]bool{}
+	var gone []connector.Anchor
 	for _, rec := range r.records {
-		known[rec.Anchor] = true
-		if rec.DN != "" {
+		p.known[rec.Anchor] = true
+		if rec.Gone {
+			gone = append(gone, rec.Anchor)
+		} else if rec.DN != "" {
 			dns = append(dns, rec.DN)
 		}
 	}
-	found := map[connector.Anchor]struct{}{}
 	for part := range slices.Chunk(dns, resolveBatch) {
-		if err := x.pointingTo(ctx, names, part, func(a connector.Anchor) error {
-			if !known[a] {
-				found[a] = struct{}{}
-			}
-			if len(known)+len(found) > maxTouched {
-				return errTooMany
-			}
-			return nil
-		}); err != nil {
+		if err := x.pointingTo(ctx, names, part, p.add); err != nil {
 			return err
 		}
 	}
-	return x.resolveAll(ctx, slices.Collect(maps.Keys(found)), r)
+	if len(gone) > 0 {
+		if err := x.pointedTo(ctx, gone, naming, p.add); err != nil {
+			return err
+		}
+	}
+	return x.resolveAll(ctx, slices.Collect(maps.Keys(p.found)), r)
+}
+
+// pointers are the people who point to others and were not read anyway.
+type pointers struct {
+	known map[connector.Anchor]bool
+	found map[connector.Anchor]struct{}
+}
+
+func (p *pointers) add(a connector.Anchor) error {
+	if !p.known[a] {
+		p.found[a] = struct{}{}
+	}
+	if len(p.known)+len(p.found) > maxTouched {
+		return errTooMany
+	}
+	return nil
+}
+
+// pointedTo yields the people who pointed to some who are gone. The directory does not know them any more: with
+// an entry it takes away all values that are its DN. What is stored of people says it.
+func (x *session) pointedTo(ctx context.Context, gone []connector.Anchor, naming namer, yield func(connector.Anchor) error) error {
+	if naming == nil {
+		return errNoNamer
+	}
+	names, err := x.lastNames(ctx, gone)
+	if err != nil {
+		return err
+	}
+	people, err := naming(ctx, gone, names)
+	for _, a := range people {
+		if err == nil {
+			err = yield(a)
+		}
+	}
+	return err
+}
+
+// lastNames are the names that tombstones tell of those who are gone, as far as the account may see them: the
+// DN, and its first value, which a mapping may take out of it.
+func (x *session) lastNames(ctx context.Context, gone []connector.Anchor) ([]string, error) {
+	form := x.s.layout.anchor
+	if !form.everybody() {
+		return nil, nil
+	}
+	var names []string
+	for part := range slices.Chunk(gone, resolveBatch) {
+		for _, root := range x.root.above(x.s.config.Bases) {
+			err := x.few(ctx, root, anyOfThem(form, part), []string{"lastKnownParent"}, x.showDeleted(), func(e *entry) error {
+				rdn, _, deleted := strings.Cut(dnText(e), `\0ADEL:`)
+				parent := valuesOf(e, 0)
+				if !deleted || len(parent) != 1 {
+					return nil
+				}
+				names = append(names, rdn+","+string(parent[0]))
+				if dn, err := ldap.ParseDN(rdn); err == nil {
+					names = append(names, dn.RDNs[0].Attributes[0].Value)
+				}
+				return nil
+			})
+			if _, answered := resultCode(err); err != nil && !answered {
+				return nil, err
+			}
+		}
+	}
+	return names, nil
 }
 
 // pointingTo yields the anchors of the people who point to one of these entries.

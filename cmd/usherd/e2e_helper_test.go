@@ -108,6 +108,7 @@ type runDocument struct {
 	Seconds float64          `json:"duration_seconds"`
 	Mode    connector.Mode   `json:"mode"`
 	Missed  *int             `json:"missed"`
+	Warned  []string         `json:"warnings"`
 	Hold    *struct{ Reason, Status string }
 	Changes []changeDocument `json:"changes"`
 }

@@ -75,8 +75,8 @@ func newTree(o Options) (*tree, error) {
 		kind: o.Kind, recycle: o.RecycleBin, now: o.Now,
 		roots: map[string]*entry{}, anchors: map[[16]byte]*entry{}, classes: map[string]*objectClass{}, overridden: map[uint16]bool{},
 		referring: map[uint16]bool{},
-		parents: map[string]*entry{},
-		nextRID: 1000, changed: make(chan struct{}), seed: sha256.Sum256([]byte(strings.Join(o.Bases, "|") + o.Seed)),
+		parents:   map[string]*entry{},
+		nextRID:   1000, changed: make(chan struct{}), seed: sha256.Sum256([]byte(strings.Join(o.Bases, "|") + o.Seed)),
 	}
 	if t.now == nil {
 		start := time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC)
