@@ -174,11 +174,15 @@ func (c *Company) rdn(p *person) string { return "cn=" + ldap.EscapeDN(p.cn) }
 
 func (c *Company) groupDN(g *group) string { return "cn=" + g.name + ",ou=Groups," + c.base }
 
-// members are the DNs of the members. Where a group must have one, ou=Groups is one of all.
+// nobody is a thing that is a member of all groups where a group must have one: no unit, since some servers
+// write into each member of what groups it is.
+func (c *Company) nobody() string { return "cn=nobody,ou=Groups," + c.base }
+
+// members are the DNs of the members.
 func (c *Company) members(g *group) []string {
 	var list []string
 	if !c.linked {
-		list = append(list, "ou=Groups,"+c.base)
+		list = append(list, c.nobody())
 	}
 	for _, m := range g.groups {
 		list = append(list, c.groupDN(m))
@@ -224,6 +228,12 @@ func (c *Company) LDIF(w io.Writer) error {
 	}
 	for _, u := range slices.Concat(c.units, []*unit{{name: "Groups"}}) {
 		all = append(all, addUnit(c.unitDN(u), u.name))
+	}
+	if !c.linked {
+		nobody := ldap.NewAddRequest(c.nobody(), nil)
+		nobody.Attribute("objectClass", []string{"device"})
+		nobody.Attribute("cn", []string{"nobody"})
+		all = append(all, nobody)
 	}
 	for _, p := range c.people {
 		all = append(all, c.addPerson(p))
