@@ -163,6 +163,11 @@ func (l *planner) decideGathered(ctx context.Context, batch *connector.Batch, x 
 	if err := l.settleNames(ctx); err != nil {
 		return err
 	}
+	for _, r := range x.absent {
+		if l.plan.replaced[r.Anchor] { // nothing more is decided about that entry
+			l.plan.closeGone = append(l.plan.closeGone, r.Anchor)
+		}
+	}
 	return l.decideAll(ctx, l.notTakenOver(x.absent))
 }
 

@@ -406,6 +406,8 @@ func TestCreatedAnewByChangesIsTheSamePerson(t *testing.T) {
 		f := newFeed(crowd(5))
 		w.readInFull(f, connector.ResultOK)
 		before := w.user("u0001").ID
+		f.put(person(1, "sn", ""))
+		counts(t, w.changes(f, connector.ResultOK), connector.Counts{Failed: 1})
 		anew := person(1)
 		anew.Anchor = person(77).Anchor
 		f.put(anew)
@@ -416,6 +418,9 @@ func TestCreatedAnewByChangesIsTheSamePerson(t *testing.T) {
 		w.changes(f, connector.ResultOK)
 		if u := w.user("u0001"); u.ID != before || u.State != connector.Active {
 			t.Errorf("%s: %+v", name, u)
+		}
+		if items := w.items(); len(items) > 0 {
+			t.Errorf("%s: the entry is gone, and what was wrong with it is open: %+v", name, items)
 		}
 	}
 }
