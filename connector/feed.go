@@ -44,6 +44,10 @@ type ChangesRequest struct {
 	// Known streams the anchors of all people that the source has brought and that are not absent. A feed
 	// that only tells who is still there compares with it; others never call it.
 	Known func(ctx context.Context) iter.Seq2[Anchor, error]
+	// Naming finds the people of the source whose profile has one of these names as a value, or the DN under
+	// which somebody with one of these anchors stood at last. A feed asks where an entry that goes takes
+	// along what others say of it, without a word of them; others never call it.
+	Naming func(ctx context.Context, gone []Anchor, names []string) ([]Anchor, error)
 }
 
 // Batch is what has changed between two cursors. Its records belong to the receiver. Somebody who is

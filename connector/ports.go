@@ -37,6 +37,9 @@ type Reader interface {
 	LinkStates(ctx context.Context, org, source string) iter.Seq2[LinkState, error]
 	// Links returns the links of the source with these anchors; absent ones are left out.
 	Links(ctx context.Context, org, source string, anchors []Anchor) ([]Link, error)
+	// LinksNaming streams the anchors of all links of the source whose profile, or the user's where the link
+	// has none, has one of these values in any attribute, compared by Fold. It looks at everybody.
+	LinksNaming(ctx context.Context, org, source string, values []string) iter.Seq2[Anchor, error]
 	// LinksOfUsers returns all links, of any source, of these users.
 	LinksOfUsers(ctx context.Context, org string, users []ID) ([]Link, error)
 	// Recheck returns at most limit anchors of a source whose links say that their state has become another

@@ -22,7 +22,7 @@ func (s *Source) Changes(ctx context.Context, req connector.ChangesRequest) (*co
 	defer x.c.Close() //nolint:errcheck // the answer is in; saying goodbye may fail
 	f, b, err := x.takeUp(ctx, req.Since)
 	if err == nil && b == nil {
-		x.known = req.Known
+		x.known, x.naming = req.Known, req.Naming
 		b, err = f.next(ctx)
 	}
 	if err != nil {
@@ -137,7 +137,10 @@ func (f *feeding) batch(ctx context.Context, t *touched, next []byte, full strin
 		return b, nil
 	}
 	if len(t.anchors) > 0 {
-		if err := f.resolve(ctx, t, b); err != nil {
+		switch err := f.resolve(ctx, t, b); {
+		case errors.Is(err, errTooMany), errors.Is(err, errNoNamer):
+			return f.full(err.Error()), nil
+		case err != nil:
 			return nil, err
 		}
 	}
@@ -169,10 +172,13 @@ func (f *feeding) resolve(ctx context.Context, t *touched, b *connector.Batch) e
 	}
 	x.forget()
 	found, err := x.resolve(ctx, t)
+	if err == nil {
+		err = x.resolvePointing(ctx, found, f.x.naming)
+	}
 	if err != nil {
 		return err
 	}
 	b.Records = append(b.Records, found.records...)
-	b.Warnings = append(b.Warnings, found.warnings...)
+	b.Warnings = append(b.Warnings, found.warnings(x.s.layout.anchor.attribute)...)
 	return nil
 }

@@ -38,7 +38,7 @@ func (s *Source) Follow(ctx context.Context, req connector.ChangesRequest, yield
 	if full != nil {
 		return g.tell(full)
 	}
-	x.known = req.Known
+	x.known, x.naming = req.Known, req.Naming
 	if m, ok := f.m.(follower); ok {
 		return g.stream(ctx, m)
 	}

@@ -21,9 +21,7 @@ const (
 
 // resolution is what became of those whom a feed named.
 type resolution struct {
-	records  []*connector.Record
-	warnings []string
-
+	records []*connector.Record
 	unknown int    // for whom the directory could not speak
 	why     string // of the first of them
 	unnamed int    // entries without an anchor of the source
@@ -33,7 +31,7 @@ type resolution struct {
 // where Lookup would say so.
 func (x *session) resolve(ctx context.Context, t *touched) (*resolution, error) {
 	r := &resolution{}
-	anchors := slices.SortedFunc(maps.Keys(t.anchors), func(a, b connector.Anchor) int { return strings.Compare(a.Raw, b.Raw) })
+	anchors := slices.Collect(maps.Keys(t.anchors))
 	own := x.s.layout.anchor
 	if t.form.attribute != "" && !strings.EqualFold(t.form.attribute, own.attribute) {
 		var err error
@@ -41,18 +39,32 @@ func (x *session) resolve(ctx context.Context, t *touched) (*resolution, error) 
 			return nil, err
 		}
 	}
-	for part := range slices.Chunk(anchors, resolveBatch) {
-		if err := x.resolveSome(ctx, part, r); err != nil {
-			return nil, err
-		}
-	}
-	if r.unknown > 0 {
-		r.warnings = append(r.warnings, fmt.Sprintf("for %d entries that changed the directory could not speak, and nothing was done: %s", r.unknown, r.why))
-	}
-	if r.unnamed > 0 {
-		r.warnings = append(r.warnings, fmt.Sprintf("%d entries that changed have no %s: the next full read finds whose they are", r.unnamed, own.attribute))
+	if err := x.resolveAll(ctx, anchors, r); err != nil {
+		return nil, err
 	}
 	return r, nil
+}
+
+// warnings tell of whom nothing is known.
+func (r *resolution) warnings(anchor string) (list []string) {
+	if r.unknown > 0 {
+		list = append(list, fmt.Sprintf("for %d entries that changed the directory could not speak, and nothing was done: %s", r.unknown, r.why))
+	}
+	if r.unnamed > 0 {
+		list = append(list, fmt.Sprintf("%d entries that changed have no %s: the next full read finds whose they are", r.unnamed, anchor))
+	}
+	return list
+}
+
+// resolveAll reads people by anchor, some at a time, in order.
+func (x *session) resolveAll(ctx context.Context, anchors []connector.Anchor, r *resolution) error {
+	slices.SortFunc(anchors, func(a, b connector.Anchor) int { return strings.Compare(a.Raw, b.Raw) })
+	for part := range slices.Chunk(anchors, resolveBatch) {
+		if err := x.resolveSome(ctx, part, r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // translate finds the anchors of entries that a feed names by an attribute of its own.

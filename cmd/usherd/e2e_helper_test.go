@@ -110,6 +110,7 @@ type runDocument struct {
 	Warned  []string         `json:"warnings"`
 	Mode    connector.Mode   `json:"mode"`
 	Missed  *int             `json:"missed"`
+	Warned  []string         `json:"warnings"`
 	Hold    *struct{ Reason, Status string }
 	Changes []changeDocument `json:"changes"`
 }

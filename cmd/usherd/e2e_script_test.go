@@ -1,11 +1,11 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,9 +27,6 @@ const (
 	scriptSeed = "USHERD_SCRIPT_SEED"
 )
 
-// scriptMode is the mode of the runs between the parts of the script.
-const scriptMode = connector.ModeFull
-
 // scripted is a directory that a script changes, with a store that follows it.
 type scripted struct {
 	*rig
@@ -37,12 +34,13 @@ type scripted struct {
 	company *changescript.Company
 	srv     *testserver.Server
 	dns     *dnstest.Server
+	by      string     // how the directory tells of changes
 	rand    *rand.Rand // of what happens beside the script
 	done    []string
 }
 
 // newScripted starts the directory and brings everybody into the store. more are lines of the source.
-func newScripted(t *testing.T, o changescript.Options, more string) *scripted {
+func newScripted(t *testing.T, o changescript.Options, by, more string) *scripted {
 	t.Helper()
 	o.Seed = uint64(time.Now().UnixNano())
 	if text := os.Getenv(scriptSeed); text != "" {
@@ -52,7 +50,7 @@ func newScripted(t *testing.T, o changescript.Options, more string) *scripted {
 		}
 		o.Seed = n
 	}
-	s := &scripted{kind: o.Kind, company: changescript.New(o), rand: rand.New(rand.NewPCG(o.Seed, 1))}
+	s := &scripted{kind: o.Kind, company: changescript.New(o), by: by, rand: rand.New(rand.NewPCG(o.Seed, 1))}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("%s, to see it again: %s=%d and as many operations\n%s", o.Kind, scriptSeed, o.Seed, strings.Join(s.done, "\n"))
@@ -96,10 +94,10 @@ func (s *scripted) config(more string) string {
 	case changescript.DS389:
 		block = strings.Replace(block, "type: openldap", "type: 389ds", 1)
 	}
-	block += fmt.Sprintf("bases: [%q]\ninclude_ous: [%q, %q]\nexclude_ous: [%q]\ngroups: [%q]\n",
-		c.Base(), c.Included()[0], c.Included()[1], c.Excluded()[0], c.ScopeGroup())
-	lines := fmt.Sprintf("first_run: apply\nguard: {min: 100000, percent: 100, attribute_percent: 100}\nprotected: {groups: [%q]}\n%s",
-		c.ProtectedGroup(), more)
+	block += fmt.Sprintf("bases: [%q]\ninclude_ous: [%q, %q]\nexclude_ous: [%q]\ngroups: %q\nchanges: %s\n",
+		c.Base(), c.Included()[0], c.Included()[1], c.Excluded()[0], c.ScopeGroups(), s.by)
+	lines := fmt.Sprintf("first_run: apply\nguard: {min: 100000, percent: 100, attribute_percent: 100}\nprotected: {groups: %q}\n%s",
+		c.ProtectedGroups(), more)
 	return "dns: {resolver: \"" + s.dns.Addr() + "\"}\n" +
 		strings.Replace(oneSource(block), "    first_run: apply\n", indent(lines, "    "), 1)
 }
@@ -263,18 +261,27 @@ func (s *scripted) links() map[string]connector.Link {
 }
 
 // follow plays the script in parts, with a run after each.
-func follow(t *testing.T, kind changescript.Kind) {
+func follow(t *testing.T, o changescript.Options, mode connector.Mode, by string, usual int) {
 	t.Helper()
 	t.Parallel()
-	s := newScripted(t, changescript.Options{Kind: kind}, "")
+	s := newScripted(t, o, by, "")
+	modes := map[connector.Mode]int{}
 	sync := func(codes ...int) {
 		t.Helper()
-		if out, errs, code := s.run("sync", "-q", "--mode", string(scriptMode)); !slices.Contains(codes, code) {
+		out, errs, code := s.run("sync", "-q", "-o", "json", "--mode", string(mode))
+		if !slices.Contains(codes, code) {
 			t.Fatalf("sync: exit code %d\n%s%s", code, out, errs)
 		}
+		var run runDocument
+		if err := json.Unmarshal([]byte(out), &run); err != nil {
+			t.Fatal(err)
+		}
+		if modes[run.Mode]++; o.ByUnits && run.Mode == connector.ModeFull {
+			t.Errorf("after operation %d, nothing has happened that only a full run can tell: %q", len(s.done), run.Warned)
+		}
 	}
-	total := ops(t, 120)
-	part := max(total/10, 1)
+	total := ops(t, usual)
+	part := max(total/20, 1)
 	for n := 0; n < total; n += part {
 		s.play(min(part, total-n), func() {})
 		sync(exitOK, exitFailed)
@@ -282,37 +289,64 @@ func follow(t *testing.T, kind changescript.Kind) {
 	}
 	s.mend()
 	sync(exitOK)
+	t.Logf("runs by mode: %v", modes)
 	if diff := s.differences(s.fresh()); diff != "" {
 		t.Error(diff)
 	}
 	if open := s.failures(); len(open) > 0 {
 		t.Errorf("all entries are whole, and there are open items: %+v", open)
 	}
+	s.finds()
 	s.verify()
 }
 
-func TestScriptOnSlapd(t *testing.T) { follow(t, changescript.Slapd) }
+// finds fails the test when a full run finds anything that was not known.
+func (s *scripted) finds() {
+	s.t.Helper()
+	run := s.sync(exitOK)
+	if c := run.Counts; c.Created+c.Updated+c.Reactivated+c.Deactivated+c.Deleted+c.Failed > 0 {
+		s.t.Errorf("a full run changes somebody: %+v %+v", c, run.Changes)
+	}
+	if run.Missed == nil || *run.Missed > 0 {
+		s.t.Errorf("the feed has missed people, or it cannot be told whether: %q", run.Warned)
+	}
+}
 
-func TestScriptOnSamba(t *testing.T) { follow(t, changescript.Samba) }
+func TestScriptOnSlapd(t *testing.T) {
+	follow(t, changescript.Options{Kind: changescript.Slapd}, connector.ModeFull, "auto", 60)
+}
 
-func TestScriptOn389ds(t *testing.T) { follow(t, changescript.DS389) }
-
-// survive plays the script while a daemon is killed and the directory restarted. Where the daemon does not
-// follow by itself, runs are started beside it, and killed too.
-func survive(t *testing.T, kind changescript.Kind, live bool) {
+// followChanges plays it to runs of changes, once where groups and units decide and some runs have to be full,
+// and once where none has.
+func followChanges(t *testing.T, kind changescript.Kind, by string, usual int) {
 	t.Helper()
 	t.Parallel()
-	more := "schedule: {cron: \"* * * * *\"}\n"
-	if live { // without full runs that would find what it misses
-		more = "schedule: {cron: \"0 3 1 1 *\"}\nlive: true\n"
-	}
-	s := newScripted(t, changescript.Options{Kind: kind, FixedUnits: kind == changescript.DS389}, more)
+	t.Run("groups and units", func(t *testing.T) {
+		follow(t, changescript.Options{Kind: kind}, connector.ModeChanges, by, usual)
+	})
+	t.Run("people", func(t *testing.T) {
+		follow(t, changescript.Options{Kind: kind, ByUnits: true}, connector.ModeChanges, by, usual)
+	})
+}
+
+func TestScriptOfChangesOnSlapd(t *testing.T) { followChanges(t, changescript.Slapd, "auto", 100) }
+
+func TestScriptOfChangesOnSamba(t *testing.T) { followChanges(t, changescript.Samba, "auto", 60) }
+
+func TestScriptOfChangesByUSNOnSamba(t *testing.T) { followChanges(t, changescript.Samba, "usn", 60) }
+
+func TestScriptOfChangesOn389ds(t *testing.T) { followChanges(t, changescript.DS389, "auto", 60) }
+
+// live is a source that is followed, without full runs by the schedule that would find what was missed.
+const live = "schedule: {cron: \"0 3 1 1 *\"}\nlive: true\n"
+
+// survive plays the script while a daemon that follows is killed and the directory restarted.
+func survive(t *testing.T, o changescript.Options, by string) {
+	t.Helper()
+	t.Parallel()
+	o.FixedUnits = o.Kind == changescript.DS389
+	s := newScripted(t, o, by, live)
 	d := s.daemon(t)
-	stop := func() {}
-	if !live {
-		stop = s.runsBeside()
-	}
-	defer func() { stop() }()
 	var kills, restarts int
 	s.play(ops(t, 60), func() {
 		switch n := s.rand.IntN(100); {
@@ -327,12 +361,32 @@ func survive(t *testing.T, kind changescript.Kind, live bool) {
 		}
 	})
 	s.mend()
-	stop()
-	stop = func() {}
-	t.Logf("the daemon was killed %d times, the directory restarted %d times", kills, restarts)
-	s.settle(live)
+	s.settle()
+	full := s.fullRuns()
+	t.Logf("the daemon was killed %d times, the directory restarted %d times, %d runs were full", kills, restarts, full)
+	if o.ByUnits && full > 1 {
+		t.Errorf("%d runs were full; after the first, nothing has happened that only a full one can tell", full)
+	}
 	d.end()
+	s.finds()
 	s.verify()
+}
+
+// fullRuns is how many runs were full.
+func (s *scripted) fullRuns() (n int) {
+	s.t.Helper()
+	s.withStore(func(db *store.DB) {
+		runs, err := db.Runs(s.t.Context(), connector.RunFilter{Org: "acme", Source: "hq"})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for _, r := range runs {
+			if r.Mode == connector.ModeFull {
+				n++
+			}
+		}
+	})
+	return n
 }
 
 // killAgain kills the daemon and starts it anew.
@@ -343,51 +397,16 @@ func (s *scripted) killAgain(d *serving) *serving {
 	return s.daemon(s.t)
 }
 
-// runsBeside starts one run after the other, each a process, and kills every other one at some moment.
-func (s *scripted) runsBeside() (stop func()) {
-	moments := rand.New(rand.NewPCG(s.rand.Uint64(), 2))
-	ended, quit := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		for kill := false; ; kill = !kill {
-			select {
-			case <-quit:
-				return
-			default:
-			}
-			cmd, _ := s.process("sync", "-q", "--mode", string(scriptMode))
-			if err := cmd.Start(); err != nil {
-				s.t.Error(err)
-				return
-			}
-			s.await(cmd, kill, time.Duration(moments.Int64N(int64(400*time.Millisecond))))
-		}
-	}()
-	return func() { close(quit); <-ended }
-}
-
-// await waits until the run ends or is killed. It may fail, as when the directory is down.
-func (s *scripted) await(cmd *exec.Cmd, kill bool, after time.Duration) {
-	if kill {
-		timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() }) // one that has ended is no fault
-		defer timer.Stop()
-	}
-	_ = cmd.Wait()
-}
-
 // settleTime is how long a store may take until it knows everything.
 const settleTime = 90 * time.Second
 
 // settle waits until the users are those of a fresh store.
-func (s *scripted) settle(live bool) {
+func (s *scripted) settle() {
 	s.t.Helper()
 	fresh := s.fresh()
 	tick, late := time.NewTicker(100*time.Millisecond), time.After(settleTime)
 	defer tick.Stop()
 	for {
-		if !live {
-			s.run("sync", "-q", "--mode", string(scriptMode))
-		}
 		diff := s.differences(fresh)
 		if diff == "" || s.t.Failed() {
 			return
@@ -400,8 +419,18 @@ func (s *scripted) settle(live bool) {
 	}
 }
 
-func TestScriptOnSlapdWithKills(t *testing.T) { survive(t, changescript.Slapd, false) }
+// surviveBoth is survive where groups and units decide, and where they do not.
+func surviveBoth(t *testing.T, kind changescript.Kind, by string) {
+	t.Helper()
+	t.Parallel()
+	t.Run("groups and units", func(t *testing.T) { survive(t, changescript.Options{Kind: kind}, by) })
+	t.Run("people", func(t *testing.T) { survive(t, changescript.Options{Kind: kind, ByUnits: true}, by) })
+}
 
-func TestScriptOnSambaWithKills(t *testing.T) { survive(t, changescript.Samba, false) }
+func TestScriptOnSlapdWithKills(t *testing.T) { surviveBoth(t, changescript.Slapd, "auto") }
 
-func TestScriptOn389dsWithKills(t *testing.T) { survive(t, changescript.DS389, false) }
+func TestScriptOnSambaWithKills(t *testing.T) { surviveBoth(t, changescript.Samba, "auto") }
+
+func TestScriptByUSNOnSambaWithKills(t *testing.T) { surviveBoth(t, changescript.Samba, "usn") }
+
+func TestScriptOn389dsWithKills(t *testing.T) { surviveBoth(t, changescript.DS389, "auto") }

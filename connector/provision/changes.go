@@ -71,7 +71,7 @@ func (l *planner) unready() string {
 }
 
 func (l *planner) changesRequest() connector.ChangesRequest {
-	return connector.ChangesRequest{Since: l.last.Cursor, Known: func(ctx context.Context) iter.Seq2[connector.Anchor, error] {
+	return connector.ChangesRequest{Since: l.last.Cursor, Naming: l.naming, Known: func(ctx context.Context) iter.Seq2[connector.Anchor, error] {
 		return func(yield func(connector.Anchor, error) bool) {
 			for s, err := range l.p.o.Store.LinkStates(ctx, l.plan.Run.Org, l.req.Source) {
 				if err == nil && s.Absent {
@@ -83,6 +83,29 @@ func (l *planner) changesRequest() connector.ChangesRequest {
 			}
 		}
 	}}
+}
+
+// naming finds the people in whose profile one of the names stands, or a DN under which one of those who are
+// gone was known.
+func (l *planner) naming(ctx context.Context, gone []connector.Anchor, names []string) ([]connector.Anchor, error) {
+	links, err := l.p.o.Store.Links(ctx, l.plan.Run.Org, l.req.Source, gone)
+	if err != nil {
+		return nil, err
+	}
+	for i := range links {
+		names = append(names, links[i].DN)
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	var found []connector.Anchor
+	for a, err := range l.p.o.Store.LinksNaming(ctx, l.plan.Run.Org, l.req.Source, names) {
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, a)
+	}
+	return found, nil
 }
 
 // adopt takes over what the batch says of itself.
@@ -139,6 +162,11 @@ func (l *planner) decideGathered(ctx context.Context, batch *connector.Batch, x 
 	}
 	if err := l.settleNames(ctx); err != nil {
 		return err
+	}
+	for _, r := range x.absent {
+		if l.plan.replaced[r.Anchor] { // nothing more is decided about that entry
+			l.plan.closeGone = append(l.plan.closeGone, r.Anchor)
+		}
 	}
 	return l.decideAll(ctx, l.notTakenOver(x.absent))
 }

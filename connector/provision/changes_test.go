@@ -23,8 +23,9 @@ type feed struct {
 	people
 	mu      sync.Mutex
 	log     []connector.Anchor
-	more    chan struct{} // closed and made anew with each change
-	full    string        // what every batch says
+	more    chan struct{}                                         // closed and made anew with each change
+	full    string                                                // what every batch says
+	naming  func(req connector.ChangesRequest) []connector.Anchor // whom else it tells of
 	older   string
 	asked   int // for changes
 	rereads int
@@ -98,7 +99,11 @@ func (f *feed) Changes(_ context.Context, req connector.ChangesRequest) (*connec
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked++
-	return f.batch(req.Since), f.err
+	b := f.batch(req.Since)
+	if f.naming != nil {
+		b.Records = append(b.Records, f.records(f.naming(req))...)
+	}
+	return b, f.err
 }
 
 func (f *feed) batch(since connector.Cursor) *connector.Batch {
@@ -401,6 +406,8 @@ func TestCreatedAnewByChangesIsTheSamePerson(t *testing.T) {
 		f := newFeed(crowd(5))
 		w.readInFull(f, connector.ResultOK)
 		before := w.user("u0001").ID
+		f.put(person(1, "sn", ""))
+		counts(t, w.changes(f, connector.ResultOK), connector.Counts{Failed: 1})
 		anew := person(1)
 		anew.Anchor = person(77).Anchor
 		f.put(anew)
@@ -412,7 +419,45 @@ func TestCreatedAnewByChangesIsTheSamePerson(t *testing.T) {
 		if u := w.user("u0001"); u.ID != before || u.State != connector.Active {
 			t.Errorf("%s: %+v", name, u)
 		}
+		if items := w.items(); len(items) > 0 {
+			t.Errorf("%s: the entry is gone, and what was wrong with it is open: %+v", name, items)
+		}
 	}
+}
+
+// A feed can ask who names those who are gone: by the DN where they stood at last, or by any other name.
+func TestWhoNamesSomebodyIsFound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	f := newFeed(crowd(5))
+	chief := f.list[0]
+	names := map[int]string{1: strings.ToUpper(chief.DN), 2: "Somebody Unknown"}
+	for i, name := range names {
+		f.list[i].Attributes = append(f.list[i].Attributes, connector.Attribute{Name: "title", Values: [][]byte{[]byte(name)}})
+	}
+	w.readInFull(f, connector.ResultOK)
+	var found []connector.Anchor
+	f.naming = func(req connector.ChangesRequest) []connector.Anchor {
+		var err error
+		if found, err = req.Naming(t.Context(), []connector.Anchor{chief.Anchor, person(99).Anchor}, []string{"somebody unknown"}); err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	f.list[1].Attributes = slices.DeleteFunc(f.list[1].Attributes, func(a connector.Attribute) bool { return a.Name == "title" })
+	f.fire(chief.Anchor)
+	p := w.changes(f, connector.ResultOK)
+	if len(found) != 2 {
+		t.Errorf("%d were found, want 2", len(found))
+	}
+	counts(t, p, connector.Counts{Deactivated: 1, Updated: 1, Unchanged: 1})
+	f.naming = func(req connector.ChangesRequest) []connector.Anchor {
+		if found, err := req.Naming(t.Context(), nil, nil); err != nil || found != nil {
+			t.Errorf("%v, %v", found, err)
+		}
+		return nil
+	}
+	w.changes(f, connector.ResultOK)
 }
 
 func TestExpiryByTheClock(t *testing.T) {

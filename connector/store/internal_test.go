@@ -104,6 +104,7 @@ func TestPlans(t *testing.T) {
 		sqlOpenHoldsOfSource: "SEARCH runs USING INDEX runs_source (org=? AND source=?)",
 		sqlOpenHolds:         "SEARCH runs USING INDEX runs_source (org=?)",
 		sqlLinkStates:        "SEARCH links USING PRIMARY KEY (org=? AND source=?)",
+		sqlLinkProfiles:      "SEARCH l USING PRIMARY KEY (org=? AND source=?)\nSEARCH u USING INDEX sqlite_autoindex_users_1 (id=?)",
 		sqlRecheck:           "SEARCH links USING COVERING INDEX links_recheck (org=? AND source=? AND recheck_at>? AND recheck_at<?)",
 		sqlLinks:             "SEARCH links USING INDEX links_anchor (anchor=? AND source=? AND org=?)",
 		sqlLinkHolders:       "SEARCH links USING COVERING INDEX links_anchor (anchor=? AND source=? AND org=?)",

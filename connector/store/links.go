@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"iter"
+	"slices"
 	"time"
 
 	"usherd/connector"
@@ -15,6 +16,8 @@ const (
 	sqlLinkStates = `SELECT anchor, user_id, hash, standing IN ('gone', 'out_of_scope') FROM links WHERE org = ? AND source = ?`
 
 	sqlLinks = `SELECT ` + linkColumns + ` FROM links WHERE org = ? AND source = ? AND anchor IN (*)`
+
+	sqlLinkProfiles = `SELECT l.anchor, coalesce(l.profile, u.profile) FROM links l JOIN users u ON u.id = l.user_id WHERE l.org = ? AND l.source = ?`
 
 	sqlLinksOfUsers = `SELECT ` + linkColumns + ` FROM links
  WHERE org = ? AND source IN (SELECT source FROM link_sources WHERE org = ?) AND user_id IN (*)`
@@ -74,6 +77,33 @@ func (r *reader) Links(ctx context.Context, org, source string, anchors []connec
 		return err
 	})
 	return links, wrap("links", err)
+}
+
+// LinksNaming streams the anchors of all links of the source in whose profile one of the values stands.
+func (r *reader) LinksNaming(ctx context.Context, org, source string, values []string) iter.Seq2[connector.Anchor, error] {
+	wanted := make(map[string]bool, len(values))
+	for _, v := range values {
+		wanted[connector.Fold(v)] = true
+	}
+	isWanted := func(v string) bool { return wanted[connector.Fold(v)] }
+	type row struct {
+		anchor  connector.Anchor
+		profile connector.Profile
+	}
+	return func(yield func(connector.Anchor, error) bool) {
+		rows, err := r.q.stream(ctx, sqlLinkProfiles, org, source)
+		for l, err := range each(rows, wrap("links naming", err), func(r *sql.Rows, l *row) error {
+			return r.Scan((*anchorColumn)(&l.anchor), (*profileColumn)(&l.profile))
+		}) {
+			named := err != nil
+			for _, values := range l.profile {
+				named = named || slices.ContainsFunc(values, isWanted)
+			}
+			if named && !yield(l.anchor, err) {
+				return
+			}
+		}
+	}
 }
 
 // LinksOfUsers returns all links, of any source, of these users.

@@ -196,7 +196,7 @@ func (t *tree) modify(e *entry, attrs Attrs) error {
 		case id == t.idAnchor, !t.schema.attrs[id].writable():
 			return fmt.Errorf("attribute %s: %w", name, errServers)
 		default:
-			b = b.with(id, encodeSet(attrs[name]))
+			b = b.with(id, encodeSet(t.named(id, attrs[name])))
 			if t.schema.attrs[id].virtual != nil {
 				t.overridden[id] = true
 			}
@@ -330,10 +330,11 @@ func (t *tree) move(dn, newDN string) error {
 	if other := parent.child(key); other != nil && other != e {
 		return errExists
 	}
-	from := e.parent
+	from, old := e.parent, e.dn()
 	t.unhang(e)
 	t.rename(e, rdn)
 	t.hang(e, parent, key)
+	t.renamed(old, e.dn())
 	t.touch(change{entry: e, moved: true, base: from})
 	return nil
 }
@@ -368,6 +369,7 @@ func (t *tree) remove(e *entry) error {
 		t.unlink(e, m)
 	}
 	from, dn := e.parent, e.dn()
+	t.renamed(dn, "")
 	t.unhang(e)
 	t.live--
 	if t.kind == ActiveDirectory {

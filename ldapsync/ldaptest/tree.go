@@ -27,6 +27,7 @@ type tree struct {
 
 	idClass, idAnchor, idMember uint16
 	overridden                  map[uint16]bool // worked out, but some entry has its own values
+	referring                   map[uint16]bool // some entry has values that are references
 
 	roots   map[string]*entry
 	bases   []*entry
@@ -73,8 +74,9 @@ func newTree(o Options) (*tree, error) {
 	t := &tree{
 		kind: o.Kind, recycle: o.RecycleBin, now: o.Now,
 		roots: map[string]*entry{}, anchors: map[[16]byte]*entry{}, classes: map[string]*objectClass{}, overridden: map[uint16]bool{},
-		parents: map[string]*entry{},
-		nextRID: 1000, changed: make(chan struct{}), seed: sha256.Sum256([]byte(strings.Join(o.Bases, "|") + o.Seed)),
+		referring: map[uint16]bool{},
+		parents:   map[string]*entry{},
+		nextRID:   1000, changed: make(chan struct{}), seed: sha256.Sum256([]byte(strings.Join(o.Bases, "|") + o.Seed)),
 	}
 	if t.now == nil {
 		start := time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC)
@@ -346,7 +348,7 @@ func (t *tree) put(e *entry, b blob, name string, values []string) (blob, error)
 	if t.schema.attrs[id].virtual != nil {
 		t.overridden[id] = true
 	}
-	return b.put(id, encodeSet(values)), nil
+	return b.put(id, encodeSet(t.named(id, values))), nil
 }
 
 // linked says that the values of an attribute are links to entries and follow their renames.

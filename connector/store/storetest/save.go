@@ -127,6 +127,39 @@ func unchangedWritesLink(f *fixture) {
 	f.are(f.try(unchanged), connector.ErrMoved)
 }
 
+func linksNaming(f *fixture) {
+	boss := func(n int, dn string) *connector.Change {
+		c := Create(n, "", f.now)
+		c.After.Profile.Set("manager", dn)
+		c.Fields = connector.Diff(nil, c.After)
+		return c
+	}
+	one, two := boss(1, `CN=Öst\, "Bo",OU=A`), boss(2, "CN=Lind,OU=A")
+	other := boss(3, "CN=Lind,OU=A")
+	other.Org, other.After.Org, other.Link.Org = "other", "other", "other"
+	f.save(one, two, Create(4, "", f.now))
+	f.save(other)
+	second, first := *two.Link, *two.Link // what the user says is what the other source says
+	second.Source, second.Anchor, second.Profile = "ldap", AnchorOf(100), connector.Profile{"title": {"x"}, "manager": {"CN=Lind,OU=B"}}
+	first.Profile = connector.Profile{"title": {"CN=Lind,OU=C"}}
+	update := Next(connector.Updated, two.After, f.now, func(u *connector.User) { u.Profile.Set("manager", "CN=Lind,OU=B") })
+	update.Source, update.Anchor, update.Link, update.Sibling = "ldap", second.Anchor, &second, &first
+	f.save(update)
+	for _, test := range []struct {
+		source string
+		values []string
+		want   []connector.Anchor
+	}{
+		{Source, nil, nil},
+		{Source, []string{`cn=öst\, "bo",ou=a`}, []connector.Anchor{AnchorOf(1)}},
+		{Source, []string{"CN=Lind,OU=A", "CN=Lind,OU=B", "OU=A"}, nil},
+		{Source, []string{"CN=Lind,OU=C"}, []connector.Anchor{AnchorOf(2)}},
+		{"ldap", []string{"CN=Lind,OU=C", "CN=Lind,OU=B"}, []connector.Anchor{AnchorOf(100)}},
+	} {
+		f.equal(collect(f, f.s.LinksNaming(f.ctx, Org, test.source, test.values)), test.want)
+	}
+}
+
 func siblingAndUnlink(f *fixture) {
 	c := Create(1, "", f.now)
 	f.save(c)

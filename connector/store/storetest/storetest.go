@@ -104,6 +104,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"domains", domains},
 		{"claims", claims},
 		{"hashes are forgotten by domain", forgetHashes},
+		{"links are found by what they say", linksNaming},
 		{"revisions", revisions},
 		{"records are kept in order, after a base", records},
 		{"records of others are left alone", recordsOfOthers},

@@ -29,18 +29,22 @@ type Options struct {
 	// FixedUnits keeps organizational units in their places. 389-ds that is read while one is renamed may go
 	// on showing the old DN of somebody below it until it is started again (seen with 2.3).
 	FixedUnits bool
+	// ByUnits is a scope that knows no groups, and a company whose units stay: groups go on changing, and
+	// mean nothing.
+	ByUnits bool
 }
 
 // Company is the model: what the directory holds when all operations drawn so far have been applied in
 // their order. Not safe for concurrent use.
 type Company struct {
 	dialect
-	rand   *rand.Rand
-	fixed  bool      // units stay where they are
-	people []*person // in the order of their first hiring; also those who have left
-	units  []*unit   // that may be renamed and moved, with People and Branch, which may not
-	groups []*group
-	serial int // in names that must never come twice
+	rand    *rand.Rand
+	fixed   bool      // units stay where they are
+	byUnits bool      // groups mean nothing
+	people  []*person // in the order of their first hiring; also those who have left
+	units   []*unit   // that may be renamed and moved, with People and Branch, which may not
+	groups  []*group
+	serial  int // in names that must never come twice
 
 	headquarters, branch, leavers *unit
 	everybody, vips               *group
@@ -84,7 +88,7 @@ func New(o Options) *Company {
 	if o.People == 0 {
 		o.People = 300
 	}
-	c := &Company{dialect: dialects[o.Kind], rand: rand.New(rand.NewPCG(o.Seed, 0)), fixed: o.FixedUnits}
+	c := &Company{dialect: dialects[o.Kind], rand: rand.New(rand.NewPCG(o.Seed, 0)), fixed: o.FixedUnits || o.ByUnits, byUnits: o.ByUnits}
 	c.headquarters = &unit{name: "People", fixed: true}
 	c.branch = &unit{name: "Branch", fixed: true}
 	c.leavers = &unit{name: "Leavers", above: c.headquarters, fixed: true, shut: true}
@@ -170,11 +174,15 @@ func (c *Company) rdn(p *person) string { return "cn=" + ldap.EscapeDN(p.cn) }
 
 func (c *Company) groupDN(g *group) string { return "cn=" + g.name + ",ou=Groups," + c.base }
 
-// members are the DNs of the members. Where a group must have one, ou=Groups is one of all.
+// nobody is a thing that is a member of all groups where a group must have one: no unit, since some servers
+// write into each member of what groups it is.
+func (c *Company) nobody() string { return "cn=nobody,ou=Groups," + c.base }
+
+// members are the DNs of the members.
 func (c *Company) members(g *group) []string {
 	var list []string
 	if !c.linked {
-		list = append(list, "ou=Groups,"+c.base)
+		list = append(list, c.nobody())
 	}
 	for _, m := range g.groups {
 		list = append(list, c.groupDN(m))
@@ -194,11 +202,18 @@ func (c *Company) Included() []string { return []string{c.unitDN(c.headquarters)
 // Excluded are the units below them whose people are not.
 func (c *Company) Excluded() []string { return []string{c.unitDN(c.leavers)} }
 
-// ScopeGroup is the group whose members, nested ones included, are in scope.
-func (c *Company) ScopeGroup() string { return c.groupDN(c.everybody) }
+// ScopeGroups are the groups whose members, nested ones included, are in scope; none = everybody is.
+func (c *Company) ScopeGroups() []string { return c.unlessByUnits(c.everybody) }
 
-// ProtectedGroup is the group whose members no source may deactivate.
-func (c *Company) ProtectedGroup() string { return c.groupDN(c.vips) }
+// ProtectedGroups are the groups whose members no source may deactivate.
+func (c *Company) ProtectedGroups() []string { return c.unlessByUnits(c.vips) }
+
+func (c *Company) unlessByUnits(g *group) []string {
+	if c.byUnits {
+		return nil
+	}
+	return []string{c.groupDN(g)}
+}
 
 // LDIF writes the directory before the first operation, for a server to start with: the same whatever the
 // seed is.
@@ -213,6 +228,12 @@ func (c *Company) LDIF(w io.Writer) error {
 	}
 	for _, u := range slices.Concat(c.units, []*unit{{name: "Groups"}}) {
 		all = append(all, addUnit(c.unitDN(u), u.name))
+	}
+	if !c.linked {
+		nobody := ldap.NewAddRequest(c.nobody(), nil)
+		nobody.Attribute("objectClass", []string{"device"})
+		nobody.Attribute("cn", []string{"nobody"})
+		all = append(all, nobody)
 	}
 	for _, p := range c.people {
 		all = append(all, c.addPerson(p))

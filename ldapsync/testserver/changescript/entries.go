@@ -34,9 +34,9 @@ func (c *Company) entries() map[string]Entry {
 		if !p.employed {
 			continue
 		}
-		e := Entry{c.dn(p), c.userName(p.uid), Enabled, slices.Contains(c.vips.people, p)}
+		e := Entry{c.dn(p), c.userName(p.uid), Enabled, !c.byUnits && slices.Contains(c.vips.people, p)}
 		switch {
-		case p.unit.outside() || !in[p]:
+		case p.unit.outside() || !c.byUnits && !in[p]:
 			e.Standing = OutOfScope
 		case p.off || p.expired:
 			e.Standing = Disabled
