@@ -420,7 +420,7 @@ func (g *dirSyncGatherer) settle(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if depends && c.fresh && g.rule.scope {
+		if depends && c.fresh && g.rule.rules {
 			g.t.change("the group %s is new", c.dn)
 		}
 		if depends {

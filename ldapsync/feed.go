@@ -72,8 +72,8 @@ type touched struct {
 	// form says which attribute anchors are of; its zero value is the source's own.
 	form    anchorForm
 	entries int // that the server sent
-	// structure says that an entry changed below which others stand, or a group on which the scope or
-	// protection depends: the place or standing of people whose own entries did not change may be another.
+	// structure says that an entry changed below which others stand, or a group that says something of its
+	// members: the place or standing of people whose own entries did not change may be another.
 	structure string
 	warnings  []string
 }

@@ -190,7 +190,7 @@ func (f *syncing) entry(s *syncSearch, m message) error {
 // container that is deleted was empty: whoever had stood there was moved or deleted, and is told of.
 func (f *syncing) structure(s *syncSearch, e *entry, st *syncState) {
 	container := isContainer(e)
-	groups := f.mode == refreshAndPersist && len(f.x.scopeGroups()) > 0
+	groups := f.mode == refreshAndPersist && len(f.x.s.ruleGroups()) > 0
 	switch {
 	case st.state == statePresent, f.t.structure != "":
 	case st.state == stateDelete:

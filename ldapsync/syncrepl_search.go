@@ -58,7 +58,7 @@ func (x *session) syncSearches(ctx context.Context) ([]*syncSearch, error) {
 		add(true, base, filter, x.personAttributes())
 	}
 	structure := "(|(objectClass=" + strings.Join(syncContainers, ")(objectClass=") + "))"
-	if groups := x.scopeGroups(); len(groups) > 0 {
+	if groups := x.s.ruleGroups(); len(groups) > 0 {
 		structure = "(|" + structure + c.groupFilter() + ")"
 		if tops, err = x.tops(ctx, append(groups, c.Bases...)); err != nil {
 			return nil, err
@@ -68,11 +68,6 @@ func (x *session) syncSearches(ctx context.Context) ([]*syncSearch, error) {
 		add(false, top, structure, structureAttributes)
 	}
 	return all, nil
-}
-
-// scopeGroups are the groups on which scope or protection depends.
-func (x *session) scopeGroups() []string {
-	return append(slices.Clone(x.s.config.Groups), x.s.guarded...)
 }
 
 // is389 reports whether the server is one of the 389-ds family. Those do not tell, in a refresh, that an entry
