@@ -94,6 +94,20 @@ func (c *GroupCounts) Add(ch *GroupChange) {
 	}
 }
 
+// Join adds the counts of another run.
+func (c *GroupCounts) Join(o GroupCounts) { c.join(o, 1) }
+
+// Less takes the counts of another run out again.
+func (c *GroupCounts) Less(o GroupCounts) { c.join(o, -1) }
+
+func (c *GroupCounts) join(o GroupCounts, n int) {
+	c.Created += n * o.Created
+	c.Updated += n * o.Updated
+	c.Deleted += n * o.Deleted
+	c.MembersAdded += n * o.MembersAdded
+	c.MembersRemoved += n * o.MembersRemoved
+}
+
 // GroupHold says why a run left the groups of its source as they were.
 type GroupHold struct {
 	Reason string

@@ -102,14 +102,14 @@ func filterAttributes(filter string) (names []string, all bool) {
 }
 
 // wideFilter finds everybody who is, was or could become a person of the source, tombstones included, which
-// have lost most attributes, and the containers and groups on which people depend.
+// have lost most attributes, the containers and groups on which people depend, and the groups that are synced.
 func (s *Source) wideFilter() string {
 	var b strings.Builder
 	b.WriteString("(|(&(objectClass=user)(!(objectClass=computer)))")
 	if s.config.Filter != "" {
 		b.WriteString("(objectClass=contact)" + s.config.filter())
 	}
-	if s.groupRule().matter() {
+	if s.groupRule().matter() || s.syncsGroups() {
 		b.WriteString("(objectClass=group)")
 	}
 	for _, c := range containerClasses {

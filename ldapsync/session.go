@@ -22,8 +22,9 @@ type session struct {
 	hash   dnHasher
 	opened time.Time
 	dc     domainController
-	// known is that of the ChangesRequest that the session serves.
-	known func(ctx context.Context) iter.Seq2[connector.Anchor, error]
+	// known and knownGroups are those of the ChangesRequest that the session serves.
+	known       func(ctx context.Context) iter.Seq2[connector.Anchor, error]
+	knownGroups func(ctx context.Context) iter.Seq2[connector.Anchor, error]
 
 	asked    bool     // canaries
 	missing  []string // what they say against the answers of this connection

@@ -264,7 +264,7 @@ func (f *syncing) persist(groups digest, since []byte, tell func(t *touched, nex
 			if err := tell(f.t, place, ""); err != nil {
 				return err
 			}
-			f.t = &touched{anchors: map[connector.Anchor]struct{}{}}
+			f.t = newTouched()
 		}
 		clear(f.named)
 		f.rec.now = f.x.s.options.Now()
@@ -277,7 +277,7 @@ func (f *syncing) persist(groups digest, since []byte, tell func(t *touched, nex
 }
 
 func (t *touched) isEmpty() bool {
-	return len(t.records)+len(t.anchors) == 0 && t.structure == ""
+	return len(t.records)+len(t.anchors)+len(t.groups) == 0 && t.structure == ""
 }
 
 // gather waits for a message, however long, and takes in those that come with it.

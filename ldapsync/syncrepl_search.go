@@ -25,11 +25,13 @@ type syncSearch struct {
 	// Of the refresh stage.
 	changes int  // entries and deletions that came
 	present int  // entries that were named as still there
-	missing bool // whoever was neither sent nor named is gone
+	missing bool // whoever, or whatever group, was neither sent nor named is gone
 }
 
 // structureAttributes are asked for of containers and groups.
-var structureAttributes = []string{"objectClass", "hasSubordinates"}
+func (x *session) structureAttributes() []string {
+	return []string{"objectClass", "hasSubordinates", x.s.config.groupAnchorForm().attribute}
+}
 
 // syncSearches makes the searches, few of them: of those that go on for ever, a slapd with few threads takes
 // only two on one connection and lets others wait without a word. So several bases are searched from the top
@@ -58,14 +60,17 @@ func (x *session) syncSearches(ctx context.Context) ([]*syncSearch, error) {
 		add(true, base, filter, x.personAttributes())
 	}
 	structure := "(|(objectClass=" + strings.Join(syncContainers, ")(objectClass=") + "))"
-	if groups := x.s.ruleGroups(); len(groups) > 0 {
+	if groups := append(x.s.ruleGroups(), c.GroupBases...); len(groups) > 0 {
 		structure = "(|" + structure + c.groupFilter() + ")"
+		if c.GroupFilter != "" && x.is389() { // which does not tell of those that leave a filter
+			structure = "(|" + structure + plainGroupFilter + ")"
+		}
 		if tops, err = x.tops(ctx, append(groups, c.Bases...)); err != nil {
 			return nil, err
 		}
 	}
 	for _, top := range tops {
-		add(false, top, structure, structureAttributes)
+		add(false, top, structure, x.structureAttributes())
 	}
 	return all, nil
 }

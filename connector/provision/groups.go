@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"slices"
 
 	"usherd/connector"
@@ -24,6 +25,7 @@ type groupPlan struct {
 	follow  bool
 	renamed map[connector.Hash]connector.Hash // keys of groups that are spooled with another one
 	keep    bool                              // nothing is taken away: the answer was not complete
+	rows    int                               // about so many are written
 }
 
 // groupPlanner reads the groups and compares them with those that are stored.
@@ -33,10 +35,9 @@ type groupPlanner struct {
 	plan  *groupPlan
 	known map[connector.Hash]bool // by anchor -> seen
 
-	groups  int // that are stored
-	members int
-	batch   []*connector.GroupRecord
-	size    int // members in batch
+	stored policy.GroupRemovals // what there is
+	batch  []*connector.GroupRecord
+	size   int // members in batch
 }
 
 // groups plans what becomes of the groups of the source, after its people: those whose entries were renamed
@@ -46,11 +47,9 @@ func (l *planner) groups(ctx context.Context) error {
 	if !ok || !l.src.Groups {
 		return nil
 	}
-	s, err := newSpool(l.p.o.SpoolDir)
-	if err != nil {
+	if err := l.newGroups(); err != nil {
 		return err
 	}
-	l.plan.groups = &groupPlan{spool: s, follow: l.src.RenamesFollow, renamed: map[connector.Hash]connector.Hash{}}
 	g := &groupPlanner{l: l, from: from, plan: l.plan.groups, known: map[connector.Hash]bool{}}
 	switch why, err := g.read(ctx); {
 	case err != nil:
@@ -64,6 +63,53 @@ func (l *planner) groups(ctx context.Context) error {
 	}
 	l.phaseDone("groups")
 	return nil
+}
+
+// newGroups gives the plan a place for changes of groups.
+func (l *planner) newGroups() error {
+	s, err := newSpool(l.p.o.SpoolDir)
+	if err == nil {
+		l.plan.groups = &groupPlan{spool: s, follow: l.src.RenamesFollow, renamed: map[connector.Hash]connector.Hash{}}
+	}
+	return err
+}
+
+// groupsOf plans what becomes of the groups of a batch, after its people. Full says why they may not pass
+// unseen: a full run then looks at all groups, and holds them.
+func (l *planner) groupsOf(ctx context.Context, batch *connector.Batch) (full string, err error) {
+	if len(batch.Groups) == 0 || !l.src.Groups {
+		return "", nil
+	}
+	if err := l.newGroups(); err != nil {
+		return "", err
+	}
+	g := &groupPlanner{l: l, plan: l.plan.groups}
+	for _, rec := range batch.Groups {
+		if err := g.add(ctx, rec); err != nil {
+			return "", err
+		}
+	}
+	if err := g.flush(ctx); err != nil {
+		return "", err
+	}
+	if _, err := g.count(); err != nil {
+		return "", err
+	}
+	run := l.plan.Run
+	if run.Groups == (connector.GroupCounts{}) {
+		return "", l.plan.dropGroups()
+	}
+	if _, many := g.tooMuch(); !many { // as is true of most, whatever there is
+		return "", nil
+	}
+	for s, err := range l.p.o.Store.GroupStates(ctx, run.Org, run.Source) {
+		if err != nil {
+			return "", err
+		}
+		g.has(&s)
+	}
+	full, _ = g.tooMuch()
+	return full, nil
 }
 
 // dropGroups forgets what was planned of groups.
@@ -88,8 +134,7 @@ func (g *groupPlanner) read(ctx context.Context) (why string, err error) {
 			return "", err
 		}
 		g.known[s.Anchor.Key()] = false
-		g.groups++
-		g.members += s.MemberCount
+		g.has(&s)
 	}
 	var own error
 	result, err := g.from.Groups(ctx, func(rec *connector.GroupRecord) error {
@@ -108,8 +153,8 @@ func (g *groupPlanner) read(ctx context.Context) (why string, err error) {
 		return "they could not be read: " + err.Error(), nil
 	}
 	run.Warnings = append(run.Warnings, result.Warnings...)
-	if result.Entries == 0 && g.groups > 0 {
-		return fmt.Sprintf("the answer has none at all where %d were known: check group_bases and group_filter, and that the account may still read them", g.groups), nil
+	if result.Entries == 0 && g.stored.Groups > 0 {
+		return fmt.Sprintf("the answer has none at all where %d were known: check group_bases and group_filter, and that the account may still read them", g.stored.Groups), nil
 	}
 	if err := g.flush(ctx); err != nil {
 		return "", err
@@ -187,29 +232,52 @@ func (g *groupPlanner) absent(ctx context.Context) error {
 	return g.flush(ctx)
 }
 
+// has counts a group that is stored.
+func (g *groupPlanner) has(s *connector.Group) {
+	g.stored.Groups++
+	g.stored.Members += s.MemberCount
+}
+
 // judge counts what is spooled and says whether it takes so much away that somebody has to look first.
 func (g *groupPlanner) judge() error {
 	run := g.l.plan.Run
-	var digest uint64
-	for c, err := range g.plan.changes() {
-		if err != nil {
-			return err
-		}
-		run.Groups.Add(c)
-		digest += groupDigest(c)
+	text, err := g.count()
+	if err != nil {
+		return err
 	}
-	reason, held := policy.Groups(g.l.src.Guard, policy.GroupRemovals{
-		Groups: g.groups, Deleted: run.Groups.Deleted, Members: g.members, Removed: run.Groups.MembersRemoved,
-	})
+	reason, held := g.tooMuch()
 	if !held {
 		return nil
 	}
-	text := fmt.Sprintf("%016x", digest)
 	if g.l.req.AcceptGroups == text {
 		return nil
 	}
 	run.GroupHold = &connector.GroupHold{Reason: reason, Digest: text}
 	return nil
+}
+
+// count counts what is spooled, and returns its digest.
+func (g *groupPlanner) count() (digest string, err error) {
+	var sum uint64
+	for c, err := range g.plan.changes() {
+		if err != nil {
+			return "", err
+		}
+		g.l.plan.Run.Groups.Add(c)
+		g.plan.rows += 1 + len(c.Added) + len(c.Removed)
+		if c.Action == connector.Removed {
+			g.plan.rows += c.Before.MemberCount
+		}
+		sum += groupDigest(c)
+	}
+	return fmt.Sprintf("%016x", sum), nil
+}
+
+// tooMuch says by the guard whether what is counted must wait.
+func (g *groupPlanner) tooMuch() (reason string, held bool) {
+	run, r := g.l.plan.Run, g.stored
+	r.Deleted, r.Removed = run.Groups.Deleted, run.Groups.MembersRemoved
+	return policy.Groups(g.l.src.Guard, r)
 }
 
 // groupDigest covers what is taken away and what is put there; the sum of those of all changes does not
@@ -227,7 +295,7 @@ func groupDigest(c *connector.GroupChange) uint64 {
 }
 
 // changes reads what is spooled, as it stands now that all renames of groups are known.
-func (g *groupPlan) changes() func(yield func(*connector.GroupChange, error) bool) {
+func (g *groupPlan) changes() iter.Seq2[*connector.GroupChange, error] {
 	return func(yield func(*connector.GroupChange, error) bool) {
 		for x, err := range g.spool.entries(nil) {
 			var c *connector.GroupChange
@@ -283,37 +351,70 @@ func parts(c *connector.GroupChange) (list []*connector.GroupChange) {
 	return list
 }
 
+// writesGroups reports whether anything that is planned of groups is written.
+func (p *Plan) writesGroups() bool {
+	return p.groups != nil && !p.holdAll && p.Run.GroupHold == nil
+}
+
+// groupsApart reports whether so much is written of groups that it takes transactions of its own.
+func (p *Plan) groupsApart() bool { return p.writesGroups() && p.groups.rows > memberBatch }
+
 // applyGroups writes what is planned of groups, in transactions of about memberBatch rows.
 func (p *Provisioner) applyGroups(ctx context.Context, plan *Plan) error {
-	if plan.groups == nil || plan.holdAll || plan.Run.GroupHold != nil {
-		return nil
-	}
-	cause := connector.Cause{Kind: connector.CauseRun, Run: plan.Run.ID, Actor: plan.Run.Actor}
-	var batch []*connector.GroupChange
-	size := 0
-	put := func() error {
-		err := p.o.Store.Bulk(ctx, func(tx connector.Tx) error { return tx.PutGroups(ctx, batch, plan.groups.follow, cause, p.o.Now()) })
-		batch, size = nil, 0
-		return err
-	}
-	for c, err := range plan.groups.changes() {
+	for batch, err := range plan.groups.batches() {
+		if err == nil {
+			err = p.o.Store.Bulk(ctx, func(tx connector.Tx) error { return p.putGroups(ctx, tx, plan, batch) })
+		}
 		if err != nil {
 			return err
 		}
-		for _, part := range parts(c) {
-			batch, size = append(batch, part), size+1+len(part.Added)+len(part.Removed)
-			if size < memberBatch {
-				continue
-			}
-			if err := put(); err != nil {
-				return err
-			}
+	}
+	return nil
+}
+
+// applyGroupsIn is applyGroups with the last people of the run.
+func (p *Provisioner) applyGroupsIn(ctx context.Context, tx connector.Tx, plan *Plan) error {
+	for batch, err := range plan.groups.batches() {
+		if err == nil {
+			err = p.putGroups(ctx, tx, plan, batch)
+		}
+		if err != nil {
+			return err
 		}
 	}
-	if len(batch) == 0 {
-		return nil
+	return nil
+}
+
+func (p *Provisioner) putGroups(ctx context.Context, tx connector.Tx, plan *Plan, batch []*connector.GroupChange) error {
+	cause := connector.Cause{Kind: connector.CauseRun, Run: plan.Run.ID, Actor: plan.Run.Actor}
+	return tx.PutGroups(ctx, batch, plan.groups.follow, cause, p.o.Now())
+}
+
+// batches cuts what is spooled into pieces of about memberBatch rows.
+func (g *groupPlan) batches() iter.Seq2[[]*connector.GroupChange, error] {
+	return func(yield func([]*connector.GroupChange, error) bool) {
+		var batch []*connector.GroupChange
+		size := 0
+		for c, err := range g.changes() {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, part := range parts(c) {
+				batch, size = append(batch, part), size+1+len(part.Added)+len(part.Removed)
+				if size < memberBatch {
+					continue
+				}
+				if !yield(batch, nil) {
+					return
+				}
+				batch, size = nil, 0
+			}
+		}
+		if len(batch) > 0 {
+			yield(batch, nil)
+		}
 	}
-	return put()
 }
 
 // The form of a change of a group in a spool, see codec.go.
