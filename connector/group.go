@@ -138,8 +138,18 @@ type GroupEvent struct {
 	Member Hash   // of a member
 	Before string // DN of the group or member that there was, or what was edited
 	After  string
-	Cause  Cause
-	At     time.Time
+	// Was and Is are the group before and after, without its times and members; nil where there was or is
+	// none, in events of members, and in those of before they were kept.
+	Was   *Group
+	Is    *Group
+	Cause Cause
+	At    time.Time
+}
+
+// RunGroup is a group that a run changed.
+type RunGroup struct {
+	Group ID
+	First ID // event
 }
 
 // GroupMember is one member of a group as far as it is known here. Neither User nor Group are set for
