@@ -23,9 +23,11 @@ const (
 type groupPlan struct {
 	spool   *spool
 	follow  bool
-	renamed map[connector.Hash]connector.Hash // keys of groups that are spooled with another one
-	keep    bool                              // nothing is taken away: the answer was not complete
-	rows    int                               // about so many are written
+	renamed map[connector.Hash]connector.Member // keys of groups that are spooled with another one, as they will be
+	undoes  bool                                // members are named as they were before any of these changes
+	keep    bool                                // nothing is taken away: the answer was not complete
+	rows    int                                 // about so many are written
+	digest  string                              // of a rollback
 }
 
 // groupPlanner reads the groups and compares them with those that are stored.
@@ -69,7 +71,7 @@ func (l *planner) groups(ctx context.Context) error {
 func (l *planner) newGroups() error {
 	s, err := newSpool(l.p.o.SpoolDir)
 	if err == nil {
-		l.plan.groups = &groupPlan{spool: s, follow: l.src.RenamesFollow, renamed: map[connector.Hash]connector.Hash{}}
+		l.plan.groups = &groupPlan{spool: s, follow: l.src.RenamesFollow, renamed: map[connector.Hash]connector.Member{}, undoes: l.plan.undoes}
 	}
 	return err
 }
@@ -186,15 +188,20 @@ func (g *groupPlanner) flush(ctx context.Context) error {
 	}
 	g.batch, g.size = nil, 0
 	for _, c := range changes {
-		if b, a := c.Before, c.After; g.plan.follow && b != nil && a != nil && b.Key != a.Key {
-			g.plan.renamed[b.Key] = a.Key
-		}
-		g.plan.spool.buf = appendGroupChange(g.plan.spool.buf[:0], c)
-		if err := g.plan.spool.put(0); err != nil {
+		if err := g.spool(c); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// spool keeps one change.
+func (g *groupPlanner) spool(c *connector.GroupChange) error {
+	if g.plan.renames(c) {
+		g.plan.renamed[c.Before.Key] = connector.Member{Key: c.After.Key, DN: c.After.DN}
+	}
+	g.plan.spool.buf = appendGroupChange(g.plan.spool.buf[:0], c)
+	return g.plan.spool.put(0)
 }
 
 // absent asks for the groups that the answer did not hold, before the first of them is deleted.
@@ -284,7 +291,10 @@ func (g *groupPlanner) tooMuch() (reason string, held bool) {
 // depend on their order.
 func groupDigest(c *connector.GroupChange) uint64 {
 	h := sha256.New()
-	h.Write([]byte(string(c.Action) + "\x00" + c.Group().Anchor.Raw + "\x00" + c.Group().DN))
+	g := c.Group()
+	for _, text := range []string{string(c.Action), g.Anchor.Raw, g.DN, g.Name, g.Description} {
+		h.Write([]byte(text + "\x00"))
+	}
 	for _, list := range [][]connector.Member{c.Removed, c.Added} {
 		h.Write([]byte{0})
 		for _, m := range list { // in order of their keys
@@ -313,21 +323,31 @@ func (g *groupPlan) changes() iter.Seq2[*connector.GroupChange, error] {
 	}
 }
 
+// renames reports whether memberships of the group follow it to another key.
+func (g *groupPlan) renames(c *connector.GroupChange) bool {
+	return g.follow && c.Before != nil && c.After != nil && c.Before.Key != c.After.Key
+}
+
 // settle takes out of a change what is none, and reports whether anything is left: a nested group that is
-// named by its new name is no other member.
+// named by its new name is no other member. The names of groups are written before any membership, so that
+// what is left is named as it is then.
 func (g *groupPlan) settle(c *connector.GroupChange) bool {
 	if g.keep && c.Action == connector.Removed {
 		return false
 	}
 	c.Removed = slices.DeleteFunc(c.Removed, func(m connector.Member) bool {
-		if to, renamed := g.renamed[m.Key]; renamed {
-			if i := slices.IndexFunc(c.Added, func(a connector.Member) bool { return a.Key == to }); i >= 0 {
+		if to, renamed := g.renamed[m.Key]; renamed && !g.undoes {
+			if i := slices.IndexFunc(c.Added, func(a connector.Member) bool { return a.Key == to.Key }); i >= 0 {
 				c.Added = slices.Delete(c.Added, i, i+1)
 				return true
 			}
 		}
 		return g.keep
 	})
+	g.rename(c.Removed)
+	if g.undoes {
+		g.rename(c.Added)
+	}
 	if c.Action != connector.Updated || len(c.Added)+len(c.Removed) > 0 {
 		return true
 	}
@@ -336,157 +356,11 @@ func (g *groupPlan) settle(c *connector.GroupChange) bool {
 	return same != *c.Before
 }
 
-// parts cuts a change into pieces of which each has at most memberBatch members.
-func parts(c *connector.GroupChange) (list []*connector.GroupChange) {
-	rest := *c
-	for first := true; first || len(rest.Removed)+len(rest.Added) > 0; first = false {
-		part := rest
-		n := min(len(rest.Removed), memberBatch)
-		part.Removed, rest.Removed = rest.Removed[:n], rest.Removed[n:]
-		n = min(len(rest.Added), memberBatch-n)
-		part.Added, rest.Added = rest.Added[:n], rest.Added[n:]
-		part.Rest = !first
-		list = append(list, &part)
-	}
-	return list
-}
-
-// writesGroups reports whether anything that is planned of groups is written.
-func (p *Plan) writesGroups() bool {
-	return p.groups != nil && !p.holdAll && p.Run.GroupHold == nil
-}
-
-// groupsApart reports whether so much is written of groups that it takes transactions of its own.
-func (p *Plan) groupsApart() bool { return p.writesGroups() && p.groups.rows > memberBatch }
-
-// applyGroups writes what is planned of groups, in transactions of about memberBatch rows.
-func (p *Provisioner) applyGroups(ctx context.Context, plan *Plan) error {
-	for batch, err := range plan.groups.batches() {
-		if err == nil {
-			err = p.o.Store.Bulk(ctx, func(tx connector.Tx) error { return p.putGroups(ctx, tx, plan, batch) })
-		}
-		if err != nil {
-			return err
+// rename gives members the keys that they have once all groups have their names.
+func (g *groupPlan) rename(members []connector.Member) {
+	for i, m := range members {
+		if to, ok := g.renamed[m.Key]; ok {
+			members[i] = to
 		}
 	}
-	return nil
-}
-
-// applyGroupsIn is applyGroups with the last people of the run.
-func (p *Provisioner) applyGroupsIn(ctx context.Context, tx connector.Tx, plan *Plan) error {
-	for batch, err := range plan.groups.batches() {
-		if err == nil {
-			err = p.putGroups(ctx, tx, plan, batch)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (p *Provisioner) putGroups(ctx context.Context, tx connector.Tx, plan *Plan, batch []*connector.GroupChange) error {
-	cause := connector.Cause{Kind: connector.CauseRun, Run: plan.Run.ID, Actor: plan.Run.Actor}
-	return tx.PutGroups(ctx, batch, plan.groups.follow, cause, p.o.Now())
-}
-
-// batches cuts what is spooled into pieces of about memberBatch rows.
-func (g *groupPlan) batches() iter.Seq2[[]*connector.GroupChange, error] {
-	return func(yield func([]*connector.GroupChange, error) bool) {
-		var batch []*connector.GroupChange
-		size := 0
-		for c, err := range g.changes() {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			for _, part := range parts(c) {
-				batch, size = append(batch, part), size+1+len(part.Added)+len(part.Removed)
-				if size < memberBatch {
-					continue
-				}
-				if !yield(batch, nil) {
-					return
-				}
-				batch, size = nil, 0
-			}
-		}
-		if len(batch) > 0 {
-			yield(batch, nil)
-		}
-	}
-}
-
-// The form of a change of a group in a spool, see codec.go.
-
-func appendGroupChange(b []byte, c *connector.GroupChange) []byte {
-	b = appendText(b, string(c.Action))
-	b = appendGroup(b, c.Before)
-	b = appendGroup(b, c.After)
-	b = appendMembers(b, c.Added)
-	b = appendMembers(b, c.Removed)
-	return appendFlag(b, c.Rest)
-}
-
-func readGroupChange(b []byte) (*connector.GroupChange, error) {
-	r := &changeReader{b: b, s: string(b)}
-	c := &connector.GroupChange{
-		Action: connector.Action(r.text()), Before: r.group(), After: r.group(), Added: r.members(), Removed: r.members(), Rest: r.flag(),
-	}
-	if err := r.end(); err != nil {
-		return nil, err
-	}
-	if c.Group() == nil {
-		return nil, errDamaged
-	}
-	return c, nil
-}
-
-func appendGroup(b []byte, g *connector.Group) []byte {
-	if b = appendFlag(b, g != nil); g == nil {
-		return b
-	}
-	b = append(b, g.ID[:]...)
-	b = appendText(b, g.Org)
-	b = appendText(b, g.Source)
-	b = appendAnchor(b, g.Anchor)
-	b = append(b, g.Key[:]...)
-	b = appendText(b, g.DN)
-	b = appendText(b, g.Name)
-	b = appendText(b, g.Description)
-	b = binary.AppendUvarint(b, uint64(g.RID))
-	b = binary.AppendVarint(b, int64(g.MemberCount))
-	b = appendInstant(b, g.CreatedAt)
-	return appendInstant(b, g.UpdatedAt)
-}
-
-func (r *changeReader) group() *connector.Group {
-	if !r.flag() {
-		return nil
-	}
-	return &connector.Group{
-		ID: r.id(), Org: r.text(), Source: r.text(), Anchor: r.anchor(), Key: connector.Hash(r.id()), DN: r.text(), Name: r.text(),
-		Description: r.text(), RID: r.uint32(), MemberCount: int(r.int()), CreatedAt: r.instant(), UpdatedAt: r.instant(),
-	}
-}
-
-func appendMembers(b []byte, list []connector.Member) []byte {
-	b = binary.AppendUvarint(b, uint64(len(list)))
-	for _, m := range list {
-		b = append(b, m.Key[:]...)
-		b = appendText(b, m.DN)
-	}
-	return b
-}
-
-func (r *changeReader) members() []connector.Member {
-	n := r.count()
-	if n == 0 {
-		return nil
-	}
-	list := make([]connector.Member, n)
-	for i := range list {
-		list[i] = connector.Member{Key: connector.Hash(r.id()), DN: r.text()}
-	}
-	return list
 }

@@ -31,8 +31,8 @@ func (l *planner) settle(reason string) {
 	plan, run := l.plan, l.plan.Run
 	l.settleSeats()
 	switch {
-	case plan.holdsAnybody():
-		digest := plan.digestOf(plan.held)
+	case plan.holdsAnybody() || plan.waitsForGroups():
+		digest := plan.heldDigest()
 		if l.req.Approved == digest && l.chosenAre() {
 			l.letPass()
 			break
