@@ -44,16 +44,21 @@ type ChangesRequest struct {
 	// Known streams the anchors of all people that the source has brought and that are not absent. A feed
 	// that only tells who is still there compares with it; others never call it.
 	Known func(ctx context.Context) iter.Seq2[Anchor, error]
+	// KnownGroups streams the anchors of all groups of the source that are stored, for the same purpose.
+	KnownGroups func(ctx context.Context) iter.Seq2[Anchor, error]
 	// Naming finds the people of the source whose profile has one of these names as a value, or the DN under
 	// which somebody with one of these anchors stood at last. A feed asks where an entry that goes takes
 	// along what others say of it, without a word of them; others never call it.
 	Naming func(ctx context.Context, gone []Anchor, names []string) ([]Anchor, error)
 }
 
-// Batch is what has changed between two cursors. Its records belong to the receiver. Somebody who is
-// Gone in it has been looked for by anchor in vain.
+// Batch is what has changed between two cursors. Its records belong to the receiver. Somebody who, or a group
+// that, is Gone in it has been looked for by anchor in vain.
 type Batch struct {
 	Records []*Record
+	// Groups are the synced groups that changed, each once and with all its members. They may be as they
+	// were.
+	Groups []*GroupRecord
 	// Cursor covers everything in the batch; changes after it are told next. It is the one of the request
 	// when nothing has changed.
 	Cursor Cursor

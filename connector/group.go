@@ -94,6 +94,20 @@ func (c *GroupCounts) Add(ch *GroupChange) {
 	}
 }
 
+// Join adds the counts of another run.
+func (c *GroupCounts) Join(o GroupCounts) { c.join(o, 1) }
+
+// Less takes the counts of another run out again.
+func (c *GroupCounts) Less(o GroupCounts) { c.join(o, -1) }
+
+func (c *GroupCounts) join(o GroupCounts, n int) {
+	c.Created += n * o.Created
+	c.Updated += n * o.Updated
+	c.Deleted += n * o.Deleted
+	c.MembersAdded += n * o.MembersAdded
+	c.MembersRemoved += n * o.MembersRemoved
+}
+
 // GroupHold says why a run left the groups of its source as they were.
 type GroupHold struct {
 	Reason string
@@ -124,8 +138,18 @@ type GroupEvent struct {
 	Member Hash   // of a member
 	Before string // DN of the group or member that there was, or what was edited
 	After  string
-	Cause  Cause
-	At     time.Time
+	// Was and Is are the group before and after, without its times and members; nil where there was or is
+	// none, in events of members, and in those of before they were kept.
+	Was   *Group
+	Is    *Group
+	Cause Cause
+	At    time.Time
+}
+
+// RunGroup is a group that a run changed.
+type RunGroup struct {
+	Group ID
+	First ID // event
 }
 
 // GroupMember is one member of a group as far as it is known here. Neither User nor Group are set for

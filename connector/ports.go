@@ -87,6 +87,14 @@ type Reader interface {
 	// from one: those people themselves, and where a member is a group, everybody in it and in the groups
 	// nested in it. Somebody may come more than once.
 	AffectedMembers(ctx context.Context, org, source string, keys []Hash) iter.Seq2[Affected, error]
+	// RunGroups streams the groups that a run changed, each once, with the run's first event of it.
+	RunGroups(ctx context.Context, run ID) iter.Seq2[RunGroup, error]
+	// GroupHistory streams the events of a group from that one on, in order.
+	GroupHistory(ctx context.Context, org string, group, from ID) iter.Seq2[GroupEvent, error]
+	// GroupsOf returns the groups of the source with these ids or anchors; absent ones are left out.
+	GroupsOf(ctx context.Context, org, source string, ids []ID, anchors []Anchor) ([]Group, error)
+	// MembersOf returns which of these keys are named by a group's own list.
+	MembersOf(ctx context.Context, group ID, keys []Hash) ([]Member, error)
 	// SourceState returns what is remembered of a source; zero but for the names when nothing is.
 	SourceState(ctx context.Context, org, source string) (SourceState, error)
 }
@@ -101,7 +109,7 @@ type Tx interface {
 	// first transition begins there.
 	Save(ctx context.Context, changes []*Change, cause Cause, now time.Time) ([]error, error)
 	// PutGroups writes changes as CompareGroups gives them, all of one source, only what differs; those of a
-	// group that were split into parts one after the other. It gives new groups their id. With follow,
+	// group that were split into parts one after the other. It gives new groups an id where they have none. With follow,
 	// the memberships of a group that was renamed go with its name (SourceSettings.RenamesFollow).
 	PutGroups(ctx context.Context, changes []*GroupChange, follow bool, cause Cause, now time.Time) error
 	// CloseGone closes the open items and waiting places of these anchors, whose people are not in the

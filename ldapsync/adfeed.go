@@ -83,17 +83,17 @@ const maxIdleUSN = 1000
 
 // groupRule says which groups a source depends on.
 type groupRule struct {
-	scope bool // those of the scope and the protected ones
+	rules bool // those of the scope, the protected ones and those that give packages
 	all   bool // memberOf is mapped or in the filter: a group says something of its members that is not told of them
 }
 
-func (g groupRule) matter() bool { return g.scope || g.all }
+func (g groupRule) matter() bool { return g.rules || g.all }
 
 func (s *Source) groupRule() groupRule {
 	is := func(n string) bool { return strings.EqualFold(n, "memberOf") }
 	names, _ := filterAttributes(s.config.filter())
 	return groupRule{
-		scope: len(s.config.Groups)+len(s.guarded) > 0,
+		rules: len(s.ruleGroups()) > 0,
 		all:   slices.ContainsFunc(names, is) || slices.ContainsFunc(s.layout.names, is),
 	}
 }
@@ -112,14 +112,14 @@ func filterAttributes(filter string) (names []string, all bool) {
 }
 
 // wideFilter finds everybody who is, was or could become a person of the source, tombstones included, which
-// have lost most attributes, and the containers and groups on which people depend.
+// have lost most attributes, the containers and groups on which people depend, and the groups that are synced.
 func (s *Source) wideFilter() string {
 	var b strings.Builder
 	b.WriteString("(|(&(objectClass=user)(!(objectClass=computer)))")
 	if s.config.Filter != "" {
 		b.WriteString("(objectClass=contact)" + s.config.filter())
 	}
-	if s.groupRule().matter() {
+	if s.groupRule().matter() || s.syncsGroups() {
 		b.WriteString("(objectClass=group)")
 	}
 	for _, c := range containerClasses {
@@ -142,7 +142,7 @@ func staysPut(dn, root string) bool {
 
 // dependsOn reports whether a change of a group concerns others than itself.
 func (x *session) dependsOn(ctx context.Context, rule groupRule, dn string) (bool, error) {
-	if rule.all || !rule.scope {
+	if rule.all || !rule.rules {
 		return rule.all, nil
 	}
 	if err := x.readGroups(ctx); err != nil {
@@ -152,7 +152,7 @@ func (x *session) dependsOn(ctx context.Context, rule groupRule, dn string) (boo
 	if err != nil {
 		return true, nil //nolint:nilerr // it cannot be told, so it does
 	}
-	for _, set := range []*memberSet{x.groups, x.guarded} {
+	for _, set := range x.memberSets() {
 		if set != nil && set.groups[folded] {
 			return true, nil
 		}

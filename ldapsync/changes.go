@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"usherd/connector"
 )
@@ -22,7 +24,7 @@ func (s *Source) Changes(ctx context.Context, req connector.ChangesRequest) (*co
 	defer x.c.Close() //nolint:errcheck // the answer is in; saying goodbye may fail
 	f, b, err := x.takeUp(ctx, req.Since)
 	if err == nil && b == nil {
-		x.known, x.naming = req.Known, req.Naming
+		x.known, x.knownGroups, x.naming = req.Known, req.KnownGroups, req.Naming
 		b, err = f.next(ctx)
 	}
 	if err != nil {
@@ -111,8 +113,8 @@ func (f *feeding) next(ctx context.Context) (*connector.Batch, error) {
 	t := newTouched()
 	next, full, err := f.m.changes(ctx, f.x, f.place, t)
 	switch {
-	case errors.Is(err, errTooMany):
-		full = tooMany
+	case isTooMany(err):
+		full = err.Error()
 	case err != nil:
 		return nil, err
 	}
@@ -136,7 +138,8 @@ func (f *feeding) batch(ctx context.Context, t *touched, next []byte, full strin
 		b.Records = nil
 		return b, nil
 	}
-	if len(t.anchors) > 0 {
+	named := len(t.anchors)+len(t.records)+len(t.groups) > 0
+	if len(t.anchors)+len(t.groups) > 0 {
 		switch err := f.resolve(ctx, t, b); {
 		case errors.Is(err, errTooMany), errors.Is(err, errNoNamer):
 			return f.full(err.Error()), nil
@@ -144,7 +147,10 @@ func (f *feeding) batch(ctx context.Context, t *touched, next []byte, full strin
 			return nil, err
 		}
 	}
-	named := len(t.anchors)+len(t.records) > 0
+	if b.Full != "" {
+		b.Records, b.Groups = nil, nil
+		return b, nil
+	}
 	f.place = next
 	if named && !bytes.Equal(next, f.from) || !named && !f.idle(next) {
 		f.told, f.from = f.x.cursor(f.m, next), next
@@ -171,6 +177,15 @@ func (f *feeding) resolve(ctx context.Context, t *touched, b *connector.Batch) e
 		}
 	}
 	x.forget()
+	if len(t.groups) > 0 {
+		var err error
+		if b.Groups, b.Full, err = x.resolveGroups(ctx, slices.Collect(maps.Keys(t.groups))); err != nil || b.Full != "" {
+			return err
+		}
+	}
+	if len(t.anchors) == 0 {
+		return nil
+	}
 	found, err := x.resolve(ctx, t)
 	if err == nil {
 		err = x.resolvePointing(ctx, found, f.x.naming)

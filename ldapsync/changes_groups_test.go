@@ -32,6 +32,7 @@ func TestChangesOfGroupsReachTheirMembers(t *testing.T) {
 	for name, edit := range map[string]func(*Options){
 		"scope":              func(o *Options) { o.Config.Groups = []string{staff} },
 		"protected":          func(o *Options) { o.Protected.Groups = []string{staff} },
+		"package":            func(o *Options) { o.Packages = []connector.GroupPackage{{Group: staff, Package: "gold"}} },
 		"memberOf mapped":    func(o *Options) { o.Attributes = append(o.Attributes, "memberOf") },
 		"memberOf in filter": func(o *Options) { o.Config.Filter = "(&(sAMAccountType=805306368)(memberOf=" + staff + "))" },
 		"chain in the filter": func(o *Options) {

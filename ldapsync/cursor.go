@@ -51,7 +51,11 @@ func (x *session) key(m mechanism) connector.Hash {
 	b = append(b, lengthText(string(c.Bind.Method))...)
 	b = append(b, lengthText(strings.ToLower(c.Bind.User))...)
 	b = append(b, lengthText(string(c.Fingerprint()))...)
-	for _, list := range [][]string{x.s.layout.names, foldAll(x.s.guarded)} {
+	groups := foldAll(c.GroupBases)
+	if len(groups) > 0 {
+		groups = append(groups, c.groupFilter())
+	}
+	for _, list := range [][]string{x.s.layout.names, foldAll(x.s.guarded), foldAll(x.s.ruleGroups()), groups} {
 		b = binary.AppendUvarint(b, uint64(len(list)))
 		for _, s := range list {
 			b = append(b, lengthText(s)...)

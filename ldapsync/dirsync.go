@@ -30,7 +30,7 @@ func (d *dirSync) by() ChangesBy { return ByDirSync }
 // prepare reads the identity of the domain: any of its controllers will do.
 func (d *dirSync) prepare(ctx context.Context, x *session) error {
 	x.dc.domains = nil
-	for _, root := range x.root.above(x.s.config.Bases) {
+	for _, root := range x.watched() {
 		var guid connector.Anchor
 		fault := errors.New("it may not be seen")
 		_, err := one(ctx, x.c, searchRequest{Base: root, Filter: anyObject, Attributes: []string{guidForm.attribute}}, func(e *entry) error {
@@ -137,7 +137,7 @@ func (d *dirSync) markAs(ctx context.Context, x *session, secure bool) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	for _, root := range x.root.above(x.s.config.Bases) {
+	for _, root := range x.watched() {
 		cookie, err := d.rounds(ctx, x, dirSyncRound{root: root, filter: nobody, names: []string{guidForm.attribute}}, discard)
 		if err != nil {
 			return nil, err
@@ -185,7 +185,7 @@ func (p *dirSyncPlace) behind(last *dirSyncPlace) string {
 
 func (d *dirSync) changes(ctx context.Context, x *session, since []byte, t *touched) (next []byte, full string, err error) {
 	last, ok := parseDirSyncPlace(since)
-	roots := x.root.above(x.s.config.Bases)
+	roots := x.watched()
 	if !ok || len(last.cookies) != len(roots) {
 		return nil, "the cursor cannot be read", nil
 	}
@@ -315,7 +315,10 @@ type dirSyncGatherer struct {
 	t     *touched
 	root  string
 	rule  groupRule
+	syncs bool     // groups are synced
 	names []string // asked for
+	// described are the places of what may change of a synced group without saying that it is one.
+	described map[int]bool
 	// places of names; name comes with a move or a rename only, objectClass with a new object only.
 	name, class, member, deleted int
 
@@ -327,6 +330,7 @@ type dirSyncGatherer struct {
 type dirSyncObject struct {
 	dn      string
 	deleted bool
+	moved   bool // or renamed, or deleted
 }
 
 // dirSyncGroup is a group with the DNs of those who came or went.
@@ -337,7 +341,10 @@ type dirSyncGroup struct {
 }
 
 func newDirSyncGatherer(x *session, t *touched, root string) *dirSyncGatherer {
-	g := &dirSyncGatherer{x: x, t: t, root: root, rule: x.s.groupRule(), member: -1, open: map[connector.Anchor]dirSyncObject{}}
+	g := &dirSyncGatherer{
+		x: x, t: t, root: root, rule: x.s.groupRule(), syncs: x.s.syncsGroups(), member: -1,
+		described: map[int]bool{}, open: map[connector.Anchor]dirSyncObject{},
+	}
 	l := layout{names: []string{guidForm.attribute}}
 	g.name, g.class, g.deleted = l.ask("name"), l.ask("objectClass"), l.ask("isDeleted")
 	for _, n := range x.s.layout.names {
@@ -347,8 +354,16 @@ func newDirSyncGatherer(x *session, t *touched, root string) *dirSyncGatherer {
 	for _, n := range names {
 		l.ask(n)
 	}
-	if g.rule.matter() {
+	if g.rule.matter() || g.syncs {
 		g.member = l.ask("member")
+	}
+	if g.syncs {
+		names, whole := filterAttributes(x.s.config.groupFilter())
+		for _, n := range append(names, "description", "cn", "objectSid") {
+			g.described[l.ask(n)] = true
+		}
+		delete(g.described, g.class)
+		all = all || whole
 	}
 	if all {
 		l.names = append(l.names, "*")
@@ -368,24 +383,40 @@ func (g *dirSyncGatherer) entry(e *entry) error {
 	unknown := class == entryClass{}
 	switch {
 	case deleted, unknown && len(valuesOf(e, g.name)) > 0:
-		if g.open[a] = (dirSyncObject{dnText(e), deleted}); len(g.open) > maxTouched {
-			return errTooMany
-		}
-		return nil
-	case class.group || g.hasMembers(e):
-		return g.group(e, class.group)
+		return g.ask(a, dirSyncObject{dn: dnText(e), deleted: deleted, moved: true})
+	case class.group || g.has(e, func(i int) bool { return i == g.member }):
+		return g.group(a, e, class.group)
+	case unknown && g.has(e, func(i int) bool { return g.described[i] }):
+		return g.ask(a, dirSyncObject{dn: dnText(e)})
 	case class.container: // new, and so nobody stood below it who does not come by himself
 		return nil
 	}
 	return g.t.touch(a)
 }
 
-func (g *dirSyncGatherer) hasMembers(e *entry) bool {
-	return g.member >= 0 && slices.ContainsFunc(e.Attributes, func(a attribute) bool { return a.Index == g.member })
+// ask takes note of an entry that does not say what it is.
+func (g *dirSyncGatherer) ask(a connector.Anchor, o dirSyncObject) error {
+	if g.open[a] = o; len(g.open) > maxTouched {
+		return errTooMany
+	}
+	return nil
+}
+
+// has reports whether one of the attributes of which is says so came with an entry, be it without a value.
+func (g *dirSyncGatherer) has(e *entry, is func(place int) bool) bool {
+	return slices.ContainsFunc(e.Attributes, func(a attribute) bool { return a.Index >= 0 && is(a.Index) })
 }
 
 // group takes note of those who came into a group or went.
-func (g *dirSyncGatherer) group(e *entry, fresh bool) error {
+func (g *dirSyncGatherer) group(a connector.Anchor, e *entry, fresh bool) error {
+	if g.syncs {
+		if err := g.t.touchGroup(a); err != nil {
+			return err
+		}
+	}
+	if !g.rule.matter() {
+		return nil
+	}
 	c := dirSyncGroup{dn: dnText(e), fresh: fresh}
 	for i := range e.Attributes {
 		if a := &e.Attributes[i]; a.Index == g.member {
@@ -408,9 +439,14 @@ func (g *dirSyncGatherer) settle(ctx context.Context) error {
 		return err
 	}
 	for a, o := range g.open {
-		class := known[a]
+		class, seen := known[a]
+		if g.syncs && (class.group || !seen) {
+			if err := g.t.touchGroup(a); err != nil {
+				return err
+			}
+		}
 		switch {
-		case class.group && g.rule.matter():
+		case class.group && g.rule.matter() && o.moved:
 			g.t.change("the group %s was renamed, moved or deleted", o.dn)
 		case class.group, class.container && o.deleted, class.container && staysPut(o.dn, g.root):
 		case class.container:
@@ -427,7 +463,7 @@ func (g *dirSyncGatherer) settle(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if depends && c.fresh && g.rule.scope {
+		if depends && c.fresh && g.rule.rules {
 			g.t.change("the group %s is new", c.dn)
 		}
 		if depends {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"usherd/connector"
 )
@@ -70,10 +71,12 @@ type touched struct {
 	records []*connector.Record
 	anchors map[connector.Anchor]struct{}
 	// form says which attribute anchors are of; its zero value is the source's own.
-	form    anchorForm
+	form anchorForm
+	// groups are synced groups that changed, or entries that may be some: they are read again, too.
+	groups  map[connector.Anchor]struct{}
 	entries int // that the server sent
-	// structure says that an entry changed below which others stand, or a group on which the scope or
-	// protection depends: the place or standing of people whose own entries did not change may be another.
+	// structure says that an entry changed below which others stand, or a group that says something of its
+	// members: the place or standing of people whose own entries did not change may be another.
 	structure string
 	warnings  []string
 }
@@ -81,11 +84,27 @@ type touched struct {
 // maxTouched bounds what is read again one by one: above it, a full read is faster.
 const maxTouched = 20_000
 
+// Bounds of what a batch holds of groups: each is in it with all its members.
+const (
+	maxTouchedGroups  = 2_000
+	maxTouchedMembers = 500_000
+)
+
 const tooMany = "more than 20,000 entries have changed: a full read is faster"
 
-var errTooMany = errors.New(tooMany)
+var (
+	errTooMany        = errors.New(tooMany)
+	errTooManyGroups  = errors.New("more than 2,000 groups have changed: a full read is faster")
+	errTooManyMembers = errors.New("the groups that changed have more than 500,000 members: they are better read one by one, in full")
+)
 
-func newTouched() *touched { return &touched{anchors: map[connector.Anchor]struct{}{}} }
+func isTooMany(err error) bool {
+	return errors.Is(err, errTooMany) || errors.Is(err, errTooManyGroups) || errors.Is(err, errTooManyMembers)
+}
+
+func newTouched() *touched {
+	return &touched{anchors: map[connector.Anchor]struct{}{}, groups: map[connector.Anchor]struct{}{}}
+}
 
 // touch names an entry that is read again. Its error ends the search for more.
 func (t *touched) touch(a connector.Anchor) error {
@@ -94,6 +113,20 @@ func (t *touched) touch(a connector.Anchor) error {
 		return errTooMany
 	}
 	return nil
+}
+
+// touchGroup names a group that is read again.
+func (t *touched) touchGroup(a connector.Anchor) error {
+	if t.groups[a] = struct{}{}; len(t.groups) > maxTouchedGroups {
+		return errTooManyGroups
+	}
+	return nil
+}
+
+// watched are the naming contexts of everything that a feed looks at.
+func (x *session) watched() []string {
+	c := &x.s.config
+	return x.root.above(slices.Concat(c.Bases, c.GroupBases, x.s.ruleGroups()))
 }
 
 // change takes note of a change by which the place of others becomes another one; the first is told.

@@ -26,6 +26,7 @@ type feedServer struct {
 	config *Config
 	base   string // naming context
 	person map[string][]string
+	group  map[string][]string
 	off    map[string][]string // what makes an account one that may not be used
 	other  map[string][]string // an object beside people that a feed must not take for one; nil = none
 	dir    feedDirectory
@@ -43,6 +44,23 @@ func (s *feedServer) company() string { return "OU=Company," + s.base }
 func (s *feedServer) people() string  { return "OU=People," + s.company() }
 func (s *feedServer) guests() string  { return "OU=Guests," + s.company() }
 func (s *feedServer) outside() string { return "OU=Outside," + s.base }
+func (s *feedServer) teams() string   { return "OU=Teams," + s.base }
+
+// team makes a group with these members of the people's unit.
+func (s *feedServer) team(name string, members ...string) {
+	s.t.Helper()
+	attrs := maps.Clone(s.group)
+	if s.config.Type == ActiveDirectory {
+		attrs["sAMAccountName"] = []string{name}
+	}
+	for _, m := range members {
+		attrs["member"] = append(attrs["member"], s.at(m))
+	}
+	s.do(s.dir.add("CN="+name+","+s.teams(), attrs))
+}
+
+// at is where somebody stands.
+func (s *feedServer) at(name string) string { return "CN=" + name + "," + s.people() }
 
 func (s *feedServer) hire(unit string, names ...string) {
 	s.t.Helper()
@@ -72,13 +90,15 @@ func (s *feedServer) set(dn, attribute string, values ...string) {
 func (s *feedServer) fill() {
 	s.t.Helper()
 	unit := map[string][]string{"objectClass": {"organizationalUnit"}}
-	for _, dn := range []string{s.company(), s.people(), s.guests(), s.outside()} {
+	for _, dn := range []string{s.company(), s.people(), s.guests(), s.outside(), s.teams()} {
 		s.do(s.dir.add(dn, unit))
 	}
 	s.hire(s.people(), "anna", "bert", "carl", "dora", "emil")
 	s.hire(s.guests(), "gina")
 	s.hire(s.outside(), "otto")
-	s.config.Bases = []string{s.company()}
+	s.team("sales", "anna")
+	s.team("staff", "anna", "dora")
+	s.config.Bases, s.config.GroupBases = []string{s.company()}, []string{s.teams()}
 	s.config.Filter = "(&" + s.config.filter() + "(!(title=Legal)))" // title is not mapped
 }
 
@@ -111,6 +131,7 @@ type feedStep struct {
 	full    bool // only a full read helps
 	deletes bool
 	records int // that the batch has, -1 = any number
+	groups  int
 }
 
 func feedSteps(many int) []feedStep {
@@ -118,7 +139,7 @@ func feedSteps(many int) []feedStep {
 	for i := range names {
 		names[i] = fmt.Sprintf("many%04d", i)
 	}
-	at := func(s *feedServer, name string) string { return "CN=" + name + "," + s.people() }
+	at := (*feedServer).at
 	return []feedStep{
 		{name: "nothing", do: func(*feedServer) {}},
 		{name: "somebody comes", do: func(s *feedServer) { s.hire(s.people(), "fritz") }, records: 1},
@@ -174,7 +195,51 @@ func feedSteps(many int) []feedStep {
 				s.do(s.dir.remove(at(s, n)))
 			}
 		}, records: many, deletes: true},
+		{name: "a group comes", do: func(s *feedServer) { s.team("board", "dora") }, groups: 1},
+		{name: "a member comes", do: func(s *feedServer) {
+			s.set("CN=sales,"+s.teams(), "member", at(s, "anna"), at(s, "bert"))
+		}, groups: 1},
+		{name: "a member goes, another group and a person change", do: func(s *feedServer) {
+			s.set("CN=sales,"+s.teams(), "member", at(s, "bert"))
+			s.set("CN=staff,"+s.teams(), "member", at(s, "anna"), at(s, "dora"), "CN=sales,"+s.teams())
+			s.set(at(s, "anna"), "mail", "anna@newest.test")
+		}, records: 1, groups: 2},
+		{name: "a group is described", do: func(s *feedServer) { s.set("CN=sales,"+s.teams(), "description", "sells") }, groups: 1},
+		{name: "a group is renamed", do: func(s *feedServer) {
+			s.do(s.dir.move("CN=board,"+s.teams(), "CN=directors,"+s.teams()))
+		}, groups: 1},
+		{name: "a group moves out", do: func(s *feedServer) {
+			s.do(s.dir.move("CN=directors,"+s.teams(), "CN=directors,"+s.outside()))
+		}, groups: 1},
+		{name: "a group moves in", do: func(s *feedServer) {
+			s.do(s.dir.move("CN=directors,"+s.outside(), "CN=directors,"+s.teams()))
+		}, groups: 1},
+		{name: "a group is deleted", do: func(s *feedServer) { s.do(s.dir.remove("CN=directors," + s.teams())) }, groups: 1, deletes: true},
 	}
+}
+
+// groupRoster is which groups there are, with their members.
+type groupRoster map[connector.Anchor]string
+
+func (r groupRoster) take(rec *connector.GroupRecord) {
+	if rec.Gone {
+		delete(r, rec.Anchor)
+		return
+	}
+	r[rec.Anchor] = fmt.Sprintf("%s %s %q %d %q", rec.DN, rec.Name, rec.Description, rec.RID, membersOf(rec))
+}
+
+func readGroupRoster(t *testing.T, s *Source) groupRoster {
+	t.Helper()
+	r := groupRoster{}
+	groups, res, err := readGroups(t.Context(), s)
+	if err != nil || !res.Complete {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	for _, g := range groups {
+		r.take(g)
+	}
+	return r
 }
 
 // roster is who is in scope, told by whoever tells of it.
@@ -223,6 +288,7 @@ func TestChangesLeadToWhatAFullReadGives(t *testing.T) {
 			t.Parallel()
 			d, s := startFeed(t, m)
 			have, at := readRoster(t, s)
+			groups := readGroupRoster(t, s)
 			for _, step := range feedSteps(m.many) {
 				step.do(d)
 				b, err := s.Changes(t.Context(), connector.ChangesRequest{Since: at})
@@ -231,9 +297,16 @@ func TestChangesLeadToWhatAFullReadGives(t *testing.T) {
 				}
 				checkBatch(t, m, step, b, at)
 				want, next := readRoster(t, s)
+				wanted := readGroupRoster(t, s)
 				if b.Full != "" || m.blind && step.deletes {
-					have, at = want, next
+					have, at, groups = want, next, wanted
 					continue
+				}
+				for _, rec := range b.Groups {
+					groups.take(rec)
+				}
+				if diff := cmp.Diff(wanted, groups); diff != "" {
+					t.Fatalf("%s: groups: %s", step.name, diff)
 				}
 				for _, rec := range b.Records {
 					have.take(rec)
@@ -258,6 +331,9 @@ func checkBatch(t *testing.T, m feedMaker, step feedStep, b *connector.Batch, at
 	if n := len(b.Records); step.records >= 0 && n != step.records && !step.full && (!m.blind || !step.deletes) {
 		t.Errorf("%s: %d records, want %d: %+v", step.name, n, step.records, b.Records)
 	}
+	if n := len(b.Groups); n != step.groups && !step.full && (!m.blind || !step.deletes) {
+		t.Errorf("%s: %d groups, want %d", step.name, n, step.groups)
+	}
 	if step.name == "nothing" && (!bytes.Equal(b.Cursor.Data, at.Data) || b.Cursor.Key != at.Key) {
 		t.Errorf("the cursor moved on from %x to %x although nothing has changed", at.Data, b.Cursor.Data)
 	}
@@ -276,9 +352,11 @@ func TestFollowLeadsToWhatAFullReadGives(t *testing.T) {
 			d, s := startFeed(t, m, func(o *Options) { o.poll = 20 * time.Millisecond })
 			have, at := readRoster(t, s)
 			f := startFollow(t, s, at)
+			f.groups = readGroupRoster(t, s)
 			for _, step := range feedSteps(min(m.many, 20)) {
 				step.do(d)
 				want, next := readRoster(t, s)
+				wanted := readGroupRoster(t, s)
 				switch {
 				case step.full:
 					f.full(t, step.name)
@@ -289,9 +367,10 @@ func TestFollowLeadsToWhatAFullReadGives(t *testing.T) {
 				}
 				if f.ended {
 					have, f = want, startFollow(t, s, next)
+					f.groups = wanted
 					continue
 				}
-				for !maps.Equal(have, want) {
+				for !maps.Equal(have, want) || !maps.Equal(f.groups, wanted) {
 					f.one(t, step.name, have)
 				}
 			}
@@ -307,6 +386,7 @@ type followed struct {
 	batches chan *connector.Batch
 	end     chan error
 	cancel  context.CancelFunc
+	groups  groupRoster
 	err     error
 	ended   bool
 }
@@ -315,7 +395,7 @@ type followed struct {
 func startFollow(t *testing.T, s *Source, since connector.Cursor) *followed {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	f := &followed{batches: make(chan *connector.Batch, 10_000), end: make(chan error, 1), cancel: cancel}
+	f := &followed{batches: make(chan *connector.Batch, 10_000), end: make(chan error, 1), cancel: cancel, groups: groupRoster{}}
 	t.Cleanup(func() { f.stop() }) //nolint:errcheck // told already
 	go func() {
 		f.end <- s.Follow(ctx, connector.ChangesRequest{Since: since}, func(b *connector.Batch) error {
@@ -339,6 +419,9 @@ func (f *followed) one(t *testing.T, step string, have roster) {
 		}
 		for _, rec := range b.Records {
 			have.take(rec)
+		}
+		for _, rec := range b.Groups {
+			f.groups.take(rec)
 		}
 	case f.err = <-f.end:
 		f.ended = true
@@ -381,6 +464,7 @@ func fakeAD(o ldaptest.Options) func(t *testing.T) *feedServer {
 		return &feedServer{
 			config: configOf(t, d), base: d.Base(), dir: fakeDirectory{d},
 			person: map[string][]string{"objectClass": {"user"}},
+			group:  map[string][]string{"objectClass": {"group"}},
 			off:    map[string][]string{"userAccountControl": {"514"}},
 			other:  map[string][]string{"objectClass": {"computer"}},
 		}
@@ -397,6 +481,7 @@ func fakeLDAP(o ldaptest.Options) func(t *testing.T) *feedServer {
 		return &feedServer{
 			config: c, base: d.Base(), dir: fakeDirectory{d},
 			person: map[string][]string{"objectClass": {"inetOrgPerson"}},
+			group:  map[string][]string{"objectClass": {"groupOfNames"}},
 			off:    map[string][]string{"employeeType": {"off"}},
 		}
 	}
@@ -422,6 +507,7 @@ func realSamba(t *testing.T) *feedServer {
 		base: srv.Base, dir: realDirectory{t.Context(), srv},
 		// 544: an ordinary account that needs no password; Samba disables new ones otherwise.
 		person: map[string][]string{"objectClass": {"user"}, "userAccountControl": {"544"}},
+		group:  map[string][]string{"objectClass": {"group"}},
 		off:    map[string][]string{"userAccountControl": {"546"}},
 		other:  map[string][]string{"objectClass": {"computer"}, "sAMAccountName": {"machine$"}},
 	}
@@ -435,6 +521,7 @@ func realSlapd(t *testing.T) *feedServer {
 	return &feedServer{
 		config: c, base: srv.Base, dir: realDirectory{t.Context(), srv},
 		person: map[string][]string{"objectClass": {"inetOrgPerson"}},
+		group:  map[string][]string{"objectClass": {"groupOfNames"}},
 		off:    map[string][]string{"employeeType": {"off"}},
 	}
 }

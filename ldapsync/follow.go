@@ -38,7 +38,7 @@ func (s *Source) Follow(ctx context.Context, req connector.ChangesRequest, yield
 	if full != nil {
 		return g.tell(full)
 	}
-	x.known, x.naming = req.Known, req.Naming
+	x.known, x.knownGroups, x.naming = req.Known, req.KnownGroups, req.Naming
 	if m, ok := f.m.(follower); ok {
 		return g.stream(ctx, m)
 	}
@@ -55,7 +55,7 @@ type following struct {
 
 // tell hands a batch on when there is something in it. One after which only a full read helps ends all.
 func (g *following) tell(b *connector.Batch) error {
-	if g.caught && len(b.Records)+len(b.Warnings) == 0 && b.Full == "" && !g.moved {
+	if g.caught && len(b.Records)+len(b.Groups)+len(b.Warnings) == 0 && b.Full == "" && !g.moved {
 		return nil
 	}
 	g.caught, g.moved = true, false
@@ -93,8 +93,8 @@ func (g *following) stream(ctx context.Context, m follower) error {
 		}
 		return g.tell(b)
 	})
-	if errors.Is(err, errTooMany) {
-		return g.tell(g.full(tooMany))
+	if isTooMany(err) {
+		return g.tell(g.full(err.Error()))
 	}
 	return err
 }
@@ -161,7 +161,7 @@ func (x *session) bell(ctx context.Context) (ring <-chan struct{}, stop func()) 
 	ctx, cancel := context.WithCancel(ctx)
 	rings := make(chan struct{}, 1)
 	var wait sync.WaitGroup
-	for _, root := range x.root.above(x.s.config.Bases) {
+	for _, root := range x.watched() {
 		wait.Go(func() { x.listen(ctx, root, rings) })
 	}
 	return rings, func() {

@@ -47,22 +47,54 @@ func (s *Source) Groups(ctx context.Context, yield func(*connector.GroupRecord) 
 func (s *Source) RereadGroups(ctx context.Context, anchors []connector.Anchor) ([]*connector.GroupRecord, error) {
 	var recs []*connector.GroupRecord
 	err := s.ask(ctx, func(x *session) error {
-		recs = nil
-		r := newGroupReading(x)
-		r.yield = func(rec *connector.GroupRecord) error {
-			own := *rec
-			own.Members = slices.Clone(rec.Members)
-			recs = append(recs, &own)
-			return nil
-		}
-		for _, a := range anchors {
-			if err := r.again(ctx, a); err != nil {
-				return err
-			}
-		}
-		return nil
+		var err error
+		recs, _, err = x.rereadGroups(ctx, anchors)
+		return err
 	})
 	return recs, err
+}
+
+// syncsGroups reports whether the source has groups of its own.
+func (s *Source) syncsGroups() bool { return len(s.config.GroupBases) > 0 }
+
+// rereadGroups is RereadGroups on one connection. Why says of which it cannot speak.
+func (x *session) rereadGroups(ctx context.Context, anchors []connector.Anchor) (recs []*connector.GroupRecord, why string, err error) {
+	if err := x.checkCanaries(ctx); err != nil {
+		return nil, "", err
+	}
+	r, members := newGroupReading(x), 0
+	r.yield = func(rec *connector.GroupRecord) error {
+		own := *rec
+		own.Members = slices.Clone(rec.Members)
+		recs = append(recs, &own)
+		if members += len(own.Members); members > maxTouchedMembers {
+			return errTooManyMembers
+		}
+		return nil
+	}
+	for _, a := range anchors {
+		if err := r.again(ctx, a); err != nil {
+			return nil, "", err
+		}
+	}
+	return recs, strings.Join(r.whys, "; "), nil
+}
+
+// resolveGroups reads the groups that a feed named. Full says why only a full read helps.
+func (x *session) resolveGroups(ctx context.Context, anchors []connector.Anchor) (recs []*connector.GroupRecord, full string, err error) {
+	recs, why, err := x.rereadGroups(ctx, anchors)
+	switch {
+	case isTooMany(err):
+		return nil, err.Error(), nil
+	case err != nil:
+		return nil, "", err
+	case len(recs) < len(anchors):
+		if why == "" {
+			why = "none is found by its anchor"
+		}
+		return nil, fmt.Sprintf("for %d groups that changed the directory could not speak: %s", len(anchors)-len(recs), why), nil
+	}
+	return recs, "", nil
 }
 
 // groupReading reads the groups of one source over one connection.

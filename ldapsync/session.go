@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,9 +22,10 @@ type session struct {
 	hash   dnHasher
 	opened time.Time
 	dc     domainController
-	// known and naming are those of the ChangesRequest that the session serves.
-	known  func(ctx context.Context) iter.Seq2[connector.Anchor, error]
-	naming func(ctx context.Context, gone []connector.Anchor, names []string) ([]connector.Anchor, error)
+	// known, knownGroups and naming are those of the ChangesRequest that the session serves.
+	known       func(ctx context.Context) iter.Seq2[connector.Anchor, error]
+	knownGroups func(ctx context.Context) iter.Seq2[connector.Anchor, error]
+	naming      func(ctx context.Context, gone []connector.Anchor, names []string) ([]connector.Anchor, error)
 
 	asked    bool     // canaries
 	missing  []string // what they say against the answers of this connection
@@ -91,7 +93,7 @@ func (x *session) glance(ctx context.Context) error {
 // forget makes the session ask for groups and canaries anew: what was found gets old while changes come in.
 func (x *session) forget() {
 	x.asked, x.missing, x.probed = false, nil, false
-	x.grouped, x.groups, x.guarded = false, nil, nil
+	x.grouped, x.groups, x.guarded, x.packages = false, nil, nil, nil
 }
 
 // checkCanaries looks for the canaries, once.
@@ -127,15 +129,11 @@ func (x *session) canaryOutside(canary place) string {
 // readGroups closes over the groups of the scope, the protected ones and those that give packages, once.
 func (x *session) readGroups(ctx context.Context) error {
 	c := &x.s.config
-	rules := x.s.options.Packages
-	if x.grouped || len(c.Groups)+len(x.s.guarded)+len(rules) == 0 {
+	all := x.s.ruleGroups()
+	if x.grouped || len(all) == 0 {
 		return nil
 	}
 	g := &groupReader{c: x.c, hash: x.hash, read: map[string]*group{}}
-	all := append(append([]string(nil), c.Groups...), x.s.guarded...)
-	for _, r := range rules {
-		all = append(all, r.Group)
-	}
 	if err := g.list(ctx, x.root.above(all), c.groupFilter(), x.pageSize()); err != nil {
 		return err
 	}
@@ -155,7 +153,7 @@ func (x *session) readGroups(ctx context.Context) error {
 		}
 	}
 	x.packages = nil
-	for _, r := range rules {
+	for _, r := range x.s.options.Packages {
 		members, err := closeOver([]string{r.Group}, read)
 		if err != nil {
 			return err
@@ -164,6 +162,25 @@ func (x *session) readGroups(ctx context.Context) error {
 	}
 	x.grouped = true
 	return nil
+}
+
+// ruleGroups are the groups that say something of their members: those of the scope, the protected ones and
+// those that give packages.
+func (s *Source) ruleGroups() []string {
+	all := slices.Concat(s.config.Groups, s.guarded)
+	for _, r := range s.options.Packages {
+		all = append(all, r.Group)
+	}
+	return all
+}
+
+// memberSets are who is in each of the rule groups, as far as they were read; nil where there are none.
+func (x *session) memberSets() []*memberSet {
+	sets := []*memberSet{x.groups, x.guarded}
+	for _, r := range x.packages {
+		sets = append(sets, r.members)
+	}
+	return sets
 }
 
 // packageRule gives a package to everybody in a group.

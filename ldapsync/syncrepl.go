@@ -3,6 +3,7 @@ package ldapsync
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strconv"
@@ -86,12 +87,12 @@ func (f *syncing) place(groups digest) *syncPlace {
 	return p
 }
 
-// standing is who is in the groups of the scope and the protected ones.
+// standing is who is in the rule groups.
 func (x *session) standing() digest {
 	var d digest
-	for i, set := range []*memberSet{x.groups, x.guarded} {
+	for i, set := range x.memberSets() {
 		if set != nil {
-			d.add(append(set.sum[:], byte(i)))
+			d.add(binary.AppendUvarint(bytes.Clone(set.sum[:]), uint64(i)))
 		}
 	}
 	return d
@@ -206,7 +207,7 @@ func (m syncrepl) changes(ctx context.Context, x *session, since []byte, t *touc
 	return f.place(now.groups).encode(), "", nil
 }
 
-const membersChanged = "the members of a group of the scope, or of a protected one, have changed"
+const membersChanged = "the members of a group that decides about scope, protection or package have changed"
 
 // gathering is how long changes are gathered after the first, so that many at once are told at once.
 const (
@@ -263,7 +264,7 @@ func (f *syncing) persist(groups digest, since []byte, tell func(t *touched, nex
 			if err := tell(f.t, place, ""); err != nil {
 				return err
 			}
-			f.t = &touched{anchors: map[connector.Anchor]struct{}{}}
+			f.t = newTouched()
 		}
 		clear(f.named)
 		f.rec.now = f.x.s.options.Now()
@@ -276,7 +277,7 @@ func (f *syncing) persist(groups digest, since []byte, tell func(t *touched, nex
 }
 
 func (t *touched) isEmpty() bool {
-	return len(t.records)+len(t.anchors) == 0 && t.structure == ""
+	return len(t.records)+len(t.anchors)+len(t.groups) == 0 && t.structure == ""
 }
 
 // gather waits for a message, however long, and takes in those that come with it.

@@ -233,9 +233,25 @@ func TestFollowFromNowhereSaysThatItIsFull(t *testing.T) {
 	}
 }
 
-// groups hold who is in scope.
+// Groups hold who is in scope, who is protected, or who has a package.
 func TestGroupsAreCompared(t *testing.T) {
 	t.Parallel()
+	for name, edit := range map[string]func(o *Options, staff string){
+		"scope":     func(o *Options, staff string) { o.Config.Groups = []string{staff} },
+		"protected": func(o *Options, staff string) { o.Protected.Groups = []string{staff} },
+		"package": func(o *Options, staff string) {
+			o.Packages = []connector.GroupPackage{{Group: staff, Package: "gold"}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			compareGroups(t, edit)
+		})
+	}
+}
+
+func compareGroups(t *testing.T, edit func(o *Options, staff string)) {
+	t.Helper()
 	srv := testserver.Slapd(t, testserver.SlapdOptions{})
 	d := realTree(t, srv, OpenLDAP)
 	top, groups := "ou=People,"+d.base, "ou=Groups,"+d.base
@@ -245,7 +261,7 @@ func TestGroupsAreCompared(t *testing.T) {
 		return fresh{"cn=" + cn + "," + groups, ldaptest.Attrs{"objectClass": {"groupOfNames"}, "cn": {cn}, "member": members}}
 	}
 	d.add(group("inner", a[1]), group("other", a[0]), group("staff", a[0], "cn=inner,"+groups))
-	w := begin(t, d, func(c *Config) { c.Groups = []string{"cn=staff," + groups} })
+	w := begin(t, d, nil, func(o *Options) { edit(o, "cn=staff,"+groups) })
 
 	d.modify("cn=other,"+groups, "member", a[2])
 	w.want(t, "a group that does not matter", 3) // groups and containers look the same in a list of deletions

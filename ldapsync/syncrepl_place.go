@@ -12,7 +12,7 @@ import (
 
 // syncPlace is a place in the feed: the server's cookie of each search.
 type syncPlace struct {
-	groups digest // who was in the groups of the scope and the protected ones
+	groups digest // who was in the rule groups
 	marks  []syncMark
 }
 

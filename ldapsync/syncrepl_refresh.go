@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-ldap/ldap/v3"
@@ -27,8 +26,10 @@ type syncing struct {
 	slapd    bool // its cookies are CSNs
 	ids      bool // the server's UUIDs are the anchors
 	doubt    bool // what the server sends need not be people whom the filter finds
+	groups   bool // groups are synced
+	groupIDs bool // the server's UUIDs are their anchors
 	t        *touched
-	named    map[syncID]struct{} // people who were sent or named as still there
+	named    map[syncID]struct{} // who was sent or named as still there, groups too
 	full     string
 }
 
@@ -44,14 +45,20 @@ func newSyncing(ctx context.Context, x *session, searches []*syncSearch, t *touc
 	}
 	f.rec.slots = make([][][]byte, len(x.personAttributes()))
 	if t.anchors == nil {
-		t.anchors = map[connector.Anchor]struct{}{}
+		t.anchors, t.groups = map[connector.Anchor]struct{}{}, map[connector.Anchor]struct{}{}
 	}
 	// The UUIDs of 389-ds are its nsUniqueIds even where it keeps entryUUIDs too.
 	f.slapd = parseCookie(searches[0].mark.cookie).csns != nil
 	form := x.s.layout.anchor
-	f.ids = form.kind == connector.EntryUUID && f.slapd || form.kind == connector.NSUniqueID && !f.slapd
+	f.ids = f.names(form)
+	f.groups, f.groupIDs = x.s.syncsGroups(), f.names(x.s.config.groupAnchorForm())
 	f.doubt = x.is389() || !form.everybody() // nothing keeps others from having such an anchor too
 	return f, nil
+}
+
+// names reports whether the server's UUIDs are anchors of that form.
+func (f *syncing) names(form anchorForm) bool {
+	return form.kind == connector.EntryUUID && f.slapd || form.kind == connector.NSUniqueID && !f.slapd
 }
 
 // run does f on the connection, which the end of the context closes.
@@ -111,7 +118,10 @@ func (f *syncing) refresh() error {
 	if f.marking {
 		return nil
 	}
-	return f.absent()
+	if err := f.absent(); err != nil || f.full != "" {
+		return err
+	}
+	return f.absentGroups()
 }
 
 func (f *syncing) refreshed() bool {
@@ -146,6 +156,9 @@ func (f *syncing) next() error {
 	}
 	if err == nil && len(f.t.records)+len(f.t.anchors) > maxSynced {
 		f.full = fmt.Sprintf("more than %d people have changed, or the server sends everything", maxSynced)
+	}
+	if err == nil && len(f.t.groups) > maxTouchedGroups {
+		f.full = errTooManyGroups.Error()
 	}
 	return err
 }
@@ -184,47 +197,6 @@ func (f *syncing) entry(s *syncSearch, m message) error {
 		f.structure(s, e, &st)
 	}
 	return nil
-}
-
-// structure takes in a container or a group. In a refresh, groups were compared as a whole before. A
-// container that is deleted was empty: whoever had stood there was moved or deleted, and is told of.
-func (f *syncing) structure(s *syncSearch, e *entry, st *syncState) {
-	container := isContainer(e)
-	groups := f.mode == refreshAndPersist && len(f.x.scopeGroups()) > 0
-	switch {
-	case st.state == statePresent, f.t.structure != "":
-	case st.state == stateDelete:
-		if s.done && groups { // it came without a class
-			f.t.structure = label(e) + " was deleted or moved away, and may be a group"
-		}
-	case container && !isEmpty(e) && !isNew(s, e):
-		f.t.structure = label(e) + " was added, changed, renamed or moved, and people may stand below it"
-	case !container && groups:
-		f.t.structure = "the group " + label(e) + " has changed"
-	}
-}
-
-func label(e *entry) string { return strings.ToValidUTF8(clip(e.DN), "\ufffd") }
-
-// isContainer counts an entry whose class does not show as one, to be safe.
-func isContainer(e *entry) bool {
-	classes := valuesOf(e, 0)
-	return len(classes) == 0 || anyOf(classes, func(v []byte) bool {
-		return slices.ContainsFunc(syncContainers, func(class string) bool { return foldEqual(v, class) })
-	})
-}
-
-// isNew reports whether a refresh brings a container that was made after the place that it goes on from: whoever
-// stands below it by now has come there since, and is told of.
-func isNew(s *syncSearch, e *entry) bool {
-	born := valuesOf(e, 2)
-	return !s.done && len(born) == 1 && len(born[0]) >= csnSecond && string(born[0][:csnSecond]) > parseCookie(s.mark.cookie).second()
-}
-
-// isEmpty reports whether the server says that nothing stands below a container.
-func isEmpty(e *entry) bool {
-	v := valuesOf(e, 1)
-	return len(v) == 1 && foldEqual(v[0], "FALSE")
 }
 
 // person takes in somebody.
@@ -322,9 +294,10 @@ func (f *syncing) idSet(s *syncSearch, i *syncInfo) error {
 			s.present++
 		}
 		switch {
-		case !s.people:
-		case i.deletes:
+		case i.deletes && s.people:
 			f.gone(id)
+		case i.deletes:
+			f.groupID(id)
 		default:
 			f.named[id] = struct{}{}
 		}

@@ -232,14 +232,14 @@ type walk struct {
 	start map[connector.Anchor]connector.Hash
 }
 
-func begin(t *testing.T, d *tree, edit func(*Config)) *walk {
+func begin(t *testing.T, d *tree, edit func(*Config), more ...func(*Options)) *walk {
 	t.Helper()
 	c := *d.config
 	c.Bases, c.Filter = []string{"ou=People," + d.base}, "(employeeType=staff)"
 	if edit != nil {
 		edit(&c)
 	}
-	w := &walk{tree: d, s: open(t, &c, func(o *Options) { o.Attributes = []string{"uid", "sn", "mail"} })}
+	w := &walk{tree: d, s: open(t, &c, append(more, func(o *Options) { o.Attributes = []string{"uid", "sn", "mail"} })...)}
 	var err error
 	if w.since, err = (syncrepl{}).mark(t.Context(), d.session(t, w.s, nil)); err != nil {
 		t.Fatal(err)

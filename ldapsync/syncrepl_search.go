@@ -25,11 +25,13 @@ type syncSearch struct {
 	// Of the refresh stage.
 	changes int  // entries and deletions that came
 	present int  // entries that were named as still there
-	missing bool // whoever was neither sent nor named is gone
+	missing bool // whoever, or whatever group, was neither sent nor named is gone
 }
 
 // structureAttributes are asked for of containers and groups.
-var structureAttributes = []string{"objectClass", "hasSubordinates", "createTimestamp"}
+func (x *session) structureAttributes() []string {
+	return []string{"objectClass", "hasSubordinates", x.s.config.groupAnchorForm().attribute, "createTimestamp"}
+}
 
 // syncSearches makes the searches, few of them: of those that go on for ever, a slapd with few threads takes
 // only two on one connection and lets others wait without a word. So several bases are searched from the top
@@ -58,21 +60,19 @@ func (x *session) syncSearches(ctx context.Context) ([]*syncSearch, error) {
 		add(true, base, filter, x.personAttributes())
 	}
 	structure := "(|(objectClass=" + strings.Join(syncContainers, ")(objectClass=") + "))"
-	if groups := x.scopeGroups(); len(groups) > 0 {
+	if groups := append(x.s.ruleGroups(), c.GroupBases...); len(groups) > 0 {
 		structure = "(|" + structure + c.groupFilter() + ")"
+		if c.GroupFilter != "" && x.is389() { // which does not tell of those that leave a filter
+			structure = "(|" + structure + plainGroupFilter + ")"
+		}
 		if tops, err = x.tops(ctx, append(groups, c.Bases...)); err != nil {
 			return nil, err
 		}
 	}
 	for _, top := range tops {
-		add(false, top, structure, structureAttributes)
+		add(false, top, structure, x.structureAttributes())
 	}
 	return all, nil
-}
-
-// scopeGroups are the groups on which scope or protection depends.
-func (x *session) scopeGroups() []string {
-	return append(slices.Clone(x.s.config.Groups), x.s.guarded...)
 }
 
 // is389 reports whether the server is one of the 389-ds family. Those do not tell, in a refresh, that an entry

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-ldap/ldap/v3"
@@ -94,13 +95,21 @@ func (f timestampFeed) changes(ctx context.Context, x *session, since []byte, t 
 	if !ok {
 		return nil, "the cursor cannot be read", nil
 	}
-	rule := x.s.groupRule()
+	rule, group := x.s.groupRule(), x.s.config.groupAnchorForm()
+	custom := x.s.config.GroupFilter != "" // such groups need not be of a class that is known here
 	w := &stampWindow{x: x, from: last.at.Add(-stampOverlap)}
 	err = w.read(ctx, func(e *stamped) error {
 		if last.knows(e.hash) {
 			return nil
 		}
 		t.entries++
+		if x.s.syncsGroups() && (e.class.group || custom && !e.class.person) {
+			if a, err := group.decode(e.group); err == nil { // else a full read says so
+				if err := t.touchGroup(a); err != nil {
+					return err
+				}
+			}
+		}
 		switch {
 		case e.class.group && !rule.matter(), e.class.container && e.fresh(&last):
 		case e.class.group:
@@ -124,7 +133,8 @@ func (f timestampFeed) changes(ctx context.Context, x *session, since []byte, t 
 type stamped struct {
 	dn     string
 	class  entryClass
-	anchor [][]byte
+	anchor [][]byte // as a person
+	group  [][]byte // as a group
 	born   time.Time
 	at     time.Time
 	hash   [8]byte // of the change
@@ -152,11 +162,14 @@ type stampedHash struct {
 
 // stampNames are the attributes of the times, and of what tells two changes in one second apart.
 func (w *stampWindow) names() []string {
-	anchor := w.x.s.layout.anchor.attribute
+	names := []string{w.x.s.layout.anchor.attribute, "objectClass", "createTimestamp", "modifyTimestamp", "entryCSN"}
 	if w.x.s.config.Type == ActiveDirectory {
-		return []string{anchor, "objectClass", "whenCreated", "whenChanged", "uSNChanged"}
+		names = append(names[:2], "whenCreated", "whenChanged", "uSNChanged")
 	}
-	return []string{anchor, "objectClass", "createTimestamp", "modifyTimestamp", "entryCSN"}
+	if group := w.x.s.config.groupAnchorForm().attribute; !strings.EqualFold(group, names[0]) {
+		names = append(names, group)
+	}
+	return names
 }
 
 // generalized writes a time as the server compares it.
@@ -175,7 +188,7 @@ func (w *stampWindow) newest(ctx context.Context) error {
 // read looks at what changed since from, wherever it stands now: who leaves the bases has changed.
 func (w *stampWindow) read(ctx context.Context, yield func(*stamped) error) error {
 	filter := "(" + w.x.changedAttribute() + ">=" + w.generalized(w.from) + ")"
-	return w.search(ctx, w.x.root.above(w.x.s.config.Bases), filter, func(e *stamped) error {
+	return w.search(ctx, w.x.watched(), filter, func(e *stamped) error {
 		if len(w.seen) < maxTouched {
 			w.seen = append(w.seen, stampedHash{e.at, e.hash})
 			if e.class.container {
@@ -211,7 +224,10 @@ func (w *stampWindow) search(ctx context.Context, bases []string, filter string,
 }
 
 func (w *stampWindow) stamped(e *entry) *stamped {
-	s := &stamped{dn: dnText(e), class: classOf(valuesOf(e, 1)), anchor: valuesOf(e, 0)}
+	s := &stamped{dn: dnText(e), class: classOf(valuesOf(e, 1)), anchor: valuesOf(e, 0), group: valuesOf(e, 0)}
+	if len(w.names()) > 5 {
+		s.group = valuesOf(e, 5)
+	}
 	text := []byte(s.dn)
 	for i, to := range []*time.Time{&s.born, &s.at, nil} {
 		v := valuesOf(e, 2+i)

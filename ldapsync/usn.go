@@ -81,7 +81,7 @@ func (u *usnFeed) mark(ctx context.Context, x *session) ([]byte, error) {
 // blindToDeletions reports whether the account may not look among the deleted objects: the container of
 // them is then not there for it, without an error.
 func (x *session) blindToDeletions(ctx context.Context) (bool, error) {
-	for _, root := range x.root.above(x.s.config.Bases) {
+	for _, root := range x.watched() {
 		found, err := one(ctx, x.c, searchRequest{
 			Base: "CN=Deleted Objects," + root, Filter: anyObject, Attributes: []string{noAttributes}, Controls: x.showDeleted(),
 		}, discard)
@@ -133,7 +133,7 @@ func (u *usnFeed) changes(ctx context.Context, x *session, since []byte, t *touc
 	}
 	t.form = guidForm
 	g := &usnGatherer{x: x, t: t, last: last.usn, rule: x.s.groupRule()}
-	for _, root := range x.root.above(x.s.config.Bases) {
+	for _, root := range x.watched() {
 		if err := g.below(ctx, root); err != nil {
 			return nil, "", err
 		}
@@ -173,15 +173,25 @@ func (g *usnGatherer) entry(e *entry, root string) error {
 			return nil //nolint:nilerr // the account may not read it, and a full read says so
 		}
 		return g.t.touch(a)
-	case class.group && deleted:
-		g.t.change("a group was deleted: who was in it is found by a full read")
 	case class.group:
-		if len(g.changed) < maxTouched {
-			g.changed = append(g.changed, dnText(e))
-		}
+		return g.group(e, deleted)
 	case deleted, fresh, staysPut(string(e.DN), root):
 	default:
 		g.t.change("%s changed, and by update numbers it cannot be told whether it was moved or renamed: everybody below it stands elsewhere then", dnText(e))
+	}
+	return nil
+}
+
+func (g *usnGatherer) group(e *entry, deleted bool) error {
+	switch {
+	case !g.rule.matter():
+	case deleted:
+		g.t.change("a group was deleted: who was in it is found by a full read")
+	case len(g.changed) < maxTouched:
+		g.changed = append(g.changed, dnText(e))
+	}
+	if a, err := guidForm.decode(valuesOf(e, 0)); err == nil && g.x.s.syncsGroups() { // else a full read says so
+		return g.t.touchGroup(a)
 	}
 	return nil
 }

@@ -107,7 +107,6 @@ type runDocument struct {
 	Entries int              `json:"entries_read"`
 	Skips   map[string]int   `json:"skips"`
 	Seconds float64          `json:"duration_seconds"`
-	Warned  []string         `json:"warnings"`
 	Mode    connector.Mode   `json:"mode"`
 	Missed  *int             `json:"missed"`
 	Warned  []string         `json:"warnings"`

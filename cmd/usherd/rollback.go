@@ -15,13 +15,15 @@ func (a *app) rollbackCmd() *cobra.Command {
 	var people []string
 	var yes bool
 	cmd := &cobra.Command{
-		Use: "rollback RUN", Short: "Put back what a run did to people", Args: exactArgs("the run: its id, the last characters of it, or last"),
-		Long: `rollback puts back what a run did to people: attributes, states, packages and seats. It shows the plan and
-keeps it for approval (exit code 4); --yes applies it at once. No directory is read.
+		Use: "rollback RUN", Short: "Put back what a run did to people and groups", Args: exactArgs("the run: its id, the last characters of it, or last"),
+		Long: `rollback puts back what a run did to people: attributes, states, packages and seats; and to groups: names and
+memberships. It shows the plan and keeps it for approval (exit code 4); --yes applies it at once. No directory
+is read.
 
 What was changed since by others stays as it is, and so does whatever an administrator has touched; the report
 says whom and what. The next run leaves these people alone until their record, the mapping or the scope
-changes. A rollback is a run itself: it stands in the history, and can be rolled back.
+changes; groups become what the directory says again with the next full run. A rollback is a run itself: it
+stands in the history, and can be rolled back.
 
 Exit codes: 0 done; 1 error; 3 done, but some people were not put back; 4 held for approval.`,
 		Example:           "  usherd rollback 5a6b7c8d\n  usherd rollback last --person ann.lee@example.com --yes",
@@ -44,7 +46,7 @@ Exit codes: 0 done; 1 error; 3 done, but some people were not put back; 4 held f
 			})
 		},
 	}
-	cmd.Flags().StringArrayVar(&people, "person", nil, "only this person: user name, e-mail, id or anchor; may be given again")
+	cmd.Flags().StringArrayVar(&people, "person", nil, "only this person, and no group: user name, e-mail, id or anchor; may be given again")
 	cmd.Flags().BoolVar(&yes, "yes", false, "apply it at once")
 	f.showFlags(cmd)
 	return cmd

@@ -26,7 +26,7 @@ func (p *Provisioner) Apply(ctx context.Context, plan *Plan, progress func(Progr
 	if err := a.write(ctx); err != nil {
 		return err
 	}
-	if plan.groups != nil { // what the next run goes on from comes after the last of them
+	if plan.groupsApart() { // what the next run goes on from comes after the last of them
 		if err := p.applyGroups(ctx, plan); err != nil {
 			return err
 		}
@@ -149,7 +149,7 @@ func undecided(ch *connector.Change) bool {
 // transaction.
 func (a *applier) apply(ctx context.Context, c chunk) error {
 	list := c.list
-	if len(list) == 0 && a.plan.stay {
+	if len(list) == 0 && a.plan.stay && a.plan.groups == nil {
 		return nil
 	}
 	var became map[int32]*connector.Change
@@ -162,7 +162,7 @@ func (a *applier) apply(ctx context.Context, c chunk) error {
 				x.Change.Link.Run = a.plan.Run.ID
 			}
 		}
-		if a.plan.Run.Mode == connector.ModeChanges { // its first trace in the store
+		if a.plan.Run.Mode == connector.ModeChanges && !a.plan.empty() { // its first trace in the store
 			if err := tx.PutRun(ctx, a.plan.Run); err != nil {
 				return err
 			}
@@ -188,10 +188,15 @@ func (a *applier) apply(ctx context.Context, c chunk) error {
 			}
 			became[list[i].Ordinal] = ch
 		}
-		if c.last && a.plan.groups == nil {
-			return a.remember(ctx, tx)
+		if !c.last || a.plan.groupsApart() {
+			return nil
 		}
-		return nil
+		if a.plan.writesGroups() {
+			if err := a.p.applyGroupsIn(ctx, tx, a.plan); err != nil {
+				return err
+			}
+		}
+		return a.remember(ctx, tx)
 	})
 	if err != nil {
 		return err

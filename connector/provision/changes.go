@@ -51,6 +51,9 @@ func (p *Provisioner) PlanChanges(ctx context.Context, req PlanRequest, batch *c
 	if full, err := l.tooMuch(ctx); err != nil || full != "" {
 		return nil, full, err
 	}
+	if full, err := l.groupsOf(ctx, batch); err != nil || full != "" {
+		return nil, full, err
+	}
 	l.settleSeats()
 	l.plan.count(l.same)
 	l.phaseDone("plan")
@@ -78,6 +81,14 @@ func (l *planner) changesRequest() connector.ChangesRequest {
 					continue
 				}
 				if !yield(s.Anchor, err) || err != nil {
+					return
+				}
+			}
+		}
+	}, KnownGroups: func(ctx context.Context) iter.Seq2[connector.Anchor, error] {
+		return func(yield func(connector.Anchor, error) bool) {
+			for g, err := range l.p.o.Store.GroupStates(ctx, l.plan.Run.Org, l.req.Source) {
+				if !yield(g.Anchor, err) || err != nil {
 					return
 				}
 			}

@@ -21,6 +21,7 @@ import (
 // feed is a source that remembers what has changed. Its cursor is the length of the log.
 type feed struct {
 	people
+	groups  []*connector.GroupRecord
 	mu      sync.Mutex
 	log     []connector.Anchor
 	more    chan struct{}                                         // closed and made anew with each change
@@ -111,8 +112,17 @@ func (f *feed) batch(since connector.Cursor) *connector.Batch {
 	if err != nil || n > len(f.log) || since.Key != (connector.Hash{7}) {
 		return &connector.Batch{Full: "the cursor is from elsewhere"}
 	}
+	var people, groups []connector.Anchor
+	for _, a := range f.log[n:] {
+		switch {
+		case !strings.HasPrefix(a.Raw, "groups-"):
+			people = append(people, a)
+		case !slices.Contains(groups, a):
+			groups = append(groups, a)
+		}
+	}
 	return &connector.Batch{
-		Records: f.records(f.log[n:]), Cursor: f.cursor(), Full: f.full, Mechanism: "test", Server: "test", Entries: len(f.log) - n,
+		Records: f.records(people), Groups: f.groupRecords(groups), Cursor: f.cursor(), Full: f.full, Mechanism: "test", Server: "test", Entries: len(f.log) - n,
 	}
 }
 
@@ -125,7 +135,7 @@ func (f *feed) Follow(ctx context.Context, req connector.ChangesRequest, yield f
 		if err != nil {
 			return err
 		}
-		if first || len(b.Records) > 0 || b.Full != "" {
+		if first || len(b.Records)+len(b.Groups) > 0 || b.Full != "" {
 			if err := yield(b); err != nil {
 				return err
 			}
@@ -527,6 +537,11 @@ func TestQuietRunsOfChangesThatChangeNobodyAreNotKept(t *testing.T) {
 	plan = w.runQuiet(quiet)
 	if run, err := w.db.Run(t.Context(), plan.Run.ID); err != nil || run.Counts.Updated != 1 {
 		t.Errorf("%+v, %v", run, err)
+	}
+	f.put(person(1, "sn", "Berg")) // as it was
+	plan = w.runQuiet(quiet)
+	if run, err := w.db.Run(t.Context(), plan.Run.ID); connector.KindOf(err) != connector.NotFound || w.storedCursor() != "2" {
+		t.Errorf("kept: %+v, %v", run, err)
 	}
 	f.err = errors.New("the line is dead")
 	if plan, err := w.prov.Sync(t.Context(), quiet); err == nil || plan.Run.Result != connector.ResultFailed {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"slices"
 
 	"usherd/connector"
@@ -22,8 +23,11 @@ const (
 type groupPlan struct {
 	spool   *spool
 	follow  bool
-	renamed map[connector.Hash]connector.Hash // keys of groups that are spooled with another one
-	keep    bool                              // nothing is taken away: the answer was not complete
+	renamed map[connector.Hash]connector.Member // keys of groups that are spooled with another one, as they will be
+	undoes  bool                                // members are named as they were before any of these changes
+	keep    bool                                // nothing is taken away: the answer was not complete
+	rows    int                                 // about so many are written
+	digest  string                              // of a rollback
 }
 
 // groupPlanner reads the groups and compares them with those that are stored.
@@ -33,10 +37,9 @@ type groupPlanner struct {
 	plan  *groupPlan
 	known map[connector.Hash]bool // by anchor -> seen
 
-	groups  int // that are stored
-	members int
-	batch   []*connector.GroupRecord
-	size    int // members in batch
+	stored policy.GroupRemovals // what there is
+	batch  []*connector.GroupRecord
+	size   int // members in batch
 }
 
 // groups plans what becomes of the groups of the source, after its people: those whose entries were renamed
@@ -46,11 +49,9 @@ func (l *planner) groups(ctx context.Context) error {
 	if !ok || !l.src.Groups {
 		return nil
 	}
-	s, err := newSpool(l.p.o.SpoolDir)
-	if err != nil {
+	if err := l.newGroups(); err != nil {
 		return err
 	}
-	l.plan.groups = &groupPlan{spool: s, follow: l.src.RenamesFollow, renamed: map[connector.Hash]connector.Hash{}}
 	g := &groupPlanner{l: l, from: from, plan: l.plan.groups, known: map[connector.Hash]bool{}}
 	switch why, err := g.read(ctx); {
 	case err != nil:
@@ -64,6 +65,53 @@ func (l *planner) groups(ctx context.Context) error {
 	}
 	l.phaseDone("groups")
 	return nil
+}
+
+// newGroups gives the plan a place for changes of groups.
+func (l *planner) newGroups() error {
+	s, err := newSpool(l.p.o.SpoolDir)
+	if err == nil {
+		l.plan.groups = &groupPlan{spool: s, follow: l.src.RenamesFollow, renamed: map[connector.Hash]connector.Member{}, undoes: l.plan.undoes}
+	}
+	return err
+}
+
+// groupsOf plans what becomes of the groups of a batch, after its people. Full says why they may not pass
+// unseen: a full run then looks at all groups, and holds them.
+func (l *planner) groupsOf(ctx context.Context, batch *connector.Batch) (full string, err error) {
+	if len(batch.Groups) == 0 || !l.src.Groups {
+		return "", nil
+	}
+	if err := l.newGroups(); err != nil {
+		return "", err
+	}
+	g := &groupPlanner{l: l, plan: l.plan.groups}
+	for _, rec := range batch.Groups {
+		if err := g.add(ctx, rec); err != nil {
+			return "", err
+		}
+	}
+	if err := g.flush(ctx); err != nil {
+		return "", err
+	}
+	if _, err := g.count(); err != nil {
+		return "", err
+	}
+	run := l.plan.Run
+	if run.Groups == (connector.GroupCounts{}) {
+		return "", l.plan.dropGroups()
+	}
+	if _, many := g.tooMuch(); !many { // as is true of most, whatever there is
+		return "", nil
+	}
+	for s, err := range l.p.o.Store.GroupStates(ctx, run.Org, run.Source) {
+		if err != nil {
+			return "", err
+		}
+		g.has(&s)
+	}
+	full, _ = g.tooMuch()
+	return full, nil
 }
 
 // dropGroups forgets what was planned of groups.
@@ -88,8 +136,7 @@ func (g *groupPlanner) read(ctx context.Context) (why string, err error) {
 			return "", err
 		}
 		g.known[s.Anchor.Key()] = false
-		g.groups++
-		g.members += s.MemberCount
+		g.has(&s)
 	}
 	var own error
 	result, err := g.from.Groups(ctx, func(rec *connector.GroupRecord) error {
@@ -108,8 +155,8 @@ func (g *groupPlanner) read(ctx context.Context) (why string, err error) {
 		return "they could not be read: " + err.Error(), nil
 	}
 	run.Warnings = append(run.Warnings, result.Warnings...)
-	if result.Entries == 0 && g.groups > 0 {
-		return fmt.Sprintf("the answer has none at all where %d were known: check group_bases and group_filter, and that the account may still read them", g.groups), nil
+	if result.Entries == 0 && g.stored.Groups > 0 {
+		return fmt.Sprintf("the answer has none at all where %d were known: check group_bases and group_filter, and that the account may still read them", g.stored.Groups), nil
 	}
 	if err := g.flush(ctx); err != nil {
 		return "", err
@@ -141,15 +188,20 @@ func (g *groupPlanner) flush(ctx context.Context) error {
 	}
 	g.batch, g.size = nil, 0
 	for _, c := range changes {
-		if b, a := c.Before, c.After; g.plan.follow && b != nil && a != nil && b.Key != a.Key {
-			g.plan.renamed[b.Key] = a.Key
-		}
-		g.plan.spool.buf = appendGroupChange(g.plan.spool.buf[:0], c)
-		if err := g.plan.spool.put(0); err != nil {
+		if err := g.spool(c); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// spool keeps one change.
+func (g *groupPlanner) spool(c *connector.GroupChange) error {
+	if g.plan.renames(c) {
+		g.plan.renamed[c.Before.Key] = connector.Member{Key: c.After.Key, DN: c.After.DN}
+	}
+	g.plan.spool.buf = appendGroupChange(g.plan.spool.buf[:0], c)
+	return g.plan.spool.put(0)
 }
 
 // absent asks for the groups that the answer did not hold, before the first of them is deleted.
@@ -187,24 +239,23 @@ func (g *groupPlanner) absent(ctx context.Context) error {
 	return g.flush(ctx)
 }
 
+// has counts a group that is stored.
+func (g *groupPlanner) has(s *connector.Group) {
+	g.stored.Groups++
+	g.stored.Members += s.MemberCount
+}
+
 // judge counts what is spooled and says whether it takes so much away that somebody has to look first.
 func (g *groupPlanner) judge() error {
 	run := g.l.plan.Run
-	var digest uint64
-	for c, err := range g.plan.changes() {
-		if err != nil {
-			return err
-		}
-		run.Groups.Add(c)
-		digest += groupDigest(c)
+	text, err := g.count()
+	if err != nil {
+		return err
 	}
-	reason, held := policy.Groups(g.l.src.Guard, policy.GroupRemovals{
-		Groups: g.groups, Deleted: run.Groups.Deleted, Members: g.members, Removed: run.Groups.MembersRemoved,
-	})
+	reason, held := g.tooMuch()
 	if !held {
 		return nil
 	}
-	text := fmt.Sprintf("%016x", digest)
 	if g.l.req.AcceptGroups == text {
 		return nil
 	}
@@ -212,11 +263,38 @@ func (g *groupPlanner) judge() error {
 	return nil
 }
 
+// count counts what is spooled, and returns its digest.
+func (g *groupPlanner) count() (digest string, err error) {
+	var sum uint64
+	for c, err := range g.plan.changes() {
+		if err != nil {
+			return "", err
+		}
+		g.l.plan.Run.Groups.Add(c)
+		g.plan.rows += 1 + len(c.Added) + len(c.Removed)
+		if c.Action == connector.Removed {
+			g.plan.rows += c.Before.MemberCount
+		}
+		sum += groupDigest(c)
+	}
+	return fmt.Sprintf("%016x", sum), nil
+}
+
+// tooMuch says by the guard whether what is counted must wait.
+func (g *groupPlanner) tooMuch() (reason string, held bool) {
+	run, r := g.l.plan.Run, g.stored
+	r.Deleted, r.Removed = run.Groups.Deleted, run.Groups.MembersRemoved
+	return policy.Groups(g.l.src.Guard, r)
+}
+
 // groupDigest covers what is taken away and what is put there; the sum of those of all changes does not
 // depend on their order.
 func groupDigest(c *connector.GroupChange) uint64 {
 	h := sha256.New()
-	h.Write([]byte(string(c.Action) + "\x00" + c.Group().Anchor.Raw + "\x00" + c.Group().DN))
+	g := c.Group()
+	for _, text := range []string{string(c.Action), g.Anchor.Raw, g.DN, g.Name, g.Description} {
+		h.Write([]byte(text + "\x00"))
+	}
 	for _, list := range [][]connector.Member{c.Removed, c.Added} {
 		h.Write([]byte{0})
 		for _, m := range list { // in order of their keys
@@ -227,7 +305,7 @@ func groupDigest(c *connector.GroupChange) uint64 {
 }
 
 // changes reads what is spooled, as it stands now that all renames of groups are known.
-func (g *groupPlan) changes() func(yield func(*connector.GroupChange, error) bool) {
+func (g *groupPlan) changes() iter.Seq2[*connector.GroupChange, error] {
 	return func(yield func(*connector.GroupChange, error) bool) {
 		for x, err := range g.spool.entries(nil) {
 			var c *connector.GroupChange
@@ -245,21 +323,31 @@ func (g *groupPlan) changes() func(yield func(*connector.GroupChange, error) boo
 	}
 }
 
+// renames reports whether memberships of the group follow it to another key.
+func (g *groupPlan) renames(c *connector.GroupChange) bool {
+	return g.follow && c.Before != nil && c.After != nil && c.Before.Key != c.After.Key
+}
+
 // settle takes out of a change what is none, and reports whether anything is left: a nested group that is
-// named by its new name is no other member.
+// named by its new name is no other member. The names of groups are written before any membership, so that
+// what is left is named as it is then.
 func (g *groupPlan) settle(c *connector.GroupChange) bool {
 	if g.keep && c.Action == connector.Removed {
 		return false
 	}
 	c.Removed = slices.DeleteFunc(c.Removed, func(m connector.Member) bool {
-		if to, renamed := g.renamed[m.Key]; renamed {
-			if i := slices.IndexFunc(c.Added, func(a connector.Member) bool { return a.Key == to }); i >= 0 {
+		if to, renamed := g.renamed[m.Key]; renamed && !g.undoes {
+			if i := slices.IndexFunc(c.Added, func(a connector.Member) bool { return a.Key == to.Key }); i >= 0 {
 				c.Added = slices.Delete(c.Added, i, i+1)
 				return true
 			}
 		}
 		return g.keep
 	})
+	g.rename(c.Removed)
+	if g.undoes {
+		g.rename(c.Added)
+	}
 	if c.Action != connector.Updated || len(c.Added)+len(c.Removed) > 0 {
 		return true
 	}
@@ -268,124 +356,11 @@ func (g *groupPlan) settle(c *connector.GroupChange) bool {
 	return same != *c.Before
 }
 
-// parts cuts a change into pieces of which each has at most memberBatch members.
-func parts(c *connector.GroupChange) (list []*connector.GroupChange) {
-	rest := *c
-	for first := true; first || len(rest.Removed)+len(rest.Added) > 0; first = false {
-		part := rest
-		n := min(len(rest.Removed), memberBatch)
-		part.Removed, rest.Removed = rest.Removed[:n], rest.Removed[n:]
-		n = min(len(rest.Added), memberBatch-n)
-		part.Added, rest.Added = rest.Added[:n], rest.Added[n:]
-		part.Rest = !first
-		list = append(list, &part)
-	}
-	return list
-}
-
-// applyGroups writes what is planned of groups, in transactions of about memberBatch rows.
-func (p *Provisioner) applyGroups(ctx context.Context, plan *Plan) error {
-	if plan.groups == nil || plan.holdAll || plan.Run.GroupHold != nil {
-		return nil
-	}
-	cause := connector.Cause{Kind: connector.CauseRun, Run: plan.Run.ID, Actor: plan.Run.Actor}
-	var batch []*connector.GroupChange
-	size := 0
-	put := func() error {
-		err := p.o.Store.Bulk(ctx, func(tx connector.Tx) error { return tx.PutGroups(ctx, batch, plan.groups.follow, cause, p.o.Now()) })
-		batch, size = nil, 0
-		return err
-	}
-	for c, err := range plan.groups.changes() {
-		if err != nil {
-			return err
-		}
-		for _, part := range parts(c) {
-			batch, size = append(batch, part), size+1+len(part.Added)+len(part.Removed)
-			if size < memberBatch {
-				continue
-			}
-			if err := put(); err != nil {
-				return err
-			}
+// rename gives members the keys that they have once all groups have their names.
+func (g *groupPlan) rename(members []connector.Member) {
+	for i, m := range members {
+		if to, ok := g.renamed[m.Key]; ok {
+			members[i] = to
 		}
 	}
-	if len(batch) == 0 {
-		return nil
-	}
-	return put()
-}
-
-// The form of a change of a group in a spool, see codec.go.
-
-func appendGroupChange(b []byte, c *connector.GroupChange) []byte {
-	b = appendText(b, string(c.Action))
-	b = appendGroup(b, c.Before)
-	b = appendGroup(b, c.After)
-	b = appendMembers(b, c.Added)
-	b = appendMembers(b, c.Removed)
-	return appendFlag(b, c.Rest)
-}
-
-func readGroupChange(b []byte) (*connector.GroupChange, error) {
-	r := &changeReader{b: b, s: string(b)}
-	c := &connector.GroupChange{
-		Action: connector.Action(r.text()), Before: r.group(), After: r.group(), Added: r.members(), Removed: r.members(), Rest: r.flag(),
-	}
-	if err := r.end(); err != nil {
-		return nil, err
-	}
-	if c.Group() == nil {
-		return nil, errDamaged
-	}
-	return c, nil
-}
-
-func appendGroup(b []byte, g *connector.Group) []byte {
-	if b = appendFlag(b, g != nil); g == nil {
-		return b
-	}
-	b = append(b, g.ID[:]...)
-	b = appendText(b, g.Org)
-	b = appendText(b, g.Source)
-	b = appendAnchor(b, g.Anchor)
-	b = append(b, g.Key[:]...)
-	b = appendText(b, g.DN)
-	b = appendText(b, g.Name)
-	b = appendText(b, g.Description)
-	b = binary.AppendUvarint(b, uint64(g.RID))
-	b = binary.AppendVarint(b, int64(g.MemberCount))
-	b = appendInstant(b, g.CreatedAt)
-	return appendInstant(b, g.UpdatedAt)
-}
-
-func (r *changeReader) group() *connector.Group {
-	if !r.flag() {
-		return nil
-	}
-	return &connector.Group{
-		ID: r.id(), Org: r.text(), Source: r.text(), Anchor: r.anchor(), Key: connector.Hash(r.id()), DN: r.text(), Name: r.text(),
-		Description: r.text(), RID: r.uint32(), MemberCount: int(r.int()), CreatedAt: r.instant(), UpdatedAt: r.instant(),
-	}
-}
-
-func appendMembers(b []byte, list []connector.Member) []byte {
-	b = binary.AppendUvarint(b, uint64(len(list)))
-	for _, m := range list {
-		b = append(b, m.Key[:]...)
-		b = appendText(b, m.DN)
-	}
-	return b
-}
-
-func (r *changeReader) members() []connector.Member {
-	n := r.count()
-	if n == 0 {
-		return nil
-	}
-	list := make([]connector.Member, n)
-	for i := range list {
-		list[i] = connector.Member{Key: connector.Hash(r.id()), DN: r.text()}
-	}
-	return list
 }

@@ -36,8 +36,8 @@ func (l *planner) settle(reason string) {
 	l.settleSeats()
 	l.countRemovals()
 	switch {
-	case plan.holdsAnybody():
-		digest := plan.digestOf(plan.held)
+	case plan.holdsAnybody() || plan.waitsForGroups():
+		digest := plan.heldDigest()
 		if l.req.Approved == digest && l.chosenAre() {
 			l.letPass()
 			break

@@ -30,6 +30,7 @@ type LiveRequest struct {
 type LiveReport struct {
 	Run     *connector.Run // a run of changes grows for an hour; a full one is at its end
 	Counts  connector.Counts
+	Groups  connector.GroupCounts
 	Changes []time.Time // when the source says that each of the entries was changed, as far as it does
 	Stored  time.Time   // when they were durable
 }
@@ -102,12 +103,13 @@ func (l *live) apply(ctx context.Context, b *connector.Batch) error {
 		return l.inFull(ctx, full)
 	}
 	defer plan.Close() //nolint:errcheck // temporary files
-	if plan.entries.count == 0 {
+	if plan.empty() {
 		return l.p.Apply(ctx, plan, nil)
 	}
 	run, own := l.current(), plan.Run
 	own.ID, own.Actor, own.Revision, own.Started = run.ID, run.Actor, run.Revision, run.Started
 	own.Counts.Join(run.Counts)
+	own.Groups.Join(run.Groups)
 	own.Entries += run.Entries
 	own.Phases = nil
 	for reason, n := range run.Skips {
@@ -135,8 +137,9 @@ func (l *live) current() *connector.Run {
 
 // grow makes the run what it is with this batch. It is stored as ended each time: it may never go on.
 func (l *live) grow(ctx context.Context, plan *Plan, b *connector.Batch) error {
-	report := LiveReport{Run: plan.Run, Counts: plan.Run.Counts, Stored: l.p.o.Now()}
+	report := LiveReport{Run: plan.Run, Counts: plan.Run.Counts, Groups: plan.Run.Groups, Stored: l.p.o.Now()}
 	report.Counts.Less(l.run.Counts)
+	report.Groups.Less(l.run.Groups)
 	for _, r := range b.Records {
 		if !r.ChangedAt.IsZero() {
 			report.Changes = append(report.Changes, r.ChangedAt)
@@ -176,7 +179,7 @@ func (l *live) inFull(ctx context.Context, why string) error {
 	}, nil)
 	defer plan.Close() //nolint:errcheck // temporary files
 	if l.req.Applied != nil {
-		l.req.Applied(LiveReport{Run: plan.Run, Counts: plan.Run.Counts, Stored: l.p.o.Now()})
+		l.req.Applied(LiveReport{Run: plan.Run, Counts: plan.Run.Counts, Groups: plan.Run.Groups, Stored: l.p.o.Now()})
 	}
 	switch {
 	case err != nil:
@@ -201,15 +204,35 @@ func (l *live) inFull(ctx context.Context, why string) error {
 }
 
 // lease takes the source when other runs of it have ended. Who had to wait may bring yesterday's news: the
-// people of the batch are read again.
+// people and groups of the batch are read again.
 func (l *live) lease(ctx context.Context, b *connector.Batch) (release func(), held context.Context, err error) {
 	release, held, waited, err := l.p.claim(ctx, l.req.Source, 0)
 	if err == nil && waited && b != nil {
-		if b.Records, err = l.p.readAgain(held, l.req.From, b.Records); err != nil {
+		if b.Records, err = l.p.readAgain(held, l.req.From, b.Records); err == nil {
+			err = l.groupsAgain(held, b)
+		}
+		if err != nil {
 			release()
 		}
 	}
 	return release, held, err
+}
+
+// groupsAgain asks for the groups of a batch anew.
+func (l *live) groupsAgain(ctx context.Context, b *connector.Batch) error {
+	from, ok := l.req.From.(connector.GroupSource)
+	if !ok || len(b.Groups) == 0 {
+		return nil
+	}
+	anchors := make([]connector.Anchor, len(b.Groups))
+	for i, g := range b.Groups {
+		anchors[i] = g.Anchor
+	}
+	var err error
+	if b.Groups, err = from.RereadGroups(ctx, anchors); err == nil && len(b.Groups) < len(anchors) {
+		b.Full = "the directory could not speak for a group that had changed"
+	}
+	return err
 }
 
 // readAgain asks for the people of some records anew.

@@ -62,10 +62,11 @@ func Choose(run *connector.Run, changes iter.Seq2[*connector.Change, error], ask
 		}
 	}
 	c.People, c.Digest = len(chosen), digestOfAll(chosen)
-	switch c.People {
-	case 0:
+	groups := run.Mode == connector.ModeRollback && run.Groups != (connector.GroupCounts{})
+	switch {
+	case c.People == 0:
 		return nil, choiceError(run, "see who waits with: usherd report "+shortID(run.ID)+" --full", "nobody of those who wait is chosen")
-	case c.Of:
+	case c.People == c.Of && !groups:
 		return nil, nil //nolint:nilnil // the nil Choice is all of it
 	}
 	return c, nil
@@ -184,7 +185,7 @@ func (l *planner) letPartPass() {
 		l.settleSeats()
 	}
 	plan.Run.Hold = &connector.Hold{
-		Whole: plan.holdAll, Status: connector.HoldOpen, Digest: plan.digestOf(plan.held),
+		Whole: plan.holdAll, Status: connector.HoldOpen, Digest: plan.heldDigest(),
 		Removals: plan.holdGone, Updates: plan.holdUpdates,
 	}
 	plan.state.Fingerprint = l.last.Fingerprint // as long as anybody waits for changed settings

@@ -187,6 +187,20 @@ func digest(ch *connector.Change) uint64 {
 	return binary.BigEndian.Uint64(sum[:8])
 }
 
+// waitsForGroups reports whether a rollback of groups waits: what a run finds of them does not wait for the
+// approval of people.
+func (p *Plan) waitsForGroups() bool { return p.undoes && p.holdAll && p.groups != nil }
+
+// heldDigest is one text for all that waits.
+func (p *Plan) heldDigest() string {
+	d := p.digestOf(p.held)
+	if p.waitsForGroups() {
+		sum := sha256.Sum256([]byte(d + p.groups.digest))
+		d = hex.EncodeToString(sum[:16])
+	}
+	return d
+}
+
 // digestOf is one text for a set of changes, whatever their order.
 func (p *Plan) digestOf(in func(entry) bool) string {
 	all := make([]uint64, 0, p.entries.count)

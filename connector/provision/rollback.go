@@ -24,11 +24,13 @@ type RollbackRequest struct {
 	Progress func(Progress) // may be nil
 }
 
-// Rollback puts back what a run did to people: attributes, states, packages and seats. It is a run itself,
+// Rollback puts back what a run did to people, attributes, states, packages and seats, and where it is not limited
+// to some of them, to groups: names and memberships. It is a run itself,
 // with a plan, a report and events, and can be rolled back like any other. A value that is not as the run
 // left it, and whatever an administrator has touched since, stays as it is; so does the whole person where
-// that is the state or the package. No source is read and no link is written, but those of deleted users
-// who come back: a record that has not changed since is no news to the next run. Nothing is done while a
+// that is the state or the package, and a group or membership that a later run changed. No source is read and no link is written, but those of deleted users
+// who come back: a record that has not changed since is no news to the next run; groups have no such memory, so that the next full run makes them again what
+// the source says they are. Nothing is done while a
 // run of the source goes on (Kind Conflict). Close the plan.
 func (p *Provisioner) Rollback(ctx context.Context, req RollbackRequest) (*Plan, error) {
 	if req.Approve != nil {
@@ -72,14 +74,22 @@ func (p *Provisioner) undoable(ctx context.Context, req RollbackRequest) (*conne
 	if run.Org != p.o.Org.ID {
 		return nil, &connector.Error{Kind: connector.NotFound, Op: op, Err: errors.New("there is no such run"), Hint: "see them with: usherd runs"}
 	}
-	events, err := p.o.Store.RunEvents(ctx, run.Org, run.ID, connector.ID{}, 1)
-	if err == nil && len(events) == 0 {
+	changed, err := p.changedAnything(ctx, run)
+	if err == nil && !changed {
 		err = &connector.Error{
-			Kind: connector.Refused, Op: op, Err: errors.New("it has changed nobody: there is nothing to put back"),
+			Kind: connector.Refused, Op: op, Err: errors.New("it has changed nobody and no group: there is nothing to put back"),
 			Hint: "see what it did with: usherd report " + run.ID.String(),
 		}
 	}
 	return run, err
+}
+
+func (p *Provisioner) changedAnything(ctx context.Context, run *connector.Run) (bool, error) {
+	for _, err := range p.o.Store.RunGroups(ctx, run.ID) {
+		return err == nil, err
+	}
+	events, err := p.o.Store.RunEvents(ctx, run.Org, run.ID, connector.ID{}, 1)
+	return len(events) > 0, err
 }
 
 // planRollback works out what puts everybody back. Nothing is changed.
@@ -109,6 +119,11 @@ func (p *Provisioner) planRollback(ctx context.Context, req RollbackRequest, und
 	if err = u.read(ctx); err != nil {
 		return nil, err
 	}
+	if len(req.People) == 0 {
+		if err = u.groups(ctx); err != nil {
+			return nil, err
+		}
+	}
 	l.phaseDone("read")
 	l.settle(u.reason())
 	u.warn()
@@ -123,10 +138,15 @@ func (u *undoer) reason() string {
 		c.Add(&connector.Change{Action: e.action})
 	}
 	var parts []string
+	g := u.plan.Run.Groups
 	for _, x := range []struct {
 		n    int
 		what string
-	}{{c.Updated, "updated"}, {c.Reactivated, "reactivated"}, {c.Deactivated, "deactivated"}, {c.Deleted, "deleted"}} {
+	}{
+		{c.Updated, "updated"}, {c.Reactivated, "reactivated"}, {c.Deactivated, "deactivated"}, {c.Deleted, "deleted"},
+		{g.Created, "groups brought back"}, {g.Updated, "groups updated"}, {g.Deleted, "groups deleted"},
+		{g.MembersAdded, "memberships added"}, {g.MembersRemoved, "memberships removed"},
+	} {
 		if x.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", x.n, x.what))
 		}

@@ -94,8 +94,11 @@ func (p *Provisioner) sync(ctx context.Context, req SyncRequest, batch *connecto
 
 // nothing reports whether a run of changes has nothing to tell.
 func (p *Plan) nothing() bool {
-	return p.Run.Mode == connector.ModeChanges && p.entries.count == 0 && len(p.Run.Warnings) == 0
+	return p.Run.Mode == connector.ModeChanges && p.empty() && len(p.Run.Warnings) == 0
 }
+
+// empty reports whether nothing becomes of anybody, nor of a group.
+func (p *Plan) empty() bool { return p.entries.count == 0 && p.groups == nil }
 
 // applyChanges is a run of changes. When only a full run helps, nothing was done and full says why.
 func (p *Provisioner) applyChanges(ctx context.Context, req SyncRequest, run *connector.Run, batch *connector.Batch) (plan *Plan, full string, err error) {

@@ -33,7 +33,7 @@ func (t *tx) PutGroups(ctx context.Context, changes []*connector.GroupChange, fo
 		if g := c.Group(); g == nil || g.Org == "" || g.Source == "" || g.Anchor.IsZero() {
 			return invalid("put groups", "a change names no group")
 		}
-		if c.Action == connector.Created && !c.Rest {
+		if c.Action == connector.Created && !c.Rest && c.After.ID.IsZero() {
 			c.After.ID = connector.NewID(now)
 		}
 		if b, a := c.Before, c.After; follow && b != nil && a != nil && !c.Rest && b.Key != a.Key {
@@ -112,7 +112,7 @@ func (w *groupWriter) head(b *batch) error {
 			int64(g.RID), micros(w.now), micros(w.now)); err != nil {
 			return err
 		}
-		return w.event(b, connector.GroupCreated, nil, "", g.DN)
+		return w.event(b, connector.GroupCreated, nil, "", groupText(g))
 	}
 	was := c.Before
 	renamed := was.Key != g.Key || was.DN != g.DN
@@ -124,22 +124,14 @@ func (w *groupWriter) head(b *batch) error {
 		return err
 	}
 	if renamed {
-		if err := w.event(b, connector.GroupRenamed, nil, was.DN, g.DN); err != nil {
+		if err := w.event(b, connector.GroupRenamed, nil, groupText(was), groupText(g)); err != nil {
 			return err
 		}
 	}
 	if edited {
-		return w.event(b, connector.GroupEdited, nil, label(was), label(g))
+		return w.event(b, connector.GroupEdited, nil, groupText(was), groupText(g))
 	}
 	return nil
-}
-
-// label is name and description as one text.
-func label(g *connector.Group) string {
-	if g.Description == "" {
-		return g.Name
-	}
-	return g.Name + ": " + g.Description
 }
 
 func (w *groupWriter) remove(b *batch) error {
@@ -152,7 +144,7 @@ func (w *groupWriter) remove(b *batch) error {
 			return err
 		}
 	}
-	return w.event(b, connector.GroupDeleted, nil, g.DN, "")
+	return w.event(b, connector.GroupDeleted, nil, groupText(g), "")
 }
 
 func (w *groupWriter) event(b *batch, kind connector.GroupEventKind, member []byte, before, after string) error {

@@ -160,6 +160,8 @@ func TestPlans(t *testing.T) {
 		sqlGroupsByKey:       "SEARCH groups USING INDEX groups_dn_key (dn_key=? AND source=? AND org=?)",
 		sqlLinksByPrimary:    "SEARCH links USING INDEX links_primary (org=? AND source=? AND primary_rid=?)",
 		sqlRunGroupEvents:    "SEARCH group_events USING INDEX group_events_run (run=?)",
+		sqlRunGroups:         "SEARCH group_events USING INDEX group_events_run (run=?)",
+		sqlGroupHistory:      "SEARCH group_events USING INDEX group_events_group (group_id=? AND id>?)",
 		sqlLostMembers:       "SEARCH g USING COVERING INDEX sqlite_autoindex_groups_1 (id=?)",
 		sqlPackages:          "SEARCH w USING COVERING INDEX waiting_package (org=? AND package=?)",
 	} {

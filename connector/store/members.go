@@ -298,20 +298,3 @@ func (w *affectedWalk) tell(people []connector.Affected, err error) error {
 func scanAffected(r *sql.Rows, a *connector.Affected) error {
 	return r.Scan((*anchorColumn)(&a.Anchor), &a.DN)
 }
-
-const sqlRunGroupEvents = `SELECT id, kind, member, org, source, group_id, cause, run, actor, at, before, after FROM group_events WHERE run = ? ORDER BY id, kind, member`
-
-// RunGroupEvents streams what a run did to groups and memberships, in the order in which it did, but for
-// the members of one change.
-func (r *reader) RunGroupEvents(ctx context.Context, run connector.ID) iter.Seq2[connector.GroupEvent, error] {
-	return func(yield func(connector.GroupEvent, error) bool) {
-		rows, err := r.q.stream(ctx, sqlRunGroupEvents, run[:])
-		each(rows, wrap("group events", err), func(r *sql.Rows, e *connector.GroupEvent) error {
-			var member []byte
-			err := r.Scan((*idColumn)(&e.ID), &e.Kind, &member, &e.Org, &e.Source, (*idColumn)(&e.Group), &e.Cause.Kind, (*idColumn)(&e.Cause.Run),
-				&e.Cause.Actor, (*timeColumn)(&e.At), &e.Before, &e.After)
-			copy(e.Member[:], member)
-			return err
-		})(yield)
-	}
-}

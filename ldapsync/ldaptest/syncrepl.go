@@ -159,8 +159,8 @@ func (f *syncRepl) content(q *query, o *answer, present bool) error {
 					ids = append(ids, e.guid)
 				}
 				continue
-			case f.refresh && q.c.s.o.Kind == DS389:
-				q.sel.virtual = nil // later rounds of 389-ds come without operational attributes
+			case f.refresh && q.c.s.o.Kind == DS389: // its later rounds come without operational attributes
+				q.sel.virtual = slices.DeleteFunc(q.sel.virtual, func(id uint16) bool { return t.schema.attrs[id].class == operational })
 			}
 			q.entry(&o.w, e, syncState(syncAdd, e.guid, nil))
 			if o.faults != nil || len(o.w.b) >= batchBytes {

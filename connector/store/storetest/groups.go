@@ -158,9 +158,50 @@ func groupsWritten(f *fixture) {
 	f.equal(f.groupEvents(), []string{
 		"deleted CN=Sales EMEA,OU=Groups >", "member_removed CN=b >", "member_removed CN=c >", "member_removed CN=d >",
 	})
+	groupsRemembered(f, g, c, edited)
 	_, err := f.s.FindGroup(f.ctx, Org, "Sales EMEA")
 	f.kind(err, connector.NotFound)
 	f.equal(len(collect(f, f.s.GroupStates(f.ctx, Org, Source))), 1)
+}
+
+// groupsRemembered checks what events keep of a group that was created, edited and deleted.
+func groupsRemembered(f *fixture, created *connector.Group, edit *connector.GroupChange, last *connector.GroupRecord) {
+	f.Helper()
+	was, is := *edit.Before, *edit.After
+	for _, g := range []*connector.Group{&was, &is} {
+		g.MemberCount, g.CreatedAt, g.UpdatedAt = 0, time.Time{}, time.Time{}
+	}
+	list := collect(f, f.s.RunGroups(f.ctx, f.run))
+	f.equal([]any{len(list), list[0].Group}, []any{1, created.ID})
+	later := collect(f, f.s.GroupHistory(f.ctx, Org, created.ID, list[0].First))
+	f.equal(len(later), 4) // three members, and the group
+	f.equal(len(collect(f, f.s.GroupHistory(f.ctx, "other", created.ID, list[0].First))), 0)
+	all := collect(f, f.s.GroupHistory(f.ctx, Org, created.ID, connector.ID{}))
+	states := map[connector.GroupEventKind][2]*connector.Group{}
+	for _, e := range all {
+		states[e.Kind] = [2]*connector.Group{e.Was, e.Is}
+	}
+	f.equal(states[connector.GroupCreated], [2]*connector.Group{nil, &was})
+	f.equal(states[connector.GroupEdited], [2]*connector.Group{&was, &is})
+	f.equal(states[connector.GroupRenamed], [2]*connector.Group{&was, &is})
+	f.equal(states[connector.GroupDeleted], [2]*connector.Group{&is, nil})
+	f.equal(states[connector.MemberAdded], [2]*connector.Group{})
+
+	// It comes back as who it was.
+	back := &connector.GroupChange{Action: connector.Created, After: &is, Added: []connector.Member{member("CN=b")}}
+	f.ok(f.s.Bulk(f.ctx, func(tx connector.Tx) error {
+		return tx.PutGroups(f.ctx, []*connector.GroupChange{back}, false, connector.Cause{Kind: connector.CauseRun, Run: f.run}, f.now)
+	}))
+	groups, err := f.s.GroupsOf(f.ctx, Org, Source, []connector.ID{created.ID}, []connector.Anchor{AnchorOf(77)})
+	f.ok(err)
+	f.equal([]any{len(groups), groups[0].Name, groups[0].MemberCount}, []any{1, is.Name, 1})
+	groups, err = f.s.GroupsOf(f.ctx, Org, Source, nil, []connector.Anchor{last.Anchor})
+	f.ok(err)
+	f.equal(groups[0].ID, created.ID)
+	members, err := f.s.MembersOf(f.ctx, created.ID, []connector.Hash{keyOf("CN=a"), keyOf("CN=b")})
+	f.ok(err)
+	f.equal(members, []connector.Member{member("CN=b")})
+	f.putGroups(true, &connector.GroupRecord{Anchor: last.Anchor, Gone: true})
 }
 
 func groupsFound(f *fixture) {
