@@ -25,6 +25,7 @@ type feed struct {
 	log     []connector.Anchor
 	more    chan struct{} // closed and made anew with each change
 	full    string        // what every batch says
+	warn    []string      // what every batch warns of
 	older   string
 	asked   int // for changes
 	rereads int
@@ -108,6 +109,7 @@ func (f *feed) batch(since connector.Cursor) *connector.Batch {
 	}
 	return &connector.Batch{
 		Records: f.records(f.log[n:]), Cursor: f.cursor(), Full: f.full, Mechanism: "test", Server: "test", Entries: len(f.log) - n,
+		Warnings: f.warn,
 	}
 }
 

@@ -46,11 +46,7 @@ func (l *planner) groups(ctx context.Context) error {
 	if !ok || !l.src.Groups {
 		return nil
 	}
-	s, err := newSpool(l.p.o.SpoolDir)
-	if err != nil {
-		return err
-	}
-	l.plan.groups = &groupPlan{spool: s, follow: l.src.RenamesFollow, renamed: map[connector.Hash]connector.Hash{}}
+	l.plan.groups = &groupPlan{spool: newSpool(l.p.o.SpoolDir), follow: l.src.RenamesFollow, renamed: map[connector.Hash]connector.Hash{}}
 	g := &groupPlanner{l: l, from: from, plan: l.plan.groups, known: map[connector.Hash]bool{}}
 	switch why, err := g.read(ctx); {
 	case err != nil:

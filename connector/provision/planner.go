@@ -2,7 +2,6 @@ package provision
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -132,10 +131,8 @@ func (p *Provisioner) newPlanner(ctx context.Context, req PlanRequest) (*planner
 	if err != nil {
 		return nil, err
 	}
-	if err := l.recall(ctx); err != nil {
-		return nil, errors.Join(err, l.plan.Close())
-	}
-	return l, nil
+	l.last, err = p.o.Store.SourceState(ctx, l.plan.Run.Org, l.plan.Run.Source)
+	return l, err
 }
 
 // emptyPlanner returns a planner with an empty plan that knows of nothing but the seats.
@@ -144,6 +141,7 @@ func (p *Provisioner) emptyPlanner(ctx context.Context, req PlanRequest, src *co
 	l := &planner{
 		p: p, req: req, src: src, facts: newFacts(now), hasher: connector.Hasher{Seed: src.Fingerprint}, phase: now,
 		spared: map[connector.ID]bool{}, twice: map[connector.Anchor]bool{}, renamed: map[connector.Hash]connector.Hash{},
+		ranks: map[string]map[connector.Anchor]int32{},
 	}
 	seats, err := p.seats(ctx)
 	if err != nil {
@@ -160,26 +158,11 @@ func (p *Provisioner) emptyPlanner(ctx context.Context, req PlanRequest, src *co
 			Skips: map[connector.SkipReason]int{}, Fingerprint: src.Fingerprint, Started: now,
 		},
 	}
-	if l.plan.removals, err = newSpool(p.o.SpoolDir); err != nil {
-		return nil, err
-	}
-	if l.plan.others, err = newSpool(p.o.SpoolDir); err != nil {
-		return nil, errors.Join(err, l.plan.Close())
-	}
+	l.plan.removals, l.plan.others = newSpool(p.o.SpoolDir), newSpool(p.o.SpoolDir)
 	if p.o.Org.KeepRecords > 0 && !req.Preview {
-		if l.plan.said, err = newSaid(p.o.SpoolDir); err != nil {
-			return nil, errors.Join(err, l.plan.Close())
-		}
+		l.plan.said = p.newSaid()
 	}
 	return l, nil
-}
-
-// recall loads what earlier runs of the source have left.
-func (l *planner) recall(ctx context.Context) (err error) {
-	if l.last, err = l.p.o.Store.SourceState(ctx, l.plan.Run.Org, l.plan.Run.Source); err != nil {
-		return err
-	}
-	return l.loadRanks(ctx)
 }
 
 // learn loads what only a run that reads everybody needs.
@@ -294,14 +277,14 @@ func (l *planner) decide(ctx context.Context, records []*connector.Record) error
 		return err
 	}
 	for _, d := range ds {
-		if err := l.keep(d); err != nil {
+		if err := l.keep(ctx, d); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *planner) keep(d *decision) error {
+func (l *planner) keep(ctx context.Context, d *decision) error {
 	if d.renamed() {
 		l.renamed[d.link.Key] = d.rec.Key
 	}
@@ -329,9 +312,9 @@ func (l *planner) keep(d *decision) error {
 		l.plan.closeGone = append(l.plan.closeGone, d.rec.Anchor) // it is again as it was applied: what was wrong is over
 		return nil
 	}
-	rank := int32(-1)
-	if r, ok := l.ranks[d.change.TakeSeat][d.rec.Anchor]; ok {
-		rank = r
+	rank, err := l.rank(ctx, d.change.TakeSeat, d.rec.Anchor)
+	if err != nil {
+		return err
 	}
 	return l.plan.keep(d.ordinal, d.change, rank)
 }
