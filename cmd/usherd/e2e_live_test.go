@@ -199,3 +199,41 @@ func TestLiveWaitsForTheFirstApproval(t *testing.T) {
 	}
 	d.end()
 }
+
+// Another filter takes somebody's access away, which waits for an approval. Until then nothing is read again.
+func TestFollowingWaitsForTheApprovalOfAnotherFilter(t *testing.T) {
+	t.Parallel()
+	for name, how := range map[string]string{"live": "live: true\n", "every second": "changes_every: 1s\n"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, block := newLivePeople(t, ldaptest.ActiveDirectory, 5)
+			r := newRig(t, followed(block, how))
+			d := r.daemon(t)
+			r.until("a first full run", func() bool { return len(r.users()) == 5 })
+			d.end()
+			r.configure(followed(block+"filter: \"(&(objectClass=user)(!(sn=Surp000001)))\"\n", how))
+			d = r.daemon(t)
+			d.log.await(t, "following waits for an approval")
+			if out := r.must(exitOK, "sources"); !strings.Contains(out, "what changed settings do waits for approval") {
+				t.Errorf("sources:\n%s", out)
+			}
+			r.must(exitOK, "approve", "last", "-q")
+			hired := s.hire(6)
+			r.until("somebody is hired", func() bool { return r.state(hired) != "" })
+			d.end()
+			if r.state(s.name(1)) != connector.Inactive {
+				t.Error(r.state(s.name(1)))
+			}
+			full := 0
+			for _, run := range decode[struct{ Runs []runDocument }](r, exitOK, "runs", "-o", "json").Runs {
+				if run.Mode == connector.ModeFull {
+					full++
+				}
+			}
+			if full != 3 {
+				t.Errorf("%d full runs", full)
+			}
+			r.verify()
+		})
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,6 +31,8 @@ type sourceJSON struct {
 	Error       string     `json:"error,omitempty"` // of the last one
 	Hint        string     `json:"hint,omitempty"`
 	Held        string     `json:"held_run,omitempty"` // that waits for approval
+
+	held *connector.Run
 }
 
 func (a *app) sourcesCmd() *cobra.Command {
@@ -104,12 +107,12 @@ func (s *site) sourceStanding(ctx context.Context, t target, now time.Time) (sou
 	if state.LastOK.IsZero() {
 		j.Status = "never_run"
 	}
-	held, err := s.heldWhole(ctx, t, now)
+	held, err := s.blocked(ctx, t, now)
 	if err != nil {
 		return j, err
 	}
 	if held != nil {
-		j.Status, j.Held = "waits_for_approval", held.ID.String()
+		j.Status, j.Held, j.held = "waits_for_approval", held.ID.String(), held
 	}
 	trouble, err := s.trouble(ctx, t)
 	if trouble.Failures > 0 {
@@ -140,9 +143,9 @@ func (a *app) showSources(list []sourceJSON) error {
 	for _, j := range list {
 		missed := "-"
 		if j.Missed != nil {
-			missed = fmt.Sprint(*j.Missed)
+			missed = strconv.Itoa(*j.Missed)
 		}
-		tab.Row(j.Org+"/"+j.Source, statusWords[j.Status], dash(j.Follows), moment(j.LastFull), moment(j.LastChanges), fmt.Sprint(j.People), missed)
+		tab.Row(j.Org+"/"+j.Source, statusWords[j.Status], dash(j.Follows), moment(j.LastFull), moment(j.LastChanges), strconv.Itoa(j.People), missed)
 	}
 	if err := tab.Flush(); err != nil {
 		return err
@@ -155,9 +158,12 @@ func (a *app) showSources(list []sourceJSON) error {
 			if j.Hint != "" {
 				fmt.Fprintf(a.out, "  what to do: %s\n", j.Hint)
 			}
-		case j.Held != "":
-			short := j.Held[len(j.Held)-8:]
-			fmt.Fprintf(a.out, "\n%s/%s: everything waits for approval: look with usherd report %s, then usherd approve %s\n", j.Org, j.Source, short, short)
+		case j.held != nil:
+			what, short := "what changed settings do", report.ShortID(j.held.ID)
+			if j.held.Hold.Whole {
+				what = "everything"
+			}
+			fmt.Fprintf(a.out, "\n%s/%s: %s waits for approval: look with usherd report %s, then usherd approve %s\n", j.Org, j.Source, what, short, short)
 		}
 	}
 	return nil
