@@ -100,7 +100,7 @@ func crowd(n int) []*connector.Record {
 
 // world is one organization on a real store with a clock that the test turns.
 type world struct {
-	t    *testing.T
+	t    testing.TB
 	db   *store.DB
 	org  *connector.Organization
 	prov *provision.Provisioner
@@ -108,7 +108,7 @@ type world struct {
 	maps map[string]*mapping.Mapping
 }
 
-func newWorld(t *testing.T, edit func(*connector.Organization)) *world {
+func newWorld(t testing.TB, edit func(*connector.Organization)) *world {
 	t.Helper()
 	w := &world{t: t, now: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC), maps: map[string]*mapping.Mapping{}}
 	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "usherd.db"), store.Options{Now: func() time.Time { return w.now }})
@@ -230,7 +230,7 @@ func (w *world) used(pkg string) int {
 	return seats[i].Used
 }
 
-func counts(t *testing.T, p *provision.Plan, want connector.Counts) {
+func counts(t testing.TB, p *provision.Plan, want connector.Counts) {
 	t.Helper()
 	if p.Run.Counts != want {
 		t.Fatalf("counts %+v, want %+v", p.Run.Counts, want)

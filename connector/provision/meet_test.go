@@ -379,3 +379,27 @@ func TestLiveCancelledAnywhere(t *testing.T) {
 		t.Errorf("%+v, missed %d", full.Run.Counts, *full.Run.Missed)
 	}
 }
+
+// A seat that changes free goes to whoever has waited longest, not to whoever comes with them.
+func TestSeatsThatChangesFreeGoToTheWaitingList(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *connector.Organization) { o.Packages[0].Seats = 3 })
+	f := newFeed(crowd(6))
+	w.readInFull(f, connector.ResultOK)
+	f.put(person(6, "sn", "Berg"), person(7))
+	counts(t, w.changes(f, connector.ResultOK), connector.Counts{Failed: 2})
+	f.fire(person(1).Anchor)
+	f.put(person(6, "sn", "Holm"), person(8))
+	counts(t, w.changes(f, connector.ResultOK), connector.Counts{Deactivated: 1, Failed: 2})
+	if w.state("u0004") != connector.Active || w.state("u0006") != "" || w.state("u0008") != "" || w.used("standard") != 3 {
+		t.Errorf("%v", w.picture())
+	}
+	f.fire(person(2).Anchor, person(3).Anchor, person(4).Anchor)
+	f.put(person(9))
+	w.changes(f, connector.ResultOK)
+	for _, name := range []string{"u0005", "u0006", "u0007"} {
+		if w.state(name) != connector.Active {
+			t.Errorf("%s: %v", name, w.picture())
+		}
+	}
+}

@@ -36,7 +36,11 @@ func (l *planner) rank(ctx context.Context, pkg string, a connector.Anchor) (int
 	}
 	ranks, read := l.ranks[pkg]
 	if !read {
-		waiters, err := l.p.o.Store.Waiting(ctx, l.plan.Run.Org, pkg, maxWaiting)
+		limit := maxWaiting
+		if l.plan.records != nil { // no more seats than that can be free in the end
+			limit = min(max(s.Free(), 0)+len(l.plan.records), maxWaiting)
+		}
+		waiters, err := l.p.o.Store.Waiting(ctx, l.plan.Run.Org, pkg, limit)
 		if err != nil {
 			return -1, err
 		}
