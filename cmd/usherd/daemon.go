@@ -19,7 +19,6 @@ import (
 	"usherd/config"
 	"usherd/connector"
 	"usherd/connector/provision"
-	"usherd/connector/report"
 	"usherd/connector/schedule"
 )
 
@@ -199,7 +198,7 @@ func (d *daemon) tell(run *connector.Run) {
 	case run.Result == connector.ResultFailed:
 		d.log.Error("run failed", fields...)
 	case run.Hold != nil:
-		d.log.Warn("run held", append(fields, zap.String("why", run.Hold.Reason), zap.String("approve", "usherd approve "+report.ShortID(run.ID)))...)
+		d.log.Warn("run held", append(fields, zap.String("why", run.Hold.Reason), zap.String("approve", "usherd approve "+run.ID.Short()))...)
 	default:
 		d.log.Info("run ended", fields...)
 	}

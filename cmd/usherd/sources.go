@@ -159,7 +159,7 @@ func (a *app) showSources(list []sourceJSON) error {
 				fmt.Fprintf(a.out, "  what to do: %s\n", j.Hint)
 			}
 		case j.held != nil:
-			what, short := "what changed settings do", report.ShortID(j.held.ID)
+			what, short := "what changed settings do", j.held.ID.Short()
 			if j.held.Hold.Whole {
 				what = "everything"
 			}
@@ -191,5 +191,5 @@ func moment(t *time.Time) string {
 	if t == nil {
 		return "-"
 	}
-	return t.UTC().Format("2006-01-02 15:04Z")
+	return date(*t)
 }

@@ -12,7 +12,6 @@ import (
 	"usherd/config"
 	"usherd/connector"
 	"usherd/connector/provision"
-	"usherd/connector/report"
 	"usherd/connector/schedule"
 )
 
@@ -210,7 +209,7 @@ func (w *watcher) tellHeld(run *connector.Run) {
 	}
 	w.waits = run.ID
 	w.d.log.Warn("following waits for an approval", zap.String("source", w.t.name()), zap.String("why", run.Hold.Reason),
-		zap.String("approve", "usherd approve "+report.ShortID(run.ID)))
+		zap.String("approve", "usherd approve "+run.ID.Short()))
 }
 
 // recentRuns is how many runs of a source are looked at to see how it is; these looks are frequent.

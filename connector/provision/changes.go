@@ -256,7 +256,7 @@ func (l *planner) tooMuch(ctx context.Context) (string, error) {
 	l.plan.state.Removed = kept
 	held, err := l.waits(ctx)
 	if held != nil {
-		return "removals wait for approval in run " + shortID(held.ID), err
+		return "removals wait for approval in run " + held.ID.Short(), err
 	}
 	return "", err
 }
