@@ -20,10 +20,13 @@ type told struct {
 func (f *told) Changes(context.Context, connector.ChangesRequest) (*connector.Batch, error) {
 	return &connector.Batch{}, nil
 }
+
 func (f *told) Reread(context.Context, []connector.Anchor) ([]*connector.Record, error) {
 	return nil, nil
 }
+
 func (f *told) Older(_, _ connector.Cursor) string { return "" }
+
 func (f *told) Read(ctx context.Context, yield func(*connector.Record) error) (connector.ReadResult, error) {
 	r, err := f.people.Read(ctx, yield)
 	r.Cursor = connector.Cursor{Data: []byte("0")}
@@ -78,5 +81,5 @@ func BenchmarkLiveBatch(b *testing.B) {
 		}
 	}
 	stop()
-	<-ended
+	<-ended //nolint:errcheck // it was cancelled
 }
