@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"usherd/connector"
+	"usherd/connector/provision"
+	"usherd/connector/store"
 	"usherd/ldapsync/ldaptest"
 )
 
@@ -236,4 +239,33 @@ func TestFollowingWaitsForTheApprovalOfAnotherFilter(t *testing.T) {
 			r.verify()
 		})
 	}
+}
+
+// Another run of the source that takes long is no failure of those that have to wait for it.
+func TestFollowingWaitsForAnotherProcess(t *testing.T) {
+	t.Parallel()
+	s, block := newLivePeople(t, ldaptest.ActiveDirectory, 5)
+	r := newRig(t, followed(block, "changes_every: 1s\n"))
+	d := r.daemon(t)
+	r.until("a first full run", func() bool { return len(r.users()) == 5 })
+	r.withStore(func(db *store.DB) {
+		var lease *provision.Lease
+		r.until("the source is taken", func() (taken bool) {
+			var err error
+			lease, err = provision.TakeLease(t.Context(), provision.LeaseOptions{Store: db, Name: "source:acme/hq", Process: "elsewhere:1", Now: time.Now()})
+			return err == nil
+		})
+		if line := d.log.await(t, "run left out: another one of the source goes on"); line["source"] != "acme/hq" {
+			t.Errorf("%v", line)
+		}
+		ended, end := context.WithCancel(t.Context())
+		end()
+		if err := lease.Keep(ended); err != nil { // gives it back
+			t.Error(err)
+		}
+	})
+	hired := s.hire(6)
+	r.until("somebody is hired", func() bool { return r.state(hired) != "" })
+	d.end()
+	r.verify()
 }

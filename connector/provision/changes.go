@@ -240,6 +240,9 @@ func (l *planner) decideAll(ctx context.Context, records []*connector.Record) er
 // tooMuch says why the changes may not pass unseen: a full run then plans, and holds, all of it. As long as a
 // full run's removals wait for approval, those of changes must not slip by.
 func (l *planner) tooMuch(ctx context.Context) (string, error) {
+	if err := l.countPeople(ctx); err != nil {
+		return "", err
+	}
 	if held, reason := l.holdRemovals(); held {
 		return reason, nil
 	}
@@ -259,4 +262,22 @@ func (l *planner) tooMuch(ctx context.Context) (string, error) {
 		return "removals wait for approval in run " + held.ID.Short(), err
 	}
 	return "", err
+}
+
+// countPeople counts the people of whom the guard takes a share, where so many change that it may. The entries
+// of the last full run are no measure: most of them may be out of scope.
+func (l *planner) countPeople(ctx context.Context) error {
+	recent, _ := policy.Recent(l.last.Removed, l.facts.now)
+	if l.plan.removalCount()+recent <= max(l.src.Guard.Min, 0) && l.plan.existing < policy.MinLost {
+		return nil
+	}
+	for s, err := range l.p.o.Store.LinkStates(ctx, l.plan.Run.Org, l.req.Source) {
+		if err != nil {
+			return err
+		}
+		if !s.Absent {
+			l.known++
+		}
+	}
+	return nil
 }

@@ -403,3 +403,42 @@ func TestSeatsThatChangesFreeGoToTheWaitingList(t *testing.T) {
 		}
 	}
 }
+
+// The guard takes its share of the people, not of the entries: most of those may be out of scope.
+func TestTheGuardOfChangesCountsPeople(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	list := crowd(400)
+	for _, r := range list[60:] {
+		r.OutOfScope = "elsewhere"
+	}
+	f := newFeed(list)
+	w.readInFull(f, connector.ResultOK)
+	for i := 1; i <= 12; i++ {
+		f.fire(person(i).Anchor)
+	}
+	held := w.changes(f, connector.ResultHeld)
+	w.isFull(held, "of 60 users")
+	w.do(provision.SyncRequest{Source: "dir", From: f, Mode: connector.ModeFull, Actor: "anna", Approve: w.storedRun(held.Run.ID)}, connector.ResultOK)
+	for i := 20; i < 50; i++ {
+		f.put(person(i, "sn", "Changed"))
+	}
+	w.isFull(w.changes(f, connector.ResultHeld), "for 30 of 48")
+}
+
+// So it does of grace periods that end without a full run.
+func TestTheGuardOfGraceCountsPeople(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	p := &people{list: crowd(400)}
+	w.sync(p, connector.ResultOK)
+	for i := range 12 {
+		p.list[i].Enabled = connector.EnabledNo
+	}
+	w.sync(p, connector.ResultOK)
+	w.now = w.now.Add(31 * day)
+	run, err := w.prov.EndGrace(t.Context(), "dir", "r1")
+	if err != nil || run.Result != connector.ResultOK || run.Counts != (connector.Counts{Deleted: 12}) {
+		t.Errorf("%+v, %v", run, err)
+	}
+}

@@ -60,6 +60,7 @@ type planner struct {
 	settled    bool                       // nobody is put aside any more
 	quarrelled bool                       // somebody is refused for what another one holds
 	unasked    bool                       // too many are absent to ask for each
+	known      int                        // people whom the source has, of a run of changes
 	same       int                        // decided, and found to be as they were
 	twice      map[connector.Anchor]bool  // anchors of users that came more than once
 	spared     map[connector.ID]bool      // users whose grace is over, but who are back or change in this run
@@ -183,10 +184,10 @@ func (l *planner) learn(ctx context.Context) (err error) {
 	return nil
 }
 
-// people is about how many people the source has.
+// people is how many people the source has; of a run of changes only once countPeople has told it.
 func (l *planner) people() int {
 	if l.index == nil {
-		return l.last.Entries
+		return l.known
 	}
 	return l.index.live
 }
