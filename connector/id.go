@@ -46,6 +46,13 @@ func NewID(now time.Time) ID {
 // IsZero reports whether id is the zero value, which names nothing.
 func (id ID) IsZero() bool { return id == ID{} }
 
+// Short gives the last eight digits, by which commands know a run. The first ones would not do: they are
+// the time, and equal for all runs of one minute.
+func (id ID) Short() string {
+	s := id.String()
+	return s[max(len(s)-8, 0):]
+}
+
 // String gives the usual 36 characters, or "" for the zero value.
 func (id ID) String() string {
 	if id.IsZero() {

@@ -43,7 +43,7 @@ type Reader interface {
 	// LinksOfUsers returns all links, of any source, of these users.
 	LinksOfUsers(ctx context.Context, org string, users []ID) ([]Link, error)
 	// Recheck returns at most limit anchors of a source whose links say that their state has become another
-	// one by the clock alone, the longest due first.
+	// one by the clock alone, or by what is known of a domain, the longest due first. Save ends it.
 	Recheck(ctx context.Context, org, source string, now time.Time, limit int) ([]Anchor, error)
 	// Users returns the users with these ids, tombstones included; absent ones are left out.
 	Users(ctx context.Context, org string, ids []ID) ([]*User, error)

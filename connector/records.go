@@ -70,6 +70,9 @@ func (p *RecordPacker) Add(r *Record) (full bool) {
 	return h.Sum32()%packOdds == 0
 }
 
+// Reset forgets what was added since Pack.
+func (p *RecordPacker) Reset() { p.raw, p.count = p.raw[:0], 0 }
+
 // Count is how many records Pack would give.
 func (p *RecordPacker) Count() int { return p.count }
 

@@ -283,8 +283,11 @@ var errNoDirSync = errors.New("the server answered without the DirSync control, 
 
 // decodeDirSync reads the response control: a sequence of MoreResults, a number without use, and the cookie.
 func decodeDirSync(controls []byte) (a dirSyncAnswer, err error) {
-	value, found := controlValue(controls, ldap.ControlTypeDirSync)
-	if !found {
+	value, err := findControl(controls, ldap.ControlTypeDirSync)
+	switch {
+	case err != nil:
+		return a, err
+	case value == nil:
 		return a, errNoDirSync
 	}
 	value, rest, ok := expect(value, tagSequence)

@@ -401,18 +401,3 @@ func splitControl(b []byte) (oid, value []byte, ok bool) {
 	}
 	return oid, value, ok && tag == tagOctetString && len(rest) == 0
 }
-
-// controlValue finds the value of a control among those beside a result.
-func controlValue(controls []byte, wanted string) (value []byte, found bool) {
-	for len(controls) > 0 {
-		one, rest, ok := expect(controls, tagSequence)
-		if !ok {
-			return nil, false
-		}
-		if oid, value, ok := splitControl(one); ok && string(oid) == wanted {
-			return value, true
-		}
-		controls = rest
-	}
-	return nil, false
-}

@@ -159,8 +159,8 @@ func (x *session) outOfLog(ctx context.Context, was, now *syncPlace) (string, er
 		return "the server does not tell how far back its change log goes (firstchangenumber of the root DSE)", nil
 	case from.number+1 < first:
 		return fmt.Sprintf("the change log of the server begins at %d, and changes from %d on are wanted", first, from.number+1), nil
-	case to.number-from.number > maxSynced: // for which it needs memory, and time that grows with the square
-		return fmt.Sprintf("more than %d changes were made", maxSynced), nil
+	case to.number-from.number > maxTouched: // for which it needs memory, and time that grows with the square
+		return fmt.Sprintf("more than %d changes were made", maxTouched), nil
 	}
 	return "", nil
 }

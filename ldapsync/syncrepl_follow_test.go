@@ -305,14 +305,14 @@ func TestTooManyIsFull(t *testing.T) {
 	d := fakeTree(t, ldaptest.OpenLDAP, OpenLDAP)
 	d.add(person("a", "ou=People,"+d.base))
 	w := begin(t, d, nil)
-	many, names := crowd("m", maxSynced+1, "ou=People,"+d.base)
+	many, names := crowd("m", maxTouched+1, "ou=People,"+d.base)
 	d.add(many...)
-	if told, full := w.step(t, "added"); full == "" || len(told.records) > maxSynced+1 {
+	if told, full := w.step(t, "added"); full == "" || len(told.records) > maxTouched+1 {
 		t.Errorf("added: full %q", full)
 	}
 	d.del(names...)
 	d.restart()
-	if told, full := w.step(t, "deleted"); full == "" || len(told.anchors) > maxSynced {
+	if told, full := w.step(t, "deleted"); full == "" || len(told.anchors) > maxTouched {
 		t.Errorf("deleted: full %q, %d anchors", full, len(told.anchors))
 	}
 }

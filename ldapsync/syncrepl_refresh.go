@@ -33,9 +33,6 @@ type syncing struct {
 	full     string
 }
 
-// Bounds of what is taken in until a full read is the better way.
-const maxSynced = 20_000
-
 // newSyncing makes a feed of searches from their marks on.
 func newSyncing(ctx context.Context, x *session, searches []*syncSearch, t *touched) (*syncing, error) {
 	f := &syncing{x: x, ctx: ctx, mode: refreshOnly, searches: searches, t: t, named: map[syncID]struct{}{}}
@@ -154,8 +151,8 @@ func (f *syncing) next() error {
 	if _, ours := errors.AsType[*connector.Error](err); err != nil && !ours {
 		return s.cut(err)
 	}
-	if err == nil && len(f.t.records)+len(f.t.anchors) > maxSynced {
-		f.full = fmt.Sprintf("more than %d people have changed, or the server sends everything", maxSynced)
+	if err == nil && len(f.t.records)+len(f.t.anchors) > maxTouched {
+		f.full = fmt.Sprintf("more than %d people have changed, or the server sends everything", maxTouched)
 	}
 	if err == nil && len(f.t.groups) > maxTouchedGroups {
 		f.full = errTooManyGroups.Error()
@@ -405,8 +402,8 @@ func (f *syncing) compare() error {
 				continue
 			}
 		}
-		if missing++; missing > maxSynced {
-			f.full = fmt.Sprintf("more than %d people are not there any more", maxSynced)
+		if missing++; missing > maxTouched {
+			f.full = fmt.Sprintf("more than %d people are not there any more", maxTouched)
 			return nil
 		}
 		f.touch(a)

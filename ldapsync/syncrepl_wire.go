@@ -81,18 +81,13 @@ func findControl(controls []byte, oid string) ([]byte, error) {
 			return nil, errMalformed
 		}
 		controls = rest
-		name, rest, ok := expect(control, tagOctetString)
-		if !ok {
+		name, value, ok := splitControl(control)
+		switch {
+		case !ok:
 			return nil, errMalformed
-		}
-		if string(name) != oid {
+		case string(name) != oid:
 			continue
-		}
-		tag, value, rest, ok := tlv(rest)
-		if ok && tag == tagBoolean { // criticality
-			tag, value, rest, ok = tlv(rest)
-		}
-		if !ok || tag != tagOctetString || len(rest) > 0 || found != nil {
+		case value == nil || found != nil:
 			return nil, errMalformed
 		}
 		found = value

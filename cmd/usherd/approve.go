@@ -137,7 +137,7 @@ func (a *app) approveFirst(ctx context.Context, s *site, o *org, held *connector
 	if f.output.value != "text" {
 		return a.showRun(s, run, func() iter.Seq2[*connector.Change, error] { return s.db.RunChanges(ctx, run.ID) }, f)
 	}
-	what, id := "", report.ShortID(run.ID)
+	what, id := "", run.ID.Short()
 	if p := run.Hold.First.Part; p != nil {
 		what = fmt.Sprintf(", %d of %d people", p.People, p.Of)
 	}

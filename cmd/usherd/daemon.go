@@ -19,7 +19,6 @@ import (
 	"usherd/config"
 	"usherd/connector"
 	"usherd/connector/provision"
-	"usherd/connector/report"
 	"usherd/connector/schedule"
 )
 
@@ -164,6 +163,10 @@ func (d *daemon) sync(ctx context.Context, s *site, t target) error {
 func (d *daemon) syncWith(ctx context.Context, s *site, t target, req provision.SyncRequest) error {
 	req.Source, req.From, req.Actor, req.Revision = t.id, t.src, connector.ActorSchedule, s.file.Revision
 	plan, err := t.org.prov.Sync(ctx, req)
+	if plan == nil && connector.KindOf(err) == connector.Conflict { // the next one comes by itself
+		d.log.Info("run left out: another one of the source goes on", zap.String("source", t.name()), zap.String("mode", string(req.Mode)))
+		return nil
+	}
 	if plan == nil {
 		return err
 	}
@@ -199,7 +202,7 @@ func (d *daemon) tell(run *connector.Run) {
 	case run.Result == connector.ResultFailed:
 		d.log.Error("run failed", fields...)
 	case run.Hold != nil:
-		d.log.Warn("run held", append(fields, zap.String("why", run.Hold.Reason), zap.String("approve", "usherd approve "+report.ShortID(run.ID)))...)
+		d.log.Warn("run held", append(fields, zap.String("why", run.Hold.Reason), zap.String("approve", "usherd approve "+run.ID.Short()))...)
 	default:
 		d.log.Info("run ended", fields...)
 	}

@@ -138,7 +138,7 @@ func (p *prompt) news(ctx context.Context) bool {
 		if r.Actor != connector.ActorSchedule {
 			continue
 		}
-		p.say("\r%s  synced on schedule: %s (usherd report %s)\n", r.Finished.Local().Format("15:04:05"), tally(r.Counts), report.ShortID(r.ID)) //nolint:gosmopolitan // people at a terminal read local time
+		p.say("\r%s  synced on schedule: %s (usherd report %s)\n", r.Finished.Local().Format("15:04:05"), tally(r.Counts), r.ID.Short()) //nolint:gosmopolitan // people at a terminal read local time
 		told = true
 	}
 	return told

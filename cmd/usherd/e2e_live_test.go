@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"usherd/connector"
+	"usherd/connector/provision"
+	"usherd/connector/store"
 	"usherd/ldapsync/ldaptest"
 )
 
@@ -203,4 +206,71 @@ func TestLiveWaitsForTheFirstApproval(t *testing.T) {
 		t.Errorf("%d runs", n)
 	}
 	d.end()
+}
+
+// Another filter takes somebody's access away, which waits for an approval. Until then nothing is read again.
+func TestFollowingWaitsForTheApprovalOfAnotherFilter(t *testing.T) {
+	t.Parallel()
+	for name, how := range map[string]string{"live": "live: true\n", "every second": "changes_every: 1s\n"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, block := newLivePeople(t, ldaptest.ActiveDirectory, 5)
+			r := newRig(t, followed(block, how))
+			d := r.daemon(t)
+			r.until("a first full run", func() bool { return len(r.users()) == 5 })
+			d.end()
+			r.configure(followed(block+"filter: \"(&(objectClass=user)(!(sn=Surp000001)))\"\n", how))
+			d = r.daemon(t)
+			d.log.await(t, "following waits for an approval")
+			if out := r.must(exitOK, "sources"); !strings.Contains(out, "what changed settings do waits for approval") {
+				t.Errorf("sources:\n%s", out)
+			}
+			r.must(exitOK, "approve", "last", "-q")
+			hired := s.hire(6)
+			r.until("somebody is hired", func() bool { return r.state(hired) != "" })
+			d.end()
+			if r.state(s.name(1)) != connector.Inactive {
+				t.Error(r.state(s.name(1)))
+			}
+			full := 0
+			for _, run := range decode[struct{ Runs []runDocument }](r, exitOK, "runs", "-o", "json").Runs {
+				if run.Mode == connector.ModeFull {
+					full++
+				}
+			}
+			if full != 3 {
+				t.Errorf("%d full runs", full)
+			}
+			r.verify()
+		})
+	}
+}
+
+// Another run of the source that takes long is no failure of those that have to wait for it.
+func TestFollowingWaitsForAnotherProcess(t *testing.T) {
+	t.Parallel()
+	s, block := newLivePeople(t, ldaptest.ActiveDirectory, 5)
+	r := newRig(t, followed(block, "changes_every: 1s\n"))
+	d := r.daemon(t)
+	r.until("a first full run", func() bool { return len(r.users()) == 5 })
+	r.withStore(func(db *store.DB) {
+		var lease *provision.Lease
+		r.until("the source is taken", func() (taken bool) {
+			var err error
+			lease, err = provision.TakeLease(t.Context(), provision.LeaseOptions{Store: db, Name: "source:acme/hq", Process: "elsewhere:1", Now: time.Now()})
+			return err == nil
+		})
+		if line := d.log.await(t, "run left out: another one of the source goes on"); line["source"] != "acme/hq" {
+			t.Errorf("%v", line)
+		}
+		ended, end := context.WithCancel(t.Context())
+		end()
+		if err := lease.Keep(ended); err != nil { // gives it back
+			t.Error(err)
+		}
+	})
+	hired := s.hire(6)
+	r.until("somebody is hired", func() bool { return r.state(hired) != "" })
+	d.end()
+	r.verify()
 }

@@ -121,7 +121,7 @@ func (a *app) rejectCmd() *cobra.Command {
 				if err := o.prov.Reject(cmd.Context(), run, actor()); err != nil {
 					return err
 				}
-				_, err = fmt.Fprintf(a.out, "run %s: rejected, nothing of it was changed\n", report.ShortID(run.ID))
+				_, err = fmt.Fprintf(a.out, "run %s: rejected, nothing of it was changed\n", run.ID.Short())
 				if !run.Hold.Rest.IsZero() {
 					_, err = fmt.Fprintln(a.out, "the next run decides again: whom no source may ever deactivate belongs under protected in the configuration")
 				}
@@ -141,7 +141,7 @@ func (a *app) completeRuns(cmd *cobra.Command, args []string, _ string) ([]strin
 	_ = a.withStore(cmd.Context(), func(s *site) error {
 		runs, err := s.db.Runs(cmd.Context(), connector.RunFilter{Limit: 20})
 		for _, r := range runs {
-			words = append(words, fmt.Sprintf("%s\t%s/%s %s %s", report.ShortID(r.ID), r.Org, r.Source, r.Result, r.Started.Format("2006-01-02 15:04")))
+			words = append(words, fmt.Sprintf("%s\t%s/%s %s %s", r.ID.Short(), r.Org, r.Source, r.Result, r.Started.Format("2006-01-02 15:04")))
 		}
 		return err
 	})

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,6 +32,8 @@ type sourceJSON struct {
 	Hint        string     `json:"hint,omitempty"`
 	Held        string     `json:"held_run,omitempty"` // of which something, or with status waits_for_approval everything, waits
 	HeldWhy     string     `json:"held_reason,omitempty"`
+
+	held *connector.Run // that blocks the source
 }
 
 func (a *app) sourcesCmd() *cobra.Command {
@@ -126,9 +129,8 @@ func (s *site) holdStanding(ctx context.Context, t target, now time.Time, j *sou
 		return err
 	}
 	j.Held, j.HeldWhy = held.ID.String(), held.Hold.Reason
-	whole, err := s.heldWhole(ctx, t, now)
-	if whole != nil {
-		j.Status = "waits_for_approval"
+	if j.held, err = s.blocked(ctx, t, now); j.held != nil {
+		j.Status, j.Held, j.HeldWhy = "waits_for_approval", j.held.ID.String(), j.held.Hold.Reason
 	}
 	return err
 }
@@ -151,9 +153,9 @@ func (a *app) showSources(list []sourceJSON) error {
 	for _, j := range list {
 		missed := "-"
 		if j.Missed != nil {
-			missed = fmt.Sprint(*j.Missed)
+			missed = strconv.Itoa(*j.Missed)
 		}
-		tab.Row(j.Org+"/"+j.Source, statusWords[j.Status], dash(j.Follows), moment(j.LastFull), moment(j.LastChanges), fmt.Sprint(j.People), missed)
+		tab.Row(j.Org+"/"+j.Source, statusWords[j.Status], dash(j.Follows), moment(j.LastFull), moment(j.LastChanges), strconv.Itoa(j.People), missed)
 	}
 	if err := tab.Flush(); err != nil {
 		return err
@@ -175,7 +177,10 @@ func (a *app) showStanding(j sourceJSON) {
 	}
 	if j.Held != "" {
 		what, short := "something of the last full run", j.Held[len(j.Held)-8:]
-		if j.Status == "waits_for_approval" {
+		if j.held != nil {
+			what = "what changed settings do"
+		}
+		if j.held != nil && j.held.Hold.Whole {
 			what = "everything"
 		}
 		fmt.Fprintf(a.out, "\n%s/%s: %s waits for approval: %s\n  what to do: look with usherd report %s, then usherd approve %s or usherd reject %s\n",
@@ -205,5 +210,5 @@ func moment(t *time.Time) string {
 	if t == nil {
 		return "-"
 	}
-	return t.UTC().Format("2006-01-02 15:04Z")
+	return date(*t)
 }

@@ -259,8 +259,7 @@ func (t *explanationText) history() error {
 	for _, s := range t.e.Transitions {
 		run := ""
 		if !s.Run.IsZero() {
-			id := s.Run.String()
-			run = " run " + id[len(id)-8:]
+			run = " run " + s.Run.Short()
 		}
 		fmt.Fprintf(t, "  %s  %s -> %s\n", date(s.At), orNew(s.From), s.To)
 		t.para("    ", s.Why+run)

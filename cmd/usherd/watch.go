@@ -12,7 +12,6 @@ import (
 	"usherd/config"
 	"usherd/connector"
 	"usherd/connector/provision"
-	"usherd/connector/report"
 	"usherd/connector/schedule"
 )
 
@@ -202,7 +201,7 @@ func (w *watcher) untilAllowed(ctx context.Context) time.Duration {
 // held returns the run that has to be approved before anything of the source can be applied, nil = there is
 // none. Without it each try would read everything again, for nothing.
 func (w *watcher) held(ctx context.Context) (*connector.Run, error) {
-	return w.site.heldWhole(ctx, w.t, w.d.app.now())
+	return w.site.blocked(ctx, w.t, w.d.app.now())
 }
 
 func (w *watcher) tellHeld(run *connector.Run) {
@@ -211,37 +210,41 @@ func (w *watcher) tellHeld(run *connector.Run) {
 	}
 	w.waits = run.ID
 	w.d.log.Warn("following waits for an approval", zap.String("source", w.t.name()), zap.String("why", run.Hold.Reason),
-		zap.String("approve", "usherd approve "+report.ShortID(run.ID)))
+		zap.String("approve", "usherd approve "+run.ID.Short()))
 }
 
 // recentRuns is how many runs of a source are looked at to see how it is; these looks are frequent.
 const recentRuns = 25
 
-// heldWhole returns the last full run of the source under its present settings when all of it waits.
-func (s *site) heldWhole(ctx context.Context, t target, now time.Time) (*connector.Run, error) {
-	run, err := s.lastHeld(ctx, t, now)
-	if run == nil || !run.Hold.Whole || run.Fingerprint != t.org.Org.Source(t.id).Fingerprint {
+// blocked returns the full run that has to be approved before anything else of the source can be applied
+// under its present settings: all of it waits, or what changed settings do. Nil when there is none.
+func (s *site) blocked(ctx context.Context, t target, now time.Time) (*connector.Run, error) {
+	open, err := s.db.OpenHolds(ctx, t.org.Org.ID, t.id)
+	if err != nil {
 		return nil, err
 	}
-	return run, nil
+	settings := t.org.Org.Source(t.id).Fingerprint
+	for _, r := range slices.Backward(open) {
+		if r.Mode != connector.ModeFull || r.Hold.StatusAt(now) != connector.HoldOpen || r.Fingerprint != settings {
+			continue
+		}
+		state, err := s.db.SourceState(ctx, t.org.Org.ID, t.id)
+		if err != nil || r.Hold.Whole || state.Fingerprint != settings {
+			return r, err
+		}
+	}
+	return nil, nil
 }
 
 // lastHeld returns the last full run of the source when something of it waits for approval.
 func (s *site) lastHeld(ctx context.Context, t target, now time.Time) (*connector.Run, error) {
-	runs, err := s.db.Runs(ctx, connector.RunFilter{Org: t.org.Org.ID, Source: t.id, Limit: recentRuns})
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range runs {
-		if r.Mode != connector.ModeFull || r.Result == connector.ResultFailed || r.Result == connector.ResultCancelled {
-			continue
+	open, err := s.db.OpenHolds(ctx, t.org.Org.ID, t.id)
+	for _, r := range slices.Backward(open) {
+		if r.Mode == connector.ModeFull && r.Hold.StatusAt(now) == connector.HoldOpen {
+			return r, err
 		}
-		if r.Hold != nil && r.Hold.StatusAt(now) == connector.HoldOpen {
-			return r, nil
-		}
-		return nil, nil
 	}
-	return nil, nil
+	return nil, err
 }
 
 // trouble is how the source has failed of late.

@@ -33,9 +33,9 @@ func Recent(removed []connector.RemovalCount, now time.Time) (n int, kept []conn
 	return n, kept
 }
 
-// minLost is how many people must lose or change an attribute before the share says anything: in a
+// MinLost is how many people must lose or change an attribute before the share says anything: in a
 // directory of four, two without a telephone are no sign of lost rights.
-const minLost = 10
+const MinLost = 10
 
 // Removals says whether taking that many of a source's users away must wait for approval: when it is
 // more than Min and more than Percent of the users. The reason is for people. Min and Percent are
@@ -121,7 +121,7 @@ func Cliff(g connector.Guard, before, now Answer) []string {
 		had, has := before.Present[name], now.Present[name]
 		expected := float64(had) * float64(now.Entries) / float64(before.Entries)
 		lost := expected - float64(has)
-		if lost < minLost || !beyond(lost, expected, attributePercent(g)) {
+		if lost < MinLost || !beyond(lost, expected, attributePercent(g)) {
 			continue
 		}
 		out = append(out, fmt.Sprintf("%s: %s of %s have it, %s of %s had it at the last complete read",
@@ -146,7 +146,7 @@ func mistakes(g connector.Guard, users int, counts map[string]int, what string) 
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
 		n := counts[name]
-		if n < minLost || !beyond(float64(n), float64(users), attributePercent(g)) {
+		if n < MinLost || !beyond(float64(n), float64(users), attributePercent(g)) {
 			continue
 		}
 		out = append(out, fmt.Sprintf("%s %s for %s of %s, more than %s",

@@ -162,7 +162,7 @@ func (a *applier) apply(ctx context.Context, c chunk) error {
 				x.Change.Link.Run = a.plan.Run.ID
 			}
 		}
-		if a.plan.Run.Mode == connector.ModeChanges && !a.plan.empty() { // its first trace in the store
+		if a.plan.Run.Mode == connector.ModeChanges && (len(list) > 0 || a.plan.groups != nil) { // its first trace in the store
 			if err := tx.PutRun(ctx, a.plan.Run); err != nil {
 				return err
 			}
@@ -229,6 +229,9 @@ func (a *applier) note(ch *connector.Change) {
 
 // again deals with a change that could not be saved as it was planned.
 func (a *applier) again(ctx context.Context, tx connector.Tx, ch *connector.Change, cause error, by connector.Cause, now time.Time) (*connector.Change, error) {
+	if rec := a.plan.records[ch.Anchor]; rec != nil && errors.Is(cause, connector.ErrMoved) {
+		return a.anew(ctx, tx, ch, rec, by)
+	}
 	if errors.Is(cause, connector.ErrMoved) {
 		why := "the user was changed by somebody else while the run went on: the next run decides again"
 		if a.plan.undoes {
@@ -248,6 +251,22 @@ func (a *applier) again(ctx context.Context, tx connector.Tx, ch *connector.Chan
 		return nil, err
 	}
 	return next, errs[0]
+}
+
+// anew decides about a person by what stands in the transaction. The next run of changes is not told of
+// it again, so it cannot be left to that. Where it would take an access away that the guard has not counted,
+// nothing of the chunk is written.
+func (a *applier) anew(ctx context.Context, tx connector.Tx, planned *connector.Change, rec *connector.Record, by connector.Cause) (*connector.Change, error) {
+	d, err := a.p.decideOne(ctx, tx, planned.Source, rec)
+	if err != nil {
+		return nil, err
+	}
+	if d.change.Removal && !planned.Removal {
+		return nil, &connector.Error{
+			Kind: connector.Conflict, Op: "provision: " + planned.Subject, Err: connector.ErrMoved, Hint: "it is tried again by itself",
+		}
+	}
+	return a.p.save(ctx, tx, d.change, by)
 }
 
 // moved is what becomes of a person who, or whose entry, was changed while the run went on: nothing now,

@@ -21,13 +21,13 @@ func (p *Provisioner) CheckHold(run *connector.Run) error {
 	case connector.HoldOpen:
 	case connector.HoldApproved, connector.HoldRejected:
 		if !h.Next.IsZero() {
-			return holdError(run, "what was left of it waits in another run: usherd report "+shortID(h.Next), "it was %s in part already by %s", h.Status, h.By)
+			return holdError(run, "what was left of it waits in another run: usherd report "+h.Next.Short(), "it was %s in part already by %s", h.Status, h.By)
 		}
 		return holdError(run, again, "it was %s already by %s", h.Status, h.By)
 	case connector.HoldExpired:
 		return holdError(run, again+"; usherd sync holds it anew where the guard still asks for it", "what it holds expired at %s", h.Expires.UTC().Format(time.RFC3339))
 	case connector.HoldSuperseded:
-		return holdError(run, "look at what the newer run did and holds: usherd report "+shortID(h.Next), "run %s has taken its place", shortID(h.Next))
+		return holdError(run, "look at what the newer run did and holds: usherd report "+h.Next.Short(), "run %s has taken its place", h.Next.Short())
 	}
 	return nil
 }
@@ -50,7 +50,7 @@ func (p *Provisioner) CheckApproval(run *connector.Run, part *Choice, by string)
 	case a == nil:
 		return true, nil
 	case a.By == by:
-		return false, holdError(run, "another administrator must run: usherd approve "+shortID(run.ID), "%s has approved it already, and the second approval must be somebody else's", by)
+		return false, holdError(run, "another administrator must run: usherd approve "+run.ID.Short(), "%s has approved it already, and the second approval must be somebody else's", by)
 	case !samePart(a.Part, part.part()):
 		return false, holdError(run, "approve the same people; to choose others, reject it and look again with: usherd sync",
 			"%s approved another part of it: %s", a.By, partText(a.Part))
@@ -65,7 +65,7 @@ func (p *Provisioner) ApproveFirst(ctx context.Context, run *connector.Run, part
 		if err == nil && !first {
 			err = &connector.Error{
 				Kind: connector.Conflict, Op: "provision: run " + run.ID.String(), Err: errors.New("somebody else has just approved it"),
-				Hint: "approve again to carry it out: usherd approve " + shortID(run.ID),
+				Hint: "approve again to carry it out: usherd approve " + run.ID.Short(),
 			}
 		}
 		now.Hold.First = &connector.Approval{By: by, At: p.o.Now(), Part: part.part()}
@@ -112,7 +112,7 @@ func (p *Provisioner) readyToApply(ctx context.Context, req *SyncRequest) error 
 	}
 	first, err := p.CheckApproval(run, req.Part, req.Actor)
 	if err == nil && first {
-		err = holdError(run, "approve it with: usherd approve "+shortID(run.ID), "two administrators must approve it, and none has")
+		err = holdError(run, "approve it with: usherd approve "+run.ID.Short(), "two administrators must approve it, and none has")
 	}
 	req.Approve = run
 	return err
@@ -142,7 +142,7 @@ func (p *Provisioner) rest(ctx context.Context, req SyncRequest) (*connector.Hol
 // leaveRest completes the hold of what was not chosen: it waits no longer than it would have.
 func leaveRest(approved, run *connector.Run) {
 	run.Hold.Rest, run.Hold.Expires = approved.ID, approved.Hold.Expires
-	run.Hold.Reason = "the rest of run " + shortID(approved.ID)
+	run.Hold.Reason = "the rest of run " + approved.ID.Short()
 }
 
 // carriedOut closes the hold that a run has carried out.

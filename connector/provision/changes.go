@@ -10,8 +10,8 @@ import (
 	"usherd/connector/policy"
 )
 
-// maxRecheck bounds how many people whose state has changed by the clock one run of changes looks at; the
-// next one goes on.
+// maxRecheck bounds how many people whose state has changed by the clock one run of changes looks at; for
+// more, a full run is faster.
 const maxRecheck = 1000
 
 // quarrelling are the refusals that end when somebody else changes.
@@ -44,8 +44,12 @@ func (p *Provisioner) PlanChanges(ctx context.Context, req PlanRequest, batch *c
 	if batch.Full != "" {
 		return nil, batch.Full, nil
 	}
+	due, full, err := l.timely(ctx)
+	if err != nil || full != "" {
+		return nil, full, err
+	}
 	l.phaseDone("read")
-	if l, err = l.decideBatch(ctx, feed, batch); err != nil {
+	if l, err = l.decideBatch(ctx, feed, batch, due); err != nil {
 		return nil, "", err
 	}
 	if full, err := l.tooMuch(ctx); err != nil || full != "" {
@@ -126,19 +130,45 @@ func (l *planner) adopt(b *connector.Batch) {
 	run.Warnings = append(run.Warnings, b.Warnings...)
 	l.plan.complete = true
 	l.plan.state = l.last
-	l.plan.state.LastRun, l.plan.state.Cursor = run.ID, b.Cursor
-	l.plan.stay = bytes.Equal(b.Cursor.Data, l.last.Cursor.Data)
+	if l.plan.state.LastRun = run.ID; !b.Cursor.IsZero() { // none is of the clock, which moves nothing on
+		l.plan.state.Cursor = b.Cursor
+	}
+	l.plan.stay = bytes.Equal(l.plan.state.Cursor.Data, l.last.Cursor.Data)
+}
+
+// timely are the people whose time has come. While removals wait for approval theirs would only be held once
+// more, by one full run after the other.
+func (l *planner) timely(ctx context.Context) (due []connector.Anchor, full string, err error) {
+	due, err = l.p.o.Store.Recheck(ctx, l.plan.Run.Org, l.req.Source, l.facts.now, maxRecheck+1)
+	if err != nil || len(due) == 0 {
+		return nil, "", err
+	}
+	held, err := l.waits(ctx)
+	switch {
+	case err != nil || held != nil && (held.Hold.Removals || held.Hold.Whole):
+		return nil, "", err
+	case len(due) > maxRecheck:
+		return nil, "the accounts or domains of more than 1,000 people stand differently now", nil
+	}
+	return due, "", nil
+}
+
+// waits returns the full run that waits for approval, nil = there is none.
+func (l *planner) waits(ctx context.Context) (*connector.Run, error) {
+	open, err := l.p.o.Store.OpenHolds(ctx, l.plan.Run.Org, l.req.Source)
+	for _, run := range slices.Backward(open) {
+		if run.Mode == connector.ModeFull && run.Hold.StatusAt(l.facts.now) == connector.HoldOpen {
+			return run, err
+		}
+	}
+	return nil, err
 }
 
 // decideBatch decides about the people of a batch and those whose time has come. Where that may help people
 // who were refused for what others hold, everything is decided anew together with them, as in a full run.
 // It returns the planner that has the plan.
-func (l *planner) decideBatch(ctx context.Context, feed connector.Feed, batch *connector.Batch) (*planner, error) {
+func (l *planner) decideBatch(ctx context.Context, feed connector.Feed, batch *connector.Batch, due []connector.Anchor) (*planner, error) {
 	records := batch.Records
-	due, err := l.p.o.Store.Recheck(ctx, l.plan.Run.Org, l.req.Source, l.facts.now, maxRecheck)
-	if err != nil {
-		return l, err
-	}
 	if len(due) > 0 {
 		again, err := feed.Reread(ctx, due)
 		if err != nil {
@@ -150,7 +180,7 @@ func (l *planner) decideBatch(ctx context.Context, feed connector.Feed, batch *c
 	if err := l.decideGathered(ctx, batch, x); err != nil || !l.stirs() {
 		return l, err
 	}
-	again, err := l.quarrels(ctx, feed, x.seen)
+	again, err := l.quarrels(ctx, feed, x.records)
 	if err != nil || len(again) == 0 {
 		return l, err
 	}
@@ -167,6 +197,7 @@ func (l *planner) decideBatch(ctx context.Context, feed connector.Feed, batch *c
 
 func (l *planner) decideGathered(ctx context.Context, batch *connector.Batch, x *gathering) error {
 	l.adopt(batch)
+	l.plan.records = x.records
 	l.facts.gone = x.gone
 	if err := l.decideAll(ctx, x.here); err != nil {
 		return err
@@ -188,14 +219,14 @@ func (l *planner) stirs() bool {
 }
 
 // quarrels reads the people again who were refused for what somebody else holds.
-func (l *planner) quarrels(ctx context.Context, feed connector.Feed, seen map[connector.Anchor]bool) ([]*connector.Record, error) {
+func (l *planner) quarrels(ctx context.Context, feed connector.Feed, known map[connector.Anchor]*connector.Record) ([]*connector.Record, error) {
 	open, err := l.p.o.Store.OpenAnchors(ctx, l.plan.Run.Org, l.req.Source, quarrelling...)
 	if err != nil {
 		return nil, err
 	}
 	var ask []connector.Anchor
 	for a := range open {
-		if !seen[a] {
+		if known[a] == nil {
 			ask = append(ask, a)
 		}
 	}
@@ -211,17 +242,20 @@ type gathering struct {
 	here   []*connector.Record
 	absent []*connector.Record
 	gone   map[connector.Anchor]bool
-	seen   map[connector.Anchor]bool
+	// records are all of them, but for those without an anchor.
+	records map[connector.Anchor]*connector.Record
 }
 
 // newGathering takes the last record of each anchor.
 func newGathering(records []*connector.Record) *gathering {
-	x := &gathering{gone: map[connector.Anchor]bool{}, seen: map[connector.Anchor]bool{}}
+	x := &gathering{gone: map[connector.Anchor]bool{}, records: map[connector.Anchor]*connector.Record{}}
 	for _, r := range slices.Backward(records) {
-		if !r.Anchor.IsZero() && x.seen[r.Anchor] {
+		if x.records[r.Anchor] != nil {
 			continue
 		}
-		x.seen[r.Anchor] = true
+		if !r.Anchor.IsZero() {
+			x.records[r.Anchor] = r
+		}
 		if r.Gone {
 			x.gone[r.Anchor] = true
 			x.absent = append(x.absent, r)
@@ -245,6 +279,9 @@ func (l *planner) decideAll(ctx context.Context, records []*connector.Record) er
 // tooMuch says why the changes may not pass unseen: a full run then plans, and holds, all of it. As long as a
 // full run's removals wait for approval, those of changes must not slip by.
 func (l *planner) tooMuch(ctx context.Context) (string, error) {
+	if err := l.countPeople(ctx); err != nil {
+		return "", err
+	}
 	if reason, err := l.holdRemovals(); err != nil || reason != "" {
 		return reason, err
 	}
@@ -257,12 +294,29 @@ func (l *planner) tooMuch(ctx context.Context) (string, error) {
 	if n == 0 {
 		return "", nil
 	}
-	l.plan.state.Removed = append(kept, connector.RemovalCount{At: l.facts.now, N: n})
-	waiting, err := l.p.o.Store.OpenHolds(ctx, l.plan.Run.Org, l.req.Source)
-	for _, run := range waiting {
-		if run.Mode == connector.ModeFull && run.Hold.StatusAt(l.facts.now) == connector.HoldOpen {
-			return "removals wait for approval in run " + shortID(run.ID), err
-		}
+	kept = append(kept, connector.RemovalCount{At: l.facts.now, N: n})
+	l.plan.state.Removed = kept
+	held, err := l.waits(ctx)
+	if held != nil {
+		return "removals wait for approval in run " + held.ID.Short(), err
 	}
 	return "", err
+}
+
+// countPeople counts the people of whom the guard takes a share, where so many change that it may. The entries
+// of the last full run are no measure: most of them may be out of scope.
+func (l *planner) countPeople(ctx context.Context) error {
+	recent, _ := policy.Recent(l.last.Removed, l.facts.now)
+	if l.plan.removalCount()+recent <= max(l.src.Guard.Min, 0) && l.plan.existing < policy.MinLost {
+		return nil
+	}
+	for s, err := range l.p.o.Store.LinkStates(ctx, l.plan.Run.Org, l.req.Source) {
+		if err != nil {
+			return err
+		}
+		if !s.Absent {
+			l.known++
+		}
+	}
+	return nil
 }

@@ -27,6 +27,7 @@ type feed struct {
 	more    chan struct{}                                         // closed and made anew with each change
 	full    string                                                // what every batch says
 	naming  func(req connector.ChangesRequest) []connector.Anchor // whom else it tells of
+	warn    []string                                              // what every batch warns of
 	older   string
 	asked   int // for changes
 	rereads int
@@ -123,6 +124,7 @@ func (f *feed) batch(since connector.Cursor) *connector.Batch {
 	}
 	return &connector.Batch{
 		Records: f.records(people), Groups: f.groupRecords(groups), Cursor: f.cursor(), Full: f.full, Mechanism: "test", Server: "test", Entries: len(f.log) - n,
+		Warnings: f.warn,
 	}
 }
 

@@ -89,6 +89,9 @@ func (p *Provisioner) planGrace(ctx context.Context, source string) (*Plan, erro
 	l.plan.complete, l.plan.unread = true, true
 	l.last.Fingerprint = l.src.Fingerprint // changed settings have no part in it
 	if err = l.due(ctx); err == nil {
+		err = l.countPeople(ctx)
+	}
+	if err == nil {
 		err = l.guard()
 	}
 	if err != nil {

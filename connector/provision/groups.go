@@ -49,9 +49,7 @@ func (l *planner) groups(ctx context.Context) error {
 	if !ok || !l.src.Groups {
 		return nil
 	}
-	if err := l.newGroups(); err != nil {
-		return err
-	}
+	l.newGroups()
 	g := &groupPlanner{l: l, from: from, plan: l.plan.groups, known: map[connector.Hash]bool{}}
 	switch why, err := g.read(ctx); {
 	case err != nil:
@@ -68,12 +66,10 @@ func (l *planner) groups(ctx context.Context) error {
 }
 
 // newGroups gives the plan a place for changes of groups.
-func (l *planner) newGroups() error {
-	s, err := newSpool(l.p.o.SpoolDir)
-	if err == nil {
-		l.plan.groups = &groupPlan{spool: s, follow: l.src.RenamesFollow, renamed: map[connector.Hash]connector.Member{}, undoes: l.plan.undoes}
+func (l *planner) newGroups() {
+	l.plan.groups = &groupPlan{
+		spool: newSpool(l.p.o.SpoolDir), follow: l.src.RenamesFollow, renamed: map[connector.Hash]connector.Member{}, undoes: l.plan.undoes,
 	}
-	return err
 }
 
 // groupsOf plans what becomes of the groups of a batch, after its people. Full says why they may not pass
@@ -82,9 +78,7 @@ func (l *planner) groupsOf(ctx context.Context, batch *connector.Batch) (full st
 	if len(batch.Groups) == 0 || !l.src.Groups {
 		return "", nil
 	}
-	if err := l.newGroups(); err != nil {
-		return "", err
-	}
+	l.newGroups()
 	g := &groupPlanner{l: l, plan: l.plan.groups}
 	for _, rec := range batch.Groups {
 		if err := g.add(ctx, rec); err != nil {

@@ -100,7 +100,7 @@ func crowd(n int) []*connector.Record {
 
 // world is one organization on a real store with a clock that the test turns.
 type world struct {
-	t    *testing.T
+	t    testing.TB
 	db   *store.DB
 	org  *connector.Organization
 	prov *provision.Provisioner
@@ -108,20 +108,20 @@ type world struct {
 	maps map[string]*mapping.Mapping
 }
 
-func newWorld(t *testing.T, edit func(*connector.Organization)) *world {
-	t.Helper()
-	w := &world{t: t, now: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC), maps: map[string]*mapping.Mapping{}}
-	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "usherd.db"), store.Options{Now: func() time.Time { return w.now }})
+func newWorld(tb testing.TB, edit func(*connector.Organization)) *world {
+	tb.Helper()
+	w := &world{t: tb, now: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC), maps: map[string]*mapping.Mapping{}}
+	db, err := store.Open(tb.Context(), "sqlite:"+filepath.Join(tb.TempDir(), "usherd.db"), store.Options{Now: func() time.Time { return w.now }})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		problems, err := db.Verify(context.Background())
 		if err != nil || len(problems) > 0 {
-			t.Errorf("the store breaks an invariant: %v %v", problems, err)
+			tb.Errorf("the store breaks an invariant: %v %v", problems, err)
 		}
 		if err := db.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	w.db = db

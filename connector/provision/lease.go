@@ -25,12 +25,13 @@ type LeaseOptions struct {
 type Lease struct {
 	store        connector.Store
 	name, holder string
+	token        int64 // one more each time that somebody takes the lease
 }
 
 // TakeLease takes the lease, also from a process that has died with it. While a living one holds it, the
 // error is of Kind Conflict and names it.
 func TakeLease(ctx context.Context, o LeaseOptions) (*Lease, error) {
-	l := &Lease{o.Store, o.Name, o.Process + " " + connector.NewID(o.Now).String()}
+	l := &Lease{store: o.Store, name: o.Name, holder: o.Process + " " + connector.NewID(o.Now).String()}
 	err := l.renew(ctx)
 	if err == nil || connector.KindOf(err) != connector.Conflict {
 		return l, err
@@ -50,7 +51,10 @@ func TakeLease(ctx context.Context, o LeaseOptions) (*Lease, error) {
 }
 
 func (l *Lease) renew(ctx context.Context) error {
-	_, err := l.store.Lease(ctx, l.name, l.holder, LeaseTTL)
+	token, err := l.store.Lease(ctx, l.name, l.holder, LeaseTTL)
+	if err == nil && l.token == 0 {
+		l.token = token
+	}
 	return err
 }
 

@@ -1,15 +1,23 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"usherd/connector"
 )
 
 const (
-	liveRun = time.Hour // how long one run of changes takes in what happens live
+	liveRun  = time.Hour // how long one run of changes takes in what happens live
+	liveLook = time.Minute
+	// maxLiveWarnings bounds how many different ones a run that grows repeats, the latest.
+	maxLiveWarnings = 50
 	// maxBarren is how many full runs in a row may end without a word of the feed: more, and the feed is
 	// no use.
 	maxBarren = 3
@@ -24,6 +32,9 @@ type LiveRequest struct {
 	CaughtUp func()
 	// Applied is told of each batch that was applied, and of each full run that was needed instead; may be nil.
 	Applied func(LiveReport)
+	// Look is how often it is looked for people whose state has become another one without a word of the
+	// source; 0 = each minute.
+	Look time.Duration
 }
 
 // LiveReport is what one batch of live changes came to.
@@ -55,9 +66,7 @@ func (p *Provisioner) Live(ctx context.Context, req LiveRequest) error {
 			}
 			continue
 		}
-		known := &planner{p: p, req: PlanRequest{Source: req.Source}, last: state, plan: &Plan{Run: &connector.Run{Org: p.o.Org.ID}}}
-		err = req.From.Follow(ctx, known.changesRequest(), func(b *connector.Batch) error { return l.batch(ctx, b) })
-		if !errors.Is(err, errCaughtOut) {
+		if err := l.follow(ctx, state); !errors.Is(err, errCaughtOut) {
 			return err
 		}
 	}
@@ -69,15 +78,56 @@ type live struct {
 	req    LiveRequest
 	run    *connector.Run // that takes in what happens now
 	caught bool
-	barren int // full runs since the feed last told anything
+	barren int   // full runs since the feed last told anything
+	turn   int64 // of the claim before
+
+	mu sync.Mutex // the feed and the clock take turns
+}
+
+// follow applies what the feed tells, and what the clock does.
+func (l *live) follow(ctx context.Context, state connector.SourceState) error {
+	g, ctx := errgroup.WithContext(ctx)
+	known := &planner{p: l.p, req: PlanRequest{Source: l.req.Source}, last: state, plan: &Plan{Run: &connector.Run{Org: l.p.o.Org.ID}}}
+	g.Go(func() error {
+		return l.req.From.Follow(ctx, known.changesRequest(), func(b *connector.Batch) error { return l.batch(ctx, b) })
+	})
+	g.Go(func() error { return l.clock(ctx) })
+	return g.Wait()
+}
+
+// clock looks for people whose time has come, such as accounts that expire, although the directory is quiet.
+func (l *live) clock(ctx context.Context) error {
+	tick := time.NewTicker(cmp.Or(l.req.Look, liveLook))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		due, err := l.p.o.Store.Recheck(ctx, l.p.o.Org.ID, l.req.Source, l.p.o.Now(), 1)
+		if err == nil && len(due) > 0 {
+			err = l.timely(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (l *live) timely(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.apply(ctx, &connector.Batch{})
 }
 
 // batch applies one batch.
 func (l *live) batch(ctx context.Context, b *connector.Batch) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if b.Full != "" {
 		return l.full(ctx, b.Full)
 	}
-	l.barren = 0
 	if err := l.apply(ctx, b); err != nil {
 		return err
 	}
@@ -90,7 +140,7 @@ func (l *live) batch(ctx context.Context, b *connector.Batch) error {
 
 // apply does a run of changes with what the batch tells.
 func (l *live) apply(ctx context.Context, b *connector.Batch) error {
-	release, ctx, err := l.lease(ctx, b)
+	release, ctx, err := l.claim(ctx, b)
 	if err != nil {
 		return err
 	}
@@ -103,11 +153,23 @@ func (l *live) apply(ctx context.Context, b *connector.Batch) error {
 		return l.inFull(ctx, full)
 	}
 	defer plan.Close() //nolint:errcheck // temporary files
+	l.barren = 0
 	if plan.empty() {
 		return l.p.Apply(ctx, plan, nil)
 	}
+	l.join(plan)
+	if err := l.p.Apply(ctx, plan, nil); err != nil {
+		l.run = nil // it did not finish; what follows is another run
+		return err
+	}
+	return l.grow(ctx, plan, b)
+}
+
+// join makes of the plan's run the one that grows, with what it has taken in before.
+func (l *live) join(plan *Plan) {
 	run, own := l.current(), plan.Run
 	own.ID, own.Actor, own.Revision, own.Started = run.ID, run.Actor, run.Revision, run.Started
+	own.Mechanism, own.Server = cmp.Or(own.Mechanism, run.Mechanism), cmp.Or(own.Server, run.Server)
 	own.Counts.Join(run.Counts)
 	own.Groups.Join(run.Groups)
 	own.Entries += run.Entries
@@ -115,12 +177,10 @@ func (l *live) apply(ctx context.Context, b *connector.Batch) error {
 	for reason, n := range run.Skips {
 		own.Skips[reason] += n
 	}
+	earlier := slices.DeleteFunc(slices.Clone(run.Warnings), func(w string) bool { return slices.Contains(own.Warnings, w) })
+	own.Warnings = append(earlier, own.Warnings...)
+	own.Warnings = own.Warnings[max(len(own.Warnings)-maxLiveWarnings, 0):]
 	plan.state.LastRun = run.ID
-	if err := l.p.Apply(ctx, plan, nil); err != nil {
-		l.run = nil // it did not finish; what follows is another run
-		return err
-	}
-	return l.grow(ctx, plan, b)
 }
 
 // current is the run that takes in what happens now.
@@ -157,7 +217,7 @@ func (l *live) grow(ctx context.Context, plan *Plan, b *connector.Batch) error {
 
 // full does a full run.
 func (l *live) full(ctx context.Context, why string) error {
-	release, ctx, err := l.lease(ctx, nil)
+	release, ctx, err := l.claim(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -177,16 +237,20 @@ func (l *live) inFull(ctx context.Context, why string) error {
 	plan, err := l.p.sync(ctx, SyncRequest{
 		Source: l.req.Source, From: l.req.From, Mode: connector.ModeFull, Actor: connector.ActorLive, Revision: l.req.Revision, because: why,
 	}, nil)
-	defer plan.Close() //nolint:errcheck // temporary files
+	defer func() { _ = plan.Close() }() // there always is one
 	if l.req.Applied != nil {
 		l.req.Applied(LiveReport{Run: plan.Run, Counts: plan.Run.Counts, Groups: plan.Run.Groups, Stored: l.p.o.Now()})
 	}
 	switch {
 	case err != nil:
 		return err
-	case plan.holdAll:
+	case plan.Run.Hold != nil && (plan.holdAll || plan.state.Fingerprint != plan.Run.Fingerprint): // no changes on top of that
+		what := "what changed settings do waits for approval: "
+		if plan.holdAll {
+			what = "everything waits for approval: "
+		}
 		return &connector.Error{
-			Kind: connector.Refused, Op: "provision: follow " + l.req.Source, Err: errors.New("everything waits for approval: " + plan.Run.Hold.Reason),
+			Kind: connector.Refused, Op: "provision: follow " + l.req.Source, Err: errors.New(what + plan.Run.Hold.Reason),
 			Hint: "look at it with: usherd report last; then approve or reject it",
 		}
 	case !plan.complete:
@@ -203,19 +267,27 @@ func (l *live) inFull(ctx context.Context, why string) error {
 	return errCaughtOut
 }
 
-// lease takes the source when other runs of it have ended. Who had to wait may bring yesterday's news: the
-// people and groups of the batch are read again.
-func (l *live) lease(ctx context.Context, b *connector.Batch) (release func(), held context.Context, err error) {
-	release, held, waited, err := l.p.claim(ctx, l.req.Source, 0)
-	if err == nil && waited && b != nil {
+// claim takes the source when other runs of it have ended. After another run, which may have put back what
+// this one did, what follows is a new run. Who had to wait may bring yesterday's news: the people and
+// groups of the batch are read again.
+func (l *live) claim(ctx context.Context, b *connector.Batch) (release func(), held context.Context, err error) {
+	c, held, err := l.p.claim(ctx, l.req.Source, 0)
+	if err != nil {
+		return nil, ctx, err
+	}
+	if c.turn != l.turn+1 {
+		l.run = nil
+	}
+	l.turn = c.turn
+	if c.waited && b != nil {
 		if b.Records, err = l.p.readAgain(held, l.req.From, b.Records); err == nil {
 			err = l.groupsAgain(held, b)
 		}
 		if err != nil {
-			release()
+			c.release()
 		}
 	}
-	return release, held, err
+	return c.release, held, err
 }
 
 // groupsAgain asks for the groups of a batch anew.
@@ -243,5 +315,6 @@ func (p *Provisioner) readAgain(ctx context.Context, feed connector.Feed, record
 			anchors = append(anchors, r.Anchor)
 		}
 	}
-	return feed.Reread(ctx, anchors)
+	now, err := feed.Reread(ctx, anchors)
+	return append(slices.Clone(records), now...), err // of whom nothing new is known, what was told stands
 }

@@ -23,14 +23,19 @@ type following struct {
 
 func (w *world) follow(f *feed) *following {
 	w.t.Helper()
+	return w.followWith(f, func(*provision.LiveRequest) {})
+}
+
+func (w *world) followWith(f *feed, edit func(*provision.LiveRequest)) *following {
+	w.t.Helper()
 	ctx, stop := context.WithCancel(w.t.Context())
 	x := &following{w, make(chan struct{}), make(chan provision.LiveReport, 100), make(chan error, 1), stop}
-	go func() {
-		x.ended <- w.prov.Live(ctx, provision.LiveRequest{
-			Source: "dir", From: f, Revision: "r1",
-			CaughtUp: func() { close(x.caught) }, Applied: func(r provision.LiveReport) { x.applied <- r },
-		})
-	}()
+	req := provision.LiveRequest{
+		Source: "dir", From: f, Revision: "r1",
+		CaughtUp: func() { close(x.caught) }, Applied: func(r provision.LiveReport) { x.applied <- r },
+	}
+	edit(&req)
+	go func() { x.ended <- w.prov.Live(ctx, req) }()
 	return x
 }
 

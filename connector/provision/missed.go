@@ -54,8 +54,8 @@ func (l *planner) missed(ctx context.Context) error {
 	}
 	n := len(l.fresh)
 	if run.Missed = &n; n > 0 {
-		run.Warnings = append(run.Warnings, fmt.Sprintf(
-			"%s had changed without the directory's feed of changes telling of it: this run has found them", peoples(n)))
+		run.Warnings = append(run.Warnings, peoples(n)+
+			" had changed without the directory's feed of changes telling of it: this run has found them")
 	}
 	return nil
 }

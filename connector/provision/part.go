@@ -65,7 +65,7 @@ func Choose(run *connector.Run, changes iter.Seq2[*connector.Change, error], ask
 	groups := run.Mode == connector.ModeRollback && run.Groups != (connector.GroupCounts{})
 	switch {
 	case c.People == 0:
-		return nil, choiceError(run, "see who waits with: usherd report "+shortID(run.ID)+" --full", "nobody of those who wait is chosen")
+		return nil, choiceError(run, "see who waits with: usherd report "+run.ID.Short()+" --full", "nobody of those who wait is chosen")
 	case c.People == c.Of && !groups:
 		return nil, nil //nolint:nilnil // the nil Choice is all of it
 	}
@@ -114,7 +114,7 @@ func findKeys(run *connector.Run, changes iter.Seq2[*connector.Change, error], a
 		list := wanted[connector.Fold(k)]
 		switch len(list) {
 		case 0:
-			return nil, nil, choiceError(run, "see who waits with: usherd report "+shortID(run.ID)+" --full", "nobody who waits has the user name, e-mail, DN or anchor %q", k)
+			return nil, nil, choiceError(run, "see who waits with: usherd report "+run.ID.Short()+" --full", "nobody who waits has the user name, e-mail, DN or anchor %q", k)
 		case 1:
 			found[k] = personOf(list[0])
 		default:
@@ -151,14 +151,8 @@ func namesOf(ch *connector.Change) []string {
 
 func choiceError(run *connector.Run, hint, format string, args ...any) error {
 	return &connector.Error{
-		Kind: connector.Invalid, Op: "approve run " + shortID(run.ID), Err: fmt.Errorf(format, args...), Hint: hint,
+		Kind: connector.Invalid, Op: "approve run " + run.ID.Short(), Err: fmt.Errorf(format, args...), Hint: hint,
 	}
-}
-
-// shortID are the last digits of an id, by which commands know a run.
-func shortID(id connector.ID) string {
-	s := id.String()
-	return s[max(len(s)-8, 0):]
 }
 
 // chosenAre reports whether the plan holds as many of the chosen people as were chosen.

@@ -40,9 +40,10 @@ type Plan struct {
 	blanked     map[string]int // attribute -> users who are refused because they have no value for it any more
 	existing    int            // users that the spooled changes are about
 
-	replaced  map[connector.Anchor]bool // anchors of people created anew in the source
-	groups    *groupPlan                // nil = nothing becomes of groups
-	closeGone []connector.Anchor        // open items of people who are not in the source any more, or again as they were
+	replaced  map[connector.Anchor]bool              // anchors of people created anew in the source
+	groups    *groupPlan                             // nil = nothing becomes of groups
+	closeGone []connector.Anchor                     // open items of people who are not in the source any more, or again as they were
+	records   map[connector.Anchor]*connector.Record // of a run of changes: nobody tells them again
 	state     connector.SourceState
 	stay      bool // the cursor is the one of before
 	complete  bool

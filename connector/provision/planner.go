@@ -2,7 +2,6 @@ package provision
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -61,6 +60,7 @@ type planner struct {
 	settled    bool                       // nobody is put aside any more
 	quarrelled bool                       // somebody is refused for what another one holds
 	unasked    bool                       // too many are absent to ask for each
+	known      int                        // people whom the source has, of a run of changes
 	same       int                        // decided, and found to be as they were
 	twice      map[connector.Anchor]bool  // anchors of users that came more than once
 	spared     map[connector.ID]bool      // users whose grace is over, but who are back or change in this run
@@ -135,10 +135,8 @@ func (p *Provisioner) newPlanner(ctx context.Context, req PlanRequest) (*planner
 	if err != nil {
 		return nil, err
 	}
-	if err := l.recall(ctx); err != nil {
-		return nil, errors.Join(err, l.plan.Close())
-	}
-	return l, nil
+	l.last, err = p.o.Store.SourceState(ctx, l.plan.Run.Org, l.plan.Run.Source)
+	return l, err
 }
 
 // emptyPlanner returns a planner with an empty plan that knows of nothing but the seats.
@@ -147,6 +145,7 @@ func (p *Provisioner) emptyPlanner(ctx context.Context, req PlanRequest, src *co
 	l := &planner{
 		p: p, req: req, src: src, facts: newFacts(now), hasher: connector.Hasher{Seed: src.Fingerprint}, phase: now,
 		spared: map[connector.ID]bool{}, twice: map[connector.Anchor]bool{}, renamed: map[connector.Hash]connector.Hash{},
+		ranks: map[string]map[connector.Anchor]int32{},
 	}
 	seats, err := p.seats(ctx)
 	if err != nil {
@@ -163,26 +162,11 @@ func (p *Provisioner) emptyPlanner(ctx context.Context, req PlanRequest, src *co
 			Skips: map[connector.SkipReason]int{}, Fingerprint: src.Fingerprint, Started: now,
 		},
 	}
-	if l.plan.removals, err = newSpool(p.o.SpoolDir); err != nil {
-		return nil, err
-	}
-	if l.plan.others, err = newSpool(p.o.SpoolDir); err != nil {
-		return nil, errors.Join(err, l.plan.Close())
-	}
+	l.plan.removals, l.plan.others = newSpool(p.o.SpoolDir), newSpool(p.o.SpoolDir)
 	if p.o.Org.KeepRecords > 0 && !req.Preview {
-		if l.plan.said, err = newSaid(p.o.SpoolDir); err != nil {
-			return nil, errors.Join(err, l.plan.Close())
-		}
+		l.plan.said = p.newSaid()
 	}
 	return l, nil
-}
-
-// recall loads what earlier runs of the source have left.
-func (l *planner) recall(ctx context.Context) (err error) {
-	if l.last, err = l.p.o.Store.SourceState(ctx, l.plan.Run.Org, l.plan.Run.Source); err != nil {
-		return err
-	}
-	return l.loadRanks(ctx)
 }
 
 // learn loads what only a run that reads everybody needs.
@@ -217,10 +201,10 @@ func (l *planner) recallHold(ctx context.Context) error {
 	return err
 }
 
-// people is about how many people the source has.
+// people is how many people the source has; of a run of changes only once countPeople has told it.
 func (l *planner) people() int {
 	if l.index == nil {
-		return l.last.Entries
+		return l.known
 	}
 	return l.index.live
 }
@@ -311,14 +295,14 @@ func (l *planner) decide(ctx context.Context, records []*connector.Record) error
 		return err
 	}
 	for _, d := range ds {
-		if err := l.keep(d); err != nil {
+		if err := l.keep(ctx, d); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *planner) keep(d *decision) error {
+func (l *planner) keep(ctx context.Context, d *decision) error {
 	if d.renamed() {
 		l.renamed[d.link.Key] = d.rec.Key
 	}
@@ -346,9 +330,9 @@ func (l *planner) keep(d *decision) error {
 		l.plan.closeGone = append(l.plan.closeGone, d.rec.Anchor) // it is again as it was applied: what was wrong is over
 		return nil
 	}
-	rank := int32(-1)
-	if r, ok := l.ranks[d.change.TakeSeat][d.rec.Anchor]; ok {
-		rank = r
+	rank, err := l.rank(ctx, d.change.TakeSeat, d.rec.Anchor)
+	if err != nil {
+		return err
 	}
 	return l.plan.keep(d.ordinal, d.change, rank)
 }

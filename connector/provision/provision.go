@@ -28,7 +28,7 @@ type Options struct {
 // configuration makes a new Provisioner. All methods are safe for concurrent use.
 type Provisioner struct {
 	o       Options
-	packers sync.Pool // of *connector.RecordPacker, for single people
+	packers sync.Pool // of *connector.RecordPacker
 }
 
 // New returns a Provisioner.

@@ -32,9 +32,7 @@ func (u *undoer) groups(ctx context.Context) error {
 	if len(list) == 0 {
 		return nil
 	}
-	if err := u.newGroups(); err != nil {
-		return err
-	}
+	u.newGroups()
 	x := &groupUndoer{undoer: u, planner: &groupPlanner{l: u.planner, plan: u.plan.groups}}
 	for _, g := range list {
 		if err := x.group(ctx, g); err != nil {

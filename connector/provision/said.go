@@ -10,32 +10,31 @@ import (
 	"usherd/connector"
 )
 
-// said keeps what the source said of the people whom a plan decides about, packed, in a temporary file until
-// the plan is applied. A nil said keeps nothing.
+// saidMemory is how much of what a source said stays in memory, packed.
+const saidMemory = 256 << 10
+
+// said keeps what the source said of the people whom a plan decides about, packed, until the plan is applied:
+// in a temporary file once it is much. A nil said keeps nothing.
 type said struct {
-	file   *os.File
-	news   connector.RecordPacker // people to whom something happens
-	same   connector.RecordPacker // those of whom each run decides the same again: their chunks are stored once
+	p      *Provisioner
+	file   *os.File                // nil = none is needed
+	news   *connector.RecordPacker // people to whom something happens
+	same   *connector.RecordPacker // those of whom each run decides the same again: their chunks are stored once
 	chunks []connector.RecordChunk
-	sizes  []int // of the data of each chunk, which stands in the file
+	sizes  []int // of the data of each chunk; that which is not in memory stands in the file
+	size   int   // of all that is in memory
 }
 
-func newSaid(dir string) (*said, error) {
-	file, err := os.CreateTemp(dir, "usherd-said-*")
-	if err != nil {
-		return nil, noRoom("provision: keep what the source says", err)
-	}
-	return &said{file: file}, nil
-}
+func (p *Provisioner) newSaid() *said { return &said{p: p, news: p.packer(), same: p.packer()} }
 
 // add keeps a record; news says that something happens to the person.
 func (s *said) add(rec *connector.Record, news bool) error {
 	if s == nil {
 		return nil
 	}
-	p := &s.same
+	p := s.same
 	if news {
-		p = &s.news
+		p = s.news
 	}
 	if !p.Add(rec) {
 		return nil
@@ -49,8 +48,19 @@ func (s *said) end(p *connector.RecordPacker) error {
 		return nil
 	}
 	c := p.Pack()
-	_, err := s.file.Write(c.Data)
 	s.sizes = append(s.sizes, len(c.Data))
+	if s.file == nil && s.size+len(c.Data) <= saidMemory {
+		s.size += len(c.Data)
+		s.chunks = append(s.chunks, c)
+		return nil
+	}
+	if s.file == nil {
+		var err error
+		if s.file, err = os.CreateTemp(s.p.o.SpoolDir, "usherd-said-*"); err != nil {
+			return noRoom("provision: keep what the source says", err)
+		}
+	}
+	_, err := s.file.Write(c.Data)
 	c.Data = nil
 	s.chunks = append(s.chunks, c)
 	return err
@@ -62,14 +72,15 @@ func (s *said) all() iter.Seq2[connector.RecordChunk, error] {
 		if s == nil {
 			return
 		}
-		err := errors.Join(s.end(&s.news), s.end(&s.same))
+		err := errors.Join(s.end(s.news), s.end(s.same))
 		offset := int64(0)
 		for i, c := range s.chunks {
-			if err == nil {
+			if err == nil && c.Data == nil {
 				c.Data = make([]byte, s.sizes[i])
 				_, err = io.ReadFull(io.NewSectionReader(s.file, offset, int64(s.sizes[i])), c.Data)
+				offset += int64(s.sizes[i])
 			}
-			if offset += int64(s.sizes[i]); !yield(c, err) || err != nil {
+			if !yield(c, err) || err != nil {
 				return
 			}
 		}
@@ -80,7 +91,13 @@ func (s *said) all() iter.Seq2[connector.RecordChunk, error] {
 }
 
 func (s *said) close() error {
-	if s == nil {
+	if s == nil || s.news == nil {
+		return nil
+	}
+	s.p.packers.Put(s.news)
+	s.p.packers.Put(s.same)
+	s.news, s.same = nil, nil // they are somebody else's now
+	if s.file == nil {
 		return nil
 	}
 	return errors.Join(s.file.Close(), os.Remove(s.file.Name()))
@@ -146,13 +163,19 @@ func (p *Provisioner) packOne(source string, rec *connector.Record, run connecto
 	if p.o.Org.KeepRecords <= 0 {
 		return nil
 	}
-	packer, _ := p.packers.Get().(*connector.RecordPacker)
-	if packer == nil {
-		packer = &connector.RecordPacker{}
-	}
+	packer := p.packer()
 	defer p.packers.Put(packer)
 	packer.Add(rec)
 	c := packer.Pack()
 	c.Org, c.Source, c.Run, c.At = p.o.Org.ID, source, run, p.o.Now()
 	return &c
+}
+
+// packer takes an empty one from the pool.
+func (p *Provisioner) packer() *connector.RecordPacker {
+	if packer, _ := p.packers.Get().(*connector.RecordPacker); packer != nil {
+		packer.Reset()
+		return packer
+	}
+	return &connector.RecordPacker{}
 }

@@ -27,18 +27,24 @@ func (p *Provisioner) seats(ctx context.Context) ([]connector.SeatCount, error) 
 	return stored, nil
 }
 
-// loadRanks reads the places on the waiting lists that people of this source hold.
-func (l *planner) loadRanks(ctx context.Context) error {
-	l.ranks = map[string]map[connector.Anchor]int32{}
-	for pkg, s := range l.facts.planned.seats {
-		if s.Waiting == 0 {
-			continue
+// rank is the place on the waiting list of a package that somebody of this source holds, -1 = none. A list is
+// read when the first who might be on it takes a seat.
+func (l *planner) rank(ctx context.Context, pkg string, a connector.Anchor) (int32, error) {
+	s := l.facts.planned.seats[pkg]
+	if s == nil || s.Waiting == 0 {
+		return -1, nil
+	}
+	ranks, read := l.ranks[pkg]
+	if !read {
+		limit := maxWaiting
+		if l.plan.records != nil { // no more seats than that can be free in the end
+			limit = min(max(s.Free(), 0)+len(l.plan.records), maxWaiting)
 		}
-		waiters, err := l.p.o.Store.Waiting(ctx, l.plan.Run.Org, pkg, maxWaiting)
+		waiters, err := l.p.o.Store.Waiting(ctx, l.plan.Run.Org, pkg, limit)
 		if err != nil {
-			return err
+			return -1, err
 		}
-		ranks := map[connector.Anchor]int32{}
+		ranks = map[connector.Anchor]int32{}
 		for i, w := range waiters {
 			if w.Source == l.req.Source && w.Record != nil {
 				ranks[w.Record.Anchor] = int32(i)
@@ -46,7 +52,10 @@ func (l *planner) loadRanks(ctx context.Context) error {
 		}
 		l.ranks[pkg] = ranks
 	}
-	return nil
+	if r, waits := ranks[a]; waits {
+		return r, nil
+	}
+	return -1, nil
 }
 
 // settleSeats gives out the seats: those that the removals free count, people on the waiting list go

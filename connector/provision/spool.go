@@ -2,6 +2,7 @@ package provision
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -11,12 +12,17 @@ import (
 	"usherd/connector"
 )
 
-// spool keeps changes in a temporary file between deciding and applying, so that the plan for a
-// million people needs no more memory than one for ten. It is written once, then read any number
-// of times, by one goroutine at a time. Each change stands there as its length, its ordinal and what
+// spoolMemory is how much of a spool stays in memory: a run of changes needs no file.
+const spoolMemory = 256 << 10
+
+// spool keeps changes between deciding and applying, in a temporary file once they are many, so that the plan
+// for a million people needs no more memory than one for ten thousand. It is written once, then read any
+// number of times, by one goroutine at a time. Each change stands there as its length, its ordinal and what
 // appendChange makes of it.
 type spool struct {
-	file  *os.File
+	dir   string
+	mem   []byte
+	file  *os.File // nil = everything is in mem
 	w     *bufio.Writer
 	buf   []byte
 	count int
@@ -29,13 +35,7 @@ type spooled struct {
 	Change  *connector.Change
 }
 
-func newSpool(dir string) (*spool, error) {
-	file, err := os.CreateTemp(dir, "usherd-plan-*")
-	if err != nil {
-		return nil, noRoom("provision: keep the plan", err)
-	}
-	return &spool{file: file, w: bufio.NewWriterSize(file, 256<<10)}, nil
-}
+func newSpool(dir string) *spool { return &spool{dir: dir} }
 
 func noRoom(op string, err error) error {
 	return &connector.Error{
@@ -56,10 +56,31 @@ func (s *spool) put(ordinal int32) error {
 	h := binary.AppendUvarint(head[:0], uint64(len(s.buf)))
 	h = binary.AppendUvarint(h, uint64(ordinal)) //nolint:gosec // never negative
 	s.size += int64(len(h) + len(s.buf))
+	if s.file == nil && s.size <= spoolMemory {
+		s.mem = append(append(s.mem, h...), s.buf...)
+		return nil
+	}
+	if err := s.overflow(); err != nil {
+		return err
+	}
 	if _, err := s.w.Write(h); err != nil {
 		return err
 	}
 	_, err := s.w.Write(s.buf)
+	return err
+}
+
+// overflow goes on in a file.
+func (s *spool) overflow() (err error) {
+	if s.file != nil {
+		return nil
+	}
+	if s.file, err = os.CreateTemp(s.dir, "usherd-plan-*"); err != nil {
+		return noRoom("provision: keep the plan", err)
+	}
+	s.w = bufio.NewWriterSize(s.file, spoolMemory)
+	_, err = s.w.Write(s.mem)
+	s.mem = nil
 	return err
 }
 
@@ -90,15 +111,11 @@ func (s *spool) entries(want func(ordinal int32) bool) iter.Seq2[spoolEntry, err
 		if s == nil {
 			return
 		}
-		if err := s.w.Flush(); err != nil {
+		r, err := s.reader()
+		if err != nil {
 			yield(spoolEntry{}, err)
 			return
 		}
-		if _, err := s.file.Seek(0, io.SeekStart); err != nil {
-			yield(spoolEntry{}, err)
-			return
-		}
-		r := bufio.NewReaderSize(s.file, 256<<10)
 		var x spoolEntry
 		for range s.count {
 			wanted, err := s.next(r, &x, want)
@@ -110,6 +127,17 @@ func (s *spool) entries(want func(ordinal int32) bool) iter.Seq2[spoolEntry, err
 			}
 		}
 	}
+}
+
+func (s *spool) reader() (*bufio.Reader, error) {
+	if s.file == nil {
+		return bufio.NewReader(bytes.NewReader(s.mem)), nil
+	}
+	if err := s.w.Flush(); err != nil {
+		return nil, err
+	}
+	_, err := s.file.Seek(0, io.SeekStart)
+	return bufio.NewReaderSize(s.file, spoolMemory), err
 }
 
 var errDamaged = errors.New("the temporary file of the plan is damaged")
@@ -142,7 +170,7 @@ func (s *spool) next(r *bufio.Reader, x *spoolEntry, want func(int32) bool) (wan
 
 // close removes the file.
 func (s *spool) close() error {
-	if s == nil {
+	if s == nil || s.file == nil {
 		return nil
 	}
 	return errors.Join(s.file.Close(), os.Remove(s.file.Name()))

@@ -34,11 +34,11 @@ type SyncRequest struct {
 // Two runs of one source never overlap, on this machine or another one: the second is refused with
 // Kind Conflict. When ctx ends, the run ends as cancelled after the chunk that is being written.
 func (p *Provisioner) Sync(ctx context.Context, req SyncRequest) (*Plan, error) {
-	release, ctx, _, err := p.claim(ctx, req.Source, runPatience)
+	ours, ctx, err := p.claim(ctx, req.Source, runPatience)
 	if err != nil {
 		return nil, err
 	}
-	defer release()
+	defer ours.release()
 	if err := p.readyToApply(ctx, &req); err != nil {
 		return nil, err
 	}
@@ -48,11 +48,11 @@ func (p *Provisioner) Sync(ctx context.Context, req SyncRequest) (*Plan, error) 
 // run does one run under the lease of its source, from its first row to its last; do plans and applies, and
 // always returns a plan to report on.
 func (p *Provisioner) run(ctx context.Context, run *connector.Run, do func(context.Context) (*Plan, error)) (*Plan, error) {
-	release, ctx, _, err := p.claim(ctx, run.Source, runPatience)
+	ours, ctx, err := p.claim(ctx, run.Source, runPatience)
 	if err != nil {
 		return nil, err
 	}
-	defer release()
+	defer ours.release()
 	if err := p.putRun(ctx, p.begin(run)); err != nil {
 		return nil, err
 	}
@@ -288,37 +288,6 @@ func memorable(ch *connector.Change) bool {
 		ch.Action == connector.Skipped && ch.Skip != connector.SkipNewButDisabled && ch.Skip != connector.SkipOutOfScope
 }
 
-const (
-	leaseTry    = time.Second / 5
-	runPatience = 5 * time.Second // following live holds a source for moments only
-)
-
-// claim is lease that waits for another run to end, for a time or, when patience is 0, as long as it takes;
-// whatever ran before and did not end is told to have been cut off. It reports whether it had to wait.
-func (p *Provisioner) claim(ctx context.Context, source string, patience time.Duration) (release func(), held context.Context, waited bool, err error) {
-	for tried := time.Duration(0); ; tried += leaseTry {
-		if release, held, err = p.lease(ctx, source); connector.KindOf(err) != connector.Conflict {
-			break
-		}
-		if waited = true; patience > 0 && tried >= patience {
-			return nil, ctx, true, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx, true, ctx.Err()
-		case <-time.After(leaseTry):
-		}
-	}
-	if err != nil {
-		return nil, ctx, waited, err
-	}
-	if _, err := p.o.Store.InterruptRuns(held, p.o.Org.ID, source, p.o.Now()); err != nil {
-		release()
-		return nil, ctx, waited, err
-	}
-	return release, held, waited, nil
-}
-
 // Failed keeps what a source failed with outside of a run, as one.
 func (p *Provisioner) Failed(ctx context.Context, source string, mode connector.Mode, actor, revision string, cause error) (*connector.Run, error) {
 	now := p.o.Now()
@@ -326,29 +295,4 @@ func (p *Provisioner) Failed(ctx context.Context, source string, mode connector.
 		ID: connector.NewID(now), Org: p.o.Org.ID, Source: source, Mode: mode, Actor: actor, Revision: revision, Started: now,
 	}}
 	return plan.Run, p.finish(ctx, plan, cause)
-}
-
-// lease takes the source for this run and keeps it until release. When it is lost, ctx ends.
-func (p *Provisioner) lease(ctx context.Context, source string) (release func(), _ context.Context, err error) {
-	l, err := TakeLease(ctx, LeaseOptions{
-		Store: p.o.Store, Name: "source:" + p.o.Org.ID + "/" + source, Process: p.o.Process, Dead: p.o.Dead, Now: p.o.Now(),
-	})
-	if err != nil {
-		if connector.KindOf(err) == connector.Conflict {
-			err = &connector.Error{
-				Kind: connector.Conflict, Op: "provision: " + source, Err: errors.New("another run of this source is going on"),
-				Hint: "see it with: usherd runs; a run that was killed frees the source after " + LeaseTTL.String(),
-			}
-		}
-		return nil, nil, err
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := l.Keep(ctx); err != nil {
-			cancel(err)
-		}
-	}()
-	return func() { cancel(nil); <-done }, ctx, nil
 }

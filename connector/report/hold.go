@@ -18,7 +18,7 @@ func (w words) standing(h *connector.Hold, now time.Time) string {
 	case status == connector.HoldApproved && h.Part != nil:
 		return w.with("hold.part", w.share(h.Part))
 	case status == connector.HoldSuperseded:
-		return w.with("hold.superseded", ShortID(h.Next))
+		return w.with("hold.superseded", h.Next.Short())
 	default:
 		return w.named("hold", string(status))
 	}
@@ -30,7 +30,7 @@ func (w words) closed(h *connector.Hold, now time.Time) string {
 	case status == connector.HoldApproved && h.Part != nil:
 		return w.with("verdict.part", w.share(h.Part))
 	case status == connector.HoldSuperseded:
-		return w.with("verdict.superseded", ShortID(h.Next))
+		return w.with("verdict.superseded", h.Next.Short())
 	default:
 		return w.named("verdict", string(status))
 	}
@@ -61,10 +61,10 @@ func (w words) decisions(h *connector.Hold, now time.Time) []string {
 	case status == connector.HoldApproved && h.Part != nil:
 		list = append(list, capital(w.with("hold.part", w.share(h.Part))))
 	case status == connector.HoldSuperseded:
-		list = append(list, capital(w.with("hold.superseded", ShortID(h.Next))))
+		list = append(list, capital(w.with("hold.superseded", h.Next.Short())))
 	}
 	if status == connector.HoldApproved && !h.Next.IsZero() {
-		list = append(list, w.with("hold.next", ShortID(h.Next)))
+		list = append(list, w.with("hold.next", h.Next.Short()))
 	}
 	return list
 }

@@ -95,7 +95,7 @@ func (p *page) Run() *connector.Run       { return p.r.Run }
 func (p *page) Name() string              { return p.r.name() }
 func (p *page) Verdict() string           { return p.w.verdict(p.r, p.sum) }
 func (p *page) Waits() bool               { return p.r.waits() && !p.r.preview() }
-func (p *page) ShortID() string           { return ShortID(p.r.Run.ID) }
+func (p *page) ShortID() string           { return p.r.Run.ID.Short() }
 func (p *page) Expires() string           { return p.w.expires(p.r) }
 func (p *page) Steps() []string           { return p.w.steps(p.r, p.sum) }
 func (p *page) Mode() string              { return p.w.named("mode", string(p.r.Run.Mode)) }

@@ -40,13 +40,6 @@ type Origin struct {
 	Attributes []string // of the source that the expression reads
 }
 
-// ShortID returns the last eight digits of an id, by which commands know a run. The first ones would
-// not do: they are the time, and equal for all runs of one minute.
-func ShortID(id connector.ID) string {
-	s := id.String()
-	return s[max(len(s)-8, 0):]
-}
-
 //go:embed texts/*.json
 var textFiles embed.FS
 

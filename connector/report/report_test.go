@@ -416,20 +416,6 @@ func TestOneChangeIsToldAsInReports(t *testing.T) {
 	}
 }
 
-func TestShortIDDiffersWithinAMinute(t *testing.T) {
-	t.Parallel()
-	seen := map[string]bool{}
-	for range 1000 {
-		seen[report.ShortID(connector.NewID(start))] = true
-	}
-	if len(seen) < 999 {
-		t.Errorf("%d of 1,000 short ids differ", len(seen))
-	}
-	if got := report.ShortID(connector.ID{}); got != "" {
-		t.Errorf("no id gives %q", got)
-	}
-}
-
 func TestUserIDAndStatesOfOneChange(t *testing.T) {
 	t.Parallel()
 	c := &connector.Change{

@@ -57,14 +57,14 @@ func (w words) runCells(r *connector.Run, o TextOptions, undone bool) []string {
 		w.number(c.Created + c.Updated + c.Reactivated), w.number(c.Deactivated + c.Deleted), w.number(c.Failed), w.number(c.Held),
 	}
 	if !o.wide() {
-		return append([]string{ShortID(r.ID), r.Started.UTC().Format("01-02 15:04Z"), r.Source, w.undone(w.outcome(r, o.Now), r, undone)}, counts...)
+		return append([]string{r.ID.Short(), r.Started.UTC().Format("01-02 15:04Z"), r.Source, w.undone(w.outcome(r, o.Now), r, undone)}, counts...)
 	}
 	took := ""
 	if d := duration(r); d > 0 {
 		took = w.took(d)
 	}
 	mode, result := w.named("mode", string(r.Mode)), w.ended(r, o.Now)
-	cells := append([]string{ShortID(r.ID), minute(r.Started), r.Source, mode, w.undone(result, r, undone)}, counts...)
+	cells := append([]string{r.ID.Short(), minute(r.Started), r.Source, mode, w.undone(result, r, undone)}, counts...)
 	return append(cells, took)
 }
 

@@ -123,7 +123,7 @@ func (t *textReport) flush(tab *Table) {
 
 func (t *textReport) head() {
 	run := t.r.Run
-	t.line(t.paint(bold, t.r.name()) + " · " + t.named("mode", string(run.Mode)) + " · " + ShortID(run.ID))
+	t.line(t.paint(bold, t.r.name()) + " · " + t.named("mode", string(run.Mode)) + " · " + run.ID.Short())
 	parts := []string{when(run.Started)}
 	if !run.Finished.IsZero() {
 		parts = append(parts, t.took(duration(run)))
@@ -141,10 +141,10 @@ func (t *textReport) head() {
 	parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
 	t.para("", strings.Join(parts, " · "))
 	if !run.Undoes.IsZero() {
-		t.para("", t.with("undoes", ShortID(run.Undoes)))
+		t.para("", t.with("undoes", run.Undoes.Short()))
 	}
 	for _, id := range t.r.UndoneBy {
-		t.para("", t.with("undone", ShortID(id)))
+		t.para("", t.with("undone", id.Short()))
 	}
 	t.line("")
 	t.line(t.paint(tone(t.r), t.verdict(t.r, t.sum)))
@@ -457,7 +457,7 @@ func (t *textReport) next() {
 // steps are what can be done after the run, as sentences with commands.
 func (w words) steps(r Report, sum *summary) []string {
 	var steps []string
-	run, id := r.Run, ShortID(r.Run.ID)
+	run, id := r.Run, r.Run.ID.Short()
 	switch {
 	case r.preview() && r.unchanged(): // there is nothing to carry out
 	case r.preview() && r.waits():
@@ -475,7 +475,7 @@ func (w words) steps(r Report, sum *summary) []string {
 		steps = append(steps, w.say("next.rolled_back"))
 	}
 	if undoes && run.Counts.Failed+run.Skips[connector.SkipMoved] > 0 {
-		steps = append(steps, w.with("next.again", ShortID(run.Undoes)))
+		steps = append(steps, w.with("next.again", run.Undoes.Short()))
 	}
 	if h := run.GroupHold; h != nil {
 		steps = append(steps, w.with("next.groups", "--org "+run.Org+" --source "+run.Source+" --accept-groups "+h.Digest))

@@ -110,6 +110,7 @@ func TestPlans(t *testing.T) {
 		sqlLinkHolders:       "SEARCH links USING COVERING INDEX links_anchor (anchor=? AND source=? AND org=?)",
 		sqlLinksOfUsers:      "SEARCH links USING PRIMARY KEY (org=? AND source=? AND user_id=?)",
 		sqlDeleteLinksOfUser: "SEARCH links USING PRIMARY KEY (org=? AND source=? AND user_id=?)",
+		sqlRechecked:         "SEARCH links USING INDEX links_anchor (anchor=? AND source=? AND org=?)",
 		sqlForgetHashes:      "SEARCH users USING COVERING INDEX users_email_domain (org=? AND email_domain>? AND email_domain<?)",
 		sqlUsersByAnchor:     "SEARCH l USING COVERING INDEX links_anchor (anchor=?",
 		sqlUserEvents:        "SEARCH e USING INDEX sqlite_autoindex_events_1 (user_id=?)",

@@ -35,7 +35,9 @@ const (
 
 	sqlPutLinkSource = `INSERT INTO link_sources (org, source) VALUES (?,?) ON CONFLICT (org, source) DO NOTHING`
 
-	sqlForgetHashes = `UPDATE links SET hash = zeroblob(16)
+	sqlRechecked = `UPDATE links SET recheck_at = 0 WHERE org = ? AND source = ? AND anchor = ? AND recheck_at > 0 AND recheck_at <= ?`
+
+	sqlForgetHashes = `UPDATE links SET hash = zeroblob(16), recheck_at = 1
  WHERE org = ? AND source IN (SELECT source FROM link_sources WHERE org = ?) AND user_id IN (SELECT id FROM users WHERE org = ? AND email_domain >= ? AND email_domain < ?) AND hash <> zeroblob(16)`
 )
 
@@ -131,7 +133,8 @@ func (r *reader) UserLinks(ctx context.Context, org string, user connector.ID) (
 }
 
 // ForgetHashes zeroes the hash of the links of all users whose primary e-mail is in the domain or
-// below it, so that the next run decides them again. It returns how many links there were.
+// below it, and has them due for a look, so that the next run decides them again, whether it reads everybody
+// or changes only. It returns how many links there were.
 func (db *DB) ForgetHashes(ctx context.Context, org, domain string) (int, error) {
 	from := reverseLabels(asciiDomain(domain))
 	if from == "" {

@@ -45,7 +45,15 @@ func (s *saver) write(b *batch) error {
 	var buf []byte
 	for i, c := range s.changes {
 		p := &s.plans[i]
-		if !p.admitted || c.Action == connector.Failed {
+		if !p.admitted {
+			continue
+		}
+		if c.Link == nil && !c.Anchor.IsZero() && !writesUser(c.Action) { // else the next run looks at it again, for ever
+			if err := b.exec(sqlRechecked, c.Org, c.Source, anchorBlob(c.Anchor), micros(s.now)); err != nil {
+				return err
+			}
+		}
+		if c.Action == connector.Failed {
 			continue
 		}
 		fits := true

@@ -307,6 +307,13 @@ func forgetHashes(f *fixture) {
 		}
 	}
 	f.equal(zero, 4)
+	due, err := f.s.Recheck(f.ctx, Org, Source, f.now, 10)
+	f.ok(err)
+	f.equal(len(due), 4)
+	f.save(&connector.Change{Action: connector.Skipped, Skip: connector.SkipProtected, Org: Org, Source: Source, Anchor: due[0], Subject: "kept"})
+	left, err := f.s.Recheck(f.ctx, Org, Source, f.now, 10)
+	f.ok(err)
+	f.equal(left, due[1:]) // whoever was looked at is not due any more
 }
 
 func revisions(f *fixture) {
