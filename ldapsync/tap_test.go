@@ -152,12 +152,12 @@ func TestBindRefusalsSayWhatToDo(t *testing.T) {
 		{49, ad("773"), connector.Denied, "must be changed", "password"},
 		{49, ad("775"), connector.Denied, "locked", "unlock"},
 		{49, ad("abc"), connector.Denied, "data abc", "bind.password"},
-		{49, "80090346: LdapErr: DSID-0C09070F, comment: AcceptSecurityContext error, data 80090346, v4563", connector.Refused, "channel binding", "LdapEnforceChannelBinding"},
-		{49, "", connector.Refused, "invalid credentials (code 49)", "bind.password"},
+		{49, "80090346: LdapErr: DSID-0C09070F, comment: AcceptSecurityContext error, data 80090346, v4563", connector.Denied, "channel binding", "LdapEnforceChannelBinding"},
+		{49, "", connector.Denied, "invalid credentials (code 49)", "bind.password"},
 		{8, "", connector.Refused, "strong auth required (code 8)", "start_tls"},
 		{48, "", connector.Refused, "code 48", "bind.method"},
 		{51, "", connector.Unavailable, "busy", "later"},
-		{49, "you said hunter2! to me", connector.Refused, "you said [hidden] to me", "bind.password"},
+		{49, "you said hunter2! to me", connector.Denied, "you said [hidden] to me", "bind.password"},
 		{80, "hunter2!", connector.Unavailable, "[hidden]", "log"},
 	} {
 		t.Run(fmt.Sprintf("%d %.60s", tc.code, tc.text), func(t *testing.T) {
