@@ -281,9 +281,10 @@ func follow(t *testing.T, o changescript.Options, mode connector.Mode, by string
 		}
 	}
 	total := ops(t, usual)
-	part := max(total/20, 1)
-	for n := 0; n < total; n += part {
-		s.play(min(part, total-n), func() {})
+	for left := total; left > 0; {
+		part := min(1+s.rand.IntN(max(total/10, 1)), left)
+		left -= part
+		s.play(part, func() {})
 		sync(exitOK, exitFailed)
 		s.verify()
 	}

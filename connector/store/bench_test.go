@@ -82,6 +82,20 @@ func BenchmarkFilled(b *testing.B) {
 	db, path := openBench(b)
 	changes := creations(benchPeople)
 	saveAll(b.Context(), b, db, changes)
+	b.Run("LinksNaming", func(b *testing.B) {
+		for b.Loop() {
+			n := 0
+			for _, err := range db.LinksNaming(b.Context(), storetest.Org, storetest.Source, []string{"user000007"}) {
+				if err != nil {
+					b.Fatal(err)
+				}
+				n++
+			}
+			if n != 1 {
+				b.Fatal(n)
+			}
+		}
+	})
 	b.Run("LinkStates", func(b *testing.B) {
 		for b.Loop() {
 			n := 0
