@@ -244,7 +244,8 @@ func (p *prompt) tell(x deed, f *fates, since time.Time) {
 		p.para("and of others, by a seat or an address that is free now: " + joinCounts(f.beside))
 	}
 	if f.held != nil {
-		p.para("Held: " + f.held.Hold.Reason + ". a approves it; to see whom first: usherd report " + report.ShortID(f.held.ID))
+		p.para("Held: " + f.held.Hold.Reason)
+		p.para("Approve it with a; see first whom it concerns: usherd report " + report.ShortID(f.held.ID))
 	}
 }
 

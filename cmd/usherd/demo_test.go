@@ -345,7 +345,7 @@ func TestDemoPromptPlaysTheAdministrator(t *testing.T) {
 	s.do("e 9", "2 enabled again: ", `1 reactivated, 1 failed \(32 no_seat\) · `)
 	s.do("m", "1 moved to another department: ", "1 updated · ")
 	s.do("r 2", "2 renamed: ", "2 updated · ")
-	s.do("fire40", "40 fired: ", " and 3[7-9] more\n", "[0-9]+ held for approval", "Held: .*removals", "a approves")
+	s.do("fire40", "40 fired: ", " and 3[7-9] more\n", "[0-9]+ held for approval", "Held: .*removals", "Approve it with a")
 	s.do("a", "Done, but", "deactivated", "inactive")
 	s.do("a", "nothing is held")
 	s.do("s", "Missed 0: ")
