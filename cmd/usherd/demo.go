@@ -44,8 +44,9 @@ func (a *app) demoCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "demo", Short: "Try it: a directory of invented people, a first sync, the daemon", Args: noArgs,
 		Long: `demo starts a directory of invented people inside this program, writes a configuration, proves a domain,
-does the first sync and shows its report. Then it runs the daemon, and you hire, fire and move people at a
-prompt. All of it stays on 127.0.0.1 and in a temporary folder that is removed at the end.
+does the first sync and shows its report. Then it runs the daemon, which follows the directory live: you hire,
+fire and move people at a prompt, and see at once what becomes of them. All of it stays on 127.0.0.1 and in a
+temporary folder that is removed at the end.
 
 With --once, or where no terminal is, it ends after the report, with the exit code of usherd sync.`,
 		Example: `  usherd demo
@@ -232,7 +233,7 @@ func (d *demo) startServers(ctx context.Context) (err error) {
 	})
 	d.part("A directory")
 	d.say("%d invented people in an Active Directory at %s,\n", d.flags.people, d.dir.LDAPSURL())
-	d.say("and a name server for their domain at %s. Nothing leaves this machine.\n", d.dns.Addr())
+	d.say("and a name server for their domain at %s.\nNothing leaves this machine.\n", d.dns.Addr())
 	return nil
 }
 
@@ -248,7 +249,7 @@ func (d *demo) configure(ctx context.Context) error {
 		return err
 	}
 	d.part("A configuration")
-	d.say("%s, as you would write it for your own directory:\n\n", d.config)
+	d.say("%s,\nas you would write it for your own directory:\n\n", d.config)
 	d.say("%s", regexp.MustCompile(`(?m)^.`).ReplaceAllString(text, "  $0"))
 	d.configPath = d.config
 	file, err := d.load()
@@ -307,10 +308,10 @@ func (d *demo) syncs(ctx context.Context) error {
 		return err
 	}
 	d.part("People come and go")
-	if err := d.change("hired", d.flags.hire, d.company.Hire); err != nil {
+	if _, err := d.change("hired", d.flags.hire, d.company.Hire); err != nil {
 		return err
 	}
-	if err := d.change("fired", d.flags.fire, d.company.Fire); err != nil {
+	if _, err := d.change("fired", d.flags.fire, d.company.Fire); err != nil {
 		return err
 	}
 	d.part("The second sync")
@@ -350,7 +351,7 @@ func (d *demo) states(ctx context.Context) error {
 	}
 	why := map[connector.State]string{
 		connector.Active:      demoDomain + " is verified",
-		connector.NotVerified: demoOtherDomain + " is not verified: they still have to prove their addresses",
+		connector.NotVerified: demoOtherDomain + " is not verified",
 		connector.Inactive:    "disabled in the directory, or gone from it",
 	}
 	d.say("\nUsers by state\n")

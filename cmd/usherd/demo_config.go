@@ -21,12 +21,19 @@ const (
 	demoPassword    = "a password for the demo only"
 )
 
+// The rule that gives people their package, and another one to try with usherd plan --with.
+const (
+	demoRule   = `department == "Sales" ? "premium" : "standard"`
+	demoWhatIf = `department in ["Sales", "Marketing"] ? "premium" : "standard"`
+)
+
 // writeFiles puts the configuration and what it names into the folder.
 func (d *demo) writeFiles() (text string, err error) {
 	text = d.configText()
 	d.config = filepath.Join(d.folder, "usherd.yaml")
 	for name, content := range map[string][]byte{
-		"usherd.yaml": []byte(text), "bind-password": []byte(demoPassword + "\n"), "ca.pem": d.dir.CA(),
+		"usherd.yaml": []byte(text), "what-if.yaml": []byte(strings.Replace(text, demoRule, demoWhatIf, 1)),
+		"bind-password": []byte(demoPassword + "\n"), "ca.pem": d.dir.CA(),
 	} {
 		if err := os.WriteFile(filepath.Join(d.folder, name), content, 0o600); err != nil {
 			return "", err
@@ -48,38 +55,42 @@ organizations:
     partner_id: "10293"
     contact: { name: IT desk, email: it@%s }
     package: standard
-    packages:
 %s
-%s
+      - { id: standard, name: Standard, seats: %d }
+      - { id: premium, name: Premium, seats: %d }
     sources:
       - id: %s
         directory:
           type: active_directory
           servers: ["%s"]
           tls: { ca_file: ca.pem }
-          bind: { user: %s, password: { file: bind-password } }
+          bind:
+            user: %s
+            password: { file: bind-password }
           bases: ["OU=Nordlys,%s"]
           group_bases: ["OU=Groups,OU=Nordlys,%s"]
 %s
           attributes:
-            package: 'department == "Sales" ? "premium" : "standard"'
-        schedule: { cron: "*/5 * * * *" }
+            package: '%s'
 %s
-        # For your own directory leave this out: then the first run waits until somebody has
-        # looked at its plan. Here nobody can come to harm, and you want to see something.
+%s
+%s
+        # For your own directory leave this out: then the first run waits
+        # until somebody has looked at its plan. Here there is no harm.
         first_run: apply
 `, note("listen: "+d.ln.Addr().String(), "health and metrics"),
-		note(`dns: { resolver: "`+d.dns.Addr()+`" }`, "leave it out to ask the machine's own"),
+		note(`dns: { resolver: "`+d.dns.Addr()+`" }`, "leave it out to ask the machine's"),
 		demoOrg, demoDomain,
-		note(fmt.Sprintf("      - { id: standard, name: Standard, seats: %d }", d.flags.people), "enough"),
-		note(fmt.Sprintf("      - { id: premium, name: Premium, seats: %d }", d.premium()), "more people than that want one"),
+		note("    packages:", "not all who want premium get it"), d.flags.people, d.premium(),
 		demoSource, d.dir.LDAPSURL(), demoAccount, demoBase, demoBase,
-		note("        mapping:", "beside what the type brings by itself"),
-		note("        guard: { min: 10, percent: 5 }", "more removals at once wait for approval"))
+		note("        mapping:", "beside what the type brings itself"), demoRule,
+		note("        live: true", "changes are applied as they happen"),
+		note(`        schedule: { cron: "*/5 * * * *" }`, "all is read besides, to be sure"),
+		note("        guard: { min: 10, percent: 5 }", "more removals wait for approval"))
 }
 
 // note is a line with a comment that lines up with those of the others.
-func note(line, comment string) string { return fmt.Sprintf("%-55s # %s", line, comment) }
+func note(line, comment string) string { return fmt.Sprintf("%-41s # %s", line, comment) }
 
 // premium is a tenth less than the people who could have such a seat, so that some wait.
 func (d *demo) premium() int {
@@ -118,32 +129,40 @@ type try struct{ command, shows string }
 func (d *demo) tries(directory bool) []try {
 	fine := d.example(complete)
 	nameless := d.example(func(p ldaptest.Person) bool { return p.Surname == "" && !p.Disabled && !p.Expired })
-	list := []try{
-		{"users --state not_verified", "who still has to prove an address"},
-		{"user show " + logon(fine), "a user with its whole history"},
+	var list []try
+	if directory {
+		list = []try{
+			{"plan", "what a full sync would do now"},
+			{"plan --person " + logon(nameless), "one without a surname"},
+			{"plan --with what-if.yaml", "if Marketing wanted premium too"},
+		}
+	}
+	return append(list, []try{
+		{"sources", "how the directory is followed"},
+		{"users --state not_verified", "who has to prove an address"},
+		{"user show " + logon(fine), "a user with its history"},
+		{"user explain " + logon(fine), "why it is as it is"},
 		{"failures --reason required_missing", "who has no account, and why"},
-		{"errors 31", "what the code means, and what helps"},
+		{"errors 31", "what it means, and what helps"},
 		{"seats", "used, free, waited for"},
+		{"runs", "what was done when"},
 		{"report last --full", "the last run, everybody"},
-	}
-	if !directory {
-		return list
-	}
-	return append([]try{
-		{"plan", "what a sync would do; changes nothing"},
-		{"plan --person " + logon(nameless), "every step of one person, here one without a surname"},
-	}, list...)
+		{"rollback last", "put that back, once approved"},
+	}...)
 }
 
-// showTries prints the commands, ready to be copied, each under what it shows.
+// showTries prints the commands, ready to be copied, each with what it shows.
 func (d *demo) showTries(directory bool) {
-	set, program := "export USHERD_CONFIG="+quoted(d.config), quoted(os.Args[0])
-	if runtime.GOOS == "windows" {
-		set = `$env:USHERD_CONFIG="` + d.config + `"` // PowerShell
+	set, program := []string{"cd " + quoted(d.folder), "export USHERD_CONFIG=usherd.yaml"}, "alias usherd="
+	if runtime.GOOS == "windows" { // PowerShell
+		set[1], program = `$env:USHERD_CONFIG="usherd.yaml"`, "Set-Alias usherd "
 	}
-	d.say("  %s\n\n", set)
+	if self, err := filepath.Abs(os.Args[0]); err == nil && os.Args[0] != filepath.Base(os.Args[0]) { // not found by PATH
+		set = append(set, program+quoted(self))
+	}
+	d.say("  %s\n\n", strings.Join(set, "\n  "))
 	for _, t := range d.tries(directory) {
-		d.say("  # %s\n  %s %s\n", t.shows, program, t.command)
+		d.say("  %-44s # %s\n", "usherd "+t.command, t.shows)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,7 +19,7 @@ import (
 	"usherd/ldapsync/ldaptest"
 )
 
-const demoHelp = `  h N  hire N people     d N  disable their accounts     s  sync now
+const demoHelp = `  h N  hire N people     d N  disable their accounts     s  sync in full now
   f N  fire              e N  enable them again          a  approve what is held
   m N  move              r N  rename, as by marriage     u  users and seats
   ?    this help         q    quit
@@ -37,7 +36,7 @@ func (d *demo) showNext() {
 		d.say("\nThe folder is removed now; keep it with --dir FOLDER, or play: start usherd demo in a terminal.\n")
 	default:
 		d.part("What to try next")
-		d.say("The directory has ended with the demo; what the sync has written stays in\n%s:\n\n", d.folder)
+		d.say("The directory has ended with the demo; what the sync has written stays:\n\n")
 		d.showTries(false)
 	}
 }
@@ -83,8 +82,9 @@ type prompt struct {
 
 // run reads commands until q, the end of the input or of ctx.
 func (p *prompt) run(ctx context.Context) error {
-	p.say("\nThe daemon runs and syncs every 5 minutes: http://%s/readyz and /metrics,\nlog in %s\n", p.ln.Addr(), filepath.Join(p.folder, "usherd.log"))
-	p.say("\nHere you are the administrator of the directory:\n\n%s\n", demoHelp)
+	p.say("\nThe daemon runs: it follows the directory live, and reads it in full every\n")
+	p.say("5 minutes. Log: usherd.log; health: http://%s/readyz, /metrics\n", p.ln.Addr())
+	p.say("\nHere you are the administrator of the directory, and see what becomes of whom:\n\n%s\n", demoHelp)
 	input := lines(ctx, p.in)
 	for {
 		p.say("usherd> ")
@@ -185,22 +185,13 @@ func (p *prompt) obey(ctx context.Context, line string) (last bool) {
 }
 
 func (p *prompt) order(ctx context.Context, word string, n int) (err error) {
+	if x, ok := p.deeds()[word]; ok {
+		return p.play(ctx, x, n)
+	}
 	switch word {
 	case "":
-	case "h":
-		err = p.change("hired", n, p.company.Hire)
-	case "f":
-		err = p.change("fired", n, p.company.Fire)
-	case "m":
-		err = p.change("moved to another department", n, p.company.Move)
-	case "r":
-		err = p.change("renamed", n, p.company.Rename)
-	case "d":
-		err = p.change("disabled", n, p.disable)
-	case "e":
-		err = p.change("enabled again", n, p.enable)
 	case "s":
-		err = p.act(ctx, p.sync)
+		err = p.syncNow(ctx)
 	case "a":
 		err = p.approve(ctx)
 	case "u":
@@ -243,24 +234,45 @@ func parseOrder(line string) (word string, n int, err error) {
 }
 
 // change does something to n people and names the first of them.
-func (d *demo) change(what string, n int, do func(int) ([]string, error)) error {
+func (d *demo) change(what string, n int, do func(int) ([]string, error)) ([]string, error) {
 	if n == 0 {
-		return nil
+		return nil, nil
 	}
 	dns, err := do(n)
-	const sample = 3
-	shown := make([]string, 0, sample)
-	for _, dn := range dns[:min(len(dns), sample)] {
-		shown = append(shown, d.named(dn))
-	}
-	more := ""
-	if len(dns) > sample {
-		more = fmt.Sprintf(" and %d more", len(dns)-sample)
-	}
 	if len(dns) > 0 {
-		d.say("%s: %s%s\n", what, strings.Join(shown, ", "), more)
+		head := fmt.Sprintf("%d %s: ", len(dns), what)
+		d.say("%s%s\n", head, d.names(dns, d.columns()-len(head)))
 	}
-	return err
+	return dns, err
+}
+
+// names is as many names as have room, and how many more there are.
+func (d *demo) names(dns []string, room int) string {
+	const sample = 3
+	line := report.Cut(d.named(dns[0]), room)
+	for i, dn := range dns[1:] {
+		longer := line + ", " + d.named(dn)
+		if more := andMore(len(dns) - i - 2); i+2 > sample || report.Width(longer+more) > room {
+			return line + andMore(len(dns)-i-1)
+		}
+		line = longer
+	}
+	return line
+}
+
+func andMore(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" and %d more", n)
+}
+
+// columns is how long a line may be.
+func (d *demo) columns() int {
+	if n := d.width(); n > 0 {
+		return n
+	}
+	return 80
 }
 
 // named says who a DN is; of somebody who is gone only the DN tells.
@@ -298,6 +310,22 @@ func (p *prompt) enable(n int) ([]string, error) {
 	return dns, nil
 }
 
+// syncNow reads everything and says whether the daemon has missed anything.
+func (p *prompt) syncNow(ctx context.Context) error {
+	if err := p.act(ctx, p.sync); err != nil {
+		return err
+	}
+	last := p.daemon.lastOf(p.target.name())
+	switch {
+	case last == nil || last.Missed == nil:
+	case *last.Missed == 0:
+		p.say("\nMissed 0: the daemon had followed every change already.\n")
+	default:
+		p.say("\nMissed %d: so many people had changed without the daemon's hearing of it.\n", *last.Missed)
+	}
+	return nil
+}
+
 // act does a run at the prompt and lets the daemon know of it, as if it were its own.
 func (p *prompt) act(ctx context.Context, run func(context.Context) error) error {
 	if err := run(ctx); err != nil {
@@ -328,7 +356,7 @@ func (p *prompt) approve(ctx context.Context) error {
 			})
 		}
 	}
-	return errors.New("no run holds anything: fire more than 10 and more than 5 % of the people, then s")
+	return errors.New("nothing is held: fire more than 10 and more than 5 % of the people at once, as with f 200")
 }
 
 // summary shows users by state and the seats.

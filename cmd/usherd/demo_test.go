@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -337,27 +338,24 @@ func TestDemoPromptPlaysTheAdministrator(t *testing.T) {
 	s := startDemo(t, soon())
 	s.await("synced on schedule: ")
 	s.await("usherd> ")
-	s.do("h 4", "hired: ", " and 1 more")
-	s.do("s", "created", "Users by state", "report-2.html")
-	s.do("fire40", "fired: ", "37 more")
-	s.do("s", "Held.", "a approves it")
-	s.do("a", "Done, but", "deactivated", "inactive")
-	s.do("a", "no run holds anything")
+	s.do("h 4", "4 hired: ", " and [1-3] more\n", "created.* · ")
+	s.do("s", "Users by state", "report-2.html", "Missed 0: ")
 	s.do("e", "nobody was disabled")
-	s.do("D 2", "disabled: ")
-	s.do("s", "deactivated +2\n")
-	s.do("e 9", "enabled again: ")
-	s.do("s", "reactivated +2\n")
-	s.do("m", "moved to another department: ")
-	s.do("r 2", "renamed: ")
-	s.do("s", "updated +3\n")
+	s.do("D 2", "2 disabled: ", "2 deactivated · ", "of others.*: 1 created\n") // a premium seat is free, which somebody had waited for
+	s.do("e 9", "2 enabled again: ", `1 reactivated, 1 failed \(32 no_seat\) · `)
+	s.do("m", "1 moved to another department: ", "1 updated · ")
+	s.do("r 2", "2 renamed: ", "2 updated · ")
+	s.do("fire40", "40 fired: ", " and 3[7-9] more\n", "[0-9]+ held for approval", "Held: .*removals", "Approve it with a")
+	s.do("a", "Done, but", "deactivated", "inactive")
+	s.do("a", "nothing is held")
+	s.do("s", "Missed 0: ")
 	s.do("u", "164 people in the directory", "active", "Package", "Premium")
 	s.do("x 3", `no command "x"`)
 	s.do("h -1", "no number")
 	s.do("?", "approve what is held")
 	s.do("")
 	health := "http://" + regexp.MustCompile(`http://([\d.:]+)/readyz`).FindStringSubmatch(s.screen.String())[1]
-	for path, want := range map[string]string{"/readyz": `"ready":true`, "/metrics": `usherd_runs_total{org="nordlys",result="held",source="head-office"} 1`} {
+	for path, want := range map[string]string{"/readyz": `"ready":true`, "/metrics": `usherd_source_following{org="nordlys",source="head-office"} 1`} {
 		if body := fetch(t, health+path); !strings.Contains(body, want) {
 			t.Errorf("%s does not have %s:\n%s", path, want, body)
 		}
@@ -366,6 +364,48 @@ func TestDemoPromptPlaysTheAdministrator(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.ended()
+}
+
+// TestDemoTellsWhatBecameOfWhom compares what is said at the prompt with the store, and tries all that the last
+// page says of another terminal.
+func TestDemoTellsWhatBecameOfWhom(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "kept")
+	s := startDemo(t, time.Now, "--dir", dir)
+	users := func() int { return len(ask[demoUsers](t, dir, "users", "--limit", "0").Users) }
+	before := users()
+	from := s.at
+	s.do("h 60", "60 hired: ", " · ")
+	told, sum := s.screen.String()[from:s.at], 0
+	counts := map[string]int{}
+	for _, m := range regexp.MustCompile(`[ (](\d+) (created|failed|skipped)`).FindAllStringSubmatch(told, -1) {
+		n, err := strconv.Atoi(m[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts[m[2]] += n
+		sum += n
+	}
+	if sum != 60 || counts["created"] != users()-before || counts["failed"] == 0 || counts["skipped"] == 0 {
+		t.Errorf("%d users were created, but told is\n%s", users()-before, told)
+	}
+	tries := regexp.MustCompile(`(?m)^  usherd (.+?) +# `).FindAllStringSubmatch(s.screen.String(), -1)
+	if len(tries) < 10 {
+		t.Fatalf("%d commands to try", len(tries))
+	}
+	for _, m := range tries {
+		var out, errs bytes.Buffer
+		args := append([]string{"-c", filepath.Join(dir, "usherd.yaml")}, strings.Fields(strings.Replace(m[1], "what-if", filepath.Join(dir, "what-if"), 1))...)
+		code := demoApp(strings.NewReader(""), &out, &errs).run(t.Context(), args)
+		if code == exitError || code == exitUsage || code == exitConfig || out.Len() == 0 {
+			t.Errorf("usherd %s: exit code %d\n%s", m[1], code, errs.String())
+		}
+	}
+	s.do("a", "Done", "deleted") // what rollback last has put up for approval
+	s.cancel()
+	if code := <-s.code; code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
 }
 
 func fetch(t *testing.T, url string) string {

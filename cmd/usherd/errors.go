@@ -16,14 +16,14 @@ func (a *app) errorsCmd() *cobra.Command {
 	var o outputFlag
 	var lang string
 	cmd := &cobra.Command{
-		Use: "errors [CODE]", Short: "Explain the failure codes: when, what to tell the person, what to do",
+		Use: "errors [CODE | REASON]", Short: "Explain the failure codes: when, what to tell the person, what to do",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usagef("%s takes one code, but got %d", cmd.CommandPath(), len(args))
 			}
 			return nil
 		},
-		Example: "  usherd errors\n  usherd errors 31\n  usherd errors 31 --lang sv",
+		Example: "  usherd errors\n  usherd errors 31\n  usherd errors no_seat --lang sv",
 		RunE: func(_ *cobra.Command, args []string) error {
 			cat, err := failure.New()
 			if err != nil {
@@ -32,13 +32,9 @@ func (a *app) errorsCmd() *cobra.Command {
 			if len(args) == 0 {
 				return a.listCodes(cat, lang, o)
 			}
-			n, err := strconv.Atoi(args[0])
+			d, err := explainCode(cat, args[0], lang)
 			if err != nil {
-				return usagef("%q is no code: it is a number, such as 31", args[0])
-			}
-			d, ok := cat.Describe(connector.Code(n), lang)
-			if !ok {
-				return usagef("there is no code %d; see them with: usherd errors", n)
+				return err
 			}
 			if o.json() {
 				return writeJSON(a.out, describeJSON(d))
@@ -49,6 +45,26 @@ func (a *app) errorsCmd() *cobra.Command {
 	addLang(cmd, &lang, "language")
 	o.add(cmd, "text", "json")
 	return cmd
+}
+
+// explainCode looks up a number with all its reasons, or one reason with the first number that has it.
+func explainCode(cat *failure.Catalogue, word, lang string) (failure.Description, error) {
+	if n, err := strconv.Atoi(word); err == nil {
+		if d, ok := cat.Describe(connector.Code(n), lang); ok {
+			return d, nil
+		}
+		return failure.Description{}, usagef("there is no code %d; see them with: usherd errors", n)
+	}
+	for _, c := range cat.Codes(lang) {
+		d, _ := cat.Describe(c.Code, lang)
+		for _, r := range d.Reasons {
+			if string(r.Reason) == word {
+				d.Reasons, d.Never, d.Before = []failure.ReasonText{r}, nil, nil
+				return d, nil
+			}
+		}
+	}
+	return failure.Description{}, usagef("%q is no code, such as 31, and no reason; see them with: usherd errors", word)
 }
 
 func (a *app) listCodes(cat *failure.Catalogue, lang string, o outputFlag) error {

@@ -18,7 +18,7 @@ func (a *app) rollbackCmd() *cobra.Command {
 		Use: "rollback RUN", Short: "Put back what a run did to people and groups", Args: exactArgs("the run: its id, the last characters of it, or last"),
 		Long: `rollback puts back what a run did to people: attributes, states, packages and seats; and to groups: names and
 memberships. It shows the plan and keeps it for approval (exit code 4); --yes applies it at once. No directory
-is read.
+is read. last is the last run that has changed anybody.
 
 What was changed since by others stays as it is, and so does whatever an administrator has touched; the report
 says whom and what. The next run leaves these people alone until their record, the mapping or the scope
@@ -30,7 +30,7 @@ Exit codes: 0 done; 1 error; 3 done, but some people were not put back; 4 held f
 		ValidArgsFunction: a.completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(cmd.Context(), func(s *site) error {
-				run, o, err := s.findRun(cmd.Context(), args[0])
+				run, o, err := s.findChanged(cmd.Context(), args[0])
 				if err != nil {
 					return err
 				}
@@ -50,6 +50,28 @@ Exit codes: 0 done; 1 error; 3 done, but some people were not put back; 4 held f
 	cmd.Flags().BoolVar(&yes, "yes", false, "apply it at once")
 	f.showFlags(cmd)
 	return cmd
+}
+
+// findChanged returns a run; "last" is the last one that has changed anybody, which plans and most full runs
+// have not.
+func (s *site) findChanged(ctx context.Context, id string) (*connector.Run, *org, error) {
+	if id != "last" {
+		return s.findRun(ctx, id)
+	}
+	runs, err := s.db.Runs(ctx, connector.RunFilter{Limit: 100})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, run := range runs {
+		o, err := s.org(run.Org)
+		if err != nil {
+			continue // an organization that the configuration does not have any more
+		}
+		if events, err := s.db.RunEvents(ctx, run.Org, run.ID, connector.ID{}, 1); err != nil || len(events) > 0 {
+			return run, o, err
+		}
+	}
+	return s.findRun(ctx, id)
 }
 
 // rollback puts back what a run did and shows the report.

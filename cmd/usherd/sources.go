@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -147,15 +149,34 @@ func follows(c config.Changes) string {
 }
 
 func (a *app) showSources(list []sourceJSON) error {
-	tab := report.NewTable(a.out, a.width(), report.Column{Title: "Source"}, report.Column{Title: "Status", Flex: true},
-		report.Column{Title: "Follows"}, report.Column{Title: "Last full"}, report.Column{Title: "Last change"},
-		report.Column{Title: "Entries", Right: true}, report.Column{Title: "Missed", Right: true})
+	columns := []report.Column{
+		{Title: "Source", Flex: true},
+		{Title: "Status", Flex: true},
+		{Title: "Follows"},
+		{Title: "Last full"},
+		{Title: "Last change"},
+		{Title: "Entries", Right: true},
+		{Title: "Missed", Right: true},
+	}
+	const entries = 5 // its place
+	when := moment
+	if a.narrow() {
+		columns = slices.Delete(columns, entries, entries+1)
+		when = func(t *time.Time) string {
+			return strings.TrimPrefix(moment(t), strconv.Itoa(a.now().UTC().Year())+"-")
+		}
+	}
+	tab := report.NewTable(a.out, a.width(), columns...)
 	for _, j := range list {
 		missed := "-"
 		if j.Missed != nil {
 			missed = strconv.Itoa(*j.Missed)
 		}
-		tab.Row(j.Org+"/"+j.Source, statusWords[j.Status], dash(j.Follows), moment(j.LastFull), moment(j.LastChanges), strconv.Itoa(j.People), missed)
+		row := []string{j.Org + "/" + j.Source, statusWords[j.Status], dash(j.Follows), when(j.LastFull), when(j.LastChanges), strconv.Itoa(j.People), missed}
+		if a.narrow() {
+			row = slices.Delete(row, entries, entries+1)
+		}
+		tab.Row(row...)
 	}
 	if err := tab.Flush(); err != nil {
 		return err

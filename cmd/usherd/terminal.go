@@ -56,6 +56,13 @@ func (a *app) width() int {
 	return 80
 }
 
+// narrow reports whether a table must do with less: the year and what is told elsewhere are left out.
+func (a *app) narrow() bool {
+	const wide = 100
+	n := a.width()
+	return n > 0 && n < wide
+}
+
 // color follows the terminal and https://no-color.org.
 func (a *app) color() bool {
 	if v, ok := a.env("NO_COLOR"); ok && v != "" {

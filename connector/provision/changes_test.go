@@ -378,6 +378,28 @@ func TestTooManyRemovalsByChangesAreHeldByAFullRun(t *testing.T) {
 	w.isChanges(w.changes(f, connector.ResultOK))
 }
 
+func TestWhatIsApprovedWasNotMissedByTheFeed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	f := newFeed(crowd(100))
+	w.readInFull(f, connector.ResultOK)
+	for i := range 30 {
+		f.fire(person(i + 1).Anchor)
+	}
+	held := w.changes(f, connector.ResultHeld)
+	run, err := w.db.Run(t.Context(), held.Run.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := w.do(provision.SyncRequest{Source: "dir", From: f, Mode: connector.ModeFull, Approve: run}, connector.ResultOK)
+	if done.Run.Counts.Deactivated != 30 || done.Run.Missed != nil || strings.Contains(strings.Join(done.Run.Warnings, ""), "feed") {
+		t.Errorf("%+v, missed %v, %q", done.Run.Counts, done.Run.Missed, done.Run.Warnings)
+	}
+	if full := w.readInFull(f, connector.ResultOK); full.Run.Missed == nil || *full.Run.Missed != 0 {
+		t.Errorf("afterwards missed %v", full.Run.Missed)
+	}
+}
+
 func TestAMappingTypoInChangesIsHeld(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

@@ -165,7 +165,10 @@ func (d *decision) steps(preview bool) []Step {
 	if ch.Skip != "" {
 		stored += ": " + string(ch.Skip)
 	}
-	if preview {
+	switch {
+	case preview && ch.Action == connector.Failed:
+		stored = "would fail (preview: nothing is changed)"
+	case preview:
 		stored = "would be " + stored + " (preview: nothing is changed)"
 	}
 	return append(s, Step{"stored", ch.Action != connector.Failed, stored})
