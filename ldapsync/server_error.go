@@ -48,8 +48,8 @@ func serverError(op string, code uint16, text string) *connector.Error {
 	return &connector.Error{Kind: kind, Op: op, Err: e, Hint: hint}
 }
 
-// wrongPassword is what to do about a password that is refused.
-const wrongPassword = "check bind.user and bind.password; it is tried again by itself only after an hour, so that the account is not locked; at once after usherd reload, or by usherd sync"
+// checkBind is what to do about a password that is refused.
+const checkBind = "check bind.user and bind.password; it is tried again by itself only after an hour, so that the account is not locked; at once after usherd reload, or by usherd sync"
 
 // meaning is directories' result codes in our kinds.
 func meaning(e *resultError) (connector.Kind, string) {
@@ -57,7 +57,7 @@ func meaning(e *resultError) (connector.Kind, string) {
 		if why, ok := bindReasons[bindData(e)]; ok {
 			return connector.Denied, why.hint
 		}
-		return connector.Denied, wrongPassword
+		return connector.Denied, checkBind
 	}
 	if e.Code == ldap.LDAPResultOperationsError && strings.Contains(e.Text, "000004DC") {
 		return connector.Refused, "Active Directory answers only after a bind: check bind.method and bind.user"
@@ -106,7 +106,7 @@ type bindReason struct{ text, hint string }
 // bindReasons are the codes behind `data` in the text of Active Directory's and Samba's result 49.
 var bindReasons = map[string]bindReason{
 	"525":      {"no such user", "check bind.user: a UPN, DOMAIN\\user or a DN"},
-	"52e":      {"wrong password, or no such user", wrongPassword},
+	"52e":      {"wrong password, or no such user", checkBind},
 	"52f":      {"an account restriction", "check the service account's restrictions (Protected Users, smart card, NTLM policy)"},
 	"530":      {"the account may not sign in at this hour", "lift the logon hours of the service account"},
 	"531":      {"the account may not sign in from this machine", "add this machine to the service account's Log On To list"},

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"usherd/connector"
-	"usherd/connector/report"
 )
 
 const (

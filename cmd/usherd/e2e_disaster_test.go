@@ -276,6 +276,7 @@ func TestDisasterTakesNobodyAway(t *testing.T) {
 }
 
 func (s story) happens(t *testing.T, kind ldaptest.Kind, mode string) {
+	t.Helper()
 	d := newDisaster(t, ldaptest.Options{Kind: kind}, mode)
 	cursor := d.cursor()
 	s.strike(d)

@@ -21,6 +21,7 @@ func TestEmptiedOU(t *testing.T) {
 			t.Run(name+" "+answer, func(t *testing.T) {
 				t.Parallel()
 				eachWay(t, nil, func(t *testing.T, kind ldaptest.Kind, mode string) {
+					t.Helper()
 					d := newDisaster(t, ldaptest.Options{Kind: kind}, mode)
 					empty(d)
 					d.decided(answer)
@@ -107,6 +108,7 @@ func (d *disaster) decided(answer string) {
 func TestClockJumps(t *testing.T) {
 	t.Parallel()
 	eachWay(t, onlyAD, func(t *testing.T, kind ldaptest.Kind, mode string) {
+		t.Helper()
 		const sinceFiletime = 11_644_473_600 // seconds from 1601 to 1970
 		d := newDisaster(t, ldaptest.Options{Kind: kind}, mode)
 		expires := strconv.FormatInt((time.Now().Add(24*time.Hour).Unix()+sinceFiletime)*10_000_000, 10)

@@ -57,6 +57,7 @@ func TestDirectoryRestoredFromASnapshot(t *testing.T) {
 		ldaptest.OpenLDAP:        "the directory went back: ",
 	}
 	eachWay(t, nil, func(t *testing.T, kind ldaptest.Kind, mode string) {
+		t.Helper()
 		d := newRestored(t, kind, mode)
 		cursor := d.cursor()
 		d.restore(everybody)
@@ -80,6 +81,7 @@ func TestDirectoryRestoredFromASnapshot(t *testing.T) {
 func TestDomainControllerRestoredInGoodOrder(t *testing.T) {
 	t.Parallel()
 	eachWay(t, onlyAD, func(t *testing.T, kind ldaptest.Kind, mode string) {
+		t.Helper()
 		d := newRestored(t, kind, mode)
 		d.restore(everybody)
 		if err := d.dir.NewInvocation(); err != nil {

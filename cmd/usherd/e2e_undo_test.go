@@ -86,6 +86,7 @@ func (r *rig) seatsUsed() int {
 func TestOnePersonWaitsForNobody(t *testing.T) {
 	t.Parallel()
 	eachWay(t, nil, func(t *testing.T, kind ldaptest.Kind, mode string) {
+		t.Helper()
 		d := newDisaster(t, ldaptest.Options{Kind: kind}, mode)
 		d.withStore(func(db *store.DB) {
 			const lease = "source:acme/hq"
@@ -129,6 +130,7 @@ func TestOnePersonWaitsForNobody(t *testing.T) {
 func TestAdministratorsDeactivationSurvivesEveryMode(t *testing.T) {
 	t.Parallel()
 	eachWay(t, nil, func(t *testing.T, kind ldaptest.Kind, mode string) {
+		t.Helper()
 		d := newDisaster(t, ldaptest.Options{Kind: kind}, mode)
 		name := d.dir.name(7)
 		was := d.state(name)

@@ -121,7 +121,7 @@ func (l *planner) holdRemovals() (reason string, err error) {
 	case !held && l.unasked:
 		reason = fmt.Sprintf("%d people are absent, too many to ask the directory for each", removals)
 	case !held:
-		reason = fmt.Sprintf("%s would lose access", peoples(removals))
+		reason = peoples(removals) + " would lose access"
 	}
 	cause, err := l.cause()
 	return reason + ": " + cause, err
