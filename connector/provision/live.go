@@ -315,6 +315,9 @@ func (p *Provisioner) readAgain(ctx context.Context, feed connector.Feed, record
 			anchors = append(anchors, r.Anchor)
 		}
 	}
+	if len(anchors) == 0 {
+		return records, nil
+	}
 	now, err := feed.Reread(ctx, anchors)
 	return append(slices.Clone(records), now...), err // of whom nothing new is known, what was told stands
 }
