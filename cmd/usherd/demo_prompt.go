@@ -48,11 +48,11 @@ func (d *demo) live(ctx context.Context) error {
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
 	daemon := newDaemon(d.app, d.site, d.log, signals)
+	p := &prompt{demo: d, daemon: daemon, seen: d.now()} // before the daemon can have begun a run
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return daemon.run(ctx, d.ln) })
 	g.Go(func() error {
 		defer quit()
-		p := &prompt{demo: d, daemon: daemon, seen: d.now()}
 		return p.run(ctx)
 	})
 	err := g.Wait()

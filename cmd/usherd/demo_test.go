@@ -329,7 +329,7 @@ func (s *session) ended() {
 // soon is a clock on which the schedule's next moment is near.
 func soon() func() time.Time {
 	begin := time.Now()
-	shift := begin.Truncate(5 * time.Minute).Add(5*time.Minute - time.Second).Sub(begin)
+	shift := begin.Truncate(5 * time.Minute).Add(5*time.Minute - 3*time.Second).Sub(begin)
 	return func() time.Time { return time.Now().Add(shift) }
 }
 
@@ -401,7 +401,7 @@ func TestDemoTellsWhatBecameOfWhom(t *testing.T) {
 			t.Errorf("usherd %s: exit code %d\n%s", m[1], code, errs.String())
 		}
 	}
-	s.do("a", "Done", "deleted") // what rollback last has put up for approval
+	s.do("a", "Done", "deleted +"+strconv.Itoa(counts["created"])+"\n") // what rollback last has put up for approval
 	s.cancel()
 	if code := <-s.code; code != exitOK {
 		t.Errorf("exit code %d", code)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +19,7 @@ func (a *app) rollbackCmd() *cobra.Command {
 		Use: "rollback RUN", Short: "Put back what a run did to people and groups", Args: exactArgs("the run: its id, the last characters of it, or last"),
 		Long: `rollback puts back what a run did to people: attributes, states, packages and seats; and to groups: names and
 memberships. It shows the plan and keeps it for approval (exit code 4); --yes applies it at once. No directory
-is read. last is the last run that has changed anybody.
+is read. last is the run that has changed somebody last.
 
 What was changed since by others stays as it is, and so does whatever an administrator has touched; the report
 says whom and what. The next run leaves these people alone until their record, the mapping or the scope
@@ -52,8 +53,8 @@ Exit codes: 0 done; 1 error; 3 done, but some people were not put back; 4 held f
 	return cmd
 }
 
-// findChanged returns a run; "last" is the last one that has changed anybody, which plans and most full runs
-// have not.
+// findChanged returns a run; "last" is the one that has changed somebody last. Plans and most full runs have
+// not, and one of live changes goes on beside runs that began after it.
 func (s *site) findChanged(ctx context.Context, id string) (*connector.Run, *org, error) {
 	if id != "last" {
 		return s.findRun(ctx, id)
@@ -62,13 +63,17 @@ func (s *site) findChanged(ctx context.Context, id string) (*connector.Run, *org
 	if err != nil {
 		return nil, nil, err
 	}
+	var at time.Time
 	for _, run := range runs {
-		o, err := s.org(run.Org)
-		if err != nil {
-			continue // an organization that the configuration does not have any more
+		if _, err := s.org(run.Org); err != nil {
+			continue // the configuration does not have it any more
 		}
-		if events, err := s.db.RunEvents(ctx, run.Org, run.ID, connector.ID{}, 1); err != nil || len(events) > 0 {
-			return run, o, err
+		events, err := s.db.RunEvents(ctx, run.Org, run.ID, connector.ID{}, 1)
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(events) > 0 && events[0].At.After(at) {
+			id, at = run.ID.String(), events[0].At
 		}
 	}
 	return s.findRun(ctx, id)
