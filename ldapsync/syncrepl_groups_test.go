@@ -40,9 +40,9 @@ func groupScenario(t *testing.T, d *tree) {
 			}
 		}
 	}
-	people := func(context.Context) iter.Seq2[connector.Anchor, error] {
+	people := func(ctx context.Context) iter.Seq2[connector.Anchor, error] {
 		return func(yield func(connector.Anchor, error) bool) {
-			_, _ = s.Read(t.Context(), func(r *connector.Record) error {
+			_, _ = s.Read(ctx, func(r *connector.Record) error {
 				yield(r.Anchor, nil)
 				return nil
 			})

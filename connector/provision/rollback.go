@@ -143,9 +143,15 @@ func (u *undoer) reason() string {
 		n    int
 		what string
 	}{
-		{c.Updated, "updated"}, {c.Reactivated, "reactivated"}, {c.Deactivated, "deactivated"}, {c.Deleted, "deleted"},
-		{g.Created, "groups brought back"}, {g.Updated, "groups updated"}, {g.Deleted, "groups deleted"},
-		{g.MembersAdded, "memberships added"}, {g.MembersRemoved, "memberships removed"},
+		{c.Updated, "updated"},
+		{c.Reactivated, "reactivated"},
+		{c.Deactivated, "deactivated"},
+		{c.Deleted, "deleted"},
+		{g.Created, "groups brought back"},
+		{g.Updated, "groups updated"},
+		{g.Deleted, "groups deleted"},
+		{g.MembersAdded, "memberships added"},
+		{g.MembersRemoved, "memberships removed"},
 	} {
 		if x.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", x.n, x.what))
