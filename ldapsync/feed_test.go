@@ -568,11 +568,17 @@ func (d realDirectory) remove(dn string) error {
 // goroutines waits until no more run than before.
 func goroutines(t *testing.T, before int) {
 	t.Helper()
-	for range 10_000 {
+	tick, late := time.NewTicker(time.Millisecond), time.After(20*time.Second)
+	defer tick.Stop()
+	for waits := true; waits; {
 		if runtime.NumGoroutine() <= before {
 			return
 		}
-		runtime.Gosched()
+		select {
+		case <-tick.C:
+		case <-late:
+			waits = false
+		}
 	}
 	buf := make([]byte, 1<<20)
 	t.Errorf("%d goroutines, %d before: %s", runtime.NumGoroutine(), before, buf[:runtime.Stack(buf, true)])
