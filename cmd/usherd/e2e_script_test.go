@@ -282,7 +282,7 @@ func follow(t *testing.T, o changescript.Options, mode connector.Mode, by string
 	}
 	total := ops(t, usual)
 	for left := total; left > 0; {
-		part := min(1+s.rand.IntN(max(total/10, 1)), left)
+		part := min(1+s.rand.IntN(max(total/4, 1)), left)
 		left -= part
 		s.play(part, func() {})
 		sync(exitOK, exitFailed)
@@ -314,7 +314,7 @@ func (s *scripted) finds() {
 }
 
 func TestScriptOnSlapd(t *testing.T) {
-	follow(t, changescript.Options{Kind: changescript.Slapd}, connector.ModeFull, "auto", 60)
+	follow(t, changescript.Options{Kind: changescript.Slapd}, connector.ModeFull, "auto", 40)
 }
 
 // followChanges plays it to runs of changes, once where groups and units decide and some runs have to be full,
@@ -330,13 +330,16 @@ func followChanges(t *testing.T, kind changescript.Kind, by string, usual int) {
 	})
 }
 
-func TestScriptOfChangesOnSlapd(t *testing.T) { followChanges(t, changescript.Slapd, "auto", 100) }
+func TestScriptOfChangesOnSlapd(t *testing.T) { followChanges(t, changescript.Slapd, "auto", 60) }
 
-func TestScriptOfChangesOnSamba(t *testing.T) { followChanges(t, changescript.Samba, "auto", 60) }
+func TestScriptOfChangesOnSamba(t *testing.T) { followChanges(t, changescript.Samba, "auto", 40) }
 
-func TestScriptOfChangesByUSNOnSamba(t *testing.T) { followChanges(t, changescript.Samba, "usn", 60) }
+// By update numbers it cannot be told what happens in a group, so that nearly each run would be full.
+func TestScriptOfChangesByUSNOnSamba(t *testing.T) {
+	follow(t, changescript.Options{Kind: changescript.Samba, ByUnits: true}, connector.ModeChanges, "usn", 40)
+}
 
-func TestScriptOfChangesOn389ds(t *testing.T) { followChanges(t, changescript.DS389, "auto", 60) }
+func TestScriptOfChangesOn389ds(t *testing.T) { followChanges(t, changescript.DS389, "auto", 30) }
 
 // live is a source that is followed, without full runs by the schedule that would find what was missed.
 const live = "schedule: {cron: \"0 3 1 1 *\"}\nlive: true\n"
@@ -349,12 +352,12 @@ func survive(t *testing.T, o changescript.Options, by string) {
 	s := newScripted(t, o, by, live)
 	d := s.daemon(t)
 	var kills, restarts int
-	s.play(ops(t, 60), func() {
+	s.play(ops(t, 30), func() {
 		switch n := s.rand.IntN(100); {
-		case n < 6:
+		case n < 10:
 			kills++
 			d = s.killAgain(d)
-		case n < 10:
+		case n < 17:
 			restarts++
 			if err := s.srv.Restart(t.Context()); err != nil {
 				t.Fatal(err)
@@ -432,6 +435,8 @@ func TestScriptOnSlapdWithKills(t *testing.T) { surviveBoth(t, changescript.Slap
 
 func TestScriptOnSambaWithKills(t *testing.T) { surviveBoth(t, changescript.Samba, "auto") }
 
-func TestScriptByUSNOnSambaWithKills(t *testing.T) { surviveBoth(t, changescript.Samba, "usn") }
+func TestScriptByUSNOnSambaWithKills(t *testing.T) {
+	survive(t, changescript.Options{Kind: changescript.Samba, ByUnits: true}, "usn")
+}
 
 func TestScriptOn389dsWithKills(t *testing.T) { surviveBoth(t, changescript.DS389, "auto") }

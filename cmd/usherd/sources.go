@@ -27,7 +27,7 @@ type sourceJSON struct {
 	LastFull    *time.Time `json:"last_full"`       // end of the last complete full run
 	LastChanges *time.Time `json:"last_changes"`    // end of the last run of changes that had any
 	Missed      *int       `json:"missed"`          // people whom the last full run found changed and the changes had not told of
-	Failures    int        `json:"failures"`        // in a row
+	Failures    int        `json:"failures"`        // in a row, of runs that nobody asked for
 	Since       *time.Time `json:"failing_since"`   // the first of them
 	NextTry     *time.Time `json:"next_try"`        // when it is tried again by itself
 	Error       string     `json:"error,omitempty"` // of the last one
@@ -114,7 +114,7 @@ func (s *site) sourceStanding(ctx context.Context, t target, now time.Time) (sou
 		return j, err
 	}
 	trouble, err := s.trouble(ctx, t)
-	if trouble.Failures > 0 {
+	if trouble.Error != "" {
 		j.Status, j.Failures, j.Error, j.Hint = "failing", trouble.Failures, trouble.Error, trouble.Hint
 		j.Since, j.NextTry = when(trouble.Since), when(trouble.Next)
 	}
@@ -189,9 +189,13 @@ func (a *app) showSources(list []sourceJSON) error {
 
 // showStanding says what is wrong with a source, and what to do.
 func (a *app) showStanding(j sourceJSON) {
-	if j.Failures > 0 {
-		fmt.Fprintf(a.out, "\n%s/%s: %s\n  failed %s since %s, tried again at %s\n", j.Org, j.Source, printable(j.Error),
-			times(j.Failures), moment(j.Since), moment(j.NextTry))
+	if j.Error != "" {
+		fmt.Fprintf(a.out, "\n%s/%s: %s\n", j.Org, j.Source, printable(j.Error))
+		if j.Failures > 0 {
+			fmt.Fprintf(a.out, "  failed %s since %s, tried again at %s\n", times(j.Failures), moment(j.Since), moment(j.NextTry))
+		} else {
+			fmt.Fprintf(a.out, "  failed since %s when somebody asked for a run\n", moment(j.Since))
+		}
 		if j.Hint != "" {
 			fmt.Fprintf(a.out, "  what to do: %s\n", j.Hint)
 		}

@@ -15,10 +15,10 @@ const (
 
 // Trouble is how the runs of a source have failed of late. The zero value is a source that is well.
 type Trouble struct {
-	Failures int       // in a row, up to the last one
-	Since    time.Time // end of the first of them
-	Next     time.Time // when it is worth trying again
-	Error    string    // of the last one
+	Failures int       // in a row, up to the last one, of runs that nobody asked for
+	Since    time.Time // end of the first failed run
+	Next     time.Time // when it is worth trying again; zero without Failures
+	Error    string    // of the last failed run, whoever asked for it
 	Hint     string
 	Refused  bool // the server refused the account: asking again soon could lock it
 }
@@ -28,8 +28,8 @@ type Trouble struct {
 func (t Trouble) Quarantined() bool { return t.Failures >= inQuarantine || t.Refused }
 
 // Assess finds the trouble of a source in its runs, latest first. What failed under another revision of the
-// configuration says nothing about this one, nor does a run that was cut off with its process, nor one that a
-// person has tried in vain.
+// configuration says nothing about this one, nor does a run that was cut off with its process. What a person has
+// tried in vain is told, but is no reason to try less often.
 func Assess(runs []*connector.Run, revision string) Trouble {
 	var t Trouble
 	for _, r := range runs {
@@ -37,16 +37,19 @@ func Assess(runs []*connector.Run, revision string) Trouble {
 			continue
 		}
 		if r.Result == connector.ResultFailed && !r.Unattended() {
+			if r.Revision == revision {
+				t.tell(r)
+			}
 			continue
 		}
 		if r.Result != connector.ResultFailed || r.Revision != revision {
 			break
 		}
 		if t.Failures == 0 {
-			t.Error, t.Hint, t.Refused, t.Next = r.Error, r.Hint, r.Refused, r.Finished
+			t.Refused, t.Next = r.Refused, r.Finished
 		}
 		t.Failures++
-		t.Since = r.Finished
+		t.tell(r)
 	}
 	switch {
 	case t.Refused:
@@ -55,6 +58,14 @@ func Assess(runs []*connector.Run, revision string) Trouble {
 		t.Next = t.Next.Add(Backoff(t.Failures, firstRetry))
 	}
 	return t
+}
+
+// tell takes up a failed run that came before those known.
+func (t *Trouble) tell(r *connector.Run) {
+	if t.Error == "" {
+		t.Error, t.Hint = r.Error, r.Hint
+	}
+	t.Since = r.Finished
 }
 
 // Backoff is how long to wait after so many failures in a row: the first time as given, then twice as long

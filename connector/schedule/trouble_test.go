@@ -40,6 +40,7 @@ func TestAssess(t *testing.T) {
 		"nor what is cut off":     {[]*connector.Run{run(0, connector.ResultFailed, func(r *connector.Run) { r.Error = connector.CutOff }), failed(1)}, trouble(1, 1, time.Minute-1), false},
 		"nor what still goes on":  {[]*connector.Run{run(0, connector.ResultRunning, func(r *connector.Run) { r.Finished = time.Time{} }), failed(1)}, trouble(1, 1, time.Minute-1), false},
 		"nor what a person tries": {[]*connector.Run{run(0, connector.ResultFailed, func(r *connector.Run) { r.Actor = "cli:anna" }), failed(1)}, trouble(1, 1, time.Minute-1), false},
+		"which is told":           {[]*connector.Run{run(0, connector.ResultFailed, func(r *connector.Run) { r.Actor = "cli:anna" }), run(1, connector.ResultOK)}, Trouble{Since: noon, Error: "no route to host"}, false},
 		"another configuration":   {[]*connector.Run{run(0, connector.ResultFailed, func(r *connector.Run) { r.Revision = "r0" })}, Trouble{}, false},
 	} {
 		got := Assess(c.runs, "r1")
