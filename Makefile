@@ -5,7 +5,7 @@ LINT_VERSION  := v2.15.0
 VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS       := -s -w -X main.version=$(VERSION)
 CACHE         := $(CURDIR)/.cache
-TIMEOUT       ?= 20m# of each package's tests
+TIMEOUT       ?= 40m# of each package's tests
 FUZZTIME      ?= 10s# for each fuzz target
 BENCH         ?=# what `make bench` measures: all
 
@@ -33,6 +33,7 @@ demo: build ## a directory of 1,000 people, a first sync and the daemon, all in 
 test: test-servers ## all tests, with real directory servers (as root: Samba and 389-ds too)
 	@[ -n "$(RACE)" ] || echo 'NO C COMPILER: the tests run without the race detector: apt-get install gcc libc6-dev' >&2
 	$(GO) run ./internal/gotest $(RACE) -shuffle=on -count=1 -timeout=$(TIMEOUT) ./...
+	$(GO) run ./internal/gotest -run='Disaster|EmptiedOU|ClockJumps' -count=1 -timeout=$(TIMEOUT) ./cmd/usherd # in each mode: see eachWay
 
 test-servers: ## install the directory servers that tests use, where they are missing and it is possible
 	@.ci/servers
