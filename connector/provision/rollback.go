@@ -162,13 +162,16 @@ func (u *undoer) reason() string {
 
 // warn says what a person should know before approving.
 func (u *undoer) warn() {
-	add := func(n int, format string) {
-		if n > 0 {
-			u.plan.Run.Warnings = append(u.plan.Run.Warnings, fmt.Sprintf(format, n))
+	add := func(n int, one, many, rest string) {
+		switch {
+		case n == 1:
+			u.plan.Run.Warnings = append(u.plan.Run.Warnings, "1 "+one+rest)
+		case n > 1:
+			u.plan.Run.Warnings = append(u.plan.Run.Warnings, fmt.Sprintf("%d %s%s", n, many, rest))
 		}
 	}
-	add(u.against, "%d people get their access back although their source last said that they are disabled, gone or out of scope: they keep it until the source says something new about them")
-	add(u.ended, "%d users whom the run created are deleted: the next run creates those anew whom the source still has, unless its scope, filter or mapping is changed before")
-	add(u.back, "%d deleted users come back: the next run decides about them again")
-	add(u.refused, "%d people are not put back because of what was done to them since; the report names them")
+	add(u.against, "person gets access", "people get access", " back although the source last said disabled, gone or out of scope: that lasts until the source says something new")
+	add(u.ended, "user whom the run created is", "users whom the run created are", " deleted: the next run creates anew whom the source still has, unless its scope, filter or mapping is changed before")
+	add(u.back, "deleted user comes", "deleted users come", " back: the next run decides again")
+	add(u.refused, "person is", "people are", " not put back because of what was done since; the report says to whom")
 }
