@@ -9,7 +9,11 @@ import (
 // around it removed and every letter case-folded. It is the only case folding in usherd; the store
 // keeps its result in a column of its own. What is stored and shown keeps the case it came in.
 func Fold(s string) string {
-	s = strings.TrimSpace(s)
+	return FoldPart(strings.TrimSpace(s))
+}
+
+// FoldPart folds a part of such a text, of which blanks around it belong to it.
+func FoldPart(s string) string {
 	for i := range len(s) {
 		if c := s[i]; c >= 0x80 || 'A' <= c && c <= 'Z' {
 			return strings.Map(foldRune, s)
