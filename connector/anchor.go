@@ -19,6 +19,7 @@ const (
 	EntryUUID  AnchorKind = "entryUUID"  // 16 bytes, network order (RFC 4530)
 	NSUniqueID AnchorKind = "nsUniqueId" // 16 bytes, four groups of eight digits (389-ds)
 	TextAnchor AnchorKind = "text"       // any other unchanging key, as it is
+	ResourceID AnchorKind = "id"         // 16 bytes, our own ID: of a SCIM client that gives no externalId
 )
 
 // Anchor is a source's own unchanging key of a person: never the DN, the e-mail or the login name.
@@ -27,6 +28,9 @@ type Anchor struct {
 	Kind AnchorKind
 	Raw  string
 }
+
+// AnchorOf is the anchor of what a client knows by our own id alone.
+func AnchorOf(id ID) Anchor { return Anchor{ResourceID, string(id[:])} }
 
 // IsZero reports whether there is no anchor.
 func (a Anchor) IsZero() bool { return a.Raw == "" }
@@ -47,7 +51,7 @@ func (a Anchor) String() string {
 	switch {
 	case a.Kind == ObjectGUID && len(r) == 16:
 		return fmt.Sprintf("%x-%x-%x-%x-%x", reversed(r[0:4]), reversed(r[4:6]), reversed(r[6:8]), r[8:10], r[10:16])
-	case a.Kind == EntryUUID && len(r) == 16:
+	case (a.Kind == EntryUUID || a.Kind == ResourceID) && len(r) == 16:
 		return fmt.Sprintf("%x-%x-%x-%x-%x", r[0:4], r[4:6], r[6:8], r[8:10], r[10:16])
 	case a.Kind == NSUniqueID && len(r) == 16:
 		return fmt.Sprintf("%x-%x-%x-%x", r[0:4], r[4:8], r[8:12], r[12:16])
@@ -74,7 +78,7 @@ func ParseAnchor(kind AnchorKind, text string) (Anchor, error) {
 		}
 		return Anchor{kind, text}, nil
 	}
-	if kind != ObjectGUID && kind != EntryUUID && kind != NSUniqueID {
+	if kind != ObjectGUID && kind != EntryUUID && kind != NSUniqueID && kind != ResourceID {
 		return Anchor{}, fmt.Errorf("%q is no kind of anchor", kind)
 	}
 	digits := strings.ReplaceAll(strings.TrimSuffix(strings.TrimPrefix(text, "{"), "}"), "-", "")

@@ -50,6 +50,10 @@ type Record struct {
 	// does not say. It is not part of the hash.
 	ChangedAt time.Time
 
+	// User is who of ours the source says that this is; where nobody has the id, a user that is created gets it.
+	// Zero: the anchor decides, else matching. It is kept for a place on a waiting list, not for replays.
+	User ID
+
 	Gone       bool   // the source says that the person does not exist any more
 	OutOfScope string // why the entry is not in the source's scope; "" = it is
 	Protected  bool   // it is in a protected group, or named as protected

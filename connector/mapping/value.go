@@ -3,6 +3,7 @@ package mapping
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -100,6 +101,11 @@ func (f *frame) putBytes(info *connector.AttributeInfo, v []byte, from int) erro
 			return evalError("no time: RFC 3339, generalized time or a date such as 2026-01-31 is understood")
 		}
 		f.buf = t.UTC().AppendFormat(f.buf, time.RFC3339Nano)
+	case connector.ObjectType:
+		if v[0] != '{' || !json.Valid(v) {
+			return evalError("no JSON object")
+		}
+		f.buf = append(f.buf, v...)
 	case connector.BinaryType: // above
 	}
 	return f.keep(info, start, from)

@@ -56,7 +56,10 @@ func (p *Provisioner) decide(ctx context.Context, r connector.Reader, f *facts, 
 		return nil, err
 	}
 	for _, d := range ds {
-		d.match(f)
+		came := d.rec
+		if d.match(f); d.rec != came { // under another anchor
+			d.hash = hasher.Hash(d.rec)
+		}
 		d.fold()
 	}
 	if err := f.loadRules(ctx, r, p.o.Org.ID, ds); err != nil {
@@ -79,9 +82,12 @@ func (d *decision) mapRecord(m *mapping.Mapping) {
 	}
 }
 
-// match is step 2: the user that the record is about. The link decides; without one, the first
-// matching attribute that anybody holds.
+// match is step 2: the user that the record is about. Its id decides where the source says it, then the link;
+// without one, the first matching attribute that anybody holds.
 func (d *decision) match(f *facts) {
+	if d.named(f) {
+		return
+	}
 	if l, ok := f.links[d.rec.Anchor]; ok {
 		if u := f.users[l.User]; u != nil && u.State.Live() {
 			d.link, d.user = &l, u
@@ -115,7 +121,7 @@ func (d *decision) take(f *facts, u *connector.User, k connector.UserKey) {
 		if l.Source != d.src.ID {
 			continue
 		}
-		if l.Standing != connector.StandingGone && !f.gone[l.Anchor] {
+		if l.Standing != connector.StandingGone && !f.gone[l.Anchor] && !d.returns(u) {
 			d.rival = l.Anchor
 			d.fail(connector.AmbiguousMatch, k.Kind, "the user with this value is linked to another entry of this source: "+l.DN)
 			return
@@ -129,6 +135,7 @@ func (d *decision) take(f *facts, u *connector.User, k connector.UserKey) {
 	}
 	d.user = u
 	d.others = without(f.linksOf[u.ID], d.src.ID)
+	d.anchorByID()
 }
 
 // fold makes of what all sources say one profile, one package and one standing. Sources that have lost
@@ -234,14 +241,14 @@ func verdict(org *connector.Organization, says map[string]connector.Standing) (c
 // check is step 3: everything that the organization's rules hold against the profile.
 func (d *decision) check(f *facts) {
 	switch {
-	case d.user == nil && d.says == connector.StandingDisabled:
+	case d.unborn() && d.says == connector.StandingDisabled:
 		d.failures, d.rival = nil, connector.Anchor{} // nobody is created, so nobody is in the way
 	case len(d.failures) > 0 && !d.leaving():
 		return
 	case d.rec.Fault != "":
 		d.failures = nil
 		d.fail(connector.AttributeInvalid, "", d.rec.Fault)
-	case d.user == nil && d.says != connector.StandingEnabled:
+	case d.unborn():
 		d.failures = nil
 		if d.says == connector.StandingUnknown {
 			d.fail(connector.AttributeInvalid, "", "whether the account is enabled cannot be read: give the service account the right to read it (Active Directory: userAccountControl)")
@@ -258,6 +265,13 @@ func (d *decision) check(f *facts) {
 		// Access must end whatever is wrong with the entry: keep the profile as it was.
 		d.failures, d.profile, d.pkg = nil, d.user.Profile, d.user.Package
 	}
+}
+
+// unborn reports whether there is nobody, and nobody is created either. Who is pushed as disabled is created
+// all the same, and deactivated with it: the client asks for the account that it has made.
+func (d *decision) unborn() bool {
+	pushed := d.src.Kind == connector.SCIM && d.says == connector.StandingDisabled
+	return d.user == nil && d.says != connector.StandingEnabled && !pushed
 }
 
 // leaving reports whether the user loses, or has lost, its account by what the sources say.

@@ -44,8 +44,12 @@ func (f *facts) forget() {
 func (f *facts) loadPeople(ctx context.Context, r connector.Reader, org *connector.Organization, source string, ds []*decision) error {
 	anchors := make([]connector.Anchor, 0, len(ds))
 	keys := map[connector.UserKey]bool{}
+	var ids []connector.ID
 	for _, d := range ds {
 		anchors = append(anchors, d.rec.Anchor)
+		if !d.rec.User.IsZero() {
+			ids = append(ids, d.rec.User)
+		}
 		for _, k := range matchKeys(org, d.mapped.Profile) {
 			keys[k] = true
 		}
@@ -54,7 +58,6 @@ func (f *facts) loadPeople(ctx context.Context, r connector.Reader, org *connect
 	if err != nil {
 		return err
 	}
-	var ids []connector.ID
 	for _, l := range links {
 		f.links[l.Anchor] = l
 		ids = append(ids, l.User)

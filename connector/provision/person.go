@@ -56,7 +56,7 @@ func (p *Provisioner) Person(ctx context.Context, req PersonRequest) (*Person, e
 	if req.Preview {
 		d, err = p.decideOne(ctx, p.o.Store, req.Source, rec)
 	} else {
-		d, err = p.submit(ctx, req.Source, rec, connector.Cause{Kind: connector.CauseRun, Run: out.Run.ID, Actor: req.Actor})
+		d, err = p.submit(ctx, constant(req.Source, rec, connector.Cause{Kind: connector.CauseRun, Run: out.Run.ID, Actor: req.Actor}))
 	}
 	if err != nil {
 		return nil, err

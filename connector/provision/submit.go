@@ -10,38 +10,75 @@ import (
 // maxTries bounds how often a person who keeps being changed by others is decided again.
 const maxTries = 5
 
+// Push is one record that a door hands in.
+type Push struct {
+	Source string
+	// Record makes the record of what stands in the transaction in which it is decided. Its error refuses the
+	// push; it may be called again.
+	Record func(ctx context.Context, r connector.Reader) (*connector.Record, error)
+	// Accept looks at the decision before it is written, and its error refuses that: before is the user as it
+	// was, nil where there was none, and link the source's own. Nil accepts everything.
+	Accept func(before *connector.User, link *connector.Link, ch *connector.Change) error
+	Cause  connector.Cause
+}
+
 // Submit decides one record now and writes the decision, durable when it returns. The change says what
 // came of it: a refusal is a change with Failures, not an error. Many Submits may go on at once, beside
 // a run; those that arrive together share a transaction.
 func (p *Provisioner) Submit(ctx context.Context, source string, rec *connector.Record, cause connector.Cause) (*connector.Change, error) {
-	d, err := p.submit(ctx, source, rec, cause)
+	return p.Push(ctx, constant(source, rec, cause))
+}
+
+// Push is Submit with a record that is made where it is decided, so that nothing comes between.
+func (p *Provisioner) Push(ctx context.Context, push Push) (*connector.Change, error) {
+	d, err := p.submit(ctx, push)
 	if err != nil {
 		return nil, err
 	}
 	return d.change, p.offerFreed(ctx, d.change)
 }
 
-func (p *Provisioner) submit(ctx context.Context, source string, rec *connector.Record, cause connector.Cause) (*decision, error) {
+func constant(source string, rec *connector.Record, cause connector.Cause) Push {
+	return Push{Source: source, Cause: cause, Record: func(context.Context, connector.Reader) (*connector.Record, error) { return rec, nil }}
+}
+
+func (p *Provisioner) submit(ctx context.Context, push Push) (*decision, error) {
 	var d *decision
-	chunk := p.packOne(source, rec, cause.Run)
 	err := errors.New("never tried")
 	for try := 0; try < maxTries && err != nil; try++ {
 		err = p.o.Store.Write(ctx, func(tx connector.Tx) error {
 			var err error
-			d, err = p.decideOne(ctx, tx, source, rec)
-			if err != nil {
-				return err
-			}
-			if d.change, err = p.save(ctx, tx, d.change, cause); err != nil || chunk == nil {
-				return err
-			}
-			return tx.PutRecords(ctx, chunk)
+			d, err = p.submitIn(ctx, tx, push)
+			return err
 		})
 		if !errors.Is(err, connector.ErrMoved) {
 			break
 		}
 	}
 	return d, err
+}
+
+func (p *Provisioner) submitIn(ctx context.Context, tx connector.Tx, push Push) (*decision, error) {
+	rec, err := push.Record(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	d, err := p.decideOne(ctx, tx, push.Source, rec)
+	if err != nil {
+		return nil, err
+	}
+	if push.Accept != nil {
+		if err := push.Accept(d.user, d.link, d.change); err != nil {
+			return nil, err
+		}
+	}
+	if d.change, err = p.save(ctx, tx, d.change, push.Cause); err != nil {
+		return nil, err
+	}
+	if chunk := p.packOne(push.Source, d.rec, push.Cause.Run); chunk != nil {
+		return d, tx.PutRecords(ctx, chunk)
+	}
+	return d, nil
 }
 
 // decideOne decides one person by what stands in the transaction.
@@ -149,7 +186,7 @@ func (p *Provisioner) offer(ctx context.Context, pkg string, cause connector.Cau
 				left++
 				continue
 			}
-			d, err := p.submit(ctx, w.Source, w.Record, cause)
+			d, err := p.submit(ctx, constant(w.Source, w.Record, cause))
 			if errors.Is(err, connector.ErrMoved) {
 				continue
 			}

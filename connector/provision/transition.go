@@ -45,18 +45,25 @@ func (d *decision) create(f *facts) {
 		d.change = d.newChange(connector.Skipped)
 		d.change.Skip = connector.SkipOutOfScope
 		return
-	case d.says != connector.StandingEnabled:
+	case d.unborn():
 		d.change = d.newChange(connector.Skipped)
 		d.change.Skip = connector.SkipNewButDisabled
 		return
 	}
-	state := lifecycle.First(lifecycle.Facts{Kind: d.src.Kind, DomainVerified: d.verified(f)})
+	facts := lifecycle.Facts{Kind: d.src.Kind, DomainVerified: d.verified(f)}
+	state := lifecycle.First(facts)
 	d.change = d.newChange(connector.Created)
 	d.change.After = &connector.User{
-		ID: connector.NewID(f.now), Org: d.org.ID, Profile: d.profile, State: state, Package: d.pkg,
+		ID: d.newID(f.now), Org: d.org.ID, Profile: d.profile, State: state, Package: d.pkg,
 		PendingApproval: d.org.Approval, CreatedAt: f.now,
 	}
 	d.change.Transitions = []connector.Transition{{To: state, Signal: string(lifecycle.Created)}}
+	if d.says == connector.StandingDisabled {
+		deactivate(d.change, d.change.After, facts, deactivation{
+			by: connector.BySource, source: d.saysSrc, reason: string(d.says), at: f.now, grace: d.grace(),
+		})
+		d.change.Action = connector.Created
+	}
 }
 
 // kind is the door that the user counts as coming from: a directory as soon as one knows it.
@@ -259,6 +266,9 @@ func (d *decision) newLink(now time.Time) *connector.Link {
 		l.User = d.user.ID
 	} else {
 		l.User = d.change.After.ID
+	}
+	if d.src.Kind == connector.SCIM { // its groups name people by id
+		l.Key = connector.Hash(l.User)
 	}
 	profile := d.mapped.Profile
 	if !present(l.Standing) {

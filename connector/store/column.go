@@ -116,16 +116,19 @@ const (
 	nsUniqueIDByte
 	textByte
 	otherByte // one byte of length and the kind follow
+	resourceIDByte
 )
 
 var kindBytes = map[connector.AnchorKind]byte{
 	connector.ObjectGUID: objectGUIDByte, connector.EntryUUID: entryUUIDByte,
 	connector.NSUniqueID: nsUniqueIDByte, connector.TextAnchor: textByte,
+	connector.ResourceID: resourceIDByte,
 }
 
 var kindNames = map[byte]connector.AnchorKind{
 	objectGUIDByte: connector.ObjectGUID, entryUUIDByte: connector.EntryUUID,
 	nsUniqueIDByte: connector.NSUniqueID, textByte: connector.TextAnchor,
+	resourceIDByte: connector.ResourceID,
 }
 
 func anchorBlob(a connector.Anchor) []byte {

@@ -27,6 +27,7 @@ type recordDoc struct {
 	Key           []byte            `json:"key,omitempty"`
 	PrimaryGroup  uint32            `json:"primary_group,omitempty"`
 	Package       string            `json:"package,omitempty"`
+	User          connector.ID      `json:"user,omitzero"`
 }
 
 type attributeDoc struct {
@@ -40,7 +41,7 @@ func newRecordDoc(r *connector.Record) *recordDoc {
 	}
 	d := &recordDoc{
 		anchorBlob(r.Anchor), r.DN, nil, r.Enabled, r.EnabledReason, r.Gone, r.OutOfScope, r.Protected, r.Fault,
-		r.RecheckAt, r.ChangedAt, keyBlob(r.Key), r.PrimaryGroup, r.Package,
+		r.RecheckAt, r.ChangedAt, keyBlob(r.Key), r.PrimaryGroup, r.Package, r.User,
 	}
 	for _, a := range r.Attributes {
 		d.Attributes = append(d.Attributes, attributeDoc(a))
@@ -55,7 +56,7 @@ func (d *recordDoc) record() *connector.Record {
 	r := &connector.Record{
 		Anchor: anchorOf(d.Anchor), DN: d.DN, Enabled: d.Enabled, EnabledReason: d.EnabledReason,
 		Gone: d.Gone, OutOfScope: d.OutOfScope, Protected: d.Protected, Fault: d.Fault,
-		RecheckAt: d.RecheckAt, ChangedAt: d.ChangedAt, PrimaryGroup: d.PrimaryGroup, Package: d.Package,
+		RecheckAt: d.RecheckAt, ChangedAt: d.ChangedAt, PrimaryGroup: d.PrimaryGroup, Package: d.Package, User: d.User,
 	}
 	copy(r.Key[:], d.Key)
 	for _, a := range d.Attributes {

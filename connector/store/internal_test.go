@@ -259,6 +259,7 @@ func TestAnchorColumns(t *testing.T) {
 		{Kind: connector.EntryUUID, Raw: "0123456789abcdef"},
 		{Kind: connector.NSUniqueID, Raw: "0123456789abcdef"},
 		{Kind: connector.TextAnchor, Raw: "x"},
+		{Kind: connector.ResourceID, Raw: "0123456789abcdef"},
 		{Kind: "future", Raw: "\x00\xff"},
 	} {
 		if got := anchorOf(anchorBlob(a)); got != a {
