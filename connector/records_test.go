@@ -47,8 +47,8 @@ func TestEveryFieldOfARecordIsKept(t *testing.T) {
 	}
 	v := reflect.ValueOf(full)
 	for i := range v.NumField() {
-		if v.Field(i).IsZero() {
-			t.Errorf("the test does not set %s: teach it and AppendRecord", v.Type().Field(i).Name)
+		if name := v.Type().Field(i).Name; v.Field(i).IsZero() && name != "User" { // which is not kept
+			t.Errorf("the test does not set %s: teach it and AppendRecord", name)
 		}
 	}
 	for _, r := range []connector.Record{full, {Attributes: []connector.Attribute{}}} {
