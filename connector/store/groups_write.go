@@ -12,7 +12,7 @@ const (
 	sqlInsertGroup = `INSERT INTO groups (id, org, source, anchor, dn_key, dn, name, folded, description, rid, members, created_at, updated_at)
  VALUES (?,?,?,?,?,?,?,?,?,?,0,?,?)`
 
-	sqlUpdateGroup = `UPDATE groups SET dn_key = ?, dn = ?, name = ?, folded = ?, description = ?, rid = ?, updated_at = ? WHERE id = ?`
+	sqlUpdateGroup = `UPDATE groups SET anchor = ?, dn_key = ?, dn = ?, name = ?, folded = ?, description = ?, rid = ?, updated_at = ? WHERE id = ?`
 	sqlCountGroup  = `UPDATE groups SET members = members + ?, updated_at = ? WHERE id = ?`
 	sqlDeleteGroup = `DELETE FROM groups WHERE id = ?`
 
@@ -116,11 +116,11 @@ func (w *groupWriter) head(b *batch) error {
 	}
 	was := c.Before
 	renamed := was.Key != g.Key || was.DN != g.DN
-	edited := was.Name != g.Name || was.Description != g.Description || was.RID != g.RID
+	edited := was.Anchor != g.Anchor || was.Name != g.Name || was.Description != g.Description || was.RID != g.RID
 	if !renamed && !edited {
 		return nil
 	}
-	if err := b.exec(sqlUpdateGroup, g.Key[:], g.DN, g.Name, folded, g.Description, int64(g.RID), micros(w.now), g.ID[:]); err != nil {
+	if err := b.exec(sqlUpdateGroup, anchorBlob(g.Anchor), g.Key[:], g.DN, g.Name, folded, g.Description, int64(g.RID), micros(w.now), g.ID[:]); err != nil {
 		return err
 	}
 	if renamed {
