@@ -20,6 +20,9 @@ type Config struct {
 	Log Log `yaml:"log,omitempty"`
 	// DNS is the resolver that proves domains and finds servers.
 	DNS DNS `yaml:"dns,omitempty"`
+	// SCIM is the door where identity providers push users and groups. Left out, there is none. It changes with a
+	// restart only.
+	SCIM *SCIM `yaml:"scim,omitempty"`
 	// Organizations are the customers; each has its own rules, packages, sources and users.
 	Organizations []Organization `yaml:"organizations"`
 }
@@ -111,9 +114,10 @@ type Package struct {
 // Seats is a number, or the word "unlimited" (connector.Unlimited).
 type Seats int
 
-// Source is a directory with its mapping, schedule and safety rules.
+// Source is a directory with its mapping, schedule and safety rules, or an identity provider that pushes by SCIM.
 type Source struct {
-	// ID is a short name, unique in the organization. Never change it: users are linked under it.
+	// ID is a short name, unique in the organization. Never change it: users are linked under it, and tokens are
+	// given out for it.
 	ID string `yaml:"id"`
 	// Package is the id of the package for users of this source whose mapping gives none; default the
 	// organization's.
@@ -121,9 +125,12 @@ type Source struct {
 	// GroupPackages give packages to the members of groups, nested ones included, whose mapping gives none: the
 	// first of these groups that a person is in counts.
 	GroupPackages []connector.GroupPackage `yaml:"group_packages,omitempty"`
-	// Directory says how the directory is reached and who in it is meant.
-	Directory ldapsync.Config `yaml:"directory"`
-	// Mapping makes profiles of what the directory says; default the preset of the directory's type.
+	// Directory says how the directory is reached and who in it is meant. A source has this or scim.
+	Directory ldapsync.Config `yaml:"directory,omitempty"`
+	// SCIM says how the identity provider may push. Write scim: {} when all its defaults are right.
+	SCIM *Push `yaml:"scim,omitempty"`
+	// Mapping makes profiles of what the directory says; default the preset of the directory's type. With scim it
+	// has a rule for package at most: the identity provider has a mapping of its own.
 	Mapping mapping.Config `yaml:"mapping,omitempty"`
 	// Schedule says when the source is read; default never by itself.
 	Schedule schedule.Config `yaml:"schedule,omitempty"`

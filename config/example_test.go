@@ -25,7 +25,24 @@ func placed(t *testing.T) ([]byte, LoadOptions) {
 	return []byte(text), LoadOptions{CredentialsDir: dir}
 }
 
-var commentedOut = regexp.MustCompile(`(?m)^( *)# ( *[a-z_0-9]+:(?: .*)?)$`)
+var commentedOut = regexp.MustCompile(`(?m)^( *)# ( *(?:- )?[a-z_0-9]+:(?: .*)?)$`)
+
+// TestExampleOfSCIM takes the comment signs away from what opens the door, which then has no fault either.
+func TestExampleOfSCIM(t *testing.T) {
+	t.Parallel()
+	text, options := placed(t)
+	top := regexp.MustCompile(`(?ms)^# scim:.*?\n\n`)
+	text = top.ReplaceAllFunc(text, func(b []byte) []byte { return commentedOut.ReplaceAll(b, []byte("$1$2")) })
+	push := regexp.MustCompile(`(?ms)^      # - id: entra.*\z`)
+	text = push.ReplaceAllFunc(text, func(b []byte) []byte { return commentedOut.ReplaceAll(b, []byte("$1$2")) })
+	f, err := Parse("example.yaml", text, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(f.Warnings) > 0 || f.Config.SCIM == nil || f.Organizations[0].Clients["entra"] == nil {
+		t.Errorf("%v %+v", f.Warnings, f.Organizations[0])
+	}
+}
 
 func TestExampleHasNoFault(t *testing.T) {
 	t.Parallel()

@@ -89,7 +89,7 @@ func comments(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
 	for pkg, pattern := range map[string]string{
-		"usherd/config": "config.go", "usherd/ldapsync": "../ldapsync/config.go", "usherd/connector": "../connector/*.go",
+		"usherd/config": "*.go", "usherd/ldapsync": "../ldapsync/config.go", "usherd/connector": "../connector/*.go",
 		"usherd/connector/mapping": "../connector/mapping/config.go", "usherd/connector/schedule": "../connector/schedule/config.go",
 	} {
 		files, err := filepath.Glob(pattern)

@@ -27,7 +27,7 @@ func (v *validator) organization(o *Organization, path string, ids map[string]in
 	}
 	v.period(join(path, "delete_after"), &o.DeleteAfter, 30*day)
 	v.period(join(path, "gone_delete_after"), &o.GoneDeleteAfter, 7*day)
-	v.records(&o.Records, join(path, "records.keep"))
+	v.kept(join(path, "records.keep"), &o.Records.Keep)
 	v.packages(o, path)
 	taken := map[string]int{}
 	for i := range o.Sources {
@@ -74,13 +74,13 @@ func (v *validator) period(path string, d *connector.Duration, usual connector.D
 // maxKeep is far beyond what anybody replays; a longer time is a slip of the pen.
 const maxKeep = 3650 * day
 
-// records takes 0 as it is written: nothing is kept.
-func (v *validator) records(r *Records, path string) {
+// kept takes 0 as it is written: nothing is kept.
+func (v *validator) kept(path string, keep *connector.Duration) {
 	switch {
 	case !v.given(path):
-		r.Keep = 30 * day
-	case r.Keep > 0 && r.Keep < day || r.Keep > maxKeep:
-		v.reject(path, "%s is out of range: write 1d to %s, or 0 to keep no records", r.Keep, maxKeep)
+		*keep = 30 * day
+	case *keep > 0 && *keep < day || *keep > maxKeep:
+		v.reject(path, "%s is out of range: write 1d to %s, or 0 to keep none", *keep, maxKeep)
 	}
 }
 

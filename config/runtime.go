@@ -17,6 +17,7 @@ type Runtime struct {
 	Org         *connector.Organization
 	Mappings    map[string]*mapping.Mapping // by source
 	Directories map[string]*Directory
+	Clients     map[string]*Client            // only sources that push
 	Schedules   map[string]*schedule.Schedule // only sources that have one
 	Changes     map[string]Changes            // only sources whose changes are asked for
 
@@ -40,7 +41,7 @@ type Directory struct {
 func (v *validator) runtime(o *Organization, path string) *Runtime {
 	r := &Runtime{
 		Org: organization(o), Mappings: map[string]*mapping.Mapping{}, Directories: map[string]*Directory{},
-		Schedules: map[string]*schedule.Schedule{}, Changes: map[string]Changes{}, path: path,
+		Clients: map[string]*Client{}, Schedules: map[string]*schedule.Schedule{}, Changes: map[string]Changes{}, path: path,
 	}
 	for i := range o.Sources {
 		v.source(r, &o.Sources[i], index(join(path, "sources"), i))
@@ -69,12 +70,19 @@ func organization(o *Organization) *connector.Organization {
 }
 
 func (v *validator) source(r *Runtime, s *Source, path string) {
+	if s.SCIM != nil {
+		v.push(r, s, path)
+		return
+	}
 	v.word(join(path, "first_run"), string(s.FirstRun), "first_run")
 	guard := v.guard(s.Guard, join(path, "guard"))
 	v.changes(s, path)
 	v.directory(s, path)
-	if s.Mapping.Preset == "" {
+	switch s.Mapping.Preset {
+	case "":
 		s.Mapping.Preset = preset(s.Directory.Type)
+	case mapping.SCIM:
+		v.reject(join(path, "mapping.preset"), "%s is for sources with a scim block: leave it out, or write one of %s", mapping.SCIM, strings.Join(mapping.Presets(), ", "))
 	}
 	m, faults := mapping.Compile(s.Mapping)
 	v.take(join(path, "mapping"), faults)
@@ -124,7 +132,7 @@ func (v *validator) changes(s *Source, path string) {
 func (v *validator) directory(s *Source, path string) {
 	at := join(path, "directory")
 	if !v.given(at) {
-		v.reject(at, "the source has no directory: write a block with type, servers, bind and bases")
+		v.reject(at, "the source has no directory: write a block with type, servers, bind and bases, or scim: {} for an identity provider that pushes")
 		return
 	}
 	d := &s.Directory

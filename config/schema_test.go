@@ -62,6 +62,9 @@ func schemaOf(t *testing.T, docs map[string]string, typ reflect.Type, path strin
 	if len(required) > 0 {
 		out["required"] = required
 	}
+	if typ == reflect.TypeFor[Source]() {
+		out["oneOf"] = []object{{"required": []string{"directory"}}, {"required": []string{"scim"}}}
+	}
 	if path == "" {
 		properties["organizations"].(object)["minItems"] = 1
 	}

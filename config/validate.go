@@ -30,6 +30,7 @@ var words = map[string][]string{
 	},
 	"bind.method":    {string(ldapsync.BindSimple), string(ldapsync.BindExternal), string(ldapsync.BindKerberos)},
 	"mapping.preset": mapping.Presets(),
+	"scim.profile":   profiles,
 }
 
 // validator checks what the types cannot say, and fills in defaults.
@@ -112,6 +113,9 @@ func (v *validator) all() []*Runtime {
 	if c.DNS.Resolver != "" {
 		v.address("dns.resolver", c.DNS.Resolver, "192.0.2.53:53")
 	}
+	if c.SCIM != nil {
+		v.scim(c.SCIM)
+	}
 	if len(c.Organizations) == 0 {
 		v.reject("organizations", "there is no organization: write at least one under the key organizations, with id and sources")
 	}
@@ -128,7 +132,8 @@ func (v *validator) all() []*Runtime {
 
 func (v *validator) address(path, value, example string) {
 	_, port, err := net.SplitHostPort(value)
-	if n, wrong := strconv.ParseUint(port, 10, 16); err != nil || wrong != nil || n == 0 && path != "listen" {
+	listens := strings.HasSuffix(path, "listen")
+	if n, wrong := strconv.ParseUint(port, 10, 16); err != nil || wrong != nil || n == 0 && !listens {
 		v.reject(path, "%q is no address: write host:port, as in %s", clip(value), example)
 	}
 }

@@ -78,7 +78,7 @@ func (a *app) check(ctx context.Context, connect bool, orgID, source string, o o
 	}
 	sources := 0
 	for _, r := range file.Organizations {
-		sources += len(r.Directories)
+		sources += len(r.Org.Sources)
 	}
 	if !o.json() {
 		_, err := fmt.Fprintf(a.out, "%s: no faults; %s, %s, revision %s\n",
@@ -108,10 +108,16 @@ func warnings(file *config.File) []config.Fault { return append([]config.Fault{}
 
 // checkConnect walks the way to each source. A source that cannot be reached does not stop the others.
 func (a *app) checkConnect(ctx context.Context, file *config.File, orgID, source string, o outputFlag) ([]checkStep, error) {
-	steps := []checkStep{}
+	steps, named := []checkStep{}, 0
 	for _, r := range file.Organizations {
 		for _, settings := range r.Org.Sources {
 			if orgID != "" && orgID != r.Org.ID || source != "" && source != settings.ID {
+				continue
+			}
+			if named++; settings.Kind == connector.SCIM {
+				if !o.json() {
+					fmt.Fprintf(a.out, "\n%s/%s\n  pushes by itself; there is nothing to connect to\n", r.Org.ID, settings.ID)
+				}
 				continue
 			}
 			d := r.Directories[settings.ID]
@@ -139,7 +145,7 @@ func (a *app) checkConnect(ctx context.Context, file *config.File, orgID, source
 			}
 		}
 	}
-	if len(steps) == 0 {
+	if named == 0 {
 		return nil, usagef("no such source: %s/%s", orgID, source)
 	}
 	return steps, nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"os"
@@ -12,24 +13,26 @@ import (
 // not look at them: they may belong to another machine, and come and go while the configuration stays.
 func checkFiles(file *config.File) config.Faults {
 	var faults config.Faults
+	look := func(path, name string, check func([]byte) string) {
+		if message := checkFile(name, check); message != "" {
+			line, column := file.Position(path)
+			faults = append(faults, config.Fault{File: file.Path, Line: line, Column: column, Path: path, Message: message})
+		}
+	}
+	if s := file.Config.SCIM; s != nil {
+		look("scim.tls.cert_file", s.TLS.CertFile, checkPEM)
+		look("scim.tls.key_file", s.TLS.KeyFile, func([]byte) string { return checkPair(s.TLS.CertFile, s.TLS.KeyFile) })
+	}
 	for i, o := range file.Config.Organizations {
 		for j, s := range o.Sources {
-			at := fmt.Sprintf("organizations[%d].sources[%d].directory.", i, j)
-			d := s.Directory
-			for _, f := range []struct {
-				key, path string
-				check     func([]byte) string
-			}{
-				{"tls.ca_file", d.TLS.CAFile, checkPEM},
-				{"tls.cert_file", d.TLS.CertFile, checkPEM},
-				{"tls.key_file", d.TLS.KeyFile, nil},
-				{"bind.keytab", d.Bind.Keytab, nil},
-				{"bind.krb5_conf", d.Bind.Krb5Conf, nil},
-			} {
-				if message := checkFile(f.path, f.check); message != "" {
-					line, column := file.Position(at + f.key)
-					faults = append(faults, config.Fault{File: file.Path, Line: line, Column: column, Path: at + f.key, Message: message})
-				}
+			at, d := fmt.Sprintf("organizations[%d].sources[%d].", i, j), s.Directory
+			look(at+"directory.tls.ca_file", d.TLS.CAFile, checkPEM)
+			look(at+"directory.tls.cert_file", d.TLS.CertFile, checkPEM)
+			look(at+"directory.tls.key_file", d.TLS.KeyFile, nil)
+			look(at+"directory.bind.keytab", d.Bind.Keytab, nil)
+			look(at+"directory.bind.krb5_conf", d.Bind.Krb5Conf, nil)
+			if s.SCIM != nil {
+				look(at+"scim.oauth.keys_file", s.SCIM.OAuth.KeysFile, nil)
 			}
 		}
 	}
@@ -49,6 +52,15 @@ func checkFile(path string, check func([]byte) string) string {
 		return "it cannot be read: " + err.Error()
 	case check != nil:
 		return check(text)
+	}
+	return ""
+}
+
+// checkPair says what is wrong with a certificate and its key together; what is wrong with the certificate's file
+// is told of that.
+func checkPair(certFile, keyFile string) string {
+	if _, err := tls.LoadX509KeyPair(certFile, keyFile); err != nil && checkFile(certFile, checkPEM) == "" {
+		return "it does not go with " + certFile + ": " + err.Error()
 	}
 	return ""
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -113,6 +114,9 @@ func (d *daemon) jobs(ctx context.Context, s *site) ([]schedule.Job, error) {
 	for _, o := range s.orgs {
 		for _, settings := range o.Org.Sources {
 			t := target{o, settings.ID, o.sources[settings.ID]}
+			if t.pushes() {
+				continue
+			}
 			runs, err := s.db.Runs(ctx, connector.RunFilter{Org: o.Org.ID, Source: t.id, Limit: lookBack})
 			if err != nil {
 				return nil, err
@@ -289,6 +293,9 @@ func (d *daemon) reloadNow(ctx context.Context) error {
 	if file.Config.Store != old.file.Config.Store || file.Config.Listen != old.file.Config.Listen {
 		d.log.Warn("store and listen change with a restart only")
 	}
+	if !reflect.DeepEqual(file.Config.SCIM, old.file.Config.SCIM) {
+		d.log.Warn("the scim block at the top of the file changes with a restart only")
+	}
 	s := &site{file: file, db: old.db, since: d.app.now()}
 	if err := s.build(d.app); err != nil {
 		return err
@@ -357,6 +364,10 @@ func (d *daemon) sources(ctx context.Context) []sourceHealth {
 	for _, o := range s.orgs {
 		for _, settings := range o.Org.Sources {
 			t := target{o, settings.ID, o.sources[settings.ID]}
+			if t.pushes() {
+				list = append(list, sourceHealth{Source: t.name(), Follows: "pushes"})
+				continue
+			}
 			st := status[t.name()]
 			h := sourceHealth{Source: t.name(), Running: st.Running, Next: when(st.Next), Follows: follows(o.Changes[t.id])}
 			if run := d.lastOf(h.Source); run != nil {

@@ -49,7 +49,7 @@ type sourceHealth struct {
 	Last    *time.Time `json:"last,omitempty"`
 	Result  string     `json:"result,omitempty"`
 	Error   string     `json:"error,omitempty"`
-	Follows string     `json:"follows,omitempty"` // live, or "every 2m"
+	Follows string     `json:"follows,omitempty"` // live, "every 2m", or pushes
 	// Quarantined: it has failed several times in a row, or refuses the account; it is tried again at NextTry.
 	Quarantined bool       `json:"quarantined,omitempty"`
 	NextTry     *time.Time `json:"next_try,omitempty"`

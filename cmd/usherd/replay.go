@@ -87,7 +87,7 @@ func (a *app) orgReplay(ctx context.Context, old *site, o *org, since time.Time)
 	}
 	for _, s := range sources {
 		out.Base += s.Base
-		if missing := blank(old.reads(o.Org.ID, s.Source), o.Directories[s.Source].Attributes, s.Names); len(missing) > 0 {
+		if missing := blank(old.reads(o.Org.ID, s.Source), o.Mappings[s.Source].Attributes(), s.Names); len(missing) > 0 {
 			out.Blank = append(out.Blank, s.Source+": "+strings.Join(missing, ", "))
 		}
 	}
@@ -96,8 +96,8 @@ func (a *app) orgReplay(ctx context.Context, old *site, o *org, since time.Time)
 
 // reads are the attributes that the mapping of a source reads.
 func (s *site) reads(orgID, source string) []string {
-	if o := s.has(orgID); o != nil && o.Directories[source] != nil {
-		return o.Directories[source].Attributes
+	if o := s.has(orgID); o != nil && o.Mappings[source] != nil {
+		return o.Mappings[source].Attributes()
 	}
 	return nil
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os/user"
+	"slices"
 	"strings"
 	"time"
 
@@ -140,8 +142,11 @@ func (s *site) knows(orgID, source string) error {
 type target struct {
 	org *org
 	id  string
-	src *ldapsync.Source
+	src *ldapsync.Source // nil when it pushes
 }
+
+// pushes reports whether the source is an identity provider: nothing can be read from it.
+func (t target) pushes() bool { return t.org.Clients[t.id] != nil }
 
 // targets returns the sources that the flags name: all of them when they name none.
 func (s *site) targets(orgID, source string) ([]target, error) {
@@ -159,6 +164,22 @@ func (s *site) targets(orgID, source string) ([]target, error) {
 		return nil, usagef("no such source; there are: %s", strings.Join(known, ", "))
 	}
 	return out, nil
+}
+
+// directories are the targets that can be read. Those that push are told on w when they were named, or when
+// there are no others.
+func (s *site) directories(w io.Writer, orgID, source string) ([]target, error) {
+	all, err := s.targets(orgID, source)
+	read := slices.DeleteFunc(slices.Clone(all), target.pushes)
+	if source == "" && len(read) > 0 {
+		return read, err
+	}
+	for _, t := range all {
+		if t.pushes() {
+			fmt.Fprintf(w, "%s pushes by itself; there is nothing to sync\n", t.name())
+		}
+	}
+	return read, err
 }
 
 // target returns the one source that the flags name.

@@ -19,8 +19,8 @@ import (
 type sourceJSON struct {
 	Org         string     `json:"org"`
 	Source      string     `json:"source"`
-	Type        string     `json:"type"`            // of directory
-	Status      string     `json:"status"`          // never_run, ok, failing, quarantined, waits_for_approval
+	Type        string     `json:"type"`            // of directory, or scim
+	Status      string     `json:"status"`          // never_run, ok, failing, quarantined, waits_for_approval, pushes
 	Follows     string     `json:"follows"`         // live, "every 2m", or "" = only by full runs
 	Mechanism   string     `json:"mechanism"`       // by which the last changes were told
 	People      int        `json:"entries"`         // in the last complete read
@@ -87,6 +87,9 @@ func (s *site) sourceList(ctx context.Context, orgID string, now time.Time) ([]s
 }
 
 func (s *site) sourceStanding(ctx context.Context, t target, now time.Time) (sourceJSON, error) {
+	if t.pushes() {
+		return sourceJSON{Org: t.org.Org.ID, Source: t.id, Type: string(connector.SCIM), Status: "pushes"}, nil
+	}
 	j := sourceJSON{
 		Org: t.org.Org.ID, Source: t.id, Type: string(t.org.Directories[t.id].Config.Type), Status: "ok", Follows: follows(t.org.Changes[t.id]),
 	}
@@ -215,6 +218,7 @@ func (a *app) showStanding(j sourceJSON) {
 
 var statusWords = map[string]string{
 	"never_run": "never read", "ok": "ok", "failing": "failing", "quarantined": "in quarantine", "waits_for_approval": "waits for approval",
+	"pushes": "pushes by itself",
 }
 
 func times(n int) string {

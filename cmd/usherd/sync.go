@@ -116,7 +116,7 @@ func (a *app) sync(ctx context.Context, f runFlags, mode connector.Mode, plan, a
 	if plan != "" {
 		return a.carryOut(ctx, s, plan, connector.Part{}, f)
 	}
-	targets, err := s.targets(f.org, f.source)
+	targets, err := s.directories(a.err, f.org, f.source)
 	if err != nil {
 		return err
 	}

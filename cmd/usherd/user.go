@@ -180,6 +180,9 @@ func (a *app) userRetryCmd(orgID *string) *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if t.pushes() {
+					return usagef("%s pushes by itself: ask it to send %s again, or wait until it does", t.name(), args[0])
+				}
 				return a.person(cmd.Context(), s, t, f, connector.ModeFull)
 			})
 		},

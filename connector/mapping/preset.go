@@ -1,5 +1,10 @@
 package mapping
 
+import "usherd/connector"
+
+// SCIM is the preset of sources that push: their records carry the names of the profile's attributes.
+const SCIM = "scim"
+
 // presets are sets of rules for directories that keep to their usual schema. Photos are left out:
 // they are large, and few want them copied.
 var presets = map[string]map[string]Rule{
@@ -34,6 +39,7 @@ var presets = map[string]map[string]Rule{
 		"postalCode":        {"postalCode"},
 		"country":           {"c ?? co"},
 	},
+	SCIM:       asNamed(),
 	"openldap": inetOrgPerson("without(mail, mail)"),
 	"389ds":    inetOrgPerson("concat(without(mail, mail), without(mailAlternateAddress, mail))"),
 }
@@ -71,5 +77,14 @@ func inetOrgPerson(otherEmails string) map[string]Rule {
 	}
 }
 
-// Presets returns the names of all sets of rules.
+// asNamed takes every attribute of a profile from the one of the same name.
+func asNamed() map[string]Rule {
+	rules := map[string]Rule{}
+	for _, a := range connector.Attributes() {
+		rules[a.Name] = Rule{a.Name}
+	}
+	return rules
+}
+
+// Presets returns the names of the sets of rules for directories; SCIM is not one of them.
 func Presets() []string { return []string{"active_directory", "openldap", "389ds", "none"} }

@@ -19,6 +19,11 @@ func DefaultGuard() connector.Guard {
 
 const defaultAttributePercent = 50
 
+// Unguarded is the guard that holds nothing.
+func Unguarded() connector.Guard {
+	return connector.Guard{Min: math.MaxInt32, Percent: 100, AttributePercent: 100}
+}
+
 // RemovalWindow is how long removals by several runs count together.
 const RemovalWindow = time.Hour
 

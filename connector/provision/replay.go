@@ -5,13 +5,13 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"math"
 	"slices"
 	"sync/atomic"
 	"time"
 
 	"usherd/connector"
 	"usherd/connector/mapping"
+	"usherd/connector/policy"
 )
 
 // Clock is the time of a replay. Its zero value stands at 1970. Safe for concurrent use.
@@ -135,7 +135,7 @@ func looked(org *connector.Organization) *connector.Organization {
 func unguarded(org *connector.Organization) *connector.Organization {
 	o := looked(org)
 	for i := range o.Sources {
-		o.Sources[i].Guard = connector.Guard{Min: math.MaxInt32, Percent: 100, AttributePercent: 100}
+		o.Sources[i].Guard = policy.Unguarded()
 	}
 	return o
 }
