@@ -25,6 +25,8 @@ var allowed = map[string][]string{
 	"connector/domains/dnstest":        {},
 	"connector/provision":              {"connector", "connector/mapping", "connector/policy", "connector/lifecycle"},
 	"connector/report":                 {"connector", "connector/failure"},
+	"scim/schema":                      {},
+	"scim/filter":                      {"connector", "scim/schema"},
 	"ldapsync":                         {"connector"},
 	"ldapsync/ldaptest":                {},
 	"ldapsync/testserver":              {"ldapsync/testserver/ldifgen"},
@@ -47,6 +49,8 @@ var soleUsers = map[string][]string{
 	"go.yaml.in/yaml":                  {"config"},
 	"github.com/nicksnyder/go-i18n/v2": {"connector/failure"},
 	"github.com/spf13/cobra":           {"cmd/usherd"},
+	"github.com/elimity-com/scim":      {"scim"},
+	"github.com/scim2/filter-parser":   {"scim"},
 }
 
 const module = "usherd"
