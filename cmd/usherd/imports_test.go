@@ -32,6 +32,7 @@ var allowed = map[string][]string{
 	"ldapsync/testserver":              {"ldapsync/testserver/ldifgen"},
 	"ldapsync/testserver/ldifgen":      {},
 	"ldapsync/testserver/changescript": {},
+	"scim/oauth":                       {"connector"},
 	"config":                           {"connector", "connector/mapping", "connector/policy", "connector/schedule", "ldapsync"},
 	"internal/bench":                   {"config", "connector", "connector/store", "ldapsync/ldaptest", "ldapsync/testserver", "ldapsync/testserver/ldifgen"},
 	"internal/gotest":                  {},
