@@ -4,10 +4,6 @@ import (
 	es "github.com/elimity-com/scim/schema"
 )
 
-// definition is an attribute as elimity-com/scim checks it, alone in a schema: that package does not
-// tell which attribute of a resource is at fault.
-type definition struct{ schema es.Schema }
-
 // deviations is where usherd differs from the definitions of RFC 7643 section 8.7: what it requires of
 // everybody, and what it makes itself. They are what discovery tells and PATCH goes by. Validate does not refuse
 // a user who lacks something required: the rules for people do, for all attributes at once.
@@ -61,7 +57,7 @@ func attributes(urn string, from es.Attributes, parent *Attribute) []*Attribute 
 			Multi: f.MultiValued(), Required: f.Required(), CaseExact: f.CaseExact(),
 			Mutability: f.Mutability(), Returned: f.Returned(), Uniqueness: f.Uniqueness(),
 			Canonical: f.CanonicalValues(), Parent: parent,
-			single: definition{es.Schema{ID: urn, Attributes: es.Attributes{f}}},
+			single: es.Schema{ID: urn, Attributes: es.Attributes{f}},
 		}
 		for _, r := range f.ReferenceTypes() {
 			a.References = append(a.References, string(r))

@@ -3,6 +3,8 @@ package schema
 import (
 	"strings"
 	"sync"
+
+	es "github.com/elimity-com/scim/schema"
 )
 
 // The URNs of the schemas.
@@ -62,7 +64,9 @@ type Attribute struct {
 	Sub         []*Attribute
 	Parent      *Attribute // nil at the top
 
-	single definition // how elimity-com/scim checks it; none for the common attributes
+	// single is the attribute alone in a schema, as elimity-com/scim checks it: that package does not tell
+	// which attribute of a resource is at fault. The common attributes have none.
+	single es.Schema
 }
 
 // Child returns the sub-attribute of that name in any case, or nil.
