@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,7 +29,38 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if dir := quick.dir; dir != "" {
+		_ = os.RemoveAll(dir) // the system's temporary folder
+	}
+	os.Exit(code)
+}
+
+// quick is a build without the race detector, where the tests have it.
+var quick struct {
+	sync.Once
+	dir string
+	err error
+}
+
+// quickUsherd is a program for tests that start it hundreds of times: the test binary, or where this has the race
+// detector, and takes several times as long to start, usherd built without it. What its commands do in one
+// process is run with the detector by the other tests.
+func quickUsherd() (path string, err error) {
+	if !raceEnabled {
+		return os.Executable()
+	}
+	quick.Do(func() {
+		if quick.dir, quick.err = os.MkdirTemp("", "usherd-quick"); quick.err != nil {
+			return
+		}
+		cmd := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(quick.dir, "usherd"), ".")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			quick.err = fmt.Errorf("go build: %w\n%s", err, out)
+		}
+	})
+	return filepath.Join(quick.dir, "usherd"), quick.err
 }
 
 // rig is a configuration with a store of its own, on which commands are run.

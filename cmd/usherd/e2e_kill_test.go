@@ -25,6 +25,20 @@ func (r *rig) process(args ...string) (cmd *exec.Cmd, out *bytes.Buffer) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	return r.processOf(self, args...)
+}
+
+// quick is process for what is started many times.
+func (r *rig) quick(args ...string) (cmd *exec.Cmd, out *bytes.Buffer) {
+	r.t.Helper()
+	path, err := quickUsherd()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return r.processOf(path, args...)
+}
+
+func (r *rig) processOf(self string, args ...string) (cmd *exec.Cmd, out *bytes.Buffer) {
 	out = &bytes.Buffer{}
 	cmd = exec.CommandContext(r.t.Context(), self, args...)
 	cmd.Env = append(os.Environ(), beUsherd+"=1", "USHERD_CONFIG="+r.config(), "NO_COLOR=1")
@@ -161,7 +175,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 // wholeRun is the time that a process takes for a run.
 func (r *rig) wholeRun() time.Duration {
 	r.t.Helper()
-	cmd, out := r.process("sync", "-q")
+	cmd, out := r.quick("sync", "-q")
 	start := time.Now()
 	if err := cmd.Run(); err != nil {
 		r.t.Fatalf("%v: %s", err, out)
@@ -173,7 +187,7 @@ func (r *rig) wholeRun() time.Duration {
 // it ended by itself before.
 func (r *rig) killed(after time.Duration) (took time.Duration, dead bool) {
 	r.t.Helper()
-	cmd, out := r.process("sync", "-q")
+	cmd, out := r.quick("sync", "-q")
 	start := time.Now()
 	if err := cmd.Start(); err != nil {
 		r.t.Fatal(err)

@@ -59,7 +59,7 @@ type scripts struct {
 
 // setup gives the script an usherd on its path, a branch of the directory and a name for DNS.
 func (s scripts) setup(env *testscript.Env) error {
-	self, err := os.Executable()
+	self, err := quickUsherd()
 	if err != nil {
 		return err
 	}
