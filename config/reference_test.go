@@ -85,7 +85,7 @@ func TestReferenceIsFresh(t *testing.T) {
 	kinds := map[connector.AttributeType]string{
 		connector.TextType: "text", connector.EmailType: "address", connector.BoolType: "true, false",
 		connector.IntegerType: "whole number", connector.TimeType: "time", connector.BinaryType: "bytes",
-		connector.ObjectType: "JSON object",
+		connector.ElementsType: "JSON array",
 	}
 	for _, a := range connector.Attributes() {
 		if a.Name == connector.MemberStatus {

@@ -14,7 +14,7 @@ const (
 	IntegerType                      // decimal
 	TimeType                         // RFC 3339 in UTC
 	BinaryType                       // base64 (RFC 4648, padded)
-	ObjectType                       // a JSON object: an element of a complex attribute of RFC 7643
+	ElementsType                     // a JSON array of objects: the elements of a complex attribute of RFC 7643
 )
 
 // AttributeInfo describes one attribute of a profile.
@@ -40,8 +40,8 @@ const (
 // customPrefix begins the name of an attribute that the organization has made up.
 const customPrefix = "custom."
 
-// attributes is the schema of profiles; names follow RFC 7643 where it has one. Those of ObjectType keep what
-// the plain ones beside them cannot say of an element that was pushed: its type, its display name.
+// attributes is the schema of profiles; names follow RFC 7643 where it has one. Those of ElementsType keep what
+// the plain ones beside them cannot say of elements that were pushed: their types, their order.
 var attributes = []AttributeInfo{
 	{UserName, "User Name", TextType, false, 256},
 	{GivenName, "First Name", TextType, false, 128},
@@ -79,14 +79,14 @@ var attributes = []AttributeInfo{
 	{"entitlements", "Entitlements", TextType, true, 256},
 	{"photo", "Photo", BinaryType, false, 128 << 10},
 	{"hireDate", "Hire Date", TimeType, false, 64},
-	{"emails", "E-mail Details", ObjectType, true, 4096},
-	{"phoneNumbers", "Phone Details", ObjectType, true, 4096},
-	{"addresses", "Addresses", ObjectType, true, 4096},
-	{"ims", "Instant Messaging", ObjectType, true, 4096},
-	{"photos", "Photos", ObjectType, true, 16384},
-	{"x509Certificates", "Certificates", ObjectType, true, 16384},
-	{"roleDetails", "Role Details", ObjectType, true, 4096},
-	{"entitlementDetails", "Entitlement Details", ObjectType, true, 4096},
+	{"emails", "E-mail Details", ElementsType, false, 16384},
+	{"phoneNumbers", "Phone Details", ElementsType, false, 16384},
+	{"addresses", "Addresses", ElementsType, false, 16384},
+	{"ims", "Instant Messaging", ElementsType, false, 16384},
+	{"photos", "Photos", ElementsType, false, 65536},
+	{"x509Certificates", "Certificates", ElementsType, false, 65536},
+	{"roleDetails", "Role Details", ElementsType, false, 16384},
+	{"entitlementDetails", "Entitlement Details", ElementsType, false, 16384},
 	{MemberStatus, "Member Status", TextType, false, 256},
 }
 

@@ -26,6 +26,7 @@ var allowed = map[string][]string{
 	"connector/provision":              {"connector", "connector/mapping", "connector/policy", "connector/lifecycle"},
 	"connector/report":                 {"connector", "connector/failure"},
 	"scim/schema":                      {},
+	"scim/resource":                    {"connector", "scim/schema"},
 	"scim/filter":                      {"connector", "scim/schema"},
 	"ldapsync":                         {"connector"},
 	"ldapsync/ldaptest":                {},

@@ -101,9 +101,9 @@ func (f *frame) putBytes(info *connector.AttributeInfo, v []byte, from int) erro
 			return evalError("no time: RFC 3339, generalized time or a date such as 2026-01-31 is understood")
 		}
 		f.buf = t.UTC().AppendFormat(f.buf, time.RFC3339Nano)
-	case connector.ObjectType:
-		if v[0] != '{' || !json.Valid(v) {
-			return evalError("no JSON object")
+	case connector.ElementsType:
+		if v[0] != '[' || !json.Valid(v) {
+			return evalError("no JSON array")
 		}
 		f.buf = append(f.buf, v...)
 	case connector.BinaryType: // above
