@@ -8,13 +8,13 @@ type AttributeType int
 
 // The types and their canonical text.
 const (
-	TextType    AttributeType = iota // Unicode text without control characters, blanks trimmed
-	EmailType                        // an address as it came, checked by policy
-	BoolType                         // true, false
-	IntegerType                      // decimal
-	TimeType                         // RFC 3339 in UTC
-	BinaryType                       // base64 (RFC 4648, padded)
-	ElementsType                     // a JSON array of objects: the elements of a complex attribute of RFC 7643
+	TextType     AttributeType = iota // Unicode text without control characters, blanks trimmed
+	EmailType                         // an address as it came, checked by policy
+	BoolType                          // true, false
+	IntegerType                       // decimal
+	TimeType                          // RFC 3339 in UTC
+	BinaryType                        // base64 (RFC 4648, padded)
+	ElementsType                      // a JSON array of objects: the elements of a complex attribute of RFC 7643
 )
 
 // AttributeInfo describes one attribute of a profile.

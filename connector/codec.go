@@ -31,7 +31,8 @@ func AppendRecord(b []byte, r *Record) []byte {
 	b = appendInstant(b, r.ChangedAt)
 	b = append(b, r.Key[:]...)
 	b = binary.AppendUvarint(b, uint64(r.PrimaryGroup))
-	return appendText(b, r.Package)
+	b = appendText(b, r.Package)
+	return append(b, r.User[:]...)
 }
 
 // appendInstant keeps nanoseconds and no zone.
@@ -58,6 +59,7 @@ func ReadRecord(b []byte) (rec *Record, rest []byte, err error) {
 	rec.Gone, rec.OutOfScope, rec.Protected, rec.Fault = r.byte() == 1, r.text(), r.byte() == 1, r.text()
 	rec.RecheckAt, rec.ChangedAt = r.instant(), r.instant()
 	rec.Key, rec.PrimaryGroup, rec.Package = r.hash(), r.uint32(), r.text()
+	rec.User = ID(r.hash())
 	if r.bad {
 		return nil, nil, errRecord
 	}

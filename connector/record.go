@@ -51,7 +51,7 @@ type Record struct {
 	ChangedAt time.Time
 
 	// User is who of ours the source says that this is; where nobody has the id, a user that is created gets it.
-	// Zero: the anchor decides, else matching. It is kept for a place on a waiting list, not for replays.
+	// Zero: the anchor decides, else matching.
 	User ID
 
 	Gone       bool   // the source says that the person does not exist any more

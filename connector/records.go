@@ -41,7 +41,7 @@ const (
 )
 
 // packForm is the first byte of packed records: the form of AppendRecord, deflated.
-const packForm = 1
+const packForm = 2
 
 // maxUnpacked bounds what a chunk can grow to; one record may be larger than packBytes.
 const maxUnpacked = 256 << 20

@@ -43,11 +43,11 @@ func TestEveryFieldOfARecordIsKept(t *testing.T) {
 	full := connector.Record{
 		Anchor: connector.Anchor{Kind: connector.TextAnchor, Raw: "a"}, DN: "dn", Attributes: []connector.Attribute{{Name: "mail", Values: [][]byte{{0, 255}}}},
 		Enabled: connector.EnabledNo, EnabledReason: "why", RecheckAt: time.Unix(1, 2).UTC(), ChangedAt: time.Unix(3, 4).UTC(),
-		Gone: true, OutOfScope: "scope", Protected: true, Fault: "fault", Key: connector.Hash{1, 2}, PrimaryGroup: 513, Package: "pro",
+		Gone: true, OutOfScope: "scope", Protected: true, Fault: "fault", Key: connector.Hash{1, 2}, PrimaryGroup: 513, Package: "pro", User: connector.ID{3},
 	}
 	v := reflect.ValueOf(full)
 	for i := range v.NumField() {
-		if name := v.Type().Field(i).Name; v.Field(i).IsZero() && name != "User" { // which is not kept
+		if name := v.Type().Field(i).Name; v.Field(i).IsZero() {
 			t.Errorf("the test does not set %s: teach it and AppendRecord", name)
 		}
 	}
