@@ -164,6 +164,10 @@ func TestPlans(t *testing.T) {
 		sqlRunGroups:         "SEARCH group_events USING INDEX group_events_run (run=?)",
 		sqlGroupHistory:      "SEARCH group_events USING INDEX group_events_group (group_id=? AND id>?)",
 		sqlLostMembers:       "SEARCH g USING COVERING INDEX sqlite_autoindex_groups_1 (id=?)",
+		sqlTokenByHash:       "SEARCH tokens USING INDEX tokens_hash (hash=?)",
+		sqlTokensOf:          "SEARCH tokens USING INDEX tokens_kind (kind=?)",
+		sqlRevokeOfThat:      "SEARCH tokens USING INDEX tokens_parent (parent=?)",
+		sqlDropTokens:        "SEARCH tokens USING INDEX tokens_kind (kind=? AND ends_at>? AND ends_at<?)",
 		sqlPackages:          "SEARCH w USING COVERING INDEX waiting_package (org=? AND package=?)",
 	} {
 		text := strings.Replace(q, "IN (*)", "IN ("+marks[8]+")", 1)

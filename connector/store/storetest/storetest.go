@@ -50,6 +50,15 @@ type Store interface {
 	RecordSources(ctx context.Context, org string) ([]string, error)
 	CompactRecords(ctx context.Context, org, source string, before time.Time) (int, error)
 	DropRecords(ctx context.Context, org, source string, before time.Time) error
+	AddToken(ctx context.Context, k connector.Token) error
+	Token(ctx context.Context, id connector.ID) (*connector.Token, error)
+	TokenByHash(ctx context.Context, hash connector.TokenHash) (*connector.Token, error)
+	FindToken(ctx context.Context, text string) (*connector.Token, error)
+	Tokens(ctx context.Context, f connector.TokenFilter) ([]connector.Token, error)
+	UseTokens(ctx context.Context, used map[connector.ID]time.Time) error
+	RevokeToken(ctx context.Context, id connector.ID, by string, now time.Time) error
+	TokenRevision(ctx context.Context) (int64, error)
+	DropTokens(ctx context.Context, before time.Time) (int, error)
 	Backup(ctx context.Context, path string) error
 	Verify(ctx context.Context) ([]string, error)
 	Close() error
@@ -109,6 +118,8 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"records are kept in order, after a base", records},
 		{"records of others are left alone", recordsOfOthers},
 		{"compacted records against a model", compactedRecords},
+		{"tokens are found, used and revoked", tokens},
+		{"access tokens end with their secret", accessTokens},
 		{"backup while writing", backupWhileWriting},
 		{"large sets", largeSets},
 		{"groups are created, edited and deleted", groupsWritten},

@@ -1,0 +1,186 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"database/sql"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"usherd/connector"
+)
+
+const tokenColumns = `id, org, source, kind, hash, name, scopes, networks, parent, created_at, created_by, ends_at, used_at, revoked_at, revoked_by` //nolint:gosec // no secret: names of columns
+
+const ( //nolint:gosec // no secrets: statements about tokens
+	sqlToken       = `SELECT ` + tokenColumns + ` FROM tokens WHERE id = ?`
+	sqlTokenByHash = `SELECT ` + tokenColumns + ` FROM tokens WHERE hash = ?`
+	sqlTokensOf    = `SELECT ` + tokenColumns + ` FROM tokens WHERE kind = ?`
+	sqlTokenIDs    = `SELECT id FROM tokens ORDER BY id`
+
+	sqlAddToken = `INSERT INTO tokens (` + tokenColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`
+
+	sqlUseToken     = `UPDATE tokens SET used_at = ? WHERE id = ? AND used_at < ?`
+	sqlRevokeToken  = `UPDATE tokens SET revoked_at = ?, revoked_by = ? WHERE id = ? AND revoked_at = 0`
+	sqlRevokeOfThat = `UPDATE tokens SET revoked_at = ?, revoked_by = ? WHERE parent = ? AND revoked_at = 0`
+	sqlDropTokens   = `DELETE FROM tokens WHERE kind = ? AND ends_at > 0 AND ends_at < ?`
+
+	sqlTokenRevision = `SELECT revision FROM token_revision`
+	sqlTokensRevised = `UPDATE token_revision SET revision = revision + 1`
+)
+
+func scanToken(r *sql.Rows, t *connector.Token) error {
+	var hash []byte
+	var scopes, networks string
+	err := r.Scan((*idColumn)(&t.ID), &t.Org, &t.Source, &t.Kind, &hash, &t.Name, &scopes, &networks, (*idColumn)(&t.Parent),
+		(*timeColumn)(&t.CreatedAt), &t.CreatedBy, (*timeColumn)(&t.EndsAt), (*timeColumn)(&t.LastUsed), (*timeColumn)(&t.RevokedAt), &t.RevokedBy)
+	if err != nil {
+		return err
+	}
+	copy(t.Hash[:], hash)
+	t.Scopes = strings.Fields(scopes)
+	for text := range strings.FieldsSeq(networks) {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return err
+		}
+		t.Networks = append(t.Networks, p)
+	}
+	return nil
+}
+
+// AddToken adds a token that is not there yet. A hash that is there already is an error of Kind Conflict.
+func (db *DB) AddToken(ctx context.Context, k connector.Token) error {
+	if k.ID.IsZero() || k.Org == "" || k.Source == "" || k.Kind == "" || len(k.Scopes) == 0 || k.Hash == (connector.TokenHash{}) {
+		return invalid("add token", "a token needs an id, a source of an organization, a kind, a scope and its hash")
+	}
+	networks := make([]string, len(k.Networks))
+	for i, p := range k.Networks {
+		networks[i] = p.String()
+	}
+	return db.write(ctx, func(t *tx) error {
+		n, err := t.s.exec(ctx, sqlAddToken, k.ID[:], k.Org, k.Source, string(k.Kind), k.Hash[:], k.Name, strings.Join(k.Scopes, " "),
+			strings.Join(networks, " "), idBlob(k.Parent), micros(k.CreatedAt), k.CreatedBy, micros(k.EndsAt), micros(k.LastUsed),
+			micros(k.RevokedAt), k.RevokedBy)
+		if err == nil && n == 0 {
+			return conflict("add token", "this token is there already")
+		}
+		return wrap("add token", err)
+	})
+}
+
+// Token returns one token, or an error of Kind NotFound.
+func (r *reader) Token(ctx context.Context, id connector.ID) (*connector.Token, error) {
+	return r.token(ctx, sqlToken, id[:])
+}
+
+// TokenByHash returns the token with that hash, whatever has become of it, or an error of Kind NotFound.
+func (r *reader) TokenByHash(ctx context.Context, hash connector.TokenHash) (*connector.Token, error) {
+	return r.token(ctx, sqlTokenByHash, hash[:])
+}
+
+func (r *reader) token(ctx context.Context, q string, key []byte) (*connector.Token, error) {
+	rows, err := r.q.query(ctx, q, key)
+	k, ok, err := first(rows, err, scanToken)
+	if err == nil && !ok {
+		return nil, notFound("token", "there is no such token")
+	}
+	return &k, wrap("token", err)
+}
+
+// FindToken returns a token by its id or the ending of it, as commands show it.
+func (r *reader) FindToken(ctx context.Context, text string) (*connector.Token, error) {
+	text = strings.ToLower(strings.TrimSpace(text))
+	if id, err := connector.ParseID(text); err == nil {
+		return r.Token(ctx, id)
+	}
+	if len(text) < refMin {
+		return nil, invalid("find token", "%q is too short: give the id, at least its last %d characters", text, refMin)
+	}
+	rows, err := r.q.query(ctx, sqlTokenIDs)
+	ids, err := add[connector.ID](nil, rows, err, func(r *sql.Rows, id *connector.ID) error { return r.Scan((*idColumn)(id)) })
+	if err != nil {
+		return nil, wrap("find token", err)
+	}
+	ids = slices.DeleteFunc(ids, func(id connector.ID) bool { return !strings.HasSuffix(id.String(), text) })
+	switch len(ids) {
+	case 0:
+		return nil, notFound("find token", "there is no token %q", text)
+	case 1:
+		return r.Token(ctx, ids[0])
+	}
+	return nil, invalid("find token", "%q is the ending of more than one token: give more of the id", text)
+}
+
+// Tokens returns the tokens that the filter asks for, those of one source together, in the order in which they were
+// made.
+func (r *reader) Tokens(ctx context.Context, f connector.TokenFilter) ([]connector.Token, error) {
+	var list []connector.Token
+	for _, kind := range f.Kinds {
+		rows, err := r.q.query(ctx, sqlTokensOf, string(kind))
+		if list, err = add(list, rows, err, scanToken); err != nil {
+			return nil, wrap("tokens", err)
+		}
+	}
+	list = slices.DeleteFunc(list, func(k connector.Token) bool {
+		return f.Org != "" && f.Org != k.Org || f.Source != "" && f.Source != k.Source
+	})
+	slices.SortFunc(list, func(a, b connector.Token) int {
+		return cmp.Or(cmp.Compare(a.Org, b.Org), cmp.Compare(a.Source, b.Source), bytes.Compare(a.ID[:], b.ID[:]))
+	})
+	return list, nil
+}
+
+// UseTokens notes when tokens were used last. It never goes back, and tokens that are gone are no error.
+func (db *DB) UseTokens(ctx context.Context, used map[connector.ID]time.Time) error {
+	if len(used) == 0 {
+		return nil
+	}
+	return db.write(ctx, func(t *tx) error {
+		for id, at := range used {
+			if _, err := t.s.exec(ctx, sqlUseToken, micros(at), id[:], micros(at)); err != nil {
+				return wrap("use tokens", err)
+			}
+		}
+		return nil
+	})
+}
+
+// RevokeToken ends a token, and with a client secret the access tokens that were given out for it. One that is
+// revoked already stays as it is.
+func (db *DB) RevokeToken(ctx context.Context, id connector.ID, by string, now time.Time) error {
+	return db.write(ctx, func(t *tx) error {
+		if _, err := t.Token(ctx, id); err != nil {
+			return err
+		}
+		for _, q := range [...]string{sqlRevokeToken, sqlRevokeOfThat} {
+			if _, err := t.s.exec(ctx, q, micros(now), by, id[:]); err != nil {
+				return wrap("revoke token", err)
+			}
+		}
+		_, err := t.s.exec(ctx, sqlTokensRevised)
+		return wrap("revoke token", err)
+	})
+}
+
+// TokenRevision returns a number that is another one when a token has been revoked since. Adding and using tokens
+// does not change it.
+func (r *reader) TokenRevision(ctx context.Context) (n int64, err error) {
+	rows, err := r.q.query(ctx, sqlTokenRevision)
+	n, _, err = first(rows, err, func(r *sql.Rows, n *int64) error { return r.Scan(n) })
+	return n, wrap("token revision", err)
+}
+
+// DropTokens forgets access tokens that have ended before that time. The other kinds are kept for good: whoever
+// still sends one is told when it ended.
+func (db *DB) DropTokens(ctx context.Context, before time.Time) (n int, err error) {
+	err = db.write(ctx, func(t *tx) error {
+		rows, err := t.s.exec(ctx, sqlDropTokens, string(connector.AccessToken), micros(before))
+		n = int(rows)
+		return wrap("drop tokens", err)
+	})
+	return n, err
+}

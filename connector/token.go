@@ -1,0 +1,152 @@
+package connector
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"hash/crc32"
+	"math/big"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// TokenKind says what a token is good for.
+type TokenKind string
+
+// The kinds of tokens.
+const (
+	BearerToken  TokenKind = "token"  // it is sent with each request
+	ClientSecret TokenKind = "secret" // access tokens are given out for it (RFC 6749 section 4.4)
+	AccessToken  TokenKind = "access" // given out by the daemon, for minutes
+)
+
+// The scopes of tokens.
+const (
+	ScopeAll  = "scim"      // everything
+	ScopeRead = "scim:read" // no writing
+)
+
+// Scopes are all of them, in the order in which they are shown.
+func Scopes() []string { return []string{ScopeAll, ScopeRead} }
+
+// TokenHash is the SHA-256 of a token. Tokens have 256 random bits, so a slow hash would add nothing.
+type TokenHash [sha256.Size]byte
+
+// Token is what is kept of a token, by which a client of one source proves who it is. The token itself is not.
+type Token struct {
+	ID     ID
+	Org    string
+	Source string
+	Kind   TokenKind
+	Hash   TokenHash
+	Name   string   // for people
+	Scopes []string // at least one
+	// Networks are those that it may come from, beside what the source allows; none = all of those.
+	Networks []netip.Prefix
+	// Parent is the client secret that an access token was given out for, and with which it is revoked; zero for
+	// one that was asked for with a signature.
+	Parent ID
+
+	CreatedAt time.Time
+	CreatedBy string
+	EndsAt    time.Time // zero = never
+	LastUsed  time.Time // to about a minute; zero = never
+	RevokedAt time.Time // zero = it is not
+	RevokedBy string
+}
+
+// TokenStanding is how a token is at one moment.
+type TokenStanding string
+
+// The standings of a token. TokenEnds is one that is live and ends within TokenEndsSoon.
+const (
+	TokenLive    TokenStanding = "live"
+	TokenEnds    TokenStanding = "ends_soon"
+	TokenEnded   TokenStanding = "ended"
+	TokenRevoked TokenStanding = "revoked"
+)
+
+// TokenEndsSoon is how long before its end people are told of a token.
+const TokenEndsSoon = 30 * 24 * time.Hour
+
+// StandingAt says how the token is at that time.
+func (t *Token) StandingAt(now time.Time) TokenStanding {
+	switch {
+	case !t.RevokedAt.IsZero():
+		return TokenRevoked
+	case t.EndsAt.IsZero():
+		return TokenLive
+	case !now.Before(t.EndsAt):
+		return TokenEnded
+	case t.Kind != AccessToken && t.EndsAt.Sub(now) <= TokenEndsSoon:
+		return TokenEnds
+	}
+	return TokenLive
+}
+
+// LiveAt reports whether the token opens anything at that time.
+func (t *Token) LiveAt(now time.Time) bool {
+	s := t.StandingAt(now)
+	return s == TokenLive || s == TokenEnds
+}
+
+// MayWrite reports whether its scopes allow more than reading.
+func (t *Token) MayWrite() bool { return slices.Contains(t.Scopes, ScopeAll) }
+
+// TokenFilter chooses tokens for a list.
+type TokenFilter struct {
+	Org, Source string // "" = all
+	Kinds       []TokenKind
+}
+
+// A token is its prefix, 43 digits of 256 random bits, and 6 digits of their CRC-32 (IEEE), prefix included; digits are
+// 0-9, A-Z, a-z. So a scanner for leaked secrets knows one by \busherd_scim_[0-9A-Za-z]{49}\b and is sure by the
+// checksum, and a token that was cut short when it was copied needs no look into the store.
+const (
+	tokenPrefix   = "usherd_scim_" //nolint:gosec // no secret: what each token begins with
+	tokenDigits   = 43
+	tokenChecksum = 6
+	base62        = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+)
+
+// NewToken makes a token, whose clear text exists in what it returns and nowhere else, with its hash.
+func NewToken() (Secret, TokenHash) {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // crypto/rand.Read never returns an error (Go 1.24)
+	text := tokenPrefix + digits(new(big.Int).SetBytes(b[:]), tokenDigits)
+	text += checksum(text)
+	return NewSecret(text), sha256.Sum256([]byte(text))
+}
+
+// HashToken returns the hash of a token in clear; ok is false for what was never one.
+func HashToken(text string) (hash TokenHash, ok bool) {
+	body, found := strings.CutPrefix(text, tokenPrefix)
+	if !found || len(body) != tokenDigits+tokenChecksum {
+		return hash, false
+	}
+	if text[len(text)-tokenChecksum:] != checksum(text[:len(text)-tokenChecksum]) {
+		return hash, false
+	}
+	return sha256.Sum256([]byte(text)), true
+}
+
+func checksum(text string) string {
+	n := crc32.ChecksumIEEE([]byte(text))
+	var b [tokenChecksum]byte
+	for i := len(b) - 1; i >= 0; i-- {
+		b[i] = base62[n%62]
+		n /= 62
+	}
+	return string(b[:])
+}
+
+func digits(n *big.Int, width int) string {
+	b := make([]byte, width)
+	rest, base := new(big.Int), big.NewInt(int64(len(base62)))
+	for i := width - 1; i >= 0; i-- {
+		n.DivMod(n, base, rest)
+		b[i] = base62[rest.Int64()]
+	}
+	return string(b)
+}
