@@ -15,21 +15,21 @@ import (
 
 const tokenColumns = `id, org, source, kind, hash, name, scopes, networks, parent, created_at, created_by, ends_at, used_at, revoked_at, revoked_by` //nolint:gosec // no secret: names of columns
 
-const ( //nolint:gosec // no secrets: statements about tokens
+const (
 	sqlToken       = `SELECT ` + tokenColumns + ` FROM tokens WHERE id = ?`
 	sqlTokenByHash = `SELECT ` + tokenColumns + ` FROM tokens WHERE hash = ?`
 	sqlTokensOf    = `SELECT ` + tokenColumns + ` FROM tokens WHERE kind = ?`
-	sqlTokenIDs    = `SELECT id FROM tokens ORDER BY id`
+	sqlTokenIDs    = `SELECT id FROM tokens ORDER BY id` //nolint:gosec // no secret: SQL
 
 	sqlAddToken = `INSERT INTO tokens (` + tokenColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`
 
-	sqlUseToken     = `UPDATE tokens SET used_at = ? WHERE id = ? AND used_at < ?`
-	sqlRevokeToken  = `UPDATE tokens SET revoked_at = ?, revoked_by = ? WHERE id = ? AND revoked_at = 0`
+	sqlUseToken     = `UPDATE tokens SET used_at = ? WHERE id = ? AND used_at < ?`                       //nolint:gosec // no secret: SQL
+	sqlRevokeToken  = `UPDATE tokens SET revoked_at = ?, revoked_by = ? WHERE id = ? AND revoked_at = 0` //nolint:gosec // no secret: SQL
 	sqlRevokeOfThat = `UPDATE tokens SET revoked_at = ?, revoked_by = ? WHERE parent = ? AND revoked_at = 0`
 	sqlDropTokens   = `DELETE FROM tokens WHERE kind = ? AND ends_at > 0 AND ends_at < ?`
 
 	sqlTokenRevision = `SELECT revision FROM token_revision`
-	sqlTokensRevised = `UPDATE token_revision SET revision = revision + 1`
+	sqlTokensRevised = `UPDATE token_revision SET revision = revision + 1` //nolint:gosec // no secret: SQL
 )
 
 func scanToken(r *sql.Rows, t *connector.Token) error {
