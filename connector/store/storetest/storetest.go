@@ -59,6 +59,17 @@ type Store interface {
 	RevokeToken(ctx context.Context, id connector.ID, by string, now time.Time) error
 	TokenRevision(ctx context.Context) (int64, error)
 	DropTokens(ctx context.Context, before time.Time) (int, error)
+	PutRequests(ctx context.Context, list []connector.Request, quirks []connector.QuirkCount) error
+	Requests(ctx context.Context, q connector.RequestQuery) ([]connector.Request, error)
+	RequestOrgs(ctx context.Context) ([]string, error)
+	RequestClients(ctx context.Context, org string) ([]string, error)
+	CountRequests(ctx context.Context, org, source string, since time.Time) (connector.RequestCounts, error)
+	Quirks(ctx context.Context, org, source string) ([]connector.QuirkCount, error)
+	DropRequests(ctx context.Context, org, source string, before time.Time) (int, error)
+	ClientProfile(ctx context.Context, org, source string) (connector.ClientProfile, error)
+	PutClientProfile(ctx context.Context, p connector.ClientProfile) error
+	UseAssertion(ctx context.Context, org, source string, hash []byte, until time.Time) (bool, error)
+	DropAssertions(ctx context.Context, now time.Time) error
 	Backup(ctx context.Context, path string) error
 	Verify(ctx context.Context) ([]string, error)
 	Close() error
@@ -120,6 +131,12 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"compacted records against a model", compactedRecords},
 		{"tokens are found, used and revoked", tokens},
 		{"access tokens end with their secret", accessTokens},
+		{"requests are read back, latest first", requestsReadBack},
+		{"requests are chosen as a naive reading would", requestsAgainstModel},
+		{"old requests are forgotten", requestsForgotten},
+		{"quirks are counted", quirksCounted},
+		{"the dialect of a client", clientProfile},
+		{"an assertion is used once", assertionsOnce},
 		{"backup while writing", backupWhileWriting},
 		{"large sets", largeSets},
 		{"groups are created, edited and deleted", groupsWritten},
