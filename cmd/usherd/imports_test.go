@@ -34,6 +34,7 @@ var allowed = map[string][]string{
 	"ldapsync/testserver/ldifgen":      {},
 	"ldapsync/testserver/changescript": {},
 	"scim/oauth":                       {"connector"},
+	"scim/requestlog":                  {"connector"},
 	"config":                           {"connector", "connector/mapping", "connector/policy", "connector/schedule", "ldapsync"},
 	"internal/bench":                   {"config", "connector", "connector/store", "ldapsync/ldaptest", "ldapsync/testserver", "ldapsync/testserver/ldifgen"},
 	"internal/gotest":                  {},
