@@ -9,21 +9,6 @@ import (
 	"usherd/scim/filter"
 )
 
-// is is one comparison; a dotted name has its sub-attribute.
-func is(name string, op ast.CompareOperator, value any) *ast.AttributeExpression {
-	return &ast.AttributeExpression{AttributePath: ast.AttributePath{AttributeName: name}, Operator: op, CompareValue: value}
-}
-
-func and(l, r ast.Expression) ast.Expression {
-	return &ast.LogicalExpression{Left: l, Operator: ast.AND, Right: r}
-}
-
-func or(l, r ast.Expression) ast.Expression {
-	return &ast.LogicalExpression{Left: l, Operator: ast.OR, Right: r}
-}
-
-func not(x ast.Expression) ast.Expression { return &ast.NotExpression{Expression: x} }
-
 func TestPrintKeepsParentheses(t *testing.T) {
 	t.Parallel()
 	a, b, c := is("a", ast.PR, nil), is("b", ast.PR, nil), is("c", ast.PR, nil)
@@ -41,8 +26,8 @@ func TestPrintKeepsParentheses(t *testing.T) {
 		"a eq true":                    is("a", ast.EQ, true),
 		"a ne false":                   is("a", ast.NE, false),
 		"a gt -1.5e3":                  is("a", ast.GT, json.Number("-1.5e3")),
-		"d[(a pr or b pr) and c pr]":   &ast.ValuePath{AttributePath: ast.AttributePath{AttributeName: "d"}, ValueFilter: and(or(a, b), c)},
-		"urn:x:y-z_1:2.0:User:a.$b pr": &ast.AttributeExpression{AttributePath: ast.AttributePath{URIPrefix: new("urn:x:y-z_1:2.0:User"), AttributeName: "a", SubAttribute: new("$b")}, Operator: ast.PR},
+		"d[(a pr or b pr) and c pr]":   in("d", and(or(a, b), c)),
+		"urn:x:y-z_1:2.0:User:a.$b pr": of("urn:x:y-z_1:2.0:User", is("a.$b", ast.PR, nil)),
 	} {
 		if got := filter.Print(x); got != want {
 			t.Errorf("printed %s, want %s", got, want)
