@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"hash/crc32"
@@ -114,31 +115,31 @@ const (
 func NewToken() (Secret, TokenHash) {
 	var b [32]byte
 	_, _ = rand.Read(b[:]) // crypto/rand.Read never returns an error (Go 1.24)
-	text := tokenPrefix + digits(new(big.Int).SetBytes(b[:]), tokenDigits)
-	text += checksum(text)
-	return NewSecret(text), sha256.Sum256([]byte(text))
+	text := []byte(tokenPrefix + digits(new(big.Int).SetBytes(b[:]), tokenDigits))
+	sum := checksum(text)
+	text = append(text, sum[:]...)
+	return NewSecret(string(text)), sha256.Sum256(text)
 }
 
 // HashToken returns the hash of a token in clear; ok is false for what was never one.
 func HashToken(text string) (hash TokenHash, ok bool) {
-	body, found := strings.CutPrefix(text, tokenPrefix)
-	if !found || len(body) != tokenDigits+tokenChecksum {
+	if !strings.HasPrefix(text, tokenPrefix) || len(text) != len(tokenPrefix)+tokenDigits+tokenChecksum {
 		return hash, false
 	}
-	if text[len(text)-tokenChecksum:] != checksum(text[:len(text)-tokenChecksum]) {
+	all, end := []byte(text), len(text)-tokenChecksum
+	if sum := checksum(all[:end]); !bytes.Equal(all[end:], sum[:]) {
 		return hash, false
 	}
-	return sha256.Sum256([]byte(text)), true
+	return sha256.Sum256(all), true
 }
 
-func checksum(text string) string {
-	n := crc32.ChecksumIEEE([]byte(text))
-	var b [tokenChecksum]byte
+func checksum(text []byte) (b [tokenChecksum]byte) {
+	n := crc32.ChecksumIEEE(text)
 	for i := len(b) - 1; i >= 0; i-- {
 		b[i] = base62[n%62]
 		n /= 62
 	}
-	return string(b[:])
+	return b
 }
 
 func digits(n *big.Int, width int) string {

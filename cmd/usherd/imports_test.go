@@ -33,6 +33,7 @@ var allowed = map[string][]string{
 	"ldapsync/testserver":              {"ldapsync/testserver/ldifgen"},
 	"ldapsync/testserver/ldifgen":      {},
 	"ldapsync/testserver/changescript": {},
+	"scim/auth":                        {"connector"},
 	"scim/oauth":                       {"connector"},
 	"scim/requestlog":                  {"connector"},
 	"config":                           {"connector", "connector/mapping", "connector/policy", "connector/schedule", "ldapsync"},

@@ -1,0 +1,154 @@
+package auth
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// defaultTotal is how many requests are worked on at a time, of all clients. Most wait for the store: more at a
+	// time are not faster, and each may hold a body in memory.
+	defaultTotal = 64
+	// maxWait is how long a request waits for its turn. Some clients give up after five seconds.
+	maxWait = 3 * time.Second
+)
+
+// gate hands out the right to work. A client has a rate and a number of requests at a time; what is beyond waits in
+// the client's own lane, and lanes take turns, so that it is the flood that waits and not whoever sends one request.
+type gate struct {
+	total int
+	lanes atomic.Pointer[map[Source]*lane] // never changed, but replaced
+
+	mu      sync.Mutex
+	running int
+	turns   []*lane // those where somebody waits, in the order of their turns
+}
+
+type lane struct {
+	limits atomic.Pointer[Limits]
+
+	bucket  bucket // guarded by the gate, as what follows
+	running int
+	waiting []chan struct{} // closed when it is their turn
+}
+
+// most is how many of its requests run at a time: no client takes more than half of the door.
+func (g *gate) most(l *lane) int { return max(min(l.limits.Load().Concurrency, g.total/2), 1) }
+
+// replace sets the limits of all clients. What runs or waits goes on.
+func (g *gate) replace(sources map[Source]Limits) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	lanes := make(map[Source]*lane, len(sources))
+	for id, limits := range sources {
+		l := g.lane(id)
+		if l == nil {
+			l = &lane{}
+		}
+		l.limits.Store(&limits)
+		lanes[id] = l
+	}
+	g.lanes.Store(&lanes)
+	g.next()
+}
+
+// lane is that of a source, nil when there is no such source.
+func (g *gate) lane(id Source) *lane {
+	if lanes := g.lanes.Load(); lanes != nil {
+		return (*lanes)[id]
+	}
+	return nil
+}
+
+// enter waits for a turn in the lane. The caller must call leave when it is done.
+func (g *gate) enter(ctx context.Context, l *lane, now time.Time) *Error {
+	turn, refusal := g.queue(l, now)
+	if turn == nil {
+		return refusal
+	}
+	timer := time.NewTimer(maxWait)
+	defer timer.Stop()
+	select {
+	case <-turn:
+		return nil
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+	return g.giveUp(l, turn)
+}
+
+// queue takes a place at once, or one in the lane, for which turn tells; both are nil when it is there at once.
+func (g *gate) queue(l *lane, now time.Time) (turn chan struct{}, refusal *Error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	limits := l.limits.Load()
+	if wait := l.bucket.take(float64(limits.Rate), float64(limits.Burst), now); wait > 0 {
+		return nil, later(http.StatusTooManyRequests, ReasonRate, wait, "too many requests a second: wait, and send them more slowly")
+	}
+	if len(l.waiting) == 0 && l.running < g.most(l) && g.running < g.total {
+		l.running++
+		g.running++
+		return nil, nil
+	}
+	if len(l.waiting) >= g.most(l) {
+		return nil, g.busy(l)
+	}
+	turn = make(chan struct{})
+	if l.waiting = append(l.waiting, turn); len(l.waiting) == 1 {
+		g.turns = append(g.turns, l)
+	}
+	return turn, nil
+}
+
+// busy says whether it is the client itself that is in its own way.
+func (g *gate) busy(l *lane) *Error {
+	if l.running >= g.most(l) {
+		return later(http.StatusTooManyRequests, ReasonBusy, time.Second, "too many requests at a time: wait for the answers of those before")
+	}
+	return later(http.StatusServiceUnavailable, ReasonFull, time.Second, "there is too much to do at the moment: try again")
+}
+
+// giveUp leaves the lane; when the turn has come in the meantime, it is taken.
+func (g *gate) giveUp(l *lane, turn chan struct{}) *Error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	at := slices.Index(l.waiting, turn)
+	if at < 0 {
+		return nil
+	}
+	refusal := g.busy(l)
+	if l.waiting = slices.Delete(l.waiting, at, at+1); len(l.waiting) == 0 {
+		g.turns = slices.DeleteFunc(g.turns, func(x *lane) bool { return x == l })
+	}
+	return refusal
+}
+
+func (g *gate) leave(l *lane) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	l.running--
+	g.running--
+	g.next()
+}
+
+// next gives free places to those who wait, one to each lane in turn.
+func (g *gate) next() {
+	for g.running < g.total {
+		at := slices.IndexFunc(g.turns, func(l *lane) bool { return l.running < g.most(l) })
+		if at < 0 {
+			return
+		}
+		l := g.turns[at]
+		g.turns = slices.Delete(g.turns, at, at+1)
+		close(l.waiting[0])
+		if l.waiting = slices.Delete(l.waiting, 0, 1); len(l.waiting) > 0 {
+			g.turns = append(g.turns, l)
+		}
+		l.running++
+		g.running++
+	}
+}
