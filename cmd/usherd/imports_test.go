@@ -25,6 +25,7 @@ var allowed = map[string][]string{
 	"connector/domains/dnstest":        {},
 	"connector/provision":              {"connector", "connector/mapping", "connector/policy", "connector/lifecycle"},
 	"connector/report":                 {"connector", "connector/failure"},
+	"scim/body":                        {},
 	"scim/schema":                      {},
 	"scim/resource":                    {"connector", "scim/schema"},
 	"scim/filter":                      {"connector", "scim/schema"},
