@@ -138,6 +138,7 @@ func (d *daemon) jobs(ctx context.Context, s *site) ([]schedule.Job, error) {
 	}
 	return append(jobs,
 		schedule.Job{Name: "domains", Schedule: daily, Run: func(ctx context.Context) error { return d.checkDomains(ctx, s) }},
+		schedule.Job{Name: "tokens", Schedule: daily, Run: func(ctx context.Context) error { return d.warnOfTokens(ctx, s) }},
 		schedule.Job{Name: "records", Schedule: daily, Run: func(ctx context.Context) error { return d.forget(ctx, s) }},
 		schedule.Job{Name: "housekeeping", Schedule: hourly, Run: func(ctx context.Context) error { return d.housekeeping(ctx, s) }},
 	), nil

@@ -3,9 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 
 	"go.uber.org/zap"
 )
+
+// keepAccess is how long access tokens that have ended are kept: whoever still sends one is told so.
+const keepAccess = 24 * time.Hour
 
 // housekeeping does what time alone asks for: holds expire, grace periods end, old runs go.
 func (d *daemon) housekeeping(ctx context.Context, s *site) error {
@@ -18,7 +22,8 @@ func (d *daemon) housekeeping(ctx context.Context, s *site) error {
 		all = errors.Join(all, err, d.endGrace(ctx, s, o))
 	}
 	_, err := s.db.Prune(ctx, d.app.now().Add(-keepOutcomes))
-	return errors.Join(all, err, d.offerSeats(ctx, s), d.metrics.refresh(ctx, s))
+	_, late := s.db.DropTokens(ctx, d.app.now().Add(-keepAccess))
+	return errors.Join(all, err, late, d.offerSeats(ctx, s), d.metrics.refresh(ctx, s))
 }
 
 // endGrace deletes whose grace period is over, so that it does not take a full run to do it.

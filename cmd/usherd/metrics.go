@@ -25,6 +25,7 @@ type metrics struct {
 	due      *prometheus.GaugeVec
 	domains  *prometheus.GaugeVec
 	reloads  *prometheus.CounterVec
+	tokens   *prometheus.GaugeVec
 
 	following *prometheus.GaugeVec
 	delay     *prometheus.HistogramVec
@@ -54,6 +55,7 @@ func newMetrics() *metrics {
 		seats:   gauge("usherd_seats", "Seats of packages: total (-1 = unlimited), used, waiting.", "org", "package", "kind"),
 		due:     gauge("usherd_users_due_within_7d", "Users who will be deleted within seven days.", "org"),
 		domains: gauge("usherd_domain_verified", "1 while the domain is verified.", "org", "domain"),
+		tokens:  gauge("usherd_token_end_timestamp_seconds", "When a token of a source that pushes ends, or has ended; revoked ones and those without an end are not shown.", "org", "source", "token"),
 		reloads: counter("usherd_config_reloads_total", "Reloads of the configuration, by result.", "result"),
 
 		following: gauge("usherd_source_following", "1 while the changes of the source are applied as they happen.", "org", "source"),
@@ -67,7 +69,7 @@ func newMetrics() *metrics {
 	info := gauge("usherd_build_info", "Always 1.", "version", "go")
 	info.WithLabelValues(version, runtime.Version()).Set(1)
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), info,
-		m.runs, m.seconds, m.people, m.lastOK, m.next, m.entries, m.held, m.users, m.seats, m.due, m.domains, m.reloads,
+		m.runs, m.seconds, m.people, m.lastOK, m.next, m.entries, m.held, m.users, m.seats, m.due, m.domains, m.reloads, m.tokens,
 		m.following, m.delay, m.missed, m.trouble)
 	return m
 }
@@ -150,6 +152,9 @@ func (m *metrics) refresh(ctx context.Context, s *site) error {
 			m.seats.WithLabelValues(id, c.Package, "waiting").Set(float64(c.Waiting))
 		}
 	}
+	if err := m.refreshTokens(ctx, s); err != nil {
+		return err
+	}
 	all, err := s.db.Domains(ctx, "")
 	m.domains.Reset()
 	for _, d := range all {
@@ -160,4 +165,19 @@ func (m *metrics) refresh(ctx context.Context, s *site) error {
 		m.domains.WithLabelValues(d.Org, d.Name).Set(proven)
 	}
 	return err
+}
+
+// refreshTokens tells when each token ends, so that an alarm can come before an identity provider falls silent.
+func (m *metrics) refreshTokens(ctx context.Context, s *site) error {
+	list, err := s.lastingTokens(ctx, "", "")
+	if err != nil {
+		return err
+	}
+	m.tokens.Reset()
+	for i := range list {
+		if k := &list[i]; k.RevokedAt.IsZero() && !k.EndsAt.IsZero() && s.isPushed(k.Org, k.Source) {
+			m.tokens.WithLabelValues(k.Org, k.Source, k.ID.Short()).Set(float64(k.EndsAt.Unix()))
+		}
+	}
+	return nil
 }

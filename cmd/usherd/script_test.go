@@ -145,7 +145,8 @@ var volatile = []struct {
 	{regexp.MustCompile(`revision [0-9a-f]{12}\b`), "revision ID"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\dZ`), "DATE TIMEZ"},
 	{regexp.MustCompile(` run [0-9a-f]{8}\b`), " run ID"},
-	{regexp.MustCompile(`\bcli:[^\s),.]+`), "cli:USER"},
+	{regexp.MustCompile(`\bcli:[^\s),."]+`), "cli:USER"},
+	{regexp.MustCompile(`"\d{4}-\d\d-\d\dT[0-9:.]+Z"`), `"TIME"`},
 }
 
 // looks compares the last output with a file, but for what differs from run to run.

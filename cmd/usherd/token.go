@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"usherd/connector"
+)
+
+func (a *app) tokenCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "token", Short: "Give identity providers tokens to push with, and end them",
+		Long: `An identity provider that pushes by SCIM proves by a token which source of which organization it is. A source may
+have several at a time, so that one can be changed for another without a gap: create a second one, give it to the
+provider, revoke the first when the list shows that it is not used any more.
+
+A token has the form usherd_scim_ and 49 letters and digits, the last six of which are a checksum (CRC-32, in
+base 62), so that a scanner for leaked secrets can recognise it:  \busherd_scim_[0-9A-Za-z]{49}\b`,
+		Args: noSuchCommand, RunE: showHelp,
+	}
+	cmd.AddCommand(a.tokenCreate(), a.tokenList(), a.tokenRevoke())
+	return cmd
+}
+
+// newTokenFlags are what a new token is to be.
+type newTokenFlags struct {
+	org, source, name, kind, expires string
+	scopes, networks                 []string
+	output                           outputFlag
+}
+
+const (
+	usualLife = "180d"
+	noEnd     = "never"
+	minLife   = time.Minute
+	maxLife   = 3650 * 24 * time.Hour
+)
+
+func (a *app) tokenCreate() *cobra.Command {
+	var f newTokenFlags
+	cmd := &cobra.Command{
+		Use: "create", Short: "Make a token and show it, once", Args: noArgs,
+		Long: `create makes a token for a source that pushes, and shows it: only its hash is kept, so nobody can show it again.
+
+With --kind secret it makes a client secret of OAuth 2.0, for which the provider gets short-lived access tokens.`,
+		Example: `  usherd token create --org acme --source entra
+  usherd token create --org acme --source okta --expires 365d --network 192.0.2.0/24 --name "set up by Ann"
+  usherd token create --source audit --scope scim:read -o json
+  usherd token create --source entra --kind secret`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withStore(cmd.Context(), func(s *site) error { return a.createToken(cmd.Context(), s, f) })
+		},
+	}
+	cmd.Flags().StringVar(&f.org, "org", "", "organization (may be left out when there is only one)")
+	cmd.Flags().StringVar(&f.source, "source", "", "source that pushes (may be left out when there is only one)")
+	cmd.Flags().StringVar(&f.expires, "expires", usualLife, "how long it lives, or "+noEnd)
+	cmd.Flags().StringArrayVar(&f.networks, "network", nil, "network or address that it may come from, beside what the source allows; several times for several")
+	cmd.Flags().StringArrayVar(&f.scopes, "scope", []string{connector.ScopeAll}, "what it may do: "+strings.Join(connector.Scopes(), ", "))
+	cmd.Flags().StringVar(&f.name, "name", "", "a note for people")
+	cmd.Flags().StringVar(&f.kind, "kind", string(connector.BearerToken), "token, or secret: a client secret of OAuth 2.0")
+	_ = cmd.RegisterFlagCompletionFunc("scope", cobra.FixedCompletions(connector.Scopes(), cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(lastingKinds, cobra.ShellCompDirectiveNoFileComp))
+	f.output.add(cmd, "text", "json")
+	return cmd
+}
+
+// lastingKinds are those that people make.
+var lastingKinds = []string{string(connector.BearerToken), string(connector.ClientSecret)}
+
+// createToken makes, stores and shows a token.
+func (a *app) createToken(ctx context.Context, s *site, f newTokenFlags) error {
+	k, err := f.token(a.now())
+	if err != nil {
+		return err
+	}
+	t, err := s.pushing(f.org, f.source)
+	if err != nil {
+		return err
+	}
+	k.Org, k.Source, k.CreatedBy = t.org.Org.ID, t.id, actor()
+	secret, hash := connector.NewToken()
+	k.Hash = hash
+	if err := s.db.AddToken(ctx, k); err != nil {
+		return err
+	}
+	door := s.door(k.Org)
+	if f.output.json() {
+		return writeJSON(a.out, newTokenJSON{a.tokenJSON(s, &k), secret.Reveal(), door})
+	}
+	what, until := map[connector.TokenKind]string{connector.BearerToken: "token", connector.ClientSecret: "client secret"}[k.Kind], "for ever"
+	if !k.EndsAt.IsZero() {
+		until = "until " + date(k.EndsAt)
+	}
+	fmt.Fprintf(a.out, "%s %s of %s is good %s; it is shown only now:\n\n  %s\n\n", what, k.ID.Short(), t.name(), until, secret.Reveal())
+	if k.Kind == connector.ClientSecret {
+		fmt.Fprintf(a.out, "client id: %s\n", t.name())
+	}
+	if door != "" {
+		fmt.Fprintf(a.out, "address:   %s\n", door)
+	}
+	_, err = fmt.Fprintf(a.out, "end it:    usherd token revoke %s\n", k.ID.Short())
+	return err
+}
+
+// token checks the flags.
+func (f *newTokenFlags) token(now time.Time) (connector.Token, error) {
+	k := connector.Token{ID: connector.NewID(now), Kind: connector.TokenKind(f.kind), Name: strings.TrimSpace(f.name), CreatedAt: now.UTC()}
+	if !slices.Contains(lastingKinds, f.kind) {
+		return k, usagef("--kind %s: the kinds are: %s", f.kind, strings.Join(lastingKinds, ", "))
+	}
+	if utf8.RuneCountInString(k.Name) > 100 || k.Name != printable(k.Name) {
+		return k, usagef("--name: at most 100 characters, in one line")
+	}
+	for _, s := range f.scopes {
+		if !slices.Contains(connector.Scopes(), s) {
+			return k, usagef("--scope %s: the scopes are: %s", s, strings.Join(connector.Scopes(), ", "))
+		}
+		if !slices.Contains(k.Scopes, s) {
+			k.Scopes = append(k.Scopes, s)
+		}
+	}
+	for _, s := range f.networks {
+		p, err := connector.ParseNetwork(s)
+		if err != nil {
+			return k, usagef("--network %s: %s", s, err)
+		}
+		k.Networks = append(k.Networks, p)
+	}
+	if f.expires == noEnd {
+		return k, nil
+	}
+	var life connector.Duration
+	if err := life.UnmarshalText([]byte(f.expires)); err != nil {
+		return k, usagef("--expires %s: %s, or %s", f.expires, err, noEnd)
+	}
+	if d := time.Duration(life); d < minLife || d > maxLife {
+		return k, usagef("--expires %s: from %s to %s, or %s", f.expires, connector.Duration(minLife), connector.Duration(maxLife), noEnd)
+	}
+	k.EndsAt = k.CreatedAt.Add(time.Duration(life))
+	return k, nil
+}
+
+// pushing returns the one source that pushes which the flags name.
+func (s *site) pushing(orgID, source string) (target, error) {
+	o, err := s.org(orgID)
+	if err != nil {
+		return target{}, err
+	}
+	var known []string
+	for _, settings := range o.Org.Sources {
+		if settings.Kind == connector.SCIM {
+			known = append(known, settings.ID)
+		}
+	}
+	switch {
+	case len(known) == 0:
+		return target{}, usagef("no source of %s pushes: add one with scim: {} to the configuration", o.Org.ID)
+	case source == "" && len(known) > 1:
+		return target{}, usagef("several sources push: name one with --source %s", strings.Join(known, " | "))
+	case source == "":
+		source = known[0]
+	case !slices.Contains(known, source):
+		return target{}, usagef("no source %q of %s pushes; there are: %s", source, o.Org.ID, strings.Join(known, ", "))
+	}
+	return target{o, source, nil}, nil
+}
+
+// door is the address of an organization for identity providers, "" when there is none.
+func (s *site) door(orgID string) string {
+	if s.file.Config.SCIM == nil {
+		return ""
+	}
+	return s.file.Config.SCIM.URL + "/scim/" + orgID + "/v2"
+}
+
+func (a *app) tokenRevoke() *cobra.Command {
+	return &cobra.Command{
+		Use: "revoke ID", Short: "End a token at once", Args: exactArgs("the token's id, at least its last characters"),
+		Long: `revoke ends a token. A daemon that runs refuses it within a second; with a client secret the access tokens that
+were given out for it end too.`,
+		Example: "  usherd token revoke e53d1c2f",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withStore(cmd.Context(), func(s *site) error { return a.revokeToken(cmd.Context(), s, args[0]) })
+		},
+	}
+}
+
+func (a *app) revokeToken(ctx context.Context, s *site, id string) error {
+	if _, ok := connector.HashToken(strings.TrimSpace(id)); ok { // not repeated in what is shown
+		return usagef("this is the token itself, not its id; see the ids with: usherd token list")
+	}
+	k, err := s.db.FindToken(ctx, id)
+	if connector.KindOf(err) == connector.NotFound {
+		err = &connector.Error{Kind: connector.NotFound, Op: "token revoke", Err: fmt.Errorf("there is no token %q", id), Hint: "see them with: usherd token list"}
+	}
+	if err != nil {
+		return err
+	}
+	if !k.RevokedAt.IsZero() {
+		_, err = fmt.Fprintf(a.out, "token %s of %s/%s was revoked on %s by %s: nothing to do\n", k.ID.Short(), k.Org, k.Source, date(k.RevokedAt), k.RevokedBy)
+		return err
+	}
+	if err := s.db.RevokeToken(ctx, k.ID, actor(), a.now()); err != nil {
+		return err
+	}
+	others, err := s.lastingTokens(ctx, k.Org, k.Source)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "token %s of %s/%s is revoked\n", k.ID.Short(), k.Org, k.Source)
+	if !slices.ContainsFunc(others, func(o connector.Token) bool { return o.LiveAt(a.now()) }) {
+		fmt.Fprintf(a.out, "it was the last one: %s/%s cannot push until it has another\n", k.Org, k.Source)
+	}
+	return nil
+}
+
+// networkTexts are networks as they are written.
+func networkTexts(list []netip.Prefix) []string {
+	out := []string{}
+	for _, p := range list {
+		out = append(out, p.String())
+	}
+	return out
+}

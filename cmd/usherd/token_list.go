@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"usherd/connector"
+	"usherd/connector/report"
+)
+
+// tokenJSON is the stable form of a token. Times are RFC 3339 in UTC; what is not known is left out.
+type tokenJSON struct {
+	ID        string                  `json:"id"`
+	Org       string                  `json:"org"`
+	Source    string                  `json:"source"`
+	Kind      connector.TokenKind     `json:"kind"` // token, secret
+	Name      string                  `json:"name"`
+	Scopes    []string                `json:"scopes"`
+	Networks  []string                `json:"networks"`
+	Standing  connector.TokenStanding `json:"standing"`   // live, ends_soon, ended, revoked
+	Pushes    bool                    `json:"configured"` // the configuration has the source, as one that pushes
+	CreatedAt *time.Time              `json:"created_at"`
+	CreatedBy string                  `json:"created_by"`
+	EndsAt    *time.Time              `json:"ends_at"` // null = never
+	LastUsed  *time.Time              `json:"last_used"`
+	RevokedAt *time.Time              `json:"revoked_at"`
+	RevokedBy string                  `json:"revoked_by,omitempty"`
+}
+
+// newTokenJSON is a token at the one moment at which it can be shown.
+type newTokenJSON struct {
+	tokenJSON
+	Token string `json:"token"`
+	URL   string `json:"url,omitempty"`
+}
+
+func (a *app) tokenJSON(s *site, k *connector.Token) tokenJSON {
+	return tokenJSON{
+		k.ID.String(), k.Org, k.Source, k.Kind, k.Name, k.Scopes, networkTexts(k.Networks), k.StandingAt(a.now()), s.isPushed(k.Org, k.Source),
+		when(k.CreatedAt), k.CreatedBy, when(k.EndsAt), when(k.LastUsed), when(k.RevokedAt), k.RevokedBy,
+	}
+}
+
+// isPushed reports whether the configuration has that source, as one that pushes.
+func (s *site) isPushed(orgID, source string) bool {
+	o := s.has(orgID)
+	return o != nil && o.Clients[source] != nil
+}
+
+// lastingTokens are those that people have made, for one source, or for all.
+func (s *site) lastingTokens(ctx context.Context, orgID, source string) ([]connector.Token, error) {
+	return s.db.Tokens(ctx, connector.TokenFilter{
+		Org: orgID, Source: source, Kinds: []connector.TokenKind{connector.BearerToken, connector.ClientSecret},
+	})
+}
+
+func (a *app) tokenList() *cobra.Command {
+	var o outputFlag
+	var orgID, source string
+	var all bool
+	cmd := &cobra.Command{
+		Use: "list", Short: "List the tokens: when they end, and when they were used", Args: noArgs,
+		Long: `list shows the tokens that people have made, never the tokens themselves. Below the table stands which end within
+30 days. Access tokens, which live for minutes, are not shown.`,
+		Example: "  usherd token list\n  usherd token list --org acme --source entra --all\n  usherd token list -o json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withStore(cmd.Context(), func(s *site) error {
+				list, err := s.lastingTokens(cmd.Context(), orgID, source)
+				if err == nil && len(list) == 0 {
+					err = s.knows(orgID, source)
+				}
+				if err != nil {
+					return err
+				}
+				var shown []connector.Token
+				for _, k := range list {
+					if all || k.RevokedAt.IsZero() {
+						shown = append(shown, k)
+					}
+				}
+				if o.json() {
+					out := []tokenJSON{}
+					for i := range shown {
+						out = append(out, a.tokenJSON(s, &shown[i]))
+					}
+					return writeJSON(a.out, map[string]any{"tokens": out})
+				}
+				return a.showTokens(s, shown)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&orgID, "org", "", "organization (default: all)")
+	cmd.Flags().StringVar(&source, "source", "", "source (default: all)")
+	cmd.Flags().BoolVar(&all, "all", false, "also those that were revoked")
+	o.add(cmd, "text", "json")
+	return cmd
+}
+
+func (a *app) showTokens(s *site, list []connector.Token) error {
+	tab := report.NewTable(a.out, a.width(), report.Column{Title: "Token"}, report.Column{Title: "Source", Flex: true}, report.Column{Title: "Kind"},
+		report.Column{Title: "Name", Flex: true}, report.Column{Title: "Scope"}, report.Column{Title: "From", Flex: true},
+		report.Column{Title: "Ends"}, report.Column{Title: "Last used"}, report.Column{Title: "Standing"})
+	for _, k := range list {
+		standing := tokenWords[k.StandingAt(a.now())]
+		if !s.isPushed(k.Org, k.Source) {
+			standing += ", source gone"
+		}
+		tab.Row(k.ID.Short(), k.Org+"/"+k.Source, string(k.Kind), dash(k.Name), strings.Join(k.Scopes, " "),
+			dash(strings.Join(networkTexts(k.Networks), " ")), date(k.EndsAt), date(k.LastUsed), standing)
+	}
+	if err := tab.Flush(); err != nil {
+		return err
+	}
+	between := "\n"
+	for _, k := range list {
+		if left, soon := endsSoon(&k, a.now()); soon {
+			fmt.Fprintf(a.out, "%stoken %s of %s/%s ends %s: %s\n", between, k.ID.Short(), k.Org, k.Source, left.words, another(&k))
+			between = ""
+		}
+	}
+	return nil
+}
+
+var tokenWords = map[connector.TokenStanding]string{
+	connector.TokenLive: "live", connector.TokenEnds: "ends soon", connector.TokenEnded: "ended", connector.TokenRevoked: "revoked",
+}
+
+// another says how a token is replaced.
+func another(k *connector.Token) string {
+	kind := ""
+	if k.Kind != connector.BearerToken {
+		kind = " --kind " + string(k.Kind)
+	}
+	return fmt.Sprintf("make another one with usherd token create --org %s --source %s%s and give it to the provider", k.Org, k.Source, kind)
+}
+
+// ending is how soon a token ends.
+type ending struct {
+	days  int // begun; 30, 7 and 1 are where the tone changes
+	words string
+}
+
+// endsSoon tells of a live token that ends within 30 days.
+func endsSoon(k *connector.Token, now time.Time) (ending, bool) {
+	if k.StandingAt(now) != connector.TokenEnds {
+		return ending{}, false
+	}
+	const day = 24 * time.Hour
+	left := k.EndsAt.Sub(now)
+	days := int((left + day - 1) / day)
+	if days == 1 {
+		return ending{days, "within a day, at " + date(k.EndsAt)}, true
+	}
+	return ending{days, fmt.Sprintf("within %d days, at %s", days, date(k.EndsAt))}, true
+}
+
+// warnOfTokens tells each day which tokens end within 30 days: louder within 7, and as an error on the last.
+func (d *daemon) warnOfTokens(ctx context.Context, s *site) error {
+	list, err := s.lastingTokens(ctx, "", "")
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		k := &list[i]
+		left, soon := endsSoon(k, d.app.now())
+		if !soon || !s.isPushed(k.Org, k.Source) {
+			continue
+		}
+		tell := d.log.Info
+		switch {
+		case left.days <= 1:
+			tell = d.log.Error
+		case left.days <= 7:
+			tell = d.log.Warn
+		}
+		tell("token ends soon", zap.String("source", k.Org+"/"+k.Source), zap.String("token", k.ID.Short()), zap.String("name", k.Name),
+			zap.Time("ends", k.EndsAt), zap.Int("days", left.days), zap.String("what_to_do", another(k)))
+	}
+	return nil
+}
