@@ -192,6 +192,9 @@ func (v *validator) push(r *Runtime, s *Source, path string) {
 	if m != nil {
 		v.pushedOnly(m, join(path, "mapping.attributes.package"))
 	}
+	if door := v.config.SCIM; door != nil && door.BehindProxy && len(door.TrustedProxies) == 0 && len(s.SCIM.Networks) > 0 {
+		v.doubt(join(path, "scim.networks"), "the door stands behind a proxy and scim.trusted_proxies names none, so every request seems to come from the proxy: name its address there")
+	}
 	if v.config.SCIM == nil {
 		v.doubt(join(path, "scim"), "nobody can push: there is no scim block at the top of the file, which opens the door")
 	}

@@ -87,6 +87,23 @@ func TestPushedAttributesKeepTheirNames(t *testing.T) {
 	}
 }
 
+func TestProxyThatIsNotTrusted(t *testing.T) {
+	t.Parallel()
+	const text = `store: sqlite:usherd.db
+scim: { listen: 0.0.0.0:9471, url: "https://scim.acme.test", behind_proxy: true }
+organizations:
+- id: acme
+  partner_id: P-1
+  sources:
+  - { id: entra, scim: { networks: [192.0.2.0/24] } }
+  - { id: okta, scim: {} }
+`
+	f, err := config.Parse("usherd.yaml", []byte(text), options())
+	if err != nil || len(f.Warnings) != 1 || !strings.Contains(f.Warnings[0].String(), "usherd.yaml:7:36: organizations[0].sources[0].scim.networks: the door stands behind a proxy") {
+		t.Fatal(err, f)
+	}
+}
+
 // TestClosedDoorIsNoFault: taking the door away must not ask for taking its sources away, which would deactivate
 // their people.
 func TestClosedDoorIsNoFault(t *testing.T) {
