@@ -6,7 +6,7 @@ import "strconv"
 // It is a scimType invalidFilter for a filter and invalidPath for a path.
 type Error struct {
 	Message   string
-	Attribute string // as it was written; "" where the fault is not with one attribute
+	Attribute string // at fault; "" where none is. One that is not known is as the client wrote it
 	Offset    int    // characters before the place; -1 where only the meaning is wrong
 	Sensitive bool   // the filter asks for a value that nobody may see: scimType sensitive if it stood in a URL
 }

@@ -3,6 +3,7 @@ package filter_test
 import (
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"regexp"
 	"strings"
 	"testing"
@@ -11,7 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	ast "github.com/scim2/filter-parser/v2"
 
+	"usherd/connector"
 	"usherd/scim/filter"
+	"usherd/scim/schema"
 )
 
 // seed is a text that fuzzing starts from, and how often it is repeated: so fuzzing gets along with small inputs.
@@ -183,4 +186,39 @@ func decoded(x ast.Expression) (_ ast.Expression, ok bool) {
 		return &y, true
 	}
 	return nil, false
+}
+
+// FuzzCompile: no panic, whatever is asked of whatever; who matches meets the condition.
+func FuzzCompile(f *testing.F) {
+	for _, s := range seeds() {
+		if s.times == 1 && len(s.text) < 200 {
+			f.Add(s.text, uint64(1), false)
+			f.Add(s.text, uint64(2), true)
+		}
+	}
+	f.Fuzz(func(t *testing.T, text string, resource uint64, group bool) {
+		x, err := filter.Parse(text)
+		if err != nil {
+			t.Skip()
+		}
+		ty, kind := schema.User(), connector.UserResource
+		if group {
+			ty, kind = schema.Group(), connector.GroupResource
+		}
+		c, err := filter.CompileWith(ty, x, filter.Options{Lenient: resource%2 == 0, Among: schema.Types()})
+		if err != nil {
+			if e, ok := errors.AsType[*filter.Error](err); !ok || e.Attribute == "" || e.Message == "" {
+				t.Fatalf("%T %v", err, err)
+			}
+			return
+		}
+		r := chance{rand.New(rand.NewPCG(resource, 0))}.resource(ty)
+		condition, exact := c.Condition()
+		if err := condition.Check(kind); err != nil {
+			t.Fatalf("%s: %v", show(condition), err)
+		}
+		if match, met := c.Match(r), meets(t, r, condition); match && !met || exact && match != met {
+			t.Fatalf("match %t, %s (exact %t) met %t by\n%v", match, show(condition), exact, met, r)
+		}
+	})
 }
