@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // ConditionOp says what a Condition asks; the words are those of RFC 7644, section 3.4.2.2.
@@ -51,12 +52,13 @@ const (
 	// OnCreated and OnLastModified are times. Not co, sw and ew.
 	OnCreated      = "created"
 	OnLastModified = "lastModified"
-	// OnGroup are the ids of the groups that name a user in their own list. Only eq, ne and pr. Of users.
+	// OnGroup are the ids of the groups, of any source, that a user is in directly: they name it in their own
+	// list, or are its primary one. Only eq, ne and pr. Of users.
 	OnGroup = "group"
 	// OnGroupNested are those and the ids of all groups that they are nested in. Only eq, ne and pr. Of users.
 	OnGroupNested = "groupNested"
-	// OnMember are the ids of the users and groups that a group names in its own list. Only eq, ne and pr.
-	// Of groups. Members who are neither here have no id.
+	// OnMember are the ids of the users and groups that a group names in its own list, as far as its client sees
+	// them. Only eq, ne and pr. Of groups.
 	OnMember = "member"
 	// OnState is the state of a user, in its own spelling.
 	OnState = "state"
@@ -133,7 +135,7 @@ func (c *Condition) Check(kind ResourceKind) error {
 		if !CanTest(kind, c.Field, c.Op) {
 			return fmt.Errorf("%q cannot be tested with %q here", c.Field, c.Op)
 		}
-		return nil
+		return c.checkValue()
 	}
 	if len(c.Of) == 0 || c.Op == OpNot && len(c.Of) != 1 {
 		return fmt.Errorf("%q with %d conditions below it", c.Op, len(c.Of))
@@ -144,6 +146,19 @@ func (c *Condition) Check(kind ResourceKind) error {
 		}
 		if err := below.Check(kind); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+func (c *Condition) checkValue() error {
+	switch {
+	case c.Op == OpPr:
+	case c.Field == OnActive && c.Value != "true" && c.Value != "false":
+		return fmt.Errorf("%s is true or false, not %q", c.Field, c.Value)
+	case c.Field == OnCreated || c.Field == OnLastModified:
+		if _, err := time.Parse(time.RFC3339Nano, c.Value); err != nil {
+			return fmt.Errorf("%s: %q is no time as in RFC 3339", c.Field, c.Value)
 		}
 	}
 	return nil

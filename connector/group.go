@@ -26,6 +26,7 @@ type Group struct {
 	MemberCount int    // of its own list: neither nested ones nor those whose primary group it is
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+	Version     int64 // grows with each change, of its members too; 1 when created without any
 }
 
 // Member is one value of a group's list: a person, a group, or an entry that is neither here.

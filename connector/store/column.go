@@ -61,6 +61,34 @@ func (c *anchorColumn) Scan(v any) error {
 	return nil
 }
 
+// optionalAnchor is anchorColumn of a column that may be NULL.
+type optionalAnchor connector.Anchor
+
+// Scan implements sql.Scanner.
+func (c *optionalAnchor) Scan(v any) error {
+	if v == nil {
+		*c = optionalAnchor{}
+		return nil
+	}
+	return (*anchorColumn)(c).Scan(v)
+}
+
+// optionalText reads a text, or NULL as none.
+type optionalText string
+
+// Scan implements sql.Scanner.
+func (c *optionalText) Scan(v any) error {
+	switch t := v.(type) {
+	case nil:
+		*c = ""
+	case string:
+		*c = optionalText(t)
+	default:
+		return fmt.Errorf("%T is no text", v)
+	}
+	return nil
+}
+
 // profileColumn reads a JSON profile or NULL.
 type profileColumn connector.Profile
 

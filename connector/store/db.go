@@ -42,12 +42,20 @@ type DB struct {
 	closed  error
 }
 
-var _ connector.Store = (*DB)(nil)
+var (
+	_ connector.Store     = (*DB)(nil)
+	_ connector.Resources = (*DB)(nil)
+	_ connector.Resources = (*tx)(nil)
+)
 
 // Open opens the store that a URL names (see Path). A file that does not exist is created for its
 // owner alone; its folder must exist. An older schema is brought up to date after a copy of the file
 // was put beside it; a newer one is an error of Kind Refused.
 func Open(ctx context.Context, storeURL string, o Options) (*DB, error) {
+	return open(ctx, storeURL, o, migrations)
+}
+
+func open(ctx context.Context, storeURL string, o Options, files fs.FS) (*DB, error) {
 	if o.Now == nil {
 		return nil, invalid("open", "Options.Now is missing")
 	}
@@ -65,7 +73,7 @@ func Open(ctx context.Context, storeURL string, o Options) (*DB, error) {
 		path: path, now: o.Now, log: o.Log, jobs: make(chan *job, 256),
 		quit: make(chan struct{}), stopped: make(chan struct{}),
 	}
-	if err := db.connect(ctx); err != nil {
+	if err := db.connect(ctx, files); err != nil {
 		return nil, errors.Join(err, db.disconnect())
 	}
 	go db.writer(context.WithoutCancel(ctx))
@@ -98,7 +106,7 @@ func createFile(path string) error {
 // come in no order.
 const writerCache = 32 << 10
 
-func (db *DB) connect(ctx context.Context) (err error) {
+func (db *DB) connect(ctx context.Context, files fs.FS) (err error) {
 	db.wdb, err = sql.Open("sqlite", dsn(db.path, fmt.Sprintf("cache_size(-%d)", writerCache), "temp_store(memory)"))
 	if err != nil {
 		return wrap("open", err)
@@ -110,7 +118,7 @@ func (db *DB) connect(ctx context.Context) (err error) {
 	}
 	db.w = newSession(conn)
 	db.pragma(ctx, "busy_timeout", beginPause)
-	if err := db.migrate(ctx, migrations); err != nil {
+	if err := db.migrate(ctx, files); err != nil {
 		return err
 	}
 	readers := max(4, 2*runtime.NumCPU())
@@ -121,7 +129,7 @@ func (db *DB) connect(ctx context.Context) (err error) {
 	rdb.SetMaxOpenConns(readers)
 	rdb.SetMaxIdleConns(readers)
 	db.pool = &pool{db: rdb}
-	db.reader = reader{db.pool}
+	db.reader = reader{db.pool, fewIDs}
 	return nil
 }
 

@@ -10,7 +10,7 @@ import (
 	"usherd/connector"
 )
 
-const groupColumns = `g.id, g.org, g.source, g.anchor, g.dn_key, g.dn, g.name, g.description, g.rid, g.members, g.created_at, g.updated_at`
+const groupColumns = `g.id, g.org, g.source, g.anchor, g.dn_key, g.dn, g.name, g.description, g.rid, g.members, g.created_at, g.updated_at, g.version`
 
 const (
 	sqlGroupStates = `SELECT id, anchor, dn_key, members FROM groups WHERE org = ? AND source = ?`
@@ -37,7 +37,7 @@ func scanGroup(r *sql.Rows, g *connector.Group) error { return r.Scan(groupDest(
 func groupDest(g *connector.Group) []any {
 	return []any{
 		(*idColumn)(&g.ID), &g.Org, &g.Source, (*anchorColumn)(&g.Anchor), (*hashColumn)(&g.Key), &g.DN, &g.Name, &g.Description,
-		&g.RID, &g.MemberCount, (*timeColumn)(&g.CreatedAt), (*timeColumn)(&g.UpdatedAt),
+		&g.RID, &g.MemberCount, (*timeColumn)(&g.CreatedAt), (*timeColumn)(&g.UpdatedAt), &g.Version,
 	}
 }
 

@@ -12,8 +12,8 @@ const (
 	sqlInsertGroup = `INSERT INTO groups (id, org, source, anchor, dn_key, dn, name, folded, description, rid, members, created_at, updated_at)
  VALUES (?,?,?,?,?,?,?,?,?,?,0,?,?)`
 
-	sqlUpdateGroup = `UPDATE groups SET anchor = ?, dn_key = ?, dn = ?, name = ?, folded = ?, description = ?, rid = ?, updated_at = ? WHERE id = ?`
-	sqlCountGroup  = `UPDATE groups SET members = members + ?, updated_at = ? WHERE id = ?`
+	sqlUpdateGroup = `UPDATE groups SET anchor = ?, dn_key = ?, dn = ?, name = ?, folded = ?, description = ?, rid = ?, updated_at = ?, version = version + 1 WHERE id = ?`
+	sqlCountGroup  = `UPDATE groups SET members = members + ?, updated_at = ?, version = version + 1 WHERE id = ?`
 	sqlDeleteGroup = `DELETE FROM groups WHERE id = ?`
 
 	sqlAddMember    = `INSERT INTO members (group_id, key, dn) VALUES (?,?,?) ON CONFLICT (group_id, key) DO NOTHING`
@@ -67,7 +67,7 @@ func (w *groupWriter) write(b *batch) error {
 			return err
 		}
 	}
-	n := int64(0)
+	n, moved := int64(0), false
 	for _, m := range c.Removed {
 		gone, err := b.changed(sqlRemoveMember, g.ID[:], m.Key[:])
 		if err != nil {
@@ -76,7 +76,7 @@ func (w *groupWriter) write(b *batch) error {
 		if !gone {
 			continue
 		}
-		n--
+		n, moved = n-1, true
 		if err := w.event(b, connector.MemberRemoved, m.Key[:], m.DN, ""); err != nil {
 			return err
 		}
@@ -89,7 +89,7 @@ func (w *groupWriter) write(b *batch) error {
 		if !added {
 			continue
 		}
-		n++
+		n, moved = n+1, true
 		if c.Action == connector.Created {
 			continue // that the group was created says it
 		}
@@ -97,7 +97,7 @@ func (w *groupWriter) write(b *batch) error {
 			return err
 		}
 	}
-	if n == 0 {
+	if !moved {
 		return nil
 	}
 	return b.exec(sqlCountGroup, n, micros(w.now), g.ID[:])

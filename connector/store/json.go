@@ -169,6 +169,58 @@ func parseProfile(doc []byte) (connector.Profile, error) {
 	return p, nil
 }
 
+// firstOf returns the first values of some attributes of a stored profile, "" for none, without making a
+// Profile of it.
+func firstOf(doc []byte, names ...string) ([]string, error) {
+	values := make([]string, len(names))
+	d := decoder{s: string(doc)}
+	if !d.take('{') {
+		return nil, errDocument
+	}
+	for more := !d.take('}'); more; {
+		name, err := d.text()
+		if err != nil || !d.take(':') {
+			return nil, errDocument
+		}
+		value, err := d.head()
+		if err != nil {
+			return nil, err
+		}
+		if i := slices.Index(names, name); i >= 0 {
+			values[i] = value
+		}
+		if more = d.take(','); !more && !d.take('}') {
+			return nil, errDocument
+		}
+	}
+	return values, nil
+}
+
+// head reads an array of strings and returns the first one, "" of an empty array.
+func (d *decoder) head() (value string, err error) {
+	if !d.take('[') {
+		return "", errDocument
+	}
+	if d.take(']') {
+		return "", nil
+	}
+	for n := 0; ; n++ {
+		s, err := d.text()
+		if err != nil {
+			return "", err
+		}
+		if n == 0 {
+			value = s
+		}
+		if d.take(']') {
+			return value, nil
+		}
+		if !d.take(',') {
+			return "", errDocument
+		}
+	}
+}
+
 // eventDoc is the variable part of an event. DN and Anchor are kept for deletions only: elsewhere
 // the link has them.
 type eventDoc struct {

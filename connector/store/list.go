@@ -182,7 +182,7 @@ func (l *lister) wants(v listRow) bool {
 		return u.State.Live() || l.q.State != ""
 	}
 	for _, n := range terms(uniqueNames(nil, u), u.Profile) {
-		if rank(n.kind) > rank(v.kind) || !strings.HasPrefix(n.value, l.q.Search) {
+		if rank(n.kind) == 0 || rank(n.kind) > rank(v.kind) || !strings.HasPrefix(n.value, l.q.Search) {
 			continue
 		}
 		if rank(n.kind) < rank(v.kind) || n.value < v.value {

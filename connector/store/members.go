@@ -22,8 +22,15 @@ const (
  SELECT id FROM groups WHERE org = ? AND id = ?
  UNION SELECT n.id FROM nested x JOIN groups g ON g.id = x.id JOIN members m ON m.group_id = x.id JOIN groups n ON ` + memberGroup + `)`
 
+	// A group that goes by its id is one of a client: its members go by theirs, whether the client has a link to
+	// them or not. Whom it has deleted is nobody there.
+	namesByID  = `g.dn_key = g.id`
+	memberUser = `d.id = m.key AND d.org = g.org AND d.state ` + liveStates + `
+ AND NOT EXISTS (SELECT 1 FROM links x WHERE x.org = g.org AND x.source = g.source AND x.user_id = d.id AND x.standing = 'gone')`
+
 	effectiveUsers = ` SELECT l.user_id FROM groups g JOIN members m ON m.group_id = g.id JOIN links l ON ` + memberLink + ` WHERE g.id IN (SELECT id FROM nested)
- UNION SELECT l.user_id FROM groups g JOIN links l ON ` + primaryLink + ` WHERE g.id IN (SELECT id FROM nested)`
+ UNION SELECT l.user_id FROM groups g JOIN links l ON ` + primaryLink + ` WHERE g.id IN (SELECT id FROM nested)
+ UNION SELECT d.id FROM groups g JOIN members m ON m.group_id = g.id JOIN users d ON ` + memberUser + ` WHERE g.id IN (SELECT id FROM nested) AND ` + namesByID
 
 	sqlEffectiveMembers = nestedGroups + `, people (id) AS (` + effectiveUsers + `)
  SELECT ` + userColumns + ` FROM users u WHERE u.id IN (SELECT id FROM people) ORDER BY u.id`
@@ -31,22 +38,25 @@ const (
 	sqlCountNested  = nestedGroups + ` SELECT count(*) - 1 FROM nested`
 	sqlCountUsers   = nestedGroups + `, people (id) AS (` + effectiveUsers + `) SELECT count(*) FROM people`
 	sqlCountOutside = nestedGroups + ` SELECT count(DISTINCT m.key) FROM groups g JOIN members m ON m.group_id = g.id
- LEFT JOIN links l ON ` + memberLink + ` LEFT JOIN groups n ON ` + memberGroup + ` WHERE g.id IN (SELECT id FROM nested) AND l.user_id IS NULL AND n.id IS NULL`
+ LEFT JOIN links l ON ` + memberLink + ` LEFT JOIN groups n ON ` + memberGroup + ` LEFT JOIN users d ON ` + namesByID + ` AND ` + memberUser + `
+ WHERE g.id IN (SELECT id FROM nested) AND l.user_id IS NULL AND n.id IS NULL AND d.id IS NULL`
 
-	sqlDirectMembers = `SELECT m.key, m.dn, l.user_id, n.id FROM groups g JOIN members m ON m.group_id = g.id
- LEFT JOIN links l ON ` + memberLink + ` LEFT JOIN groups n ON ` + memberGroup + ` WHERE g.org = ? AND g.id = ? ORDER BY m.key`
+	sqlDirectMembers = `SELECT m.key, m.dn, coalesce(l.user_id, d.id), n.id FROM groups g JOIN members m ON m.group_id = g.id
+ LEFT JOIN links l ON ` + memberLink + ` LEFT JOIN groups n ON ` + memberGroup + ` LEFT JOIN users d ON ` + namesByID + ` AND ` + memberUser + `
+ WHERE g.org = ? AND g.id = ? ORDER BY m.key`
 
 	sqlPrimaryMembers = `SELECT l.dn_key, l.dn, l.user_id, NULL FROM groups g JOIN links l ON ` + primaryLink + ` WHERE g.org = ? AND g.id = ? ORDER BY l.user_id`
 
 	sqlGroupsByID = `SELECT ` + groupColumns + ` FROM groups g WHERE g.org = ? AND g.id IN (*)`
 
-	// Links of a user, the groups that name it, and those above them.
+	// Links of a user, the groups that name it by them or by its id, and those above them.
 	sqlGroupsOfUser = `WITH RECURSIVE own (org, source, key, rid) AS (
  SELECT org, source, dn_key, primary_rid FROM links
  WHERE org = ? AND source IN (SELECT source FROM link_sources WHERE org = ?) AND user_id = ? AND dn_key IS NOT NULL AND standing <> 'gone'),
 direct (id) AS (
  SELECT g.id FROM own o JOIN members m ON m.key = o.key JOIN groups g ON g.id = m.group_id AND g.source = o.source AND g.org = o.org
- UNION SELECT g.id FROM own o JOIN groups g ON g.org = o.org AND g.source = o.source AND g.rid = o.rid WHERE o.rid > 0),
+ UNION SELECT g.id FROM own o JOIN groups g ON g.org = o.org AND g.source = o.source AND g.rid = o.rid WHERE o.rid > 0
+ UNION SELECT g.id FROM users d JOIN members m ON m.key = d.id JOIN groups g ON g.id = m.group_id AND ` + namesByID + ` AND ` + memberUser + ` WHERE d.org = ? AND d.id = ?),
 above (id) AS (
  SELECT id FROM direct
  UNION SELECT p.id FROM above x JOIN groups g ON g.id = x.id JOIN members m ON m.key = g.dn_key
@@ -163,7 +173,7 @@ func (r *reader) membersOf(ctx context.Context, org string, rows []memberRow) ([
 // GroupsOfUser returns the groups of a user, those that it is in only through others included, in order of
 // their names, at most limit.
 func (r *reader) GroupsOfUser(ctx context.Context, org string, user connector.ID, limit int) ([]connector.UserGroup, error) {
-	rows, err := r.q.query(ctx, sqlGroupsOfUser, org, org, user[:], pageSize(limit))
+	rows, err := r.q.query(ctx, sqlGroupsOfUser, org, org, user[:], org, user[:], pageSize(limit))
 	groups, err := add[connector.UserGroup](nil, rows, err, func(r *sql.Rows, g *connector.UserGroup) error {
 		return r.Scan(append(groupDest(&g.Group), &g.Direct)...)
 	})

@@ -29,6 +29,9 @@ var migrations = func() fs.FS {
 	return sub
 }()
 
+// fills are what migrations do that SQL cannot say, after their text and in the same transaction.
+var fills = map[string]func(context.Context, *session) error{"0007_resources.sql": fillTerms}
+
 const (
 	sqlHasMarks    = `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'migrations'`
 	sqlHasTables   = `SELECT count(*) FROM sqlite_master WHERE type = 'table'`
@@ -162,6 +165,11 @@ func (db *DB) step(ctx context.Context, known []migration) error {
 		}
 		if _, err := db.w.conn.ExecContext(ctx, m.text); err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
+		}
+		if fill := fills[m.name]; fill != nil {
+			if err := fill(ctx, db.w); err != nil {
+				return fmt.Errorf("%s: %w", m.name, err)
+			}
 		}
 		if n > 0 {
 			db.log.Info("schema migrated", zap.String("migration", m.name))

@@ -14,10 +14,11 @@ import (
 
 // querier asks one connection or a pool. Statements given to query are prepared once and kept, so
 // their rows must be read to the end before the same statement runs again; those given to stream are
-// not kept.
+// not kept where that matters. Those given to once are never kept: there is no end of them.
 type querier interface {
 	query(ctx context.Context, q string, args ...any) (*sql.Rows, error)
 	stream(ctx context.Context, q string, args ...any) (*sql.Rows, error)
+	once(ctx context.Context, q string, args ...any) (*sql.Rows, error)
 }
 
 // pool is a querier for reads outside of transactions.
@@ -45,6 +46,10 @@ func (p *pool) stream(ctx context.Context, q string, args ...any) (*sql.Rows, er
 	return p.query(ctx, q, args...)
 }
 
+func (p *pool) once(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+	return p.db.QueryContext(ctx, q, args...)
+}
+
 // connQuerier is one connection or transaction whose statements are not kept.
 type connQuerier struct {
 	c interface {
@@ -58,6 +63,10 @@ func (c connQuerier) query(ctx context.Context, q string, args ...any) (*sql.Row
 
 func (c connQuerier) stream(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
 	return c.c.QueryContext(ctx, q, args...)
+}
+
+func (c connQuerier) once(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+	return c.query(ctx, q, args...)
 }
 
 // session is the connection of the writer with its prepared statements. Not safe for concurrent use.
@@ -101,6 +110,10 @@ func (s *session) stream(ctx context.Context, q string, args ...any) (*sql.Rows,
 		return nil, err
 	}
 	return s.conn.QueryContext(context.WithoutCancel(ctx), q, args...)
+}
+
+func (s *session) once(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+	return s.stream(ctx, q, args...)
 }
 
 // exec runs a statement and returns how many rows it changed.

@@ -30,3 +30,14 @@ func TestConformance(t *testing.T) {
 		return open(t, filepath.Join(t.TempDir(), "usherd.db"))
 	})
 }
+
+// What conditions find does not depend on the way in which it is looked for.
+func TestResourcesByWalking(t *testing.T) {
+	t.Parallel()
+	for _, few := range []int{0, 5} {
+		storetest.Resources(t, func(t *testing.T) storetest.Store {
+			t.Helper()
+			return store.WalkMore(open(t, filepath.Join(t.TempDir(), "usherd.db")), few)
+		})
+	}
+}

@@ -46,6 +46,8 @@ const (
 	keyEmail
 	termEmployeeNumber
 	termDisplayName
+	termPhone
+	termManager
 	termKind = termEmployeeNumber
 )
 
@@ -55,7 +57,10 @@ var keyKinds = map[string]int64{
 }
 
 // reader answers connector.Reader from a pool or a transaction.
-type reader struct{ q querier }
+type reader struct {
+	q   querier
+	few int // fewIDs, but in tests
+}
 
 // Users returns the users with these ids, tombstones included; absent ones are left out.
 func (r *reader) Users(ctx context.Context, org string, ids []connector.ID) ([]*connector.User, error) {
@@ -77,7 +82,7 @@ func (r *reader) UsersByKey(ctx context.Context, org string, keys []connector.Us
 		if !ok {
 			return nil, invalid("users by key", "users cannot be found by %s: only by userName, email, employeeNumber and displayName", k.Kind)
 		}
-		if k.Value != "" {
+		if k.Value != "" && k.Value < unnamed {
 			byKind[kind] = append(byKind[kind], k.Value)
 		}
 	}
@@ -155,10 +160,24 @@ func terms(list []name, p connector.Profile) []name {
 	for _, v := range p["employeeNumber"] {
 		list = appendTerm(list, termEmployeeNumber, v)
 	}
-	for _, v := range p[connector.DisplayName] {
-		list = appendTerm(list, termDisplayName, v)
+	list = append(list, name{termDisplayName, shownName(p)})
+	for _, attribute := range [...]string{"phone", "mobilePhone", "fax", "otherPhones"} {
+		for _, v := range p[attribute] {
+			list = appendTerm(list, termPhone, v)
+		}
+	}
+	for _, v := range p["manager"] {
+		list = appendTerm(list, termManager, v)
 	}
 	return list
+}
+
+// shownName is the folded display name, or what stands for none.
+func shownName(p connector.Profile) string {
+	if n := connector.Fold(p.Get(connector.DisplayName)); n != "" && n < unnamed {
+		return n
+	}
+	return unnamed
 }
 
 func appendTerm(list []name, kind int64, value string) []name {

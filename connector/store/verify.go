@@ -22,7 +22,7 @@ func (db *DB) Verify(ctx context.Context) ([]string, error) {
 		return nil, wrap("verify", err)
 	}
 	defer t.Rollback()
-	v := &verifier{r: reader{connQuerier{t}}}
+	v := &verifier{r: reader{connQuerier{t}, fewIDs}}
 	for _, check := range [...]func(context.Context) error{v.file, v.seats, v.groups, v.users, v.extra} {
 		if err := check(ctx); err != nil && !errors.Is(err, errEnough) {
 			return nil, wrap("verify", err)

@@ -250,7 +250,7 @@ func (db *DB) call(j *job) (err error) {
 	if err := j.ctx.Err(); err != nil {
 		return err
 	}
-	t := &tx{reader: reader{db.w}, s: db.w, now: db.now}
+	t := &tx{reader: reader{db.w, db.few}, s: db.w, now: db.now}
 	defer func() { t.s = nil }()
 	return j.f(t)
 }

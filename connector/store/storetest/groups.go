@@ -169,7 +169,7 @@ func groupsRemembered(f *fixture, created *connector.Group, edit *connector.Grou
 	f.Helper()
 	was, is := *edit.Before, *edit.After
 	for _, g := range []*connector.Group{&was, &is} {
-		g.MemberCount, g.CreatedAt, g.UpdatedAt = 0, time.Time{}, time.Time{}
+		g.MemberCount, g.CreatedAt, g.UpdatedAt, g.Version = 0, time.Time{}, time.Time{}, 0
 	}
 	list := collect(f, f.s.RunGroups(f.ctx, f.run))
 	f.equal([]any{len(list), list[0].Group}, []any{1, created.ID})

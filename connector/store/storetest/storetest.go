@@ -16,6 +16,7 @@ import (
 // Store is what the suite asks of a store: the port, and what commands, reports and the daemon use.
 type Store interface {
 	connector.Store
+	connector.Resources
 	SetPackages(ctx context.Context, org string, packages []connector.Package) error
 	Runs(ctx context.Context, f connector.RunFilter) ([]*connector.Run, error)
 	Rollbacks(ctx context.Context, run *connector.Run) ([]*connector.Run, error)
@@ -78,10 +79,7 @@ type Store interface {
 // Run runs the suite; open gives an empty store, which the suite closes.
 func Run(t *testing.T, open func(t *testing.T) Store) {
 	t.Helper()
-	tests := []struct {
-		name string
-		run  func(f *fixture)
-	}{
+	runAll(t, open, []test{
 		{"creation is read back whole", creationIsReadBack},
 		{"a version that has moved is refused alone", movedVersion},
 		{"a name is held by one user", nameIsUnique},
@@ -147,7 +145,29 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"groups of others are not seen", groupsApart},
 		{"random groups against a model", groupsAgainstModel},
 		{"random changes against a model", againstModel},
-	}
+	})
+	Resources(t, open)
+}
+
+// Resources runs the part of the suite that is about what clients see.
+func Resources(t *testing.T, open func(t *testing.T) Store) {
+	t.Helper()
+	runAll(t, open, []test{
+		{"what clients see, one by one", resourcesOne},
+		{"random conditions against a model", resourcesAgainstModel},
+		{"groups of many users", groupNames},
+		{"lists that make no sense are refused", resourcesRefused},
+	})
+}
+
+// test is one of the suite, with a store of its own.
+type test struct {
+	name string
+	run  func(f *fixture)
+}
+
+func runAll(t *testing.T, open func(t *testing.T) Store, tests []test) {
+	t.Helper()
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
