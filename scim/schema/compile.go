@@ -8,20 +8,21 @@ import (
 // everybody, and what it makes itself. They are what discovery tells and PATCH goes by. Validate does not refuse
 // a user who lacks something required: the rules for people do, for all attributes at once.
 var deviations = map[string]func(*Attribute){
-	UserURN + ":name":            required,
-	UserURN + ":name.familyName": required,
-	UserURN + ":name.givenName":  required,
-	UserURN + ":emails":          required,
-	UserURN + ":emails.value":    required,
-	UserURN + ":active":          required, // it is true unless somebody said otherwise
-	UserURN + ":groups.$ref":     func(a *Attribute) { a.References = []string{"Group"} },
-	GroupURN + ":displayName":    func(a *Attribute) { a.Uniqueness = UniqueServer },
-	GroupURN + ":members.display": func(a *Attribute) { // the name of the member, whatever a client calls it
-		a.Mutability = ReadOnly
-	},
+	UserURN + ":name":               required,
+	UserURN + ":name.familyName":    required,
+	UserURN + ":name.givenName":     required,
+	UserURN + ":emails":             required,
+	UserURN + ":emails.value":       required,
+	UserURN + ":active":             required, // it is true unless somebody said otherwise
+	UserURN + ":groups.$ref":        func(a *Attribute) { a.References = []string{"Group"} },
+	GroupURN + ":displayName":       func(a *Attribute) { a.Uniqueness = UniqueServer },
+	GroupURN + ":members.display":   readOnly, // the name of the member, whatever a client calls it
+	EnterpriseURN + ":manager.$ref": readOnly, // of the manager only the value is kept
 }
 
 func required(a *Attribute) { a.Required = true }
+
+func readOnly(a *Attribute) { a.Mutability = ReadOnly }
 
 func newUser() *Type {
 	return newType(Type{Name: "User", Endpoint: "/Users", Description: "User Account"},
