@@ -118,6 +118,7 @@ func (v *validation) attribute(a *Attribute, value any) any {
 	if len(v.faults) > before {
 		return value
 	}
+	value = settable(a, value)
 	checked, err := a.single.Validate(map[string]any{a.Name: value})
 	if err != nil {
 		v.blame(a, value)
@@ -127,13 +128,35 @@ func (v *validation) attribute(a *Attribute, value any) any {
 	if list, ok := out.([]any); ok && list == nil { // elimity returns null for an empty list
 		out = []any{}
 	}
-	forEachObject(out, func(object map[string]any) {
-		for _, s := range a.Sub {
-			if s.Mutability == ReadOnly {
-				delete(object, s.Name)
+	return out
+}
+
+// settable is a value without the read-only sub-attributes of its objects, of which elimity does not know all.
+func settable(a *Attribute, value any) any {
+	if !slices.ContainsFunc(a.Sub, func(s *Attribute) bool { return s.Mutability == ReadOnly }) {
+		return value
+	}
+	kept := func(v any) any {
+		object, ok := v.(map[string]any)
+		if !ok {
+			return v
+		}
+		out := make(map[string]any, len(object))
+		for key, v := range object {
+			if s := a.Child(key); s != nil && s.Mutability != ReadOnly {
+				out[key] = v
 			}
 		}
-	})
+		return out
+	}
+	list, ok := value.([]any)
+	if !ok {
+		return kept(value)
+	}
+	out := make([]any, len(list))
+	for i, e := range list {
+		out[i] = kept(e)
+	}
 	return out
 }
 

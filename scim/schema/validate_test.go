@@ -43,7 +43,7 @@ func TestValidateReturnsWhatAClientMaySet(t *testing.T) {
 		},
 		// What is read-only goes, sub-attributes too.
 		{
-			"User", `{"id":"x","meta":{"version":"1"},"groups":[{"value":"g"}],"⟪U⟫":{"state":"active","warnings":["w"]},"⟪E⟫":{"manager":{"value":"m","displayName":"M","$ref":"../Users/m"}}}`,
+			"User", `{"id":"x","meta":{"version":"1"},"groups":[{"value":"g"}],"⟪U⟫":{"state":"active","warnings":["w"]},"⟪E⟫":{"manager":{"value":"m","displayName":7,"$ref":[]}}}`,
 			`{"schemas":["⟪core⟫","⟪E⟫"],"⟪E⟫":{"manager":{"value":"m"}}}`,
 		},
 		{
