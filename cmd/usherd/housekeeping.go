@@ -23,7 +23,44 @@ func (d *daemon) housekeeping(ctx context.Context, s *site) error {
 	}
 	_, err := s.db.Prune(ctx, d.app.now().Add(-keepOutcomes))
 	_, late := s.db.DropTokens(ctx, d.app.now().Add(-keepAccess))
-	return errors.Join(all, err, late, d.offerSeats(ctx, s), d.metrics.refresh(ctx, s))
+	return errors.Join(all, err, late, d.forgetRequests(ctx, s), d.offerSeats(ctx, s), d.metrics.refresh(ctx, s))
+}
+
+const (
+	// keepOrphans is how long the requests of clients are kept that the configuration does not have any more.
+	keepOrphans = 30 * 24 * time.Hour
+	// keepQuirks is how long a client is known for a leniency that it does not need any more.
+	keepQuirks = 90 * 24 * time.Hour
+)
+
+// forgetRequests drops what the log has kept for longer than its clients want.
+func (d *daemon) forgetRequests(ctx context.Context, s *site) error {
+	now := d.app.now()
+	all := errors.Join(s.db.DropAssertions(ctx, now), s.db.DropQuirks(ctx, now.Add(-keepQuirks)))
+	orgs, err := s.db.RequestOrgs(ctx)
+	all = errors.Join(all, err)
+	for _, orgID := range orgs {
+		sources, err := s.db.RequestClients(ctx, orgID)
+		all = errors.Join(all, err)
+		for _, source := range sources {
+			n, err := s.db.DropRequests(ctx, orgID, source, now.Add(-s.keepsRequests(orgID, source)))
+			all = errors.Join(all, err)
+			if n > 0 {
+				d.log.Info("old requests forgotten", zap.String("org", orgID), zap.String("source", source), zap.Int("requests", n))
+			}
+		}
+	}
+	return all
+}
+
+// keepsRequests says how long the requests of a client are kept.
+func (s *site) keepsRequests(orgID, source string) time.Duration {
+	for _, o := range s.orgs {
+		if c := o.Clients[source]; o.Org.ID == orgID && c != nil {
+			return c.KeepLog
+		}
+	}
+	return keepOrphans
 }
 
 // endGrace deletes whose grace period is over, so that it does not take a full run to do it.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -9,11 +11,14 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"usherd/connector"
 	"usherd/connector/domains/dnstest"
+	"usherd/connector/store"
 	"usherd/ldapsync/testserver"
 )
 
@@ -21,7 +26,7 @@ import (
 // testscript's own commands they know: exits CODE ARGS (usherd with this exit code), expand FILES
 // ($NAME becomes the variable), ldap FILE (LDIF to apply), take NAME REGEXP (what the last output has
 // at its first group), looks FILE (compares the
-// last output, but for times, ids and the like), txt NAME (puts the record that the last output shows into DNS).
+// last output, but for times, ids and the like), logged FILE (what the door would have written into usherd.db), txt NAME (puts the record that the last output shows into DNS).
 func TestScripts(t *testing.T) { runScripts(t, "testdata/script") }
 
 // TestScriptsAlone runs sessions that have a slapd to themselves: its feed tells of branches of others too.
@@ -46,7 +51,7 @@ func runScripts(t *testing.T, dir string) {
 		Dir: dir, RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: s.setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "expand": expand, "ldap": s.ldap, "take": take, "looks": looks, "txt": s.txt,
+			"exits": exits, "expand": expand, "ldap": s.ldap, "take": take, "looks": looks, "txt": s.txt, "logged": logged,
 		},
 	})
 }
@@ -143,6 +148,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`\(for localhost, [^)]+\)`), "(for NAMES)"},
 	{regexp.MustCompile(`valid until \d{4}-\d\d-\d\d`), "valid until DATE"},
 	{regexp.MustCompile(`revision [0-9a-f]{12}\b`), "revision ID"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ`), "DATE TIME:SECONDZ"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\dZ`), "DATE TIMEZ"},
 	{regexp.MustCompile(` run [0-9a-f]{8}\b`), " run ID"},
 	{regexp.MustCompile(`\bcli:[^\s),."]+`), "cli:USER"},
@@ -164,4 +170,33 @@ func looks(ts *testscript.TestScript, _ bool, args []string) {
 func (s scripts) txt(ts *testscript.TestScript, _ bool, args []string) {
 	take(ts, false, []string{"RECORD", `TXT  "([^"]+)"`})
 	s.dns.SetTXT(args[0], ts.Getenv("RECORD"))
+}
+
+// logged puts requests into the log of usherd.db, each a line of JSON, with how long ago it was, quirks and dialect
+// counted as the door would.
+func logged(ts *testscript.TestScript, _ bool, args []string) {
+	now := time.Now()
+	db, err := store.Open(context.Background(), "sqlite:"+ts.MkAbs("usherd.db"), store.Options{Now: time.Now})
+	ts.Check(err)
+	var list []connector.Request
+	var quirks []connector.QuirkCount
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		var row struct {
+			connector.Request
+			Ago connector.Duration
+		}
+		ts.Check(json.Unmarshal([]byte(line), &row))
+		r := row.Request
+		r.At = now.Add(-time.Duration(row.Ago))
+		r.ID = connector.FirstID(r.At)
+		r.ID[15] = byte(len(list) + 1)
+		list = append(list, r)
+		for _, q := range r.Quirks {
+			quirks = append(quirks, connector.QuirkCount{Org: r.Org, Source: r.Source, Quirk: q, Count: 1, First: r.At, Last: r.At})
+		}
+		if r.Profile != "" {
+			ts.Check(db.PutClientProfile(context.Background(), connector.ClientProfile{Org: r.Org, Source: r.Source, Profile: r.Profile, Why: "op is written Replace", At: r.At}))
+		}
+	}
+	ts.Check(errors.Join(db.PutRequests(context.Background(), list, quirks), db.Close()))
 }

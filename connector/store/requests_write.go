@@ -17,7 +17,7 @@ const (
 	sqlCountQuirk = `INSERT INTO request_quirks (org, source, quirk, n, first, last) VALUES (?,?,?,?,?,?)
  ON CONFLICT (org, source, quirk) DO UPDATE SET n = request_quirks.n + excluded.n, last = max(request_quirks.last, excluded.last)`
 	sqlQuirks     = `SELECT org, source, quirk, n, first, last FROM request_quirks WHERE org = ? AND source = ? ORDER BY quirk`
-	sqlDropQuirks = `DELETE FROM request_quirks WHERE org = ? AND source = ? AND last < ?`
+	sqlDropQuirks = `DELETE FROM request_quirks WHERE last < ?` // there are a few for each client
 
 	sqlOldRequest = `SELECT max(id) FROM (SELECT id FROM requests WHERE org = ? AND source = ? AND id < ? ORDER BY id LIMIT ?)`
 	sqlDropOld    = `DELETE FROM requests WHERE org = ? AND source = ? AND id <= ?`
@@ -88,8 +88,7 @@ func (r *reader) Quirks(ctx context.Context, org, source string) ([]connector.Qu
 	return list, wrap("quirks", err)
 }
 
-// DropRequests forgets the requests of a client from before that time with their bodies, and the quirks that it
-// has not shown since. It returns how many requests went.
+// DropRequests forgets the requests of a client from before that time with their bodies. It returns how many went.
 func (db *DB) DropRequests(ctx context.Context, org, source string, before time.Time) (dropped int, err error) {
 	end := connector.FirstID(before)
 	for {
@@ -113,14 +112,17 @@ func (db *DB) DropRequests(ctx context.Context, org, source string, before time.
 			return dropped, wrap("drop requests", err)
 		}
 		if n < dropChunk {
-			break
+			return dropped, nil
 		}
 	}
-	err = db.write(ctx, func(t *tx) error {
-		_, err := t.s.exec(ctx, sqlDropQuirks, org, source, micros(before))
-		return err
+}
+
+// DropQuirks forgets what no client has shown since that time.
+func (db *DB) DropQuirks(ctx context.Context, before time.Time) error {
+	return db.write(ctx, func(t *tx) error {
+		_, err := t.s.exec(ctx, sqlDropQuirks, micros(before))
+		return wrap("drop quirks", err)
 	})
-	return dropped, wrap("drop requests", err)
 }
 
 // ClientProfile returns the dialect that a client was recognised to speak; zero but for the names when none was.

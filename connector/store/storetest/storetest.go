@@ -67,6 +67,7 @@ type Store interface {
 	CountRequests(ctx context.Context, org, source string, since time.Time) (connector.RequestCounts, error)
 	Quirks(ctx context.Context, org, source string) ([]connector.QuirkCount, error)
 	DropRequests(ctx context.Context, org, source string, before time.Time) (int, error)
+	DropQuirks(ctx context.Context, before time.Time) error
 	ClientProfile(ctx context.Context, org, source string) (connector.ClientProfile, error)
 	PutClientProfile(ctx context.Context, p connector.ClientProfile) error
 	UseAssertion(ctx context.Context, org, source string, hash []byte, until time.Time) (bool, error)

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"usherd/connector"
+	"usherd/connector/report"
+)
+
+// clientJSON is one client of `usherd scim clients -o json`. Times are RFC 3339 in UTC; what is not known is null.
+type clientJSON struct {
+	Org        string                 `json:"org"`
+	Source     string                 `json:"source"`
+	Profile    string                 `json:"profile"` // in force
+	Why        string                 `json:"profile_why"`
+	Last       *time.Time             `json:"last_request"`
+	LastStatus int                    `json:"last_status,omitempty"`
+	Requests   int                    `json:"requests_24h"`
+	Errors     int                    `json:"errors_24h"` // of them, answered with 400 and above
+	Keeps      string                 `json:"log_keep"`   // 0s = nothing is logged
+	Bodies     bool                   `json:"log_bodies"`
+	Quirks     []connector.QuirkCount `json:"quirks"`
+	Tokens     []clientTokenJSON      `json:"tokens"`
+}
+
+// clientTokenJSON is a token that a client may have: revoked ones are left out.
+type clientTokenJSON struct {
+	ID       string                  `json:"id"`
+	Kind     connector.TokenKind     `json:"kind"`
+	Name     string                  `json:"name,omitempty"`
+	Standing connector.TokenStanding `json:"standing"`
+	Ends     *time.Time              `json:"ends"`
+	LastUsed *time.Time              `json:"last_used"`
+}
+
+func (a *app) scimClientsCmd() *cobra.Command {
+	var o outputFlag
+	var orgID string
+	cmd := &cobra.Command{
+		Use: "clients", Short: "Show how each identity provider is: dialect, requests, errors, ends of its tokens", Args: noArgs,
+		Long: `clients shows for each source that pushes which dialect is in force and why, when it asked last, how many of its
+requests of the last 24 hours were answered with an error, when its tokens end, and which leniencies (quirks) it
+has needed how often: what it sends that the standard does not say.`,
+		Example: "  usherd scim clients\n  usherd scim clients --org acme -o json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withStore(cmd.Context(), func(s *site) error {
+				targets, err := s.clients(orgID, "")
+				if err != nil {
+					return err
+				}
+				list := make([]clientJSON, len(targets))
+				for i, t := range targets {
+					if list[i], err = s.clientStanding(cmd.Context(), t, a.now()); err != nil {
+						return err
+					}
+				}
+				if o.json() {
+					return writeJSON(a.out, map[string]any{"clients": list})
+				}
+				return a.showClients(list)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&orgID, "org", "", "organization (default: all)")
+	o.add(cmd, "text", "json")
+	return cmd
+}
+
+func (s *site) clientStanding(ctx context.Context, t target, now time.Time) (clientJSON, error) {
+	c := t.org.Clients[t.id]
+	j := clientJSON{Org: t.org.Org.ID, Source: t.id, Keeps: connector.Duration(c.KeepLog).String(), Bodies: c.LogBodies, Tokens: []clientTokenJSON{}}
+	recognised, err := s.db.ClientProfile(ctx, j.Org, j.Source)
+	if err != nil {
+		return j, err
+	}
+	switch {
+	case c.Profile != "auto":
+		j.Profile, j.Why = c.Profile, "set in the configuration"
+	case recognised.Profile != "":
+		j.Profile, j.Why = recognised.Profile, "recognised: "+recognised.Why
+	default:
+		j.Profile, j.Why = "generic", "not recognised yet"
+	}
+	last, err := s.db.Requests(ctx, connector.RequestQuery{Org: j.Org, Source: j.Source, Limit: 1})
+	if err != nil {
+		return j, err
+	}
+	if len(last) > 0 {
+		j.Last, j.LastStatus = when(last[0].At), last[0].Status
+	}
+	counts, err := s.db.CountRequests(ctx, j.Org, j.Source, now.Add(-24*time.Hour))
+	if err != nil {
+		return j, err
+	}
+	j.Requests, j.Errors = counts.Requests, counts.Errors
+	if j.Quirks, err = s.db.Quirks(ctx, j.Org, j.Source); err != nil {
+		return j, err
+	}
+	if j.Quirks == nil {
+		j.Quirks = []connector.QuirkCount{}
+	}
+	return j, s.clientTokens(ctx, &j, now)
+}
+
+func (s *site) clientTokens(ctx context.Context, j *clientJSON, now time.Time) error {
+	kinds := []connector.TokenKind{connector.BearerToken, connector.ClientSecret}
+	tokens, err := s.db.Tokens(ctx, connector.TokenFilter{Org: j.Org, Source: j.Source, Kinds: kinds})
+	for _, k := range tokens {
+		if standing := k.StandingAt(now); standing != connector.TokenRevoked {
+			j.Tokens = append(j.Tokens, clientTokenJSON{k.ID.String(), k.Kind, k.Name, standing, when(k.EndsAt), when(k.LastUsed)})
+		}
+	}
+	return err
+}
+
+func (a *app) showClients(list []clientJSON) error {
+	columns := []report.Column{
+		{Title: "Client", Flex: true},
+		{Title: "Dialect"},
+		{Title: "Last request"},
+		{Title: "Status", Right: true},
+		{Title: "24 h", Right: true},
+		{Title: "Errors", Right: true},
+		{Title: "Quirks", Right: true},
+		{Title: "Tokens", Flex: true},
+	}
+	tab := report.NewTable(a.out, a.width(), columns...)
+	for _, j := range list {
+		status := "-"
+		if j.LastStatus > 0 {
+			status = strconv.Itoa(j.LastStatus)
+		}
+		tab.Row(j.Org+"/"+j.Source, j.Profile, moment(j.Last), status, strconv.Itoa(j.Requests), strconv.Itoa(j.Errors), strconv.Itoa(len(j.Quirks)), tokensInShort(j.Tokens))
+	}
+	if err := tab.Flush(); err != nil {
+		return err
+	}
+	for i := range list {
+		if err := a.showClient(&list[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tokensInShort says how many tokens open the door, and when the first of them ends.
+func tokensInShort(tokens []clientTokenJSON) string {
+	live := 0
+	var first *time.Time
+	for _, k := range tokens {
+		if k.Standing == connector.TokenEnded {
+			continue
+		}
+		if live++; k.Ends != nil && (first == nil || k.Ends.Before(*first)) {
+			first = k.Ends
+		}
+	}
+	switch {
+	case live == 0:
+		return "none"
+	case first == nil:
+		return strconv.Itoa(live)
+	}
+	return fmt.Sprintf("%d, until %s", live, date(*first))
+}
+
+// showClient tells what does not fit in a row.
+func (a *app) showClient(j *clientJSON) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n%s/%s\n  dialect %s: %s\n", j.Org, j.Source, j.Profile, printable(j.Why))
+	switch {
+	case j.Keeps == connector.Duration(0).String():
+		b.WriteString("  its requests are not logged: set scim.log.keep of the source\n")
+	case j.Bodies:
+		b.WriteString("  its requests are logged with their bodies\n")
+	}
+	for _, k := range j.Tokens {
+		fmt.Fprintf(&b, "  %s %s %s: %s\n", k.Kind, k.ID[len(k.ID)-8:], printable(dash(k.Name)), tokenStanding(k))
+	}
+	if len(j.Tokens) == 0 {
+		b.WriteString("  no token: make one with usherd token create\n")
+	}
+	if _, err := a.out.Write([]byte(b.String())); err != nil || len(j.Quirks) == 0 {
+		return err
+	}
+	tab := report.NewTable(a.out, a.width(), report.Column{Title: "  Quirk", Flex: true}, report.Column{Title: "Times", Right: true}, report.Column{Title: "First"}, report.Column{Title: "Last"})
+	for _, q := range j.Quirks {
+		tab.Row("  "+q.Quirk, strconv.FormatInt(q.Count, 10), date(q.First), date(q.Last))
+	}
+	return tab.Flush()
+}
+
+func tokenStanding(k clientTokenJSON) string {
+	used := ", used last " + moment(k.LastUsed)
+	if k.LastUsed == nil {
+		used = ", never used"
+	}
+	switch {
+	case k.Ends == nil:
+		return "never ends" + used
+	case k.Standing == connector.TokenEnded:
+		return "ended " + date(*k.Ends) + used
+	case k.Standing == connector.TokenEnds:
+		return "ends soon, " + date(*k.Ends) + used
+	}
+	return "ends " + date(*k.Ends) + used
+}
