@@ -26,6 +26,8 @@ var allowed = map[string][]string{
 	"connector/provision":              {"connector", "connector/mapping", "connector/policy", "connector/lifecycle"},
 	"connector/report":                 {"connector", "connector/failure"},
 	"scim/body":                        {},
+	"scim/dialect":                     {"scim/body", "scim/filter", "scim/patch", "scim/schema"},
+	"scim/patch":                       {"scim/filter", "scim/schema"},
 	"scim/schema":                      {},
 	"scim/resource":                    {"connector", "scim/schema"},
 	"scim/filter":                      {"connector", "scim/schema"},
