@@ -37,7 +37,7 @@ var allowed = map[string][]string{
 	"ldapsync/testserver/ldifgen":      {},
 	"ldapsync/testserver/changescript": {},
 	"scim/auth":                        {"connector"},
-	"scim/oauth":                       {"connector"},
+	"scim/oauth":                       {"connector", "scim/auth"},
 	"scim/requestlog":                  {"connector"},
 	"config":                           {"connector", "connector/mapping", "connector/policy", "connector/schedule", "ldapsync"},
 	"internal/bench":                   {"config", "connector", "connector/store", "ldapsync/ldaptest", "ldapsync/testserver", "ldapsync/testserver/ldifgen"},

@@ -58,11 +58,14 @@ func (a *Authenticator) Replace(sources map[Source]Limits) { a.gate.replace(sour
 // Client is who sends a request.
 type Client struct {
 	Source
-	Token   connector.ID // zero for one that has proven itself without, see Vouched
-	Name    string       // of the token
-	Kind    connector.TokenKind
-	Scopes  []string
-	Address netip.Addr // where it comes from; not valid where a proxy tells nonsense
+	Token  connector.ID // zero for one that has proven itself without, see Vouched
+	Name   string       // of the token
+	Kind   connector.TokenKind
+	Scopes []string
+	// Networks and EndsAt are those of the token: what is given out for it goes no further.
+	Networks []netip.Prefix
+	EndsAt   time.Time
+	Address  netip.Addr // where it comes from; not valid where a proxy tells nonsense
 
 	lane *lane
 }
@@ -113,6 +116,30 @@ func (a *Authenticator) Vouched(r *http.Request, source Source) (*Client, error)
 	return c, nil
 }
 
+// Try asks whether whoever sends r may try to prove who it is in another way than by a token: the error is an *Error of
+// status 429 when too many attempts from its address have failed. Failed counts one that has.
+func (a *Authenticator) Try(r *http.Request) error {
+	if wait := a.guesses.wait(clientAddress(r, a.o.Trusted), a.o.Now()); wait > 0 {
+		return later(http.StatusTooManyRequests, ReasonGuessing, wait, "too many attempts from this address have failed: wait")
+	}
+	return nil
+}
+
+// Failed counts an attempt that has failed, see Try.
+func (a *Authenticator) Failed(r *http.Request) {
+	a.guesses.count(clientAddress(r, a.o.Trusted), a.o.Now())
+}
+
+// Issue asks whether the client may have another access token. Each is a row that is kept for a day: the error is an
+// *Error of status 429 when it wants them faster than tokens that live for minutes are used up.
+func (a *Authenticator) Issue(c *Client) error {
+	if refusal := a.gate.issue(c.lane, a.o.Now()); refusal != nil {
+		refusal.Source, refusal.Token = c.Source, c.Token
+		return refusal
+	}
+	return nil
+}
+
 // Admit waits until it is the client's turn, for some seconds at most; the caller must call leave when the answer is
 // written. Beyond the client's rate or number of requests at a time the error is an *Error of status 429, when all
 // clients together are too many one of 503, both with RetryAfter.
@@ -155,7 +182,7 @@ func (a *Authenticator) client(r *http.Request, org, text string, kinds ...conne
 	}
 	t := k.token
 	c := &Client{
-		Source: Source{t.Org, t.Source}, Token: t.ID, Name: t.Name, Kind: t.Kind, Scopes: t.Scopes, Address: address,
+		Source: Source{t.Org, t.Source}, Token: t.ID, Name: t.Name, Kind: t.Kind, Scopes: t.Scopes, Networks: t.Networks, EndsAt: t.EndsAt, Address: address,
 		lane: a.gate.lane(Source{t.Org, t.Source}),
 	}
 	if refusal = a.may(c, t, org, kinds, now); refusal != nil {

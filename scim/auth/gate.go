@@ -15,6 +15,9 @@ const (
 	defaultTotal = 64
 	// maxWait is how long a request waits for its turn. Some clients give up after five seconds.
 	maxWait = 3 * time.Second
+	// A client may have that many access tokens a second for long, and at once.
+	issueRate  = 2
+	issueBurst = 60
 )
 
 // gate hands out the right to work. A client has a rate and a number of requests at a time; what is beyond waits in
@@ -32,6 +35,7 @@ type lane struct {
 	limits atomic.Pointer[Limits]
 
 	bucket  bucket // guarded by the gate, as what follows
+	issued  bucket
 	running int
 	waiting []chan struct{} // closed when it is their turn
 }
@@ -102,6 +106,16 @@ func (g *gate) queue(l *lane, now time.Time) (turn chan struct{}, refusal *Error
 		g.turns = append(g.turns, l)
 	}
 	return turn, nil
+}
+
+// issue takes one access token from what the client may have.
+func (g *gate) issue(l *lane, now time.Time) *Error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if wait := l.issued.take(issueRate, issueBurst, now); wait > 0 {
+		return later(http.StatusTooManyRequests, ReasonRate, wait, "too many access tokens: use each until it ends")
+	}
+	return nil
 }
 
 // busy says whether it is the client itself that is in its own way.
