@@ -33,6 +33,7 @@ type GroupSource interface {
 // Reader reads the store. Every method sees one organization only. Maps and slices that it returns
 // belong to the caller; users are shared and must not be changed.
 type Reader interface {
+	Resources
 	// LinkStates streams all links of a source, in no order.
 	LinkStates(ctx context.Context, org, source string) iter.Seq2[LinkState, error]
 	// Links returns the links of the source with these anchors; absent ones are left out.

@@ -103,6 +103,10 @@ type Resources interface {
 	// ClientMembers streams at most limit members (0 = all) of a client's group in order of their ids, behind
 	// that one. Those whom the client does not see are left out.
 	ClientMembers(ctx context.Context, org, client string, group, after ID, limit int) iter.Seq2[ClientMember, error]
+	// KnownResources says which of these ids are users or groups that the client sees.
+	KnownResources(ctx context.Context, org, client string, ids []ID) (map[ID]bool, error)
+	// LastFailure is the open item of a source and anchor that was seen last, nil where there is none.
+	LastFailure(ctx context.Context, org, source string, anchor Anchor) (*OpenItem, error)
 	// GroupNames returns the groups, of any source, of each of these users, in order of their names.
 	GroupNames(ctx context.Context, org string, users []ID) (map[ID][]GroupName, error)
 }

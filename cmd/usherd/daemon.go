@@ -38,6 +38,7 @@ type daemon struct {
 	systemd systemd
 	runner  *schedule.Runner
 	watch   watchers
+	door    *door
 	reload  <-chan os.Signal
 
 	mu   sync.Mutex
@@ -75,7 +76,11 @@ func (d *daemon) run(ctx context.Context, ln net.Listener) error {
 	if err := d.metrics.refresh(ctx, d.site); err != nil {
 		return err
 	}
+	if d.door, err = d.openDoor(ctx); err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return d.door.serve(ctx, d.log) })
 	g.Go(func() error { return d.health(ctx, ln) })
 	g.Go(func() error { return d.runner.Serve(ctx) })
 	g.Go(func() error { return d.retries(ctx) })
@@ -92,6 +97,7 @@ func (d *daemon) run(ctx context.Context, ln net.Listener) error {
 	d.log.Info("stopping")
 	err = g.Wait()
 	d.watch.wait()
+	err = errors.Join(err, d.door.close())
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}
@@ -313,6 +319,9 @@ func (d *daemon) reloadNow(ctx context.Context) error {
 	d.mu.Unlock()
 	d.runner.Replace(jobs)
 	d.watch.replace(ctx, d, s)
+	if err := d.door.replace(ctx, s); err != nil {
+		return err
+	}
 	d.log.Info("reloaded", zap.String("revision", file.Revision), zap.Stringers("changes", config.Diff(old.file, file)))
 	return errors.Join(d.offerSeats(ctx, s), d.metrics.refresh(ctx, s))
 }

@@ -28,6 +28,7 @@ var allowed = map[string][]string{
 	"scim/body":                        {},
 	"scim/dialect":                     {"scim/body", "scim/filter", "scim/patch", "scim/schema"},
 	"scim/patch":                       {"scim/filter", "scim/schema"},
+	"scim":                             {"connector", "connector/failure", "connector/provision", "scim/auth", "scim/body", "scim/dialect", "scim/filter", "scim/patch", "scim/requestlog", "scim/resource", "scim/schema"},
 	"scim/schema":                      {},
 	"scim/resource":                    {"connector", "scim/schema"},
 	"scim/filter":                      {"connector", "scim/schema"},

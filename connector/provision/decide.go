@@ -23,6 +23,7 @@ type decision struct {
 	link     *connector.Link  // ours; nil = not linked yet
 	others   []connector.Link // of the user, from other sources
 	sibling  *connector.Link  // the one of them whose profile must be written out now
+	former   *connector.Link  // ours under that anchor
 	replaces connector.Anchor // the anchor that the person had before it was created anew
 	rival    connector.Anchor // the anchor of this source that holds the matched user
 	ordinal  int32            // among the decisions of a plan
@@ -123,10 +124,14 @@ func (d *decision) take(f *facts, u *connector.User, k connector.UserKey) {
 		}
 		if l.Standing != connector.StandingGone && !f.gone[l.Anchor] && !d.returns(u) {
 			d.rival = l.Anchor
+			if d.src.Kind == connector.SCIM {
+				d.fail(taken(k), k.Kind, "a user with this value is there, whom the client calls something else")
+				return
+			}
 			d.fail(connector.AmbiguousMatch, k.Kind, "the user with this value is linked to another entry of this source: "+l.DN)
 			return
 		}
-		d.replaces = l.Anchor
+		d.replaces, d.former = l.Anchor, &l
 	}
 	if i, ok := f.planned.linker(u.ID); ok {
 		d.clashes = append(d.clashes, i)

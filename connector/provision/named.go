@@ -54,3 +54,11 @@ func (d *decision) newID(now time.Time) connector.ID {
 	}
 	return d.rec.User
 }
+
+// taken is the reason why nobody else can have a name.
+func taken(k connector.UserKey) connector.Reason {
+	if k.Kind == connector.Email {
+		return connector.EmailTaken
+	}
+	return connector.UserNameTaken
+}

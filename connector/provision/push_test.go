@@ -47,7 +47,7 @@ func TestPushedUsersAreVerifiedAndKnownByID(t *testing.T) {
 		t.Errorf("%v %x", l.Anchor, l.Key)
 	}
 	// The same person once more, with a new id made for it: the user is found by its names.
-	if ch := w.submit("idp", pushed(1, "", connector.NewID(w.now), "title", "Chief")); ch.Action != connector.Failed || ch.Failures[0].Reason != connector.AmbiguousMatch {
+	if ch := w.submit("idp", pushed(1, "", connector.NewID(w.now), "title", "Chief")); ch.Action != connector.Failed || ch.Failures[0].Reason != connector.EmailTaken {
 		t.Errorf("somebody who is there and active is not taken over: %+v", ch)
 	}
 }

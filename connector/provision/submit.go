@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -68,7 +69,7 @@ func (p *Provisioner) submitIn(ctx context.Context, tx connector.Tx, push Push) 
 		return nil, err
 	}
 	if push.Accept != nil {
-		if err := push.Accept(d.user, d.link, d.change); err != nil {
+		if err := push.Accept(d.user, cmp.Or(d.link, d.former), d.change); err != nil {
 			return nil, err
 		}
 	}

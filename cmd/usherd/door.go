@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"usherd/config"
+	"usherd/connector"
+	"usherd/scim"
+	"usherd/scim/auth"
+	"usherd/scim/requestlog"
+)
+
+// door is where identity providers push: SCIM for all organizations on one address.
+type door struct {
+	ln      net.Listener
+	tls     *tls.Config // nil = plain HTTP
+	gate    *auth.Authenticator
+	server  *scim.Server
+	log     *requestlog.Recorder
+	handler http.Handler
+}
+
+// openDoor listens; nil where the configuration has no SCIM door.
+func (d *daemon) openDoor(ctx context.Context) (*door, error) {
+	c := d.site.file.Config.SCIM
+	if c == nil {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return nil, &connector.Error{
+			Kind: connector.Unavailable, Op: "scim", Err: err, Hint: "another program may have the address " + c.Listen + ": see scim.listen in the configuration",
+		}
+	}
+	x := &door{ln: ln}
+	if c.TLS.CertFile != "" {
+		pair := &keyPair{certFile: c.TLS.CertFile, keyFile: c.TLS.KeyFile}
+		if _, err := pair.get(nil); err != nil {
+			return nil, errors.Join(err, ln.Close())
+		}
+		// Entra's documents allow nothing but TLS 1.2; whoever can speaks 1.3.
+		x.tls = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: pair.get}
+	}
+	x.gate = auth.New(auth.Options{Store: d.site.db, Trusted: c.TrustedNetworks(), Now: d.app.now})
+	m := scim.NewMetrics(d.metrics.registry)
+	x.log = requestlog.New(requestlog.Options{Store: d.site.db, Now: d.app.now, Log: d.log, Lost: m.Lost})
+	x.server, err = scim.New(scim.Options{
+		Store: d.site.db, Gate: x.gate, URL: c.URL, Now: d.app.now, Log: d.log, Metrics: m,
+		Recognised: func(client auth.Source, profile, why string) { d.recognised(ctx, client, profile, why) },
+	})
+	if err != nil {
+		return nil, errors.Join(err, ln.Close())
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/scim/", x.log.Handler(x.server))
+	x.handler = mux
+	return x, x.replace(ctx, d.site)
+}
+
+// recognised keeps the dialect of a client, for `usherd scim clients`.
+func (d *daemon) recognised(ctx context.Context, client auth.Source, profile, why string) {
+	d.log.Info("dialect recognised", zap.String("source", client.Org+"/"+client.ID), zap.String("profile", profile), zap.String("by", why))
+	err := d.site.db.PutClientProfile(ctx, connector.ClientProfile{Org: client.Org, Source: client.ID, Profile: profile, Why: why, At: d.app.now()})
+	if err != nil {
+		d.log.Error("the dialect of a client cannot be kept", zap.Error(err))
+	}
+}
+
+// replace takes over the organizations and clients of a configuration.
+func (x *door) replace(ctx context.Context, s *site) error {
+	if x == nil {
+		return nil
+	}
+	limits := map[auth.Source]auth.Limits{}
+	var orgs []*scim.Organization
+	for _, o := range s.orgs {
+		clients := map[string]scim.Client{}
+		for id, c := range o.Clients {
+			known, err := s.db.ClientProfile(ctx, o.Org.ID, id)
+			if err != nil {
+				return err
+			}
+			clients[id] = scim.Client{Profile: c.Profile, Known: known.Profile, KeepLog: c.KeepLog > 0, LogBodies: c.LogBodies}
+			limits[auth.Source{Org: o.Org.ID, ID: id}] = limitsOf(c)
+		}
+		orgs = append(orgs, &scim.Organization{Settings: o.Org, Writer: o.prov, Clients: clients})
+	}
+	x.gate.Replace(limits)
+	return x.server.Replace(orgs)
+}
+
+func limitsOf(c *config.Client) auth.Limits {
+	return auth.Limits{Networks: c.Networks, Rate: c.Rate, Burst: c.Burst, Concurrency: c.Concurrency}
+}
+
+// serve answers until ctx ends, and then lets the requests that go on end.
+func (x *door) serve(ctx context.Context, log *zap.Logger) error {
+	if x == nil {
+		return nil
+	}
+	go x.gate.Serve(ctx, func(err error) { log.Error("when tokens were used cannot be kept", zap.Error(err)) })
+	server := &http.Server{
+		Handler: x.handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 2 * time.Minute,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: zap.NewStdLog(log.Named("scim")),
+	}
+	stop := context.AfterFunc(ctx, func() {
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		_ = server.Shutdown(end)
+	})
+	defer stop()
+	log.Info("scim listens", zap.String("listen", x.ln.Addr().String()))
+	listen := func() error { return server.Serve(x.ln) }
+	if x.tls != nil {
+		server.TLSConfig = x.tls
+		listen = func() error { return server.ServeTLS(x.ln, "", "") }
+	}
+	if err := listen(); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// close writes what the request log still holds.
+func (x *door) close() error {
+	if x == nil {
+		return nil
+	}
+	return x.log.Close()
+}
+
+// keyPair is a certificate that is read again when its file has changed, so that a renewed one needs no restart.
+type keyPair struct {
+	certFile, keyFile string
+
+	mu      sync.Mutex
+	changed time.Time
+	cert    *tls.Certificate
+}
+
+func (p *keyPair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	info, err := os.Stat(p.certFile)
+	if err == nil && p.cert != nil && info.ModTime().Equal(p.changed) {
+		return p.cert, nil
+	}
+	if err == nil {
+		var cert tls.Certificate
+		if cert, err = tls.LoadX509KeyPair(p.certFile, p.keyFile); err == nil {
+			p.cert, p.changed = &cert, info.ModTime()
+			return p.cert, nil
+		}
+	}
+	if p.cert != nil { // a renewal that is only half there: the last one is good
+		return p.cert, nil
+	}
+	return nil, &connector.Error{
+		Kind: connector.Invalid, Op: "scim", Err: fmt.Errorf("the certificate cannot be read: %w", err), Hint: "see scim.tls in the configuration",
+	}
+}

@@ -1,0 +1,123 @@
+package scim
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// cursors writes and reads the cursors of RFC 9865: a place in a list, sealed with what the list is, so that one of
+// another client, list or time is refused. They need no memory; the key is that of the process, so that a restart
+// ends them as age does.
+type cursors struct {
+	key []byte
+	now func() time.Time
+}
+
+func newCursors(now func() time.Time) *cursors {
+	c := &cursors{key: make([]byte, 32), now: now}
+	_, _ = rand.Read(c.key) // crypto/rand.Read never returns an error (Go 1.24)
+	return c
+}
+
+const (
+	cursorVersion = 1
+	macBytes      = 16
+)
+
+// seal makes a cursor of a place in the list that query describes.
+func (c *cursors) seal(query, place string) string {
+	b := append([]byte{cursorVersion}, binary.BigEndian.AppendUint64(nil, uint64(c.now().Unix()))...) //nolint:gosec // after 1970
+	b = append(b, place...)
+	return base64.RawURLEncoding.EncodeToString(append(b, c.mac(query, b)...))
+}
+
+// open returns the place of a cursor, "" for an empty one.
+func (c *cursors) open(query, cursor string) (string, error) {
+	if cursor == "" {
+		return "", nil
+	}
+	b, err := base64.RawURLEncoding.DecodeString(cursor)
+	const head = 1 + 8
+	if err != nil || len(b) < head+macBytes || b[0] != cursorVersion {
+		return "", refuse(http.StatusBadRequest, invalidCursor, "this cursor is none of ours: begin again without a value for it")
+	}
+	b, mac := b[:len(b)-macBytes], b[len(b)-macBytes:]
+	if !hmac.Equal(mac, c.mac(query, b)) {
+		return "", refuse(http.StatusBadRequest, invalidCursor, "this cursor is of another list or of before a restart: repeat the filter, sorting and count that it was given for, or begin again")
+	}
+	at := time.Unix(int64(binary.BigEndian.Uint64(b[1:head])), 0) //nolint:gosec // sealed by us
+	if c.now().Sub(at) > cursorLifetime {
+		return "", refuse(http.StatusBadRequest, expiredCursor, "this cursor is older than "+cursorLifetime.String()+": begin again")
+	}
+	return string(b[head:]), nil
+}
+
+func (c *cursors) mac(query string, b []byte) []byte {
+	h := hmac.New(sha256.New, c.key)
+	h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(query))))
+	h.Write([]byte(query))
+	h.Write(b)
+	return h.Sum(nil)[:macBytes]
+}
+
+// places remembers for a while where a page by index ended, so that a client that walks by startIndex does not make
+// the store count from the beginning each time.
+type places struct {
+	now func() time.Time
+
+	mu   sync.Mutex
+	list map[placeKey]remembered
+}
+
+type placeKey struct {
+	query string
+	start int
+}
+
+type remembered struct {
+	place string
+	until time.Time
+}
+
+const (
+	placeLife = time.Minute
+	maxPlaces = 4096
+)
+
+func newPlaces(now func() time.Time) *places {
+	return &places{now: now, list: map[placeKey]remembered{}}
+}
+
+// put remembers that the resource with number start comes after place.
+func (p *places) put(query string, start int, place string) {
+	if place == "" {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	if len(p.list) >= maxPlaces {
+		for k, r := range p.list {
+			if now.After(r.until) || len(p.list) >= maxPlaces {
+				delete(p.list, k)
+			}
+		}
+	}
+	p.list[placeKey{query, start}] = remembered{place, now.Add(placeLife)}
+}
+
+func (p *places) get(query string, start int) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := p.list[placeKey{query, start}]
+	if p.now().After(r.until) {
+		return ""
+	}
+	return r.place
+}

@@ -1,0 +1,68 @@
+package scim
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"usherd/connector"
+)
+
+// userTag is the version of a User (RFC 7644 section 3.14): that of the user, and after a hyphen a digest of what is
+// shown of its groups, which change without it.
+func userTag(u *connector.User, groups []connector.GroupName) string {
+	tag := `W/"` + strconv.FormatInt(u.Version, 10)
+	if len(groups) > 0 {
+		h := sha256.New()
+		for _, g := range groups {
+			h.Write(g.ID[:])
+			h.Write([]byte(g.Name))
+			h.Write([]byte{0})
+		}
+		tag += "-" + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:6])
+	}
+	return tag + `"`
+}
+
+func groupTag(g *connector.Group) string {
+	return `W/"` + strconv.FormatInt(g.Version, 10) + `"`
+}
+
+func digestTag(b []byte) string {
+	sum := sha256.Sum256(b)
+	return `W/"` + base64.RawURLEncoding.EncodeToString(sum[:9]) + `"`
+}
+
+// matches reports whether a list of tags, or *, has this one. Tags are compared weakly (RFC 9110 section 8.8.3.2).
+func matches(list, tag string) bool {
+	for t := range strings.SplitSeq(list, ",") {
+		if t = strings.TrimSpace(t); t == "*" && tag != "" || t != "" && strings.TrimPrefix(t, "W/") == strings.TrimPrefix(tag, "W/") {
+			return true
+		}
+	}
+	return false
+}
+
+// precondition holds a request to If-Match: what the groups of a user are is no part of what is changed.
+func precondition(h http.Header, tag string) error {
+	list := h.Get("If-Match")
+	if list == "" || list == "*" {
+		return nil
+	}
+	bare := func(t string) string {
+		t, _, _ = strings.Cut(strings.Trim(strings.TrimPrefix(strings.TrimSpace(t), "W/"), `"`), "-")
+		return t
+	}
+	for t := range strings.SplitSeq(list, ",") {
+		if bare(t) == bare(tag) {
+			return nil
+		}
+	}
+	return refuse(http.StatusPreconditionFailed, "", "the resource has changed since: its version is "+tag+" now. Read it again")
+}
+
+// stamp is a time as resources show it.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }

@@ -1,0 +1,249 @@
+package scim
+
+import (
+	"context"
+	"net/http"
+
+	"usherd/connector"
+	"usherd/connector/provision"
+	"usherd/scim/patch"
+	"usherd/scim/schema"
+)
+
+var groupHandlers = handlers{
+	get: (*exchange).getGroup, put: (*exchange).putGroup, patch: (*exchange).patchGroup, remove: (*exchange).deleteGroup,
+}
+
+func (x *exchange) getGroup(id connector.ID) (*answer, error) {
+	return x.groupAnswer(http.StatusOK, id)
+}
+
+// groupAnswer reads a group and renders it as the request asks for it.
+func (x *exchange) groupAnswer(status int, id connector.ID) (*answer, error) {
+	p, err := x.projection(schema.Group(), x.r.URL.Query())
+	if err != nil {
+		return nil, err
+	}
+	ctx := x.r.Context()
+	g, err := x.s.o.Store.ClientGroup(ctx, x.org.Settings.ID, x.source, id)
+	if err != nil && connector.KindOf(err) == connector.NotFound {
+		return nil, nobody(schema.Group(), id.String())
+	} else if err != nil {
+		return nil, err
+	}
+	x.notes.person = g.Name
+	r, err := x.fullGroup(ctx, g, p)
+	if err != nil {
+		return nil, err
+	}
+	b, err := encode(p.apply(r))
+	return &answer{status: status, body: b, etag: groupTag(&g.Group), location: x.org.base + "Groups/" + id.String()}, err
+}
+
+// fullGroup renders a group with its members, where they are asked for. A group without any has an empty list: some
+// clients take a missing one for a service that keeps no members (scim.md 3.4, authentik).
+func (x *exchange) fullGroup(ctx context.Context, g *connector.ClientGroup, p *projection) (map[string]any, error) {
+	r := x.org.groupObject(g)
+	if !p.wants("members") {
+		return r, nil
+	}
+	members := make([]any, 0, g.MemberCount)
+	for m, err := range x.s.o.Store.ClientMembers(ctx, x.org.Settings.ID, x.source, g.ID, connector.ID{}, 0) {
+		if err != nil {
+			return nil, err
+		}
+		members = append(members, x.org.memberObject(m))
+	}
+	r["members"] = members
+	return r, nil
+}
+
+// wish is a group as a request has it: its attributes and what becomes of its members, in order.
+type wish struct {
+	name       string
+	externalID string
+	edits      []patch.MemberEdit
+}
+
+// pushGroup writes what make finds out in the transaction, and answers with what has become of the group.
+func (x *exchange) pushGroup(status int, made func(ctx context.Context, r connector.Reader) (*connector.GroupChange, error)) (connector.ID, error) {
+	id := x.notes.user
+	ch, err := x.org.Writer.PushGroup(x.r.Context(), provision.GroupPush{Source: x.source, Cause: x.cause(), Change: made})
+	if err == nil && ch != nil {
+		id = ch.Group().ID
+	}
+	x.notes.user = connector.ID{} // it is a group
+	return id, err
+}
+
+func (x *exchange) createGroup(res *patch.Result) (*answer, error) {
+	id := connector.NewID(x.s.o.Now())
+	w, err := wishOf(res)
+	if err != nil {
+		return nil, err
+	}
+	x.notes.person = w.name
+	if _, err := x.pushGroup(http.StatusCreated, func(ctx context.Context, r connector.Reader) (*connector.GroupChange, error) {
+		if err := x.groupNames(ctx, r, id, w); err != nil {
+			return nil, err
+		}
+		e := editor{x: x, r: r, group: id}
+		if err := e.apply(ctx, w.edits); err != nil {
+			return nil, err
+		}
+		g := &connector.Group{ID: id, Org: x.org.Settings.ID, Source: x.source, Key: connector.Hash(id), DN: id.String()}
+		w.write(g)
+		return &connector.GroupChange{Action: connector.Created, After: g, Added: e.added()}, nil
+	}); err != nil {
+		return nil, err
+	}
+	return x.groupAnswer(http.StatusCreated, id)
+}
+
+// write puts what the client calls the group into g.
+func (w *wish) write(g *connector.Group) {
+	g.Name, g.Anchor = w.name, connector.AnchorOf(g.ID)
+	if w.externalID != "" {
+		g.Anchor = connector.Anchor{Kind: connector.TextAnchor, Raw: w.externalID}
+	}
+}
+
+// wishOf reads the Group that a request comes to.
+func wishOf(res *patch.Result) (*wish, error) {
+	w := &wish{edits: res.Members}
+	w.name, _ = res.Resource["displayName"].(string)
+	w.externalID, _ = res.Resource["externalId"].(string)
+	if w.name == "" {
+		return nil, badValue("displayName is missing: a group needs a name")
+	}
+	return w, nil
+}
+
+// groupNames holds name and externalId to be no other group's of this client.
+func (x *exchange) groupNames(ctx context.Context, r connector.Reader, id connector.ID, w *wish) error {
+	org, client := x.org.Settings.ID, x.source
+	page, err := r.ClientGroups(ctx, connector.ResourceQuery{Org: org, Client: client, Limit: 2, Where: &connector.Condition{
+		Op: connector.OpEq, Field: connector.OnDisplayName, Value: connector.Fold(w.name),
+	}})
+	if err != nil {
+		return err
+	}
+	for _, g := range page.Items {
+		if g.ID != id {
+			return refuse(http.StatusConflict, uniqueness, "displayName: there is a group "+printable(w.name)+" already, with the id "+g.ID.String())
+		}
+	}
+	if w.externalID == "" {
+		return nil
+	}
+	g, err := r.ClientGroupByExternalID(ctx, org, client, w.externalID)
+	switch {
+	case err != nil && connector.KindOf(err) == connector.NotFound:
+		return nil
+	case err != nil:
+		return err
+	case g.ID != id:
+		return refuse(http.StatusConflict, uniqueness, "externalId: another group has it, with the id "+g.ID.String())
+	}
+	return nil
+}
+
+// changeGroup applies a wish, made of the group as it stands, in the transaction that writes it.
+func (x *exchange) changeGroup(id connector.ID, change func(g *connector.ClientGroup, before map[string]any) (*patch.Result, error)) error {
+	var notes []patch.Quirk
+	defer func() { x.count(notes) }()
+	_, err := x.pushGroup(http.StatusOK, func(ctx context.Context, r connector.Reader) (*connector.GroupChange, error) {
+		g, err := x.findGroup(ctx, r, id)
+		if err != nil {
+			return nil, err
+		}
+		res, err := change(g, x.org.groupObject(g))
+		if err != nil {
+			return nil, err
+		}
+		notes = res.Notes
+		w, err := wishOf(res)
+		if err != nil {
+			return nil, err
+		}
+		if err := x.groupNames(ctx, r, id, w); err != nil {
+			return nil, err
+		}
+		e := editor{x: x, r: r, group: id, count: g.MemberCount}
+		if err := e.apply(ctx, w.edits); err != nil {
+			return nil, err
+		}
+		before, after := g.Group, g.Group
+		w.write(&after)
+		ch := &connector.GroupChange{Action: connector.Updated, Before: &before, After: &after, Added: e.added(), Removed: e.removed()}
+		if before.Name == after.Name && before.Anchor == after.Anchor && len(ch.Added)+len(ch.Removed) == 0 {
+			return nil, nil //nolint:nilnil // nothing differs
+		}
+		return ch, nil
+	})
+	return err
+}
+
+func (x *exchange) findGroup(ctx context.Context, r connector.Reader, id connector.ID) (*connector.ClientGroup, error) {
+	g, err := r.ClientGroup(ctx, x.org.Settings.ID, x.source, id)
+	if err != nil && connector.KindOf(err) == connector.NotFound {
+		return nil, nobody(schema.Group(), id.String())
+	} else if err != nil {
+		return nil, err
+	}
+	x.notes.person = g.Name
+	return g, precondition(x.r.Header, groupTag(&g.Group))
+}
+
+// putGroup replaces the group. What a list of members that is not there means, the profile says.
+func (x *exchange) putGroup(id connector.ID) (*answer, error) {
+	m, err := x.normalised(schema.Group())
+	if err != nil {
+		return nil, err
+	}
+	err = x.changeGroup(id, func(_ *connector.ClientGroup, before map[string]any) (*patch.Result, error) {
+		return patch.Put(schema.Group(), before, m, x.profile.Rules)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return x.groupAnswer(http.StatusOK, id)
+}
+
+// patchGroup changes what the operations name. Members are rows: a list of them is never read, changed and written
+// back, so that two requests at once both hold.
+func (x *exchange) patchGroup(id connector.ID) (*answer, error) {
+	ops, err := x.operations(schema.Group())
+	if err != nil {
+		return nil, err
+	}
+	size := 0
+	err = x.changeGroup(id, func(g *connector.ClientGroup, before map[string]any) (*patch.Result, error) {
+		size = g.MemberCount
+		return patch.Apply(schema.Group(), before, ops, x.profile.Rules)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if x.patchStatus(schema.Group(), size) == http.StatusNoContent {
+		return &answer{status: http.StatusNoContent}, nil
+	}
+	return x.groupAnswer(http.StatusOK, id)
+}
+
+// patchStatus is how a PATCH is answered: with the resource, or without.
+func (x *exchange) patchStatus(t *schema.Type, members int) int {
+	q := x.r.URL.Query()
+	return x.profile.PatchStatus(t, members, q.Has("attributes") || q.Has("excludedAttributes"))
+}
+
+func (x *exchange) deleteGroup(id connector.ID) (*answer, error) {
+	_, err := x.pushGroup(http.StatusNoContent, func(ctx context.Context, r connector.Reader) (*connector.GroupChange, error) {
+		g, err := x.findGroup(ctx, r, id)
+		if err != nil {
+			return nil, err
+		}
+		return &connector.GroupChange{Action: connector.Removed, Before: &g.Group}, nil
+	})
+	return &answer{status: http.StatusNoContent}, err
+}

@@ -1,0 +1,319 @@
+package scim
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	fp "github.com/scim2/filter-parser/v2"
+
+	"usherd/connector"
+	"usherd/scim/filter"
+	"usherd/scim/schema"
+)
+
+// maxCandidates is how many resources are looked at for what no index answers, before the client is asked to narrow
+// its filter.
+const maxCandidates = 10_000
+
+// listing is a request for a list (RFC 7644 section 3.4.2, RFC 9865), read and checked.
+type listing struct {
+	filter     *filter.Filter // nil = all
+	where      *connector.Condition
+	exact      bool // the store alone decides
+	sortBy     *schema.Attribute
+	order      connector.ResourceSort
+	ordered    bool // the store sorts
+	descending bool
+	start      int // from 1
+	count      int // of the page; 0 = only how many there are
+	cursor     string
+	byCursor   bool
+	projection *projection
+	key        string // tells this list from others, whatever the page
+}
+
+// list answers GET at an endpoint.
+func (x *exchange) list(t *schema.Type) (*answer, error) {
+	return x.listed(t, x.r.URL.Query())
+}
+
+// listed answers a list with these parameters.
+func (x *exchange) listed(t *schema.Type, q url.Values) (*answer, error) {
+	l, err := x.listing(t, q)
+	if err != nil {
+		return nil, err
+	}
+	var page *page
+	if l.exact && l.ordered {
+		page, err = x.indexed(t, l)
+	} else {
+		page, err = x.gathered(t, l)
+	}
+	if err != nil {
+		return nil, err
+	}
+	b, err := encode(page.object(l))
+	return &answer{status: http.StatusOK, body: b}, err
+}
+
+func (x *exchange) listing(t *schema.Type, q url.Values) (*listing, error) {
+	l := &listing{exact: true, ordered: true, start: 1, count: defaultPage, descending: strings.EqualFold(q.Get("sortOrder"), "descending")}
+	var err error
+	if l.projection, err = x.projection(t, q); err != nil {
+		return nil, err
+	}
+	if text := q.Get("filter"); text != "" {
+		if l.filter, err = x.compile(t, text); err != nil {
+			return nil, err
+		}
+		l.where, l.exact = l.filter.Condition()
+	}
+	if err := l.sorting(t, q.Get("sortBy")); err != nil {
+		return nil, err
+	}
+	l.key = strings.Join([]string{x.org.Settings.ID, x.source, t.Name, q.Get("filter"), strings.ToLower(q.Get("sortBy")), strconv.FormatBool(l.descending)}, "\x00")
+	return l, l.paging(q)
+}
+
+// compile reads a filter as the client's dialect means it. Of types that are searched together, what one lacks counts
+// as unassigned.
+func (x *exchange) compile(t *schema.Type, text string, among ...*schema.Type) (*filter.Filter, error) {
+	tree, err := filter.Parse(text)
+	if err != nil {
+		return nil, x.filtered(err)
+	}
+	if x.profile.EmailFilter {
+		tree = renamed(tree)
+	}
+	f, err := filter.CompileWith(t, tree, filter.Options{Lenient: !x.profile.Strict, Among: among})
+	if err != nil {
+		return nil, x.filtered(err)
+	}
+	if f.Lenient() {
+		x.notes.quirks = append(x.notes.quirks, textBoolean)
+	}
+	return f, nil
+}
+
+// textBoolean is the quirk of a boolean that a filter has as text.
+const textBoolean = "boolean-as-text"
+
+// filtered is what a client is told of a filter that cannot be used.
+func (x *exchange) filtered(err error) error {
+	e, ok := errors.AsType[*filter.Error](err)
+	switch {
+	case !ok:
+		return err
+	case e.Sensitive && x.r.Method == http.MethodGet:
+		return refuse(http.StatusForbidden, sensitive, e.Error())
+	}
+	return refuse(http.StatusBadRequest, invalidFilter, e.Error())
+}
+
+// renamed reads "email" as emails.value, which PingOne's templates of filters write.
+func renamed(x fp.Expression) fp.Expression {
+	switch x := x.(type) {
+	case *fp.AttributeExpression:
+		if strings.EqualFold(x.AttributePath.AttributeName, "email") && x.AttributePath.SubAttribute == nil {
+			c, value := *x, "value"
+			c.AttributePath.AttributeName, c.AttributePath.SubAttribute = "emails", &value
+			return &c
+		}
+	case *fp.LogicalExpression:
+		return &fp.LogicalExpression{Left: renamed(x.Left), Operator: x.Operator, Right: renamed(x.Right)}
+	case *fp.NotExpression:
+		return &fp.NotExpression{Expression: renamed(x.Expression)}
+	}
+	return x
+}
+
+// sorting finds the order: the store's own where it has an index for it.
+func (l *listing) sorting(t *schema.Type, by string) error {
+	if by == "" {
+		return nil
+	}
+	urn, rest, ok := t.SplitPath(by)
+	if ok {
+		l.sortBy, ok = t.Find(urn, rest)
+	}
+	if !ok || l.sortBy.Returned == schema.ReturnedNever {
+		return badValue("sortBy: there is no attribute " + printable(by) + " to sort by")
+	}
+	if l.sortBy.Kind == schema.Complex {
+		if l.sortBy = l.sortBy.Child("value"); l.sortBy == nil {
+			return badValue("sortBy: " + printable(by) + " has no value to sort by: name an attribute below it")
+		}
+	}
+	l.order, l.ordered = orders[l.sortBy.Path()]
+	return nil
+}
+
+// orders are the attributes that the store sorts by.
+var orders = map[string]connector.ResourceSort{
+	"id": connector.ByID, "userName": connector.ByUserName, "displayName": connector.ByDisplayName,
+	"meta.created": connector.ByCreated, "meta.lastModified": connector.ByLastModified,
+}
+
+// paging reads startIndex, count and cursor.
+func (l *listing) paging(q url.Values) error {
+	for name, into := range map[string]*int{"startIndex": &l.start, "count": &l.count} {
+		text := q.Get(name)
+		if text == "" {
+			continue
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return badValue(name + " has to be a whole number, not " + printable(text))
+		}
+		*into = n
+	}
+	l.start, l.count = max(l.start, 1), min(max(l.count, 0), maxPage)
+	if l.byCursor = q.Has("cursor"); l.byCursor {
+		l.cursor = q.Get("cursor")
+		l.key += "\x00" + strconv.Itoa(l.count)
+	}
+	return nil
+}
+
+// page is what is answered of a list.
+type page struct {
+	total          int
+	resources      []any
+	next, previous string // cursors
+}
+
+func (p *page) object(l *listing) object {
+	if p.resources == nil {
+		p.resources = []any{}
+	}
+	o := object{"schemas": []string{listURN}, "totalResults": p.total, "itemsPerPage": len(p.resources), "Resources": p.resources}
+	if !l.byCursor {
+		o["startIndex"] = l.start
+	}
+	if p.next != "" {
+		o["nextCursor"] = p.next
+	}
+	if p.previous != "" {
+		o["previousCursor"] = p.previous
+	}
+	return o
+}
+
+func (x *exchange) query(l *listing) connector.ResourceQuery {
+	return connector.ResourceQuery{
+		Org: x.org.Settings.ID, Client: x.source, Where: l.where, Sort: l.order, Descending: l.descending, Limit: l.count,
+	}
+}
+
+// indexed is a page that the store finds by itself, at the same cost wherever it is.
+func (x *exchange) indexed(t *schema.Type, l *listing) (*page, error) {
+	ctx, q := x.r.Context(), x.query(l)
+	p := &page{}
+	var err error
+	if p.total, err = x.s.o.Store.CountResources(ctx, resourceKind(t), q); err != nil || l.count == 0 {
+		return p, err
+	}
+	if err := x.place(l, &q); err != nil {
+		return nil, err
+	}
+	if !l.byCursor && l.start > p.total {
+		return p, nil
+	}
+	var next, previous string
+	if t == schema.Group() {
+		next, previous, err = x.groupPage(ctx, q, l, p)
+	} else {
+		next, previous, err = x.userPage(ctx, q, l, p)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !l.byCursor {
+		x.s.places.put(l.key, l.start+len(p.resources), next)
+		return p, nil
+	}
+	if next != "" {
+		p.next = x.s.cursors.seal(l.key, ">"+next)
+	}
+	if previous != "" {
+		p.previous = x.s.cursors.seal(l.key, "<"+previous)
+	}
+	return p, nil
+}
+
+// place says where the page begins.
+func (x *exchange) place(l *listing, q *connector.ResourceQuery) error {
+	if !l.byCursor {
+		if q.After = x.s.places.get(l.key, l.start); q.After == "" {
+			q.Offset = l.start - 1
+		}
+		return nil
+	}
+	at, err := x.s.cursors.open(l.key, l.cursor)
+	switch {
+	case err != nil || at == "":
+	case at[0] == '<':
+		q.Before = at[1:]
+	default:
+		q.After = at[1:]
+	}
+	return err
+}
+
+func (x *exchange) userPage(ctx context.Context, q connector.ResourceQuery, l *listing, p *page) (next, previous string, err error) {
+	found, err := x.s.o.Store.ClientUsers(ctx, q)
+	if err != nil {
+		return "", "", err
+	}
+	shown, err := x.shown(ctx, found.Items, l.projection.wants("groups"))
+	for _, u := range shown {
+		p.resources = append(p.resources, l.projection.apply(x.org.userObject(u)))
+	}
+	return found.Next, found.Previous, err
+}
+
+// shown adds to users what is rendered with them.
+func (x *exchange) shown(ctx context.Context, users []connector.ClientUser, groups bool) ([]*shownUser, error) {
+	ids := make([]connector.ID, len(users))
+	for i := range users {
+		ids[i] = users[i].User.ID
+	}
+	var names map[connector.ID][]connector.GroupName
+	if groups && len(ids) > 0 {
+		var err error
+		if names, err = x.s.o.Store.GroupNames(ctx, x.org.Settings.ID, ids); err != nil {
+			return nil, err
+		}
+	}
+	out := make([]*shownUser, len(users))
+	for i := range users {
+		out[i] = &shownUser{ClientUser: &users[i], groups: names[ids[i]]}
+	}
+	return out, nil
+}
+
+func (x *exchange) groupPage(ctx context.Context, q connector.ResourceQuery, l *listing, p *page) (next, previous string, err error) {
+	found, err := x.s.o.Store.ClientGroups(ctx, q)
+	if err != nil {
+		return "", "", err
+	}
+	for i := range found.Items {
+		r, err := x.fullGroup(ctx, &found.Items[i], l.projection)
+		if err != nil {
+			return "", "", err
+		}
+		p.resources = append(p.resources, l.projection.apply(r))
+	}
+	return found.Next, found.Previous, nil
+}
+
+func resourceKind(t *schema.Type) connector.ResourceKind {
+	if t == schema.Group() {
+		return connector.GroupResource
+	}
+	return connector.UserResource
+}

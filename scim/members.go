@@ -1,0 +1,223 @@
+package scim
+
+import (
+	"bytes"
+	"context"
+	"slices"
+
+	"usherd/connector"
+	"usherd/scim/patch"
+)
+
+// editor works out, inside a transaction, what edits come to for the members of one group: which rows are new and
+// which go. Only those that are named are looked up, unless an edit is about all of them.
+type editor struct {
+	x     *exchange
+	r     connector.Reader
+	group connector.ID
+	count int // members that are stored
+
+	stored map[connector.ID]bool // whether those that were asked for are stored
+	wanted map[connector.ID]bool // whether they are members afterwards
+	whole  bool                  // stored has all of them
+}
+
+func (e *editor) apply(ctx context.Context, edits []patch.MemberEdit) error {
+	e.stored, e.wanted = map[connector.ID]bool{}, map[connector.ID]bool{}
+	for _, edit := range edits {
+		if err := e.edit(ctx, edit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *editor) edit(ctx context.Context, edit patch.MemberEdit) error {
+	switch edit.Kind {
+	case patch.AddMembers:
+		ids, err := e.known(ctx, edit.IDs)
+		if err != nil {
+			return err
+		}
+		if err := e.look(ctx, ids); err != nil {
+			return err
+		}
+		for _, id := range ids {
+			e.wanted[id] = true
+		}
+		return nil
+	case patch.RemoveMembers:
+		ids := parsed(edit.IDs)
+		if err := e.look(ctx, ids); err != nil {
+			return err
+		}
+		found := false
+		for _, id := range ids {
+			found = found || e.wanted[id]
+			e.wanted[id] = false
+		}
+		return missing(edit, found)
+	case patch.ReplaceMembers:
+		ids, err := e.known(ctx, edit.IDs)
+		if err != nil {
+			return err
+		}
+		return e.replace(ctx, ids)
+	case patch.ClearMembers:
+		return e.replace(ctx, nil)
+	case patch.RemoveWhere:
+		return e.removeWhere(ctx, edit)
+	}
+	return nil
+}
+
+// replace makes these the members, and nobody else.
+func (e *editor) replace(ctx context.Context, ids []connector.ID) error {
+	if err := e.all(ctx); err != nil {
+		return err
+	}
+	for id := range e.wanted {
+		e.wanted[id] = false
+	}
+	for _, id := range ids {
+		e.wanted[id] = true
+	}
+	return nil
+}
+
+// removeWhere removes the members that a filter finds.
+func (e *editor) removeWhere(ctx context.Context, edit patch.MemberEdit) error {
+	if err := e.all(ctx); err != nil {
+		return err
+	}
+	org, client := e.x.org.Settings.ID, e.x.source
+	found := false
+	for m, err := range e.r.ClientMembers(ctx, org, client, e.group, connector.ID{}, 0) {
+		if err != nil {
+			return err
+		}
+		if edit.Where.Match(map[string]any{"members": []any{e.x.org.memberObject(m)}}) {
+			found = found || e.wanted[m.ID]
+			e.wanted[m.ID] = false
+		}
+	}
+	return missing(edit, found)
+}
+
+// missing refuses an edit that must find somebody and does not.
+func missing(edit patch.MemberEdit, found bool) error {
+	if edit.MustMatch && !found {
+		return edit.NoTargetError()
+	}
+	return nil
+}
+
+// all loads every member that is stored.
+func (e *editor) all(ctx context.Context) error {
+	if e.whole || e.count == 0 {
+		e.whole = true
+		return nil
+	}
+	e.whole = true
+	org, client := e.x.org.Settings.ID, e.x.source
+	for m, err := range e.r.ClientMembers(ctx, org, client, e.group, connector.ID{}, 0) {
+		if err != nil {
+			return err
+		}
+		e.keep(m.ID, true)
+	}
+	return nil
+}
+
+// look asks which of these are stored.
+func (e *editor) look(ctx context.Context, ids []connector.ID) error {
+	if e.whole || e.count == 0 {
+		return nil
+	}
+	keys := make([]connector.Hash, 0, len(ids))
+	for _, id := range ids {
+		if _, asked := e.stored[id]; !asked {
+			keys = append(keys, connector.Hash(id))
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	members, err := e.r.MembersOf(ctx, e.group, keys)
+	if err != nil {
+		return err
+	}
+	there := make(map[connector.Hash]bool, len(members))
+	for _, m := range members {
+		there[m.Key] = true
+	}
+	for _, k := range keys {
+		e.keep(connector.ID(k), there[k])
+	}
+	return nil
+}
+
+func (e *editor) keep(id connector.ID, stored bool) {
+	e.stored[id] = stored
+	if _, ok := e.wanted[id]; !ok {
+		e.wanted[id] = stored
+	}
+}
+
+// known keeps the ids of users and groups that the client sees. Of others a strict profile makes an error, and the
+// rest a word in the log: one bad member does not lose the push.
+func (e *editor) known(ctx context.Context, texts []string) ([]connector.ID, error) {
+	ids := parsed(texts)
+	there, err := e.r.KnownResources(ctx, e.x.org.Settings.ID, e.x.source, ids)
+	if err != nil {
+		return nil, err
+	}
+	kept := slices.DeleteFunc(ids, func(id connector.ID) bool { return !there[id] || id == e.group })
+	if missing := len(texts) - len(kept); missing > 0 {
+		for _, t := range texts {
+			if id, err := connector.ParseID(t); err != nil || !there[id] || id == e.group {
+				if !e.x.profile.Rules.SkipMembers {
+					return nil, badValue("members: there is no User or Group " + printable(t))
+				}
+				e.x.notes.quirks = append(e.x.notes.quirks, unknownMember)
+			}
+		}
+	}
+	return kept, nil
+}
+
+// unknownMember is the quirk of a member that is nobody here.
+const unknownMember = "unknown-member"
+
+// parsed are the ids among texts, each once; what is no id of ours is nobody's.
+func parsed(texts []string) []connector.ID {
+	ids := make([]connector.ID, 0, len(texts))
+	seen := make(map[connector.ID]bool, len(texts))
+	for _, t := range texts {
+		if id, err := connector.ParseID(t); err == nil && !seen[id] {
+			seen[id] = true
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+func (e *editor) added() []connector.Member {
+	return e.pick(func(is, was bool) bool { return is && !was })
+}
+
+func (e *editor) removed() []connector.Member {
+	return e.pick(func(is, was bool) bool { return was && !is })
+}
+
+func (e *editor) pick(wants func(is, was bool) bool) []connector.Member {
+	var out []connector.Member
+	for id, is := range e.wanted {
+		if wants(is, e.stored[id]) {
+			out = append(out, connector.Member{Key: connector.Hash(id), DN: id.String()})
+		}
+	}
+	slices.SortFunc(out, func(a, b connector.Member) int { return bytes.Compare(a.Key[:], b.Key[:]) })
+	return out
+}
+

@@ -1,0 +1,73 @@
+package scim
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"usherd/connector"
+	"usherd/scim/body"
+	"usherd/scim/dialect"
+	"usherd/scim/patch"
+	"usherd/scim/schema"
+)
+
+// read takes the body of a request as one JSON object.
+func (x *exchange) read() (map[string]any, error) {
+	if err := x.mediaType(); err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(x.r.Body)
+	if err != nil {
+		if _, big := errors.AsType[*http.MaxBytesError](err); big {
+			return nil, err
+		}
+		return nil, refuse(http.StatusBadRequest, invalidSyntax, "the body did not arrive whole")
+	}
+	m, err := body.Parse(b)
+	if bad, ok := errors.AsType[*body.Error](err); ok {
+		return nil, refuse(http.StatusBadRequest, invalidSyntax, bad.Detail)
+	}
+	return m, err
+}
+
+// mediaType refuses bodies that are not JSON (scim.md 2.13). None named is taken for it.
+func (x *exchange) mediaType() error {
+	ct := x.r.Header.Get("Content-Type")
+	if ct == "" {
+		return nil
+	}
+	t, params, err := mime.ParseMediaType(ct)
+	cs, hasCharset := params["charset"]
+	if err == nil && (t == mediaType || t == "application/json") && (!hasCharset || strings.EqualFold(cs, "utf-8")) {
+		return nil
+	}
+	return refuse(http.StatusUnsupportedMediaType, "", "send "+mediaType+" or application/json in UTF-8")
+}
+
+// normalised reads the body and makes of it what the client's dialect means.
+func (x *exchange) normalised(t *schema.Type) (map[string]any, error) {
+	raw, err := x.read()
+	if err != nil {
+		return nil, err
+	}
+	x.recognise(raw)
+	out, quirks, err := dialect.Normalise(x.profile, t, x.r.Method, raw)
+	x.count(quirks)
+	return out, err
+}
+
+func (x *exchange) count(quirks []patch.Quirk) {
+	for _, q := range quirks {
+		for range q.Count {
+			x.notes.quirks = append(x.notes.quirks, q.ID)
+		}
+	}
+}
+
+// cause is what events say of who made them.
+func (x *exchange) cause() connector.Cause {
+	return connector.Cause{Kind: connector.CauseRequest, Actor: "scim:" + x.source}
+}

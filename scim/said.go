@@ -1,0 +1,95 @@
+package scim
+
+import (
+	"slices"
+
+	"usherd/connector"
+	"usherd/scim/patch"
+	"usherd/scim/resource"
+)
+
+// said is what a request says of a user: what it names, and only that.
+type said struct {
+	profile    connector.Profile
+	active     *bool
+	externalID *string
+	shown      connector.Profile // that the client saw before, where the request changes single attributes
+	notes      []patch.Quirk     // what of the request was done otherwise, or left out
+}
+
+// sayings reads the User that a request comes to.
+func sayings(res *patch.Result) said {
+	r := res.Resource
+	s := said{profile: resource.ToProfile(r), notes: res.Notes}
+	if v, ok := r["active"].(bool); ok {
+		s.active = &v
+	}
+	if v, ok := r["externalId"].(string); ok {
+		s.externalID = &v
+	}
+	return s
+}
+
+// record is what the client says of the person, id being the user's. The anchor is that of before where the request
+// says nothing of it.
+func (s *said) record(id connector.ID, before connector.Anchor) *connector.Record {
+	rec := &connector.Record{Anchor: before, User: id, Attributes: resource.Attributes(s.profile)}
+	if before.IsZero() {
+		rec.Anchor = connector.AnchorOf(id)
+	}
+	switch {
+	case s.externalID == nil:
+	case *s.externalID == "":
+		rec.Anchor = connector.AnchorOf(id)
+	default:
+		rec.Anchor = connector.Anchor{Kind: connector.TextAnchor, Raw: *s.externalID}
+	}
+	if s.active != nil {
+		rec.Enabled = connector.EnabledNo
+		if *s.active {
+			rec.Enabled = connector.EnabledYes
+		}
+	}
+	return rec
+}
+
+
+// differs tells what of a request the user does not show, because another source owns it or has decided otherwise. It
+// is stored all the same, and counts as soon as that source has no word on it. A nil s asked for nothing.
+func (s *said) differs(u *connector.User) []string {
+	if s == nil {
+		return nil
+	}
+	out := left(s.notes)
+	for _, f := range connector.Diff(&connector.User{Profile: u.Profile}, &connector.User{Profile: s.profile}) {
+		if s.shown != nil && slices.Equal(s.shown[f.Field], f.After) || s.shown == nil && f.After == nil || same(f.Before, f.After) {
+			continue // the request did not touch it
+		}
+		out = append(out, f.Field+" is owned by another source of this organization: what was sent is kept behind it")
+	}
+	switch {
+	case s.active == nil || *s.active == active(u):
+	case u.DeactivatedBy == connector.ByAdministrator:
+		out = append(out, "the user stays inactive: an administrator deactivated it, and only an administrator can reactivate it")
+	case *s.active:
+		out = append(out, "the user stays inactive: source "+u.DeactivatedSource+" has deactivated it")
+	default:
+		out = append(out, "the user stays active: another source of higher priority has it so")
+	}
+	return out
+}
+
+// same reports whether two lists have the same values in any order.
+func same(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
+
+// left are the quirks by which something of a request was left out.
+func left(quirks []patch.Quirk) (out []string) {
+	for _, q := range quirks {
+		if q.ID == patch.UnknownAttribute || q.ID == patch.ReadOnlyIgnored {
+			out = append(out, q.Where+": "+q.Text)
+		}
+	}
+	return out
+}

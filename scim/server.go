@@ -1,0 +1,335 @@
+package scim
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"usherd/connector"
+	"usherd/connector/failure"
+	"usherd/connector/provision"
+	"usherd/scim/auth"
+	"usherd/scim/dialect"
+	"usherd/scim/patch"
+	"usherd/scim/requestlog"
+	"usherd/scim/schema"
+)
+
+// mediaType is what every answer is (RFC 7644 section 3.1).
+const mediaType = "application/scim+json"
+
+// Writer takes what clients push.
+type Writer interface {
+	Push(ctx context.Context, p provision.Push) (*connector.Change, error)
+	PushGroup(ctx context.Context, p provision.GroupPush) (*connector.GroupChange, error)
+}
+
+// Organization is one customer as the configuration in force has it.
+type Organization struct {
+	Settings *connector.Organization
+	Writer   Writer
+	Clients  map[string]Client // by source
+}
+
+// Client is how the configuration wants a source that pushes to be served.
+type Client struct {
+	Profile   string // of package dialect, or Auto
+	Known     string // the one that it was recognised to speak before the daemon was started; "" = none
+	KeepLog   bool            // its requests are logged
+	LogBodies bool            // with what was sent and answered
+}
+
+// Gate lets clients in, by turns. auth.Authenticator is one.
+type Gate interface {
+	Authenticate(r *http.Request, org string) (*auth.Client, error)
+	Admit(ctx context.Context, c *auth.Client) (leave func(), err error)
+}
+
+// Options are what a Server works with.
+type Options struct {
+	Store connector.Reader
+	Gate  Gate
+	// URL is the public address without a slash at its end; locations begin with it.
+	URL     string
+	Now     func() time.Time
+	Log     *zap.Logger
+	// Recognised is told of the dialect that a client turns out to speak, and by what; nil = nobody.
+	Recognised func(client auth.Source, profile, why string)
+	Metrics *Metrics
+}
+
+// Server serves SCIM for all organizations. It is safe for concurrent use.
+type Server struct {
+	o         Options
+	catalogue *failure.Catalogue
+	orgs      atomic.Pointer[map[string]*organization]
+	places    *places
+	spoken    sync.Map // auth.Source -> *spoken: the dialects that were recognised
+	cursors   *cursors
+}
+
+type organization struct {
+	*Organization
+	base      string // URL of v2/
+	discovery *discovery
+}
+
+// New returns a Server without organizations: Replace gives them.
+func New(o Options) (*Server, error) {
+	cat, err := failure.New()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{o: o, catalogue: cat, places: newPlaces(o.Now), cursors: newCursors(o.Now)}
+	return s, s.Replace(nil)
+}
+
+// Replace takes over the organizations of another configuration; requests that go on end with the former.
+func (s *Server) Replace(list []*Organization) error {
+	orgs := make(map[string]*organization, len(list))
+	for _, o := range list {
+		base := s.o.URL + "/scim/" + o.Settings.ID + "/v2/"
+		d, err := newDiscovery(base)
+		if err != nil {
+			return err
+		}
+		orgs[o.Settings.ID] = &organization{o, base, d}
+	}
+	s.orgs.Store(&orgs)
+	return nil
+}
+
+// exchange is one request on its way through the door.
+type exchange struct {
+	s       *Server
+	r       *http.Request
+	org     *organization
+	source  string // of the client
+	client  Client
+	profile dialect.Profile
+	notes   *notes
+}
+
+// notes are what the log and the metrics keep of a request.
+type notes struct {
+	began  time.Time
+	quirks []string
+	person string
+	user   connector.ID
+	typ    string // scimType
+	ref    string
+}
+
+// answer is what a request comes to.
+type answer struct {
+	status   int
+	body     []byte // "" = none
+	etag     string
+	location string
+	header   map[string]string
+}
+
+// ServeHTTP implements http.Handler. The path begins with /scim/.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{s: s, r: r, notes: &notes{began: s.o.Now()}}
+	defer x.rescue(w)
+	a, err := x.serve(w)
+	if err != nil {
+		a = x.refused(err)
+	}
+	x.write(w, a)
+	x.finish(a)
+}
+
+// serve finds out who asks for what, and does it.
+func (x *exchange) serve(w http.ResponseWriter) (*answer, error) {
+	org, rest, err := split(x.r.URL.Path)
+	if err != nil {
+		return nil, err
+	}
+	leave, err := x.enter(org)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	if err := acceptable(x.r.Header.Get("Accept")); err != nil {
+		return nil, err
+	}
+	op, err := route(x.r.Method, rest)
+	if err != nil {
+		return nil, err
+	}
+	if op.limit > 0 {
+		x.r.Body = http.MaxBytesReader(w, x.r.Body, op.limit)
+	}
+	return op.do(x)
+}
+
+// enter finds out who the client is, and waits for its turn.
+func (x *exchange) enter(org string) (leave func(), err error) {
+	who, err := x.s.o.Gate.Authenticate(x.r, org)
+	if err != nil {
+		return nil, err
+	}
+	x.org = (*x.s.orgs.Load())[org]
+	if x.org == nil || who.Org != org {
+		return nil, refuse(http.StatusNotFound, "", "there is nothing for this token at this address")
+	}
+	x.source, x.client = who.ID, x.org.Clients[who.ID]
+	log := requestlog.From(x.r.Context())
+	log.Client(org, who.ID, x.client.KeepLog, x.client.LogBodies)
+	if who.Address.IsValid() {
+		log.Remote(who.Address.String())
+	}
+	x.recognise(nil)
+	return x.s.o.Gate.Admit(x.r.Context(), who)
+}
+
+// split takes /scim/ORG/v2/REST apart.
+func split(path string) (org, rest string, err error) {
+	path = strings.TrimPrefix(path, "/scim/")
+	org, path, _ = strings.Cut(path, "/")
+	version, rest, _ := strings.Cut(path, "/")
+	switch {
+	case org == "" || version == "":
+		return "", "", notFound("SCIM is served under /scim/ORGANIZATION/v2/")
+	case version == "v1" || version == "v1.1":
+		return "", "", refuse(http.StatusBadRequest, invalidVers, "usherd speaks SCIM 2.0: set the address of the client to …/v2")
+	case version != "v2":
+		return "", "", notFound("SCIM is served under /scim/ORGANIZATION/v2/")
+	}
+	return org, strings.TrimSuffix(rest, "/"), nil
+}
+
+// acceptable refuses a client that cannot read what every answer is.
+func acceptable(accept string) error {
+	if accept == "" {
+		return nil
+	}
+	for part := range strings.SplitSeq(accept, ",") {
+		switch t, _, _ := strings.Cut(part, ";"); strings.ToLower(strings.TrimSpace(t)) {
+		case "*/*", "application/*", mediaType, "application/json":
+			return nil
+		}
+	}
+	return refuse(http.StatusNotAcceptable, "", "every answer is "+mediaType+": accept that, application/json or */*")
+}
+
+// refused is the answer for an error. What is not meant for clients is a fault of ours: its words go to the log only.
+func (x *exchange) refused(err error) *answer {
+	e, ok := told(err)
+	if !ok {
+		ref := connector.NewRef(x.r.URL.Path, x.notes.began.String(), err.Error())
+		x.s.o.Log.Error("scim request failed", zap.String("ref", ref), zap.String("method", x.r.Method), zap.String("path", x.r.URL.Path),
+			zap.String("source", x.source), zap.Error(err))
+		e = accident(err, ref)
+		x.notes.ref = ref
+	}
+	if e.Failure != nil {
+		x.notes.ref = e.Failure.Ref
+	}
+	x.notes.typ = e.Type
+	body, err := json.Marshal(e.document())
+	if err != nil {
+		body = []byte(`{"schemas":["` + errorURN + `"],"status":"500","detail":"the error cannot be written"}`)
+	}
+	return &answer{status: e.Status, body: body, header: e.Header}
+}
+
+// told turns an error that is meant for clients into ours.
+func told(err error) (*Error, bool) {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e, true
+	}
+	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return refuse(http.StatusRequestEntityTooLarge, "", "the body is larger than "+strconv.FormatInt(e.Limit, 10)+" bytes: send less at once"), true
+	}
+	if e, ok := errors.AsType[*patch.Error](err); ok {
+		return refuse(e.Status, e.ScimType, e.Error()), true
+	}
+	e, ok := errors.AsType[*auth.Error](err)
+	if !ok || e.Err != nil {
+		return nil, false
+	}
+	h := http.Header{}
+	e.Header(h)
+	out := refuse(e.Status, "", e.Detail)
+	out.Header = map[string]string{}
+	for name := range h {
+		out.Header[name] = h.Get(name)
+	}
+	return out, true
+}
+
+func (x *exchange) write(w http.ResponseWriter, a *answer) {
+	h := w.Header()
+	for name, value := range a.header {
+		h.Set(name, value)
+	}
+	if a.location != "" {
+		h.Set("Location", a.location)
+	}
+	if a.etag != "" {
+		h.Set("ETag", a.etag)
+		if (x.r.Method == http.MethodGet || x.r.Method == http.MethodHead) && a.status == http.StatusOK && matches(x.r.Header.Get("If-None-Match"), a.etag) {
+			a.status, a.body = http.StatusNotModified, nil
+		}
+	}
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if len(a.body) > 0 {
+		h.Set("Content-Type", mediaType)
+		h.Set("Content-Length", strconv.Itoa(len(a.body)))
+	}
+	w.WriteHeader(a.status)
+	if x.r.Method != http.MethodHead {
+		_, _ = w.Write(a.body) // a client that has gone needs no answer
+	}
+}
+
+// finish hands the notes to the log and the metrics.
+func (x *exchange) finish(a *answer) {
+	n := x.notes
+	log := requestlog.From(x.r.Context())
+	log.About(n.person, n.user)
+	log.Dialect(x.profile.Name, n.quirks...)
+	if a.status >= http.StatusBadRequest {
+		log.Failed(n.typ, n.ref)
+	}
+	x.s.o.Metrics.observe(x, a)
+}
+
+// rescue keeps a fault of one request from the others.
+func (x *exchange) rescue(w http.ResponseWriter) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if v == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
+		panic(v)
+	}
+	x.s.o.Log.Error("scim request panicked", zap.Any("panic", v), zap.String("path", x.r.URL.Path), zap.Stack("stack"))
+	a := x.refused(errPanic)
+	x.write(w, a)
+	x.finish(a)
+}
+
+var errPanic = errors.New("the request panicked")
+
+// kindOf is the type of resources at an endpoint.
+func kindOf(endpoint string) *schema.Type {
+	for _, t := range schema.Types() {
+		if t.Endpoint == "/"+endpoint {
+			return t
+		}
+	}
+	return nil
+}

@@ -1,0 +1,286 @@
+package scim
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"usherd/connector"
+	"usherd/connector/provision"
+	"usherd/scim/patch"
+	"usherd/scim/resource"
+	"usherd/scim/schema"
+)
+
+var userHandlers = handlers{
+	get: (*exchange).getUser, put: (*exchange).putUser, patch: (*exchange).patchUser, remove: (*exchange).deleteUser,
+}
+
+// retryWindow is how long a POST that comes again, the same word for word, is taken for the repetition of one whose
+// answer was lost.
+const retryWindow = 10 * time.Minute
+
+func (x *exchange) getUser(id connector.ID) (*answer, error) {
+	return x.userAnswer(http.StatusOK, id, nil)
+}
+
+// userAnswer reads a user and renders it as the request asks for it, with what did not come out as s has it.
+func (x *exchange) userAnswer(status int, id connector.ID, s *said) (*answer, error) {
+	p, err := x.projection(schema.User(), x.r.URL.Query())
+	if err != nil {
+		return nil, err
+	}
+	ctx, org := x.r.Context(), x.org.Settings.ID
+	u, err := x.s.o.Store.ClientUser(ctx, org, x.source, id)
+	if connector.KindOf(err) == connector.NotFound && err != nil {
+		return nil, nobody(schema.User(), id.String())
+	} else if err != nil {
+		return nil, err
+	}
+	x.notes.person = u.User.UserName()
+	shown := &shownUser{ClientUser: u, warnings: s.differs(u.User)}
+	if shown.groups, err = x.groupsOf(ctx, id); err != nil {
+		return nil, err
+	}
+	if shown.failed, err = x.lastFailure(ctx, u); err != nil {
+		return nil, err
+	}
+	b, err := encode(p.apply(x.org.userObject(shown)))
+	return &answer{status: status, body: b, etag: userTag(u.User, shown.groups), location: x.org.base + "Users/" + id.String()}, err
+}
+
+func (x *exchange) groupsOf(ctx context.Context, id connector.ID) ([]connector.GroupName, error) {
+	names, err := x.s.o.Store.GroupNames(ctx, x.org.Settings.ID, []connector.ID{id})
+	return names[id], err
+}
+
+func (x *exchange) create(t *schema.Type) (*answer, error) {
+	m, err := x.normalised(t)
+	if err != nil {
+		return nil, err
+	}
+	res, err := patch.Put(t, nil, m, x.profile.Rules)
+	if err != nil {
+		return nil, err
+	}
+	x.count(res.Notes)
+	if t == schema.Group() {
+		return x.createGroup(res)
+	}
+	return x.createUser(res)
+}
+
+// createUser is POST: somebody new, or a leaver who returns under the same id.
+func (x *exchange) createUser(res *patch.Result) (*answer, error) {
+	s := sayings(res)
+	x.notes.person = s.profile.Subject()
+	id := connector.NewID(x.s.o.Now())
+	rec := s.record(id, connector.Anchor{})
+	return x.push(http.StatusCreated, &s, pushing{
+		record: func(context.Context, connector.Reader) (*connector.Record, error) { return rec, nil },
+		accept: func(before *connector.User, link *connector.Link, ch *connector.Change) error {
+			if before != nil {
+				id = before.ID
+				return x.mayComeBack(before, link, ch)
+			}
+			return nil
+		},
+		id: func() connector.ID { return id },
+	})
+}
+
+// mayComeBack decides about a POST of somebody who is known: who is inactive, or was deleted by this client, returns.
+// Who is there is a conflict, unless the same request is only made again.
+func (x *exchange) mayComeBack(u *connector.User, link *connector.Link, ch *connector.Change) error {
+	switch {
+	case u.State == connector.Inactive, link != nil && link.Standing == connector.StandingGone:
+		return nil
+	case link != nil && ch.Action == connector.Unchanged && x.s.o.Now().Sub(link.UpdatedAt) < retryWindow:
+		return nil
+	}
+	which := "userName or an e-mail address"
+	if link != nil && link.Anchor == ch.Anchor && link.Anchor.Kind == connector.TextAnchor {
+		which = "externalId"
+	}
+	f := connector.Failure{
+		Code: connector.CodeCreation, Reason: connector.UserNameTaken, Fields: []string{connector.UserName}, Org: u.Org, Source: x.source,
+		Subject: u.Profile.Subject(), UserID: u.ID, At: x.s.o.Now(), Detail: "a user with this " + which + " is there: change that one by PUT or PATCH",
+	}
+	f.Ref = connector.NewRef(f.Org, f.Source, u.ID.String(), string(f.Reason))
+	return refusal(x.s.catalogue, []connector.Failure{f})
+}
+
+// known is a user that a request is about, as it stands in the transaction.
+type known struct {
+	*connector.ClientUser
+	own connector.Profile // what the client has said of it so far
+}
+
+// find looks up the user of a request and holds that to If-Match.
+func (x *exchange) find(ctx context.Context, r connector.Reader, id connector.ID) (*known, error) {
+	org := x.org.Settings.ID
+	u, err := r.ClientUser(ctx, org, x.source, id)
+	if err != nil && connector.KindOf(err) == connector.NotFound {
+		return nil, nobody(schema.User(), id.String())
+	} else if err != nil {
+		return nil, err
+	}
+	if err := precondition(x.r.Header, userTag(u.User, nil)); err != nil {
+		return nil, err
+	}
+	k := &known{ClientUser: u}
+	if u.Anchor.IsZero() {
+		return k, nil
+	}
+	links, err := r.LinksOfUsers(ctx, org, []connector.ID{id})
+	for _, l := range links {
+		if l.Source == x.source {
+			if k.own = l.Profile; k.own == nil { // its link is the only one
+				k.own = u.User.Profile
+			}
+		}
+	}
+	return k, err
+}
+
+// putUser replaces what the client says of the person: what it leaves out it says no more, but for active,
+// externalId and the password (scim.md section 4, 10).
+func (x *exchange) putUser(id connector.ID) (*answer, error) {
+	m, err := x.normalised(schema.User())
+	if err != nil {
+		return nil, err
+	}
+	return x.edit(http.StatusOK, id, func(k *known, before map[string]any) (*said, *connector.Record, error) {
+		res, err := patch.Put(schema.User(), before, m, x.profile.Rules)
+		if err != nil {
+			return nil, nil, err
+		}
+		s := sayings(res)
+		if m["active"] == nil {
+			s.active = nil
+		}
+		return &s, s.record(id, k.Anchor), nil
+	})
+}
+
+// patchUser changes what the operations name, on the user as the client sees it. The difference is what the client
+// says from now on.
+func (x *exchange) patchUser(id connector.ID) (*answer, error) {
+	ops, err := x.operations(schema.User())
+	if err != nil {
+		return nil, err
+	}
+	return x.edit(x.patchStatus(schema.User(), 0), id, func(k *known, before map[string]any) (*said, *connector.Record, error) {
+		res, err := patch.Apply(schema.User(), before, ops, x.profile.Rules)
+		if err != nil {
+			return nil, nil, err
+		}
+		s := sayings(res)
+		s.shown = resource.ToProfile(before)
+		if !names(ops, "active") {
+			s.active = nil
+		}
+		rec := s.record(id, k.Anchor)
+		rec.Attributes = resource.Attributes(resource.Change(k.own, s.shown, s.profile))
+		return &s, rec, nil
+	})
+}
+
+// operations reads a PATCH.
+func (x *exchange) operations(t *schema.Type) ([]patch.Op, error) {
+	m, err := x.normalised(t)
+	if err != nil {
+		return nil, err
+	}
+	return patch.Decode(m)
+}
+
+// edit changes a user that is there, by what wish makes of it in the transaction.
+func (x *exchange) edit(status int, id connector.ID, wish func(k *known, before map[string]any) (*said, *connector.Record, error)) (*answer, error) {
+	var s said
+	return x.push(status, &s, pushing{
+		record: func(ctx context.Context, r connector.Reader) (*connector.Record, error) {
+			k, err := x.find(ctx, r, id)
+			if err != nil {
+				return nil, err
+			}
+			x.notes.person = k.User.UserName()
+			wanted, rec, err := wish(k, x.org.userObject(&shownUser{ClientUser: k.ClientUser}))
+			if err != nil {
+				return nil, err
+			}
+			if s = *wanted; s.externalID == nil && k.ExternalID() != "" { // it is unassigned
+				rec.Anchor = connector.AnchorOf(id)
+			}
+			return rec, nil
+		},
+		id: func() connector.ID { return id },
+	})
+}
+
+// names reports whether an operation names the attribute, in its path or in a value without one.
+func names(ops []patch.Op, attribute string) bool {
+	for _, op := range ops {
+		path := op.Path
+		if i := strings.LastIndexByte(path, ':'); i >= 0 {
+			path = path[i+1:]
+		}
+		if strings.EqualFold(path, attribute) {
+			return true
+		}
+		if value, ok := op.Value.(map[string]any); ok && !op.HasPath {
+			for key := range value {
+				if i := strings.LastIndexByte(key, ':'); strings.EqualFold(key[i+1:], attribute) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// deleteUser is soft: the user is inactive, and deleted when its grace period is over, unless the person comes back.
+// Where another source has the person, only what the client says of it goes.
+func (x *exchange) deleteUser(id connector.ID) (*answer, error) {
+	_, err := x.org.Writer.Push(x.r.Context(), provision.Push{
+		Source: x.source, Cause: x.cause(),
+		Record: func(ctx context.Context, r connector.Reader) (*connector.Record, error) {
+			k, err := x.find(ctx, r, id)
+			if err != nil {
+				return nil, err
+			}
+			x.notes.person = k.User.UserName()
+			rec := (&said{profile: k.own}).record(id, k.Anchor)
+			rec.Gone = true
+			return rec, nil
+		},
+	})
+	return &answer{status: http.StatusNoContent}, err
+}
+
+// pushing is a record on its way, and whom it turns out to be about.
+type pushing struct {
+	record func(ctx context.Context, r connector.Reader) (*connector.Record, error)
+	accept func(before *connector.User, link *connector.Link, ch *connector.Change) error
+	id     func() connector.ID
+}
+
+// push hands a record in and answers with what has become of the person.
+func (x *exchange) push(status int, s *said, p pushing) (*answer, error) {
+	ch, err := x.org.Writer.Push(x.r.Context(), provision.Push{Source: x.source, Record: p.record, Accept: p.accept, Cause: x.cause()})
+	if err != nil {
+		return nil, err
+	}
+	if len(ch.Failures) > 0 {
+		return nil, refusal(x.s.catalogue, ch.Failures)
+	}
+	id := p.id()
+	x.notes.user = id
+	x.count(s.notes)
+	a, err := x.userAnswer(status, id, s)
+	if err == nil && status == http.StatusNoContent {
+		a.body, a.location = nil, ""
+	}
+	return a, err
+}
