@@ -257,9 +257,9 @@ func (b *bulkRun) complete(op *bulkOp) {
 	if op.id == "" {
 		return
 	}
-	members := object{"members": b.resolved(field(op.Data, "members"))}
+	members := map[string]any{"members": b.resolved(field(op.Data, "members"))}
 	data := map[string]any{"schemas": []any{"urn:ietf:params:scim:api:messages:2.0:PatchOp"}, "Operations": []any{
-		map[string]any{"op": "add", "value": map[string]any(members)},
+		map[string]any{"op": "add", "value": members},
 	}}
 	if _, err := b.request(http.MethodPatch, "Groups/"+op.id, "", data); err != nil {
 		b.end(op, &answer{}, err)

@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	configURN   = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
-	typeURN     = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
-	schemaURN   = "urn:ietf:params:scim:schemas:core:2.0:Schema"
-	listURN     = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+	configURN = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
+	typeURN   = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
+	schemaURN = "urn:ietf:params:scim:schemas:core:2.0:Schema"
+	listURN   = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 )
 
 // What a client may ask for at once. Discovery says so, and requests are held to it.
@@ -103,13 +103,13 @@ func listOf(resources []any) object {
 
 func serviceProviderConfig(base string) object {
 	return object{
-		"schemas":          []string{configURN},
-		"patch":            object{"supported": true},
-		"bulk":             object{"supported": true, "maxOperations": maxBulkOperations, "maxPayloadSize": maxBulkBytes},
-		"filter":           object{"supported": true, "maxResults": maxPage},
-		"changePassword":   object{"supported": false},
-		"sort":             object{"supported": true},
-		"etag":             object{"supported": true},
+		"schemas":        []string{configURN},
+		"patch":          object{"supported": true},
+		"bulk":           object{"supported": true, "maxOperations": maxBulkOperations, "maxPayloadSize": maxBulkBytes},
+		"filter":         object{"supported": true, "maxResults": maxPage},
+		"changePassword": object{"supported": false},
+		"sort":           object{"supported": true},
+		"etag":           object{"supported": true},
 		"pagination": object{
 			"cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": defaultPage, "maxPageSize": maxPage,
 			"cursorTimeout": int(cursorLifetime.Seconds()),

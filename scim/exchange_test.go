@@ -43,7 +43,7 @@ func TestExchanges(t *testing.T) {
 	for _, f := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(f), ".http"), func(t *testing.T) {
 			t.Parallel()
-			want, err := os.ReadFile(f) //nolint:gosec // of the repository
+			want, err := os.ReadFile(f)
 			if err != nil {
 				t.Fatal(err)
 			}

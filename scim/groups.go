@@ -65,15 +65,11 @@ type wish struct {
 	edits      []patch.MemberEdit
 }
 
-// pushGroup writes what make finds out in the transaction, and answers with what has become of the group.
-func (x *exchange) pushGroup(status int, made func(ctx context.Context, r connector.Reader) (*connector.GroupChange, error)) (connector.ID, error) {
-	id := x.notes.user
-	ch, err := x.org.Writer.PushGroup(x.r.Context(), provision.GroupPush{Source: x.source, Cause: x.cause(), Change: made})
-	if err == nil && ch != nil {
-		id = ch.Group().ID
-	}
+// pushGroup writes what made finds out in the transaction.
+func (x *exchange) pushGroup(made func(ctx context.Context, r connector.Reader) (*connector.GroupChange, error)) error {
+	_, err := x.org.Writer.PushGroup(x.r.Context(), provision.GroupPush{Source: x.source, Cause: x.cause(), Change: made})
 	x.notes.user = connector.ID{} // it is a group
-	return id, err
+	return err
 }
 
 func (x *exchange) createGroup(res *patch.Result) (*answer, error) {
@@ -83,7 +79,7 @@ func (x *exchange) createGroup(res *patch.Result) (*answer, error) {
 		return nil, err
 	}
 	x.notes.person = w.name
-	if _, err := x.pushGroup(http.StatusCreated, func(ctx context.Context, r connector.Reader) (*connector.GroupChange, error) {
+	if err := x.pushGroup(func(ctx context.Context, r connector.Reader) (*connector.GroupChange, error) {
 		if err := x.groupNames(ctx, r, id, w); err != nil {
 			return nil, err
 		}
@@ -152,7 +148,7 @@ func (x *exchange) groupNames(ctx context.Context, r connector.Reader, id connec
 func (x *exchange) changeGroup(id connector.ID, change func(g *connector.ClientGroup, before map[string]any) (*patch.Result, error)) error {
 	var notes []patch.Quirk
 	defer func() { x.count(notes) }()
-	_, err := x.pushGroup(http.StatusOK, func(ctx context.Context, r connector.Reader) (*connector.GroupChange, error) {
+	return x.pushGroup(func(ctx context.Context, r connector.Reader) (*connector.GroupChange, error) {
 		g, err := x.findGroup(ctx, r, id)
 		if err != nil {
 			return nil, err
@@ -181,7 +177,6 @@ func (x *exchange) changeGroup(id connector.ID, change func(g *connector.ClientG
 		}
 		return ch, nil
 	})
-	return err
 }
 
 func (x *exchange) findGroup(ctx context.Context, r connector.Reader, id connector.ID) (*connector.ClientGroup, error) {
@@ -238,7 +233,7 @@ func (x *exchange) patchStatus(t *schema.Type, members int) int {
 }
 
 func (x *exchange) deleteGroup(id connector.ID) (*answer, error) {
-	_, err := x.pushGroup(http.StatusNoContent, func(ctx context.Context, r connector.Reader) (*connector.GroupChange, error) {
+	err := x.pushGroup(func(ctx context.Context, r connector.Reader) (*connector.GroupChange, error) {
 		g, err := x.findGroup(ctx, r, id)
 		if err != nil {
 			return nil, err

@@ -220,4 +220,3 @@ func (e *editor) pick(wants func(is, was bool) bool) []connector.Member {
 	slices.SortFunc(out, func(a, b connector.Member) int { return bytes.Compare(a.Key[:], b.Key[:]) })
 	return out
 }
-

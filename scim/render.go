@@ -65,7 +65,7 @@ func standing(u *shownUser) map[string]any {
 	}
 	if u.failed != nil {
 		e["lastFailure"] = map[string]any{
-			"code": int(u.failed.Code), "reason": string(u.failed.Reason), "title": u.failed.Title, "message": u.failed.Message,
+			"code": u.failed.Code, "reason": u.failed.Reason, "title": u.failed.Title, "message": u.failed.Message,
 			"fields": u.failed.Fields, "ref": u.failed.Ref, "at": stamp(u.failed.At),
 		}
 	}

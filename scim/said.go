@@ -53,7 +53,6 @@ func (s *said) record(id connector.ID, before connector.Anchor) *connector.Recor
 	return rec
 }
 
-
 // differs tells what of a request the user does not show, because another source owns it or has decided otherwise. It
 // is stored all the same, and counts as soon as that source has no word on it. A nil s asked for nothing.
 func (s *said) differs(u *connector.User) []string {

@@ -43,8 +43,8 @@ type Organization struct {
 type Client struct {
 	Profile   string // of package dialect, or Auto
 	Known     string // the one that it was recognised to speak before the daemon was started; "" = none
-	KeepLog   bool            // its requests are logged
-	LogBodies bool            // with what was sent and answered
+	KeepLog   bool   // its requests are logged
+	LogBodies bool   // with what was sent and answered
 }
 
 // Gate lets clients in, by turns. auth.Authenticator is one.
@@ -58,12 +58,12 @@ type Options struct {
 	Store connector.Reader
 	Gate  Gate
 	// URL is the public address without a slash at its end; locations begin with it.
-	URL     string
-	Now     func() time.Time
-	Log     *zap.Logger
+	URL string
+	Now func() time.Time
+	Log *zap.Logger
 	// Recognised is told of the dialect that a client turns out to speak, and by what; nil = nobody.
 	Recognised func(client auth.Source, profile, why string)
-	Metrics *Metrics
+	Metrics    *Metrics
 }
 
 // Server serves SCIM for all organizations. It is safe for concurrent use.
@@ -140,13 +140,13 @@ type answer struct {
 // ServeHTTP implements http.Handler. The path begins with /scim/.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{s: s, r: r, notes: &notes{began: s.o.Now()}}
-	defer x.rescue(w)
-	a, err := x.serve(w)
+	defer x.rescue(w)    //nolint:contextcheck // all of them go by the request's own
+	a, err := x.serve(w) //nolint:contextcheck // "
 	if err != nil {
 		a = x.refused(err)
 	}
 	x.write(w, a)
-	x.finish(a)
+	x.finish(a) //nolint:contextcheck // "
 }
 
 // serve finds out who asks for what, and does it.
@@ -256,7 +256,7 @@ func told(err error) (*Error, bool) {
 		return refuse(e.Status, e.ScimType, e.Error()), true
 	}
 	e, ok := errors.AsType[*auth.Error](err)
-	if !ok || e.Err != nil {
+	if ok = ok && e.Err == nil; !ok {
 		return nil, false
 	}
 	h := http.Header{}

@@ -24,16 +24,16 @@ import (
 
 // world is the door on a real store, with organizations acme and globex and a client in each.
 type world struct {
-	t       testing.TB
-	db      *store.DB
-	srv     *httptest.Server
-	server  *scim.Server
-	provs   map[string]*provision.Provisioner
-	orgs    []*scim.Organization
-	tokens  map[string]string // by ORG:SOURCE
-	gate    *auth.Authenticator
-	mu      sync.Mutex
-	now     time.Time
+	t      testing.TB
+	db     *store.DB
+	srv    *httptest.Server
+	server *scim.Server
+	provs  map[string]*provision.Provisioner
+	orgs   []*scim.Organization
+	tokens map[string]string // by ORG:SOURCE
+	gate   *auth.Authenticator
+	mu     sync.Mutex
+	now    time.Time
 }
 
 // clock grows with each look, so that nothing happens at the same time.
@@ -44,22 +44,22 @@ func (w *world) clock() time.Time {
 	return w.now
 }
 
-func newWorld(t testing.TB, edit ...func(o *connector.Organization)) *world {
-	t.Helper()
+func newWorld(tb testing.TB, edit ...func(o *connector.Organization)) *world {
+	tb.Helper()
 	w := &world{
-		t: t, now: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC), tokens: map[string]string{}, provs: map[string]*provision.Provisioner{},
+		t: tb, now: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC), tokens: map[string]string{}, provs: map[string]*provision.Provisioner{},
 	}
-	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "usherd.db"), store.Options{Now: w.clock})
+	db, err := store.Open(tb.Context(), "sqlite:"+filepath.Join(tb.TempDir(), "usherd.db"), store.Options{Now: w.clock})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	w.db = db
 	w.gate = auth.New(auth.Options{Store: db, Now: w.clock})
 	w.server, err = scim.New(scim.Options{
-		Store: db, Gate: w.gate, URL: "https://scim.test", Now: w.clock, Log: zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)),
+		Store: db, Gate: w.gate, URL: "https://scim.test", Now: w.clock, Log: zaptest.NewLogger(tb, zaptest.Level(zap.ErrorLevel)),
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	limits := map[auth.Source]auth.Limits{}
 	for _, id := range []string{"acme", "globex"} {
@@ -73,13 +73,13 @@ func newWorld(t testing.TB, edit ...func(o *connector.Organization)) *world {
 	w.gate.Replace(limits)
 	w.replace()
 	w.srv = httptest.NewServer(w.server)
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		w.srv.Close()
 		if problems, err := db.Verify(context.Background()); err != nil || len(problems) > 0 {
-			t.Errorf("the store breaks an invariant: %v %v", problems, err)
+			tb.Errorf("the store breaks an invariant: %v %v", problems, err)
 		}
 		if err := db.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return w
@@ -189,7 +189,7 @@ func (w *world) sendAs(token, method, path, body string, header ...string) respo
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end
+	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {
 		w.t.Fatal(err)

@@ -53,7 +53,9 @@ func (d *daemon) openDoor(ctx context.Context) (*door, error) {
 	}
 	x.gate = auth.New(auth.Options{Store: d.site.db, Trusted: c.TrustedNetworks(), Now: d.app.now})
 	m := scim.NewMetrics(d.metrics.registry)
-	x.log = requestlog.New(requestlog.Options{Store: d.site.db, Now: d.app.now, Log: d.log, Lost: m.Lost})
+	x.log = requestlog.New(requestlog.Options{ //nolint:contextcheck // it writes what waits when the daemon has ended
+		Store: d.site.db, Now: d.app.now, Log: d.log, Lost: m.Lost,
+	})
 	x.server, err = scim.New(scim.Options{
 		Store: d.site.db, Gate: x.gate, URL: c.URL, Now: d.app.now, Log: d.log, Metrics: m,
 		Recognised: func(client auth.Source, profile, why string) { d.recognised(ctx, client, profile, why) },
