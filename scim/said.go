@@ -53,6 +53,15 @@ func (s *said) record(id connector.ID, before connector.Anchor) *connector.Recor
 	return rec
 }
 
+// protected reports whether the configuration names the person as one whom no source may deactivate.
+func (x *exchange) protected(p connector.Profile) bool {
+	src := x.org.Settings.Source(x.source)
+	return src != nil && slices.ContainsFunc(src.Protected.Users, func(name string) bool {
+		name = connector.Fold(name)
+		return name == connector.Fold(p.Get(connector.UserName)) || slices.ContainsFunc(p.Emails(), func(e string) bool { return connector.Fold(e) == name })
+	})
+}
+
 // differs tells what of a request the user does not show, because another source owns it or has decided otherwise. It
 // is stored all the same, and counts as soon as that source has no word on it. A nil s asked for nothing.
 func (s *said) differs(u *connector.User) []string {

@@ -116,6 +116,7 @@ type exchange struct {
 	client  Client
 	profile dialect.Profile
 	notes   *notes
+	leave   func() // gives the turn to the next one
 }
 
 // notes are what the log and the metrics keep of a request.
@@ -139,9 +140,10 @@ type answer struct {
 
 // ServeHTTP implements http.Handler. The path begins with /scim/.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{s: s, r: r, notes: &notes{began: s.o.Now()}}
-	defer x.rescue(w)    //nolint:contextcheck // all of them go by the request's own
-	a, err := x.serve(w) //nolint:contextcheck // "
+	x := &exchange{s: s, r: r, notes: &notes{began: s.o.Now()}, leave: func() {}}
+	defer func() { x.leave() }() // when the answer is written
+	defer x.rescue(w)            //nolint:contextcheck // all of them go by the request's own
+	a, err := x.serve(w)         //nolint:contextcheck // "
 	if err != nil {
 		a = x.refused(err)
 	}
@@ -155,11 +157,9 @@ func (x *exchange) serve(w http.ResponseWriter) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	leave, err := x.enter(org)
-	if err != nil {
+	if err := x.enter(org); err != nil {
 		return nil, err
 	}
-	defer leave()
 	if err := acceptable(x.r.Header.Get("Accept")); err != nil {
 		return nil, err
 	}
@@ -174,23 +174,38 @@ func (x *exchange) serve(w http.ResponseWriter) (*answer, error) {
 }
 
 // enter finds out who the client is, and waits for its turn.
-func (x *exchange) enter(org string) (leave func(), err error) {
+func (x *exchange) enter(org string) error {
 	who, err := x.s.o.Gate.Authenticate(x.r, org)
+	if refused, ok := errors.AsType[*auth.Error](err); ok && refused.Source.Org == org { // a client that is known all the same
+		x.known(refused.Source)
+	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	x.org = (*x.s.orgs.Load())[org]
-	if x.org == nil || who.Org != org {
-		return nil, refuse(http.StatusNotFound, "", "there is nothing for this token at this address")
+	if who.Org != org || !x.known(who.Source) {
+		return refuse(http.StatusNotFound, "", "there is nothing for this token at this address")
 	}
-	x.source, x.client = who.ID, x.org.Clients[who.ID]
-	log := requestlog.From(x.r.Context())
-	log.Client(org, who.ID, x.client.KeepLog, x.client.LogBodies)
 	if who.Address.IsValid() {
-		log.Remote(who.Address.String())
+		requestlog.From(x.r.Context()).Remote(who.Address.String())
 	}
 	x.recognise(nil)
-	return x.s.o.Gate.Admit(x.r.Context(), who)
+	leave, err := x.s.o.Gate.Admit(x.r.Context(), who)
+	if err == nil {
+		x.leave = leave
+	}
+	return err
+}
+
+// known notes whose request it is; false where the configuration has no such client.
+func (x *exchange) known(client auth.Source) bool {
+	x.org = (*x.s.orgs.Load())[client.Org]
+	if x.org == nil {
+		return false
+	}
+	c, ok := x.org.Clients[client.ID]
+	x.source, x.client = client.ID, c
+	requestlog.From(x.r.Context()).Client(client.Org, client.ID, c.KeepLog, c.LogBodies)
+	return ok
 }
 
 // split takes /scim/ORG/v2/REST apart.

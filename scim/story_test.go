@@ -3,6 +3,7 @@ package scim_test
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -153,5 +154,31 @@ func TestTheLastFailureIsShown(t *testing.T) {
 	w.send("PATCH", "/Users/"+id, patchOf(`{"op":"replace","path":"title","value":"Boss"}`)).want(t, http.StatusOK)
 	if r := w.send("GET", "/Users/"+id, ""); r.field(schema.UsherdURN, "lastFailure") != nil {
 		t.Errorf("%s", r.body)
+	}
+}
+
+// Whom the configuration protects no client takes away, and it is told so.
+func TestTheProtectedStay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *connector.Organization) { o.Sources[1].Protected.Users = []string{"ANN@example.com"} })
+	id := w.send("POST", "/Users", person("ann", "")).want(t, http.StatusCreated).text("id")
+	w.send("DELETE", "/Users/"+id, "").want(t, http.StatusForbidden)
+	w.send("PATCH", "/Users/"+id, patchOf(`{"op":"replace","path":"active","value":false}`)).want(t, http.StatusForbidden)
+	if r := w.send("GET", "/Users/"+id, "").want(t, http.StatusOK); r.field("active") != true {
+		t.Errorf("%s", r.body)
+	}
+}
+
+// What is returned is what was sent, to the blank.
+func TestNamesAreKeptAsSent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, name := range []string{"Ann.LEE", "ünïcode", "a b", "ann+x"} {
+		body := strings.Replace(person("x"+strings.ReplaceAll(name, " ", ""), ""), `"userName":"x`+strings.ReplaceAll(name, " ", "")+`"`, `"userName":"`+name+`"`, 1)
+		body = strings.Replace(body, `"value":"x`+strings.ReplaceAll(name, " ", "")+"@", `"value":"a`+strconv.Itoa(len(name))+"@", 1)
+		r := w.send("POST", "/Users", body).want(t, http.StatusCreated)
+		if r.text("userName") != name || w.send("GET", "/Users/"+r.text("id"), "").text("userName") != name {
+			t.Errorf("%q: %s", name, r.body)
+		}
 	}
 }

@@ -77,6 +77,7 @@ func (x *exchange) createUser(res *patch.Result) (*answer, error) {
 	x.notes.person = s.profile.Subject()
 	id := connector.NewID(x.s.o.Now())
 	rec := s.record(id, connector.Anchor{})
+	rec.Protected = x.protected(s.profile)
 	return x.push(http.StatusCreated, &s, pushing{
 		record: func(context.Context, connector.Reader) (*connector.Record, error) { return rec, nil },
 		accept: func(before *connector.User, link *connector.Link, ch *connector.Change) error {
@@ -213,6 +214,7 @@ func (x *exchange) edit(status int, id connector.ID, wish func(k *known, before 
 			if s = *wanted; s.externalID == nil && k.ExternalID() != "" { // it is unassigned
 				rec.Anchor = connector.AnchorOf(id)
 			}
+			rec.Protected = x.protected(wanted.profile)
 			return rec, nil
 		},
 		id: func() connector.ID { return id },
@@ -243,7 +245,7 @@ func names(ops []patch.Op, attribute string) bool {
 // deleteUser is soft: the user is inactive, and deleted when its grace period is over, unless the person comes back.
 // Where another source has the person, only what the client says of it goes.
 func (x *exchange) deleteUser(id connector.ID) (*answer, error) {
-	_, err := x.org.Writer.Push(x.r.Context(), provision.Push{
+	ch, err := x.org.Writer.Push(x.r.Context(), provision.Push{
 		Source: x.source, Cause: x.cause(),
 		Record: func(ctx context.Context, r connector.Reader) (*connector.Record, error) {
 			k, err := x.find(ctx, r, id)
@@ -252,11 +254,22 @@ func (x *exchange) deleteUser(id connector.ID) (*answer, error) {
 			}
 			x.notes.person = k.User.UserName()
 			rec := (&said{profile: k.own}).record(id, k.Anchor)
-			rec.Gone = true
+			rec.Gone, rec.Protected = true, x.protected(k.User.Profile)
 			return rec, nil
 		},
 	})
+	if err == nil {
+		err = spared(ch)
+	}
 	return &answer{status: http.StatusNoContent}, err
+}
+
+// spared is the error for a change that did not happen because its user is protected.
+func spared(ch *connector.Change) error {
+	if ch.Skip != connector.SkipProtected {
+		return nil
+	}
+	return refuse(http.StatusForbidden, "", "the configuration of usherd protects this user: no source may deactivate or delete it, and nothing was changed")
 }
 
 // pushing is a record on its way, and whom it turns out to be about.
@@ -274,6 +287,9 @@ func (x *exchange) push(status int, s *said, p pushing) (*answer, error) {
 	}
 	if len(ch.Failures) > 0 {
 		return nil, refusal(x.s.catalogue, ch.Failures)
+	}
+	if err := spared(ch); err != nil {
+		return nil, err
 	}
 	id := p.id()
 	x.notes.user = id

@@ -110,7 +110,11 @@ func (x *door) serve(ctx context.Context, log *zap.Logger) error {
 	if x == nil {
 		return nil
 	}
-	go x.gate.Serve(ctx, func(err error) { log.Error("when tokens were used cannot be kept", zap.Error(err)) })
+	var uses sync.WaitGroup
+	uses.Go(func() {
+		x.gate.Serve(ctx, func(err error) { log.Error("when tokens were used cannot be kept", zap.Error(err)) })
+	})
+	defer uses.Wait()
 	server := &http.Server{
 		Handler: x.handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 2 * time.Minute,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: zap.NewStdLog(log.Named("scim")),

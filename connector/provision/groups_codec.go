@@ -45,6 +45,7 @@ func appendGroup(b []byte, g *connector.Group) []byte {
 	b = appendText(b, g.Description)
 	b = binary.AppendUvarint(b, uint64(g.RID))
 	b = binary.AppendVarint(b, int64(g.MemberCount))
+	b = binary.AppendVarint(b, g.Version)
 	b = appendInstant(b, g.CreatedAt)
 	return appendInstant(b, g.UpdatedAt)
 }
@@ -55,7 +56,7 @@ func (r *changeReader) group() *connector.Group {
 	}
 	return &connector.Group{
 		ID: r.id(), Org: r.text(), Source: r.text(), Anchor: r.anchor(), Key: connector.Hash(r.id()), DN: r.text(), Name: r.text(),
-		Description: r.text(), RID: r.uint32(), MemberCount: int(r.int()), CreatedAt: r.instant(), UpdatedAt: r.instant(),
+		Description: r.text(), RID: r.uint32(), MemberCount: int(r.int()), Version: r.int(), CreatedAt: r.instant(), UpdatedAt: r.instant(),
 	}
 }
 

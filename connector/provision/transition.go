@@ -105,7 +105,7 @@ func (d *decision) protected() bool {
 
 // protectedHere is the word of our source: that of the entry, or, where there is none to tell, the last one.
 func (d *decision) protectedHere() bool {
-	if d.link != nil && (d.rec.Gone || d.rec.DN == "" || d.rec.Fault != "") {
+	if d.link != nil && d.src.Kind != connector.SCIM && (d.rec.Gone || d.rec.DN == "" || d.rec.Fault != "") {
 		return d.link.Protected
 	}
 	return d.rec.Protected
