@@ -55,9 +55,8 @@ func FuzzNormalise(f *testing.F) {
 			t.Skip()
 		}
 		c := goldenCase{ty: schema.User(), method: methods[int(method)%len(methods)]}
-		fixture := "testdata/user.json"
 		if isGroup {
-			c.ty, fixture = schema.Group(), "testdata/group.json"
+			c.ty = schema.Group()
 		}
 		p := profiles[int(profile)%len(profiles)]
 		normal := normalised(t, p, c, sent, text)
@@ -65,11 +64,7 @@ func FuzzNormalise(f *testing.F) {
 			return
 		}
 		if c.method != http.MethodPost {
-			data, err := os.ReadFile(fixture)
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.before = parse(t, string(data))
+			c.before = fixture(t, c.ty)
 		}
 		result, err := apply(c, p, normal)
 		if err != nil {

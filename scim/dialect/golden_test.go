@@ -93,14 +93,11 @@ func readCase(tb testing.TB, archive *txtar.Archive) goldenCase {
 			}
 		}
 	}
-	before, err := os.ReadFile("testdata/" + strings.ToLower(c.ty.Name) + ".json")
-	if err != nil {
-		tb.Fatal(err)
-	}
+	var before map[string]any
 	for _, f := range archive.Files {
 		switch f.Name {
 		case "before":
-			before = f.Data
+			before = parse(tb, string(f.Data))
 		case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch:
 			c.method, c.request = f.Name, message(string(f.Data))
 		}
@@ -108,10 +105,20 @@ func readCase(tb testing.TB, archive *txtar.Archive) goldenCase {
 	if c.method == "" {
 		tb.Fatal("no request")
 	}
-	if c.method != http.MethodPost {
-		c.before = parse(tb, string(before))
+	if c.before = before; before == nil && c.method != http.MethodPost {
+		c.before = fixture(tb, c.ty)
 	}
 	return c
+}
+
+// fixture is the resource that is there before, where a file does not say.
+func fixture(tb testing.TB, ty *schema.Type) map[string]any {
+	tb.Helper()
+	data, err := os.ReadFile("testdata/" + strings.ToLower(ty.Name) + ".json")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return parse(tb, string(data))
 }
 
 // message puts operations, written W[…] as in the catalogue, into their message.
@@ -160,8 +167,8 @@ func (c goldenCase) play(t *testing.T, profile string) string {
 		return refused(err)
 	}
 	again, more, err := dialect.Normalise(p, c.ty, c.method, normal)
-	if diff := cmp.Diff(normal, again); err != nil || diff != "" || len(more) > 0 {
-		t.Errorf("normalised twice (%v, %v):\n%s", err, more, diff)
+	if err != nil || !reflect.DeepEqual(normal, again) || len(more) > 0 {
+		t.Errorf("normalised once it is %v, twice %v (%v, %v)", normal, again, err, more)
 	}
 	result, err := apply(c, p, normal)
 	if err != nil {

@@ -3,7 +3,7 @@ package patch
 import (
 	"errors"
 	"maps"
-	"reflect"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -19,6 +19,9 @@ type Result struct {
 	// Changed is whether Resource is another one than before. Whether Members change anything only the store
 	// can say.
 	Changed bool
+	// Named has the attributes that the request set or unassigned, by Attribute.Path, whether that changed
+	// anything or not. What was ignored is not among them, nor is what a PUT left out, nor members.
+	Named map[string]bool
 	// Notes is what was ignored, or done in a way that ought to be known.
 	Notes Quirks
 }
@@ -32,7 +35,8 @@ const members = "members"
 // The result has at most one primary value of each attribute, is valid as schema.Type.Validate has it if the resource
 // was, and names in schemas the extensions that have data.
 func Apply(t *schema.Type, resource map[string]any, ops []Op, r Rules) (*Result, error) {
-	e := editor{t: t, rules: r, res: copyResource(resource), touched: map[*schema.Attribute]bool{}}
+	e := newEditor(t, r)
+	e.res = copyResource(resource)
 	if len(ops) == 0 {
 		if !r.NoOperations {
 			return nil, refuse(InvalidValue, "Operations is empty: send at least one")
@@ -46,12 +50,7 @@ func Apply(t *schema.Type, resource map[string]any, ops []Op, r Rules) (*Result,
 			return nil, err
 		}
 	}
-	e.tidy()
-	before := copyResource(resource)
-	delete(before, "schemas")
-	after := maps.Clone(e.res)
-	delete(after, "schemas")
-	return &Result{Resource: e.res, Members: e.members, Notes: e.notes, Changed: !reflect.DeepEqual(before, after)}, nil
+	return e.result(resource), nil
 }
 
 // editor is one call of Apply.
@@ -62,8 +61,20 @@ type editor struct {
 	members []MemberEdit
 	notes   Quirks
 	touched map[*schema.Attribute]bool // lists that an operation has worked on
+	named   map[string]bool            // see Result
+	edits   int                        // that have been done
 	op      int
 	path    string // of the operation, or the key of its value that is being done
+}
+
+func newEditor(t *schema.Type, r Rules) *editor {
+	return &editor{t: t, rules: r, touched: map[*schema.Attribute]bool{}, named: map[string]bool{}}
+}
+
+// result tidies up and compares with what was there before.
+func (e *editor) result(before map[string]any) *Result {
+	e.tidy()
+	return &Result{Resource: e.res, Members: e.members, Notes: e.notes, Named: e.named, Changed: !sameResource(before, e.res)}
 }
 
 func (e *editor) note(id, where string) { e.notes.Add(id, texts[id], where) }
@@ -162,8 +173,16 @@ func (e *editor) split(kind, urn string, object map[string]any) ([]edit, *Error)
 	return edits, nil
 }
 
+// maxEdits is how many attributes all operations together may name.
+const maxEdits = 10 * MaxOperations
+
 // edit does one edit.
 func (e *editor) edit(ed edit) *Error {
+	if e.edits++; e.edits > maxEdits {
+		err := refusef("", "the operations name more than %d attributes: send several requests", maxEdits)
+		err.Status = http.StatusRequestEntityTooLarge
+		return err
+	}
 	if ed.Attr == nil {
 		return e.extension(ed)
 	}
@@ -183,6 +202,7 @@ func (e *editor) edit(ed edit) *Error {
 	if err := e.mayUnassign(ed); err != nil {
 		return err
 	}
+	e.named[ed.Attr.Path()] = true
 	if ed.Attr.Multi {
 		return e.editMulti(ed)
 	}

@@ -2,6 +2,8 @@ package patch_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -314,6 +316,38 @@ func TestChanged(t *testing.T) {
 		if err != nil || r.Changed != want {
 			t.Errorf("%s: %v; changed %v", ops, err, r)
 		}
+	}
+}
+
+// Named is what a request is about, however it is written, and nothing that was ignored.
+func TestNamed(t *testing.T) {
+	t.Parallel()
+	for ops, want := range map[string][]string{
+		`{"op":"replace","path":"ACTIVE","value":true}`:                                                   {"active"},
+		`{"op":"replace","value":{"⟪U⟫":{"active":false},"⟪U⟫:title":"T"}}`:                               {"active", "title"},
+		`{"op":"add","path":"⟪U⟫","value":{"active":false}}`:                                              {"active"},
+		`{"op":"replace","value":{"active":null,"id":"1","shoe":1}}`:                                      nil,
+		`{"op":"remove","path":"emails[type eq \"x\"]"},{"op":"add","path":"name.givenName","value":"A"}`: {"emails", "name"},
+		`{"op":"replace","path":"⟪E⟫","value":{"department":"D"}}`:                                        {"⟪E⟫:department"},
+	} {
+		list, err := patch.Decode(decode(t, `{"schemas":["⟪P⟫"],"Operations":[`+ops+`]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := patch.Apply(schema.User(), decode(t, user), list, lenient)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range want {
+			want[i] = urns.Replace(want[i])
+		}
+		if got := slices.Sorted(maps.Keys(r.Named)); !slices.Equal(got, want) {
+			t.Errorf("%s: %v", ops, got)
+		}
+	}
+	r, err := patch.Put(schema.User(), decode(t, user), decode(t, `{"userName":"a","active":null,"id":"1","groups":[],"⟪E⟫":{"department":"D"},"title":null}`), lenient)
+	if want := []string{"title", urns.Replace("⟪E⟫:department"), "userName"}; err != nil || !slices.Equal(slices.Sorted(maps.Keys(r.Named)), want) {
+		t.Errorf("%v %v", r.Named, err)
 	}
 }
 

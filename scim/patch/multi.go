@@ -192,12 +192,13 @@ func (e *editor) choose(v *values, ed edit) ([]int, *Error) {
 	if err != nil {
 		return nil, err
 	}
+	one := make([]any, 1)
+	alone := map[string]any{v.attr.Name: one} // a resource with nothing but the one value
+	if v.attr.Extension() {
+		alone = map[string]any{v.attr.Schema: alone}
+	}
 	for i, value := range v.list {
-		var alone any = map[string]any{v.attr.Name: []any{value}}
-		if v.attr.Extension() {
-			alone = map[string]any{v.attr.Schema: alone}
-		}
-		if f.Match(alone.(map[string]any)) {
+		if one[0] = value; f.Match(alone) {
 			chosen = append(chosen, i)
 		}
 	}

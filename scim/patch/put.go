@@ -3,7 +3,6 @@ package patch
 import (
 	"errors"
 	"maps"
-	"reflect"
 	"slices"
 
 	"usherd/scim/schema"
@@ -21,7 +20,8 @@ import (
 //
 // That another source owns an attribute is not known here: the result is what the client wants.
 func Put(t *schema.Type, current, body map[string]any, r Rules) (*Result, error) {
-	e := editor{t: t, rules: r, op: -1, path: members, touched: map[*schema.Attribute]bool{}}
+	e := newEditor(t, r)
+	e.op, e.path = -1, members
 	rest := body
 	if t.Name == "Group" { // members are not checked one by one: they become edits
 		rest = maps.Clone(body)
@@ -40,17 +40,28 @@ func Put(t *schema.Type, current, body map[string]any, r Rules) (*Result, error)
 			e.touched[a] = true
 		}
 	}
+	e.nameAll("", body)
 	e.keep(current, body)
 	if err := e.putMembers(current, body); err != nil {
 		err.Path = members
 		return nil, err
 	}
-	e.tidy()
-	before := copyResource(current)
-	delete(before, "schemas")
-	after := copyResource(e.res)
-	delete(after, "schemas")
-	return &Result{Resource: e.res, Members: e.members, Notes: e.notes, Changed: !reflect.DeepEqual(before, after)}, nil
+	return e.result(current), nil
+}
+
+// nameAll enters what a PUT says, of the core schema or of an extension.
+func (e *editor) nameAll(urn string, object map[string]any) {
+	for key, value := range object {
+		a, ok := e.t.Find(urn, key)
+		switch {
+		case !ok:
+			if extension, is := value.(map[string]any); is && urn == "" {
+				e.nameAll(key, extension)
+			}
+		case a.Mutability != schema.ReadOnly && (value != nil || a.Name != "active") && a.Name != members:
+			e.named[a.Path()] = true
+		}
+	}
 }
 
 // keep takes over from the resource as it is what a PUT does not unassign.

@@ -3,6 +3,7 @@ package patch
 import (
 	"errors"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -36,6 +37,25 @@ func copyValue(v any) any {
 		return c
 	}
 	return v
+}
+
+// sameResource compares all but the members and schemas, which follow from the rest.
+func sameResource(a, b map[string]any) bool {
+	count := func(m map[string]any) int {
+		n := len(m)
+		for _, name := range []string{members, "schemas"} {
+			if _, has := m[name]; has {
+				n--
+			}
+		}
+		return n
+	}
+	for key, value := range a {
+		if other, has := b[key]; key != members && key != "schemas" && (!has || !reflect.DeepEqual(value, other)) {
+			return false
+		}
+	}
+	return count(a) == count(b)
 }
 
 // home returns the object in which an attribute stands: the resource, or that of its extension, which is made
