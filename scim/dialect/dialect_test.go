@@ -165,3 +165,19 @@ func TestPlainMembersAreNotCopied(t *testing.T) {
 		t.Error("the list was copied")
 	}
 }
+
+// A path that would be too long in canonical form stays as it was sent.
+func TestLongPathsStay(t *testing.T) {
+	t.Parallel()
+	const begin, end = `phoneNumbers[primary eq "True" or value eq "`, `].Display`
+	nots := `"` + strings.Repeat(" and not(type pr)", 13) // to be written with a blank more
+	path := begin + strings.Repeat("x", 4096-len(begin+nots+end)) + nots + end
+	sent := parse(t, message(`W[{"op":"replace","path":`+fmt.Sprintf("%q", path)+`,"value":"x"}]`))
+	normal, _, err := dialect.Normalise(profileOf(t, "generic"), schema.User(), "PATCH", sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(sent["Operations"], normal["Operations"]); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -41,7 +41,7 @@ func (n *normaliser) named(object map[string]any, names ...string) map[string]an
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		i := slices.IndexFunc(names, func(name string) bool { return strings.EqualFold(name, key) })
 		if i < 0 {
-			n.quirk(unknownMember, key)
+			n.quirk(messagePart, key)
 			continue
 		}
 		if names[i] != key {

@@ -20,7 +20,7 @@ import (
 //
 // The body is not changed; parts of it may be parts of what is returned.
 func Normalise(p Profile, t *schema.Type, method string, body map[string]any) (map[string]any, []Quirk, error) {
-	n := normaliser{p: p, t: t, patch: method == http.MethodPatch}
+	n := normaliser{p: p, t: t, patch: method == http.MethodPatch, op: -1}
 	var out map[string]any
 	if n.patch {
 		out = n.message(body)
@@ -38,7 +38,7 @@ type normaliser struct {
 	p      Profile
 	t      *schema.Type
 	patch  bool // the body is a message with operations
-	op     int  // which of them
+	op     int  // which of them; -1 before the first
 	quirks patch.Quirks
 	err    *patch.Error // the first
 }
@@ -54,8 +54,9 @@ func (n *normaliser) refuse(where, detail string) {
 	if n.err != nil {
 		return
 	}
+	where = patch.Shown(where)
 	n.err = &patch.Error{Status: http.StatusBadRequest, ScimType: patch.InvalidSyntax, Op: -1, Detail: where + " " + detail}
-	if n.patch {
+	if n.op >= 0 {
 		n.err.Op, n.err.Path, n.err.Detail = n.op, where, detail
 	}
 }

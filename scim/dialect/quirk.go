@@ -13,7 +13,7 @@ type Quirk = patch.Quirk
 const (
 	opCase             = "op-case"
 	nameCase           = "name-case"
-	unknownMember      = "unknown-member"
+	messagePart        = "message-part-unknown"
 	emptyPath          = "empty-path"
 	schemasMissing     = "schemas-missing"
 	schemasLegacy      = "schemas-legacy"
@@ -38,7 +38,7 @@ const (
 var meaning = map[string]string{
 	opCase:             "op was not in lower case",
 	nameCase:           "the name of an attribute, or of a part of the message, was in another case",
-	unknownMember:      "a part of the message that is not known was left out",
+	messagePart:        "a part of the message that is not known was left out",
 	emptyPath:          "an empty path was taken for none",
 	schemasMissing:     "schemas was missing and was taken from the address",
 	schemasLegacy:      "schemas named one of SCIM 1.x or of a draft",

@@ -46,7 +46,7 @@ func Apply(t *schema.Type, resource map[string]any, ops []Op, r Rules) (*Result,
 	for i, op := range ops {
 		e.op, e.path = i, op.Path
 		if err := e.apply(op); err != nil {
-			err.Op, err.Path = i, shown(e.path)
+			err.Op, err.Path = i, Shown(e.path)
 			return nil, err
 		}
 	}

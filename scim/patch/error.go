@@ -47,8 +47,8 @@ func refusef(scimType, format string, a ...any) *Error {
 // maxShown bounds how much of a path or name that a client sent is shown to it again.
 const maxShown = 120
 
-// shown cuts a text that a client sent to what a message may repeat.
-func shown(s string) string {
+// Shown cuts a text that a client sent to what a message may repeat.
+func Shown(s string) string {
 	if len(s) <= maxShown {
 		return s
 	}

@@ -46,7 +46,7 @@ func (m MemberEdit) UnknownMemberError() *Error {
 }
 
 func (m MemberEdit) refuse(scimType, detail string) *Error {
-	return &Error{Status: http.StatusBadRequest, ScimType: scimType, Op: m.Op, Path: shown(m.Path), Detail: detail}
+	return &Error{Status: http.StatusBadRequest, ScimType: scimType, Op: m.Op, Path: Shown(m.Path), Detail: detail}
 }
 
 func (e *editor) edited(m MemberEdit) {

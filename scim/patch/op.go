@@ -49,7 +49,7 @@ func Decode(body map[string]any) ([]Op, error) {
 	for i, v := range list {
 		var err *Error
 		if ops[i], err = decodeOp(v); err != nil {
-			err.Op, err.Path = i, shown(ops[i].Path)
+			err.Op, err.Path = i, Shown(ops[i].Path)
 			return nil, err
 		}
 	}

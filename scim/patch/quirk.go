@@ -60,7 +60,7 @@ type Quirks []Quirk
 
 // Add counts one more.
 func (q *Quirks) Add(id, text, where string) {
-	where = shown(where)
+	where = Shown(where)
 	for i := range *q {
 		if (*q)[i].ID == id && ((*q)[i].Where == where || len(*q) >= maxQuirks) {
 			(*q)[i].Count++
