@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"usherd/config"
+	"usherd/scim/oauth"
 )
 
 // checkFiles finds files that sources name and that are not there, or not what they should be. Load does
@@ -32,7 +33,7 @@ func checkFiles(file *config.File) config.Faults {
 			look(at+"directory.bind.keytab", d.Bind.Keytab, nil)
 			look(at+"directory.bind.krb5_conf", d.Bind.Krb5Conf, nil)
 			if s.SCIM != nil {
-				look(at+"scim.oauth.keys_file", s.SCIM.OAuth.KeysFile, nil)
+				look(at+"scim.oauth.keys_file", s.SCIM.OAuth.KeysFile, checkKeys)
 			}
 		}
 	}
@@ -61,6 +62,14 @@ func checkFile(path string, check func([]byte) string) string {
 func checkPair(certFile, keyFile string) string {
 	if _, err := tls.LoadX509KeyPair(certFile, keyFile); err != nil && checkFile(certFile, checkPEM) == "" {
 		return "it does not go with " + certFile + ": " + err.Error()
+	}
+	return ""
+}
+
+// checkKeys says what is wrong with the public keys of an identity provider.
+func checkKeys(text []byte) string {
+	if _, err := oauth.ParseKeys(text); err != nil {
+		return err.Error()
 	}
 	return ""
 }
