@@ -304,7 +304,7 @@ func (d *daemon) reloadNow(ctx context.Context) error {
 		d.log.Warn("the scim block at the top of the file changes with a restart only")
 	}
 	s := &site{file: file, db: old.db, since: d.app.now()}
-	if err := s.build(d.app); err != nil {
+	if err := errors.Join(s.build(d.app), s.readKeys()); err != nil {
 		return err
 	}
 	if err := s.adopt(ctx, d.app); err != nil {

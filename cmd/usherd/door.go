@@ -17,6 +17,7 @@ import (
 	"usherd/connector"
 	"usherd/scim"
 	"usherd/scim/auth"
+	"usherd/scim/oauth"
 	"usherd/scim/requestlog"
 )
 
@@ -26,6 +27,7 @@ type door struct {
 	tls     *tls.Config // nil = plain HTTP
 	gate    *auth.Authenticator
 	server  *scim.Server
+	oauth   *oauth.Server
 	log     *requestlog.Recorder
 	handler http.Handler
 }
@@ -63,10 +65,41 @@ func (d *daemon) openDoor(ctx context.Context) (*door, error) {
 	if err != nil {
 		return nil, errors.Join(err, ln.Close())
 	}
+	x.oauth = oauth.New(oauth.Options{Store: d.site.db, Gate: x.gate, URL: c.URL, Now: d.app.now, Log: d.log, Seen: d.tokenAsked})
+	if err := d.site.readKeys(); err != nil { // the others need not wait for it
+		d.log.Error("a source cannot prove by signatures who it is", zap.Error(err), zap.String("what_to_do", "usherd check, then usherd reload"))
+	}
 	mux := http.NewServeMux()
-	mux.Handle("/scim/", x.log.Handler(x.server))
-	x.handler = mux
+	mux.Handle("/scim/", x.server)
+	x.oauth.Routes(mux)
+	x.handler = x.log.Handler(mux)
 	return x, x.replace(ctx, d.site)
+}
+
+// tokenAsked has a request for an access token logged with the others of the client, but for its body.
+func (d *daemon) tokenAsked(r *http.Request, client auth.Source) {
+	requestlog.From(r.Context()).Client(client.Org, client.ID, d.current().keepsRequests(client.Org, client.ID) > 0, false)
+}
+
+// readKeys reads the public keys of sources that push, what it can; those that it cannot read are the error.
+func (s *site) readKeys() error {
+	s.keys = map[auth.Source][]oauth.Key{}
+	var all error
+	for _, o := range s.orgs {
+		for id, c := range o.Clients {
+			if c.KeysFile == "" {
+				continue
+			}
+			text, err := os.ReadFile(c.KeysFile)
+			if err == nil {
+				s.keys[auth.Source{Org: o.Org.ID, ID: id}], err = oauth.ParseKeys(text)
+			}
+			if err != nil {
+				all = errors.Join(all, fmt.Errorf("%s/%s: keys_file %s: %w", o.Org.ID, id, c.KeysFile, err))
+			}
+		}
+	}
+	return all
 }
 
 // recognised keeps the dialect of a client, for `usherd scim clients`.
@@ -83,7 +116,7 @@ func (x *door) replace(ctx context.Context, s *site) error {
 	if x == nil {
 		return nil
 	}
-	limits := map[auth.Source]auth.Limits{}
+	limits, grants := map[auth.Source]auth.Limits{}, map[auth.Source]oauth.Client{}
 	var orgs []*scim.Organization
 	for _, o := range s.orgs {
 		clients := map[string]scim.Client{}
@@ -93,11 +126,13 @@ func (x *door) replace(ctx context.Context, s *site) error {
 				return err
 			}
 			clients[id] = scim.Client{Profile: c.Profile, Known: known.Profile, KeepLog: c.KeepLog > 0, LogBodies: c.LogBodies}
-			limits[auth.Source{Org: o.Org.ID, ID: id}] = limitsOf(c)
+			key := auth.Source{Org: o.Org.ID, ID: id}
+			limits[key], grants[key] = limitsOf(c), oauth.Client{Keys: s.keys[key], Lifetime: c.TokenLifetime}
 		}
 		orgs = append(orgs, &scim.Organization{Settings: o.Org, Writer: o.prov, Clients: clients})
 	}
 	x.gate.Replace(limits)
+	x.oauth.Replace(grants)
 	return x.server.Replace(orgs)
 }
 

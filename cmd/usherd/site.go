@@ -18,6 +18,8 @@ import (
 	"usherd/connector/provision"
 	"usherd/connector/store"
 	"usherd/ldapsync"
+	"usherd/scim/auth"
+	"usherd/scim/oauth"
 )
 
 // site is the configuration with its store and everything built from both.
@@ -28,6 +30,7 @@ type site struct {
 	since time.Time
 	db    *store.DB
 	orgs  []*org
+	keys  map[auth.Source][]oauth.Key // see readKeys
 }
 
 // org is one organization ready to work.
