@@ -8,9 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	fp "github.com/scim2/filter-parser/v2"
-
 	"usherd/connector"
+	"usherd/scim/dialect"
 	"usherd/scim/filter"
 	"usherd/scim/schema"
 )
@@ -86,21 +85,14 @@ func (x *exchange) compile(t *schema.Type, text string, among ...*schema.Type) (
 	if err != nil {
 		return nil, x.filtered(err)
 	}
-	if x.profile.EmailFilter {
-		tree = renamed(tree)
-	}
-	f, err := filter.CompileWith(t, tree, filter.Options{Lenient: !x.profile.Strict, Among: among})
+	tree, quirks := dialect.Filter(x.profile, t, tree)
+	x.count(quirks)
+	f, err := filter.CompileAmong(t, among, tree)
 	if err != nil {
 		return nil, x.filtered(err)
 	}
-	if f.Lenient() {
-		x.notes.quirks = append(x.notes.quirks, textBoolean)
-	}
 	return f, nil
 }
-
-// textBoolean is the quirk of a boolean that a filter has as text.
-const textBoolean = "boolean-as-text"
 
 // filtered is what a client is told of a filter that cannot be used.
 func (x *exchange) filtered(err error) error {
@@ -112,23 +104,6 @@ func (x *exchange) filtered(err error) error {
 		return refuse(http.StatusForbidden, sensitive, e.Error())
 	}
 	return refuse(http.StatusBadRequest, invalidFilter, e.Error())
-}
-
-// renamed reads "email" as emails.value, which PingOne's templates of filters write.
-func renamed(x fp.Expression) fp.Expression {
-	switch x := x.(type) {
-	case *fp.AttributeExpression:
-		if strings.EqualFold(x.AttributePath.AttributeName, "email") && x.AttributePath.SubAttribute == nil {
-			c, value := *x, "value"
-			c.AttributePath.AttributeName, c.AttributePath.SubAttribute = "emails", &value
-			return &c
-		}
-	case *fp.LogicalExpression:
-		return &fp.LogicalExpression{Left: renamed(x.Left), Operator: x.Operator, Right: renamed(x.Right)}
-	case *fp.NotExpression:
-		return &fp.NotExpression{Expression: renamed(x.Expression)}
-	}
-	return x
 }
 
 // sorting finds the order: the store's own where it has an index for it.

@@ -21,7 +21,7 @@ type said struct {
 func sayings(res *patch.Result) said {
 	r := res.Resource
 	s := said{profile: resource.ToProfile(r), notes: res.Notes}
-	if v, ok := r["active"].(bool); ok {
+	if v, ok := r["active"].(bool); ok && res.Named["active"] { // what is not named stays
 		s.active = &v
 	}
 	if v, ok := r["externalId"].(string); ok {

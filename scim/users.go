@@ -3,7 +3,6 @@ package scim
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 
 	"usherd/connector"
@@ -74,6 +73,10 @@ func (x *exchange) create(t *schema.Type) (*answer, error) {
 // createUser is POST: somebody new, or a leaver who returns under the same id.
 func (x *exchange) createUser(res *patch.Result) (*answer, error) {
 	s := sayings(res)
+	if s.active == nil {
+		yes := true
+		s.active = &yes
+	}
 	x.notes.person = s.profile.Subject()
 	id := connector.NewID(x.s.o.Now())
 	rec := s.record(id, connector.Anchor{})
@@ -158,9 +161,6 @@ func (x *exchange) putUser(id connector.ID) (*answer, error) {
 			return nil, nil, err
 		}
 		s := sayings(res)
-		if m["active"] == nil {
-			s.active = nil
-		}
 		return &s, s.record(id, k.Anchor), nil
 	})
 }
@@ -179,9 +179,6 @@ func (x *exchange) patchUser(id connector.ID) (*answer, error) {
 		}
 		s := sayings(res)
 		s.shown = resource.ToProfile(before)
-		if !names(ops, "active") {
-			s.active = nil
-		}
 		rec := s.record(id, k.Anchor)
 		rec.Attributes = resource.Attributes(resource.Change(k.own, s.shown, s.profile))
 		return &s, rec, nil
@@ -219,27 +216,6 @@ func (x *exchange) edit(status int, id connector.ID, wish func(k *known, before 
 		},
 		id: func() connector.ID { return id },
 	})
-}
-
-// names reports whether an operation names the attribute, in its path or in a value without one.
-func names(ops []patch.Op, attribute string) bool {
-	for _, op := range ops {
-		path := op.Path
-		if i := strings.LastIndexByte(path, ':'); i >= 0 {
-			path = path[i+1:]
-		}
-		if strings.EqualFold(path, attribute) {
-			return true
-		}
-		if value, ok := op.Value.(map[string]any); ok && !op.HasPath {
-			for key := range value {
-				if i := strings.LastIndexByte(key, ':'); strings.EqualFold(key[i+1:], attribute) {
-					return true
-				}
-			}
-		}
-	}
-	return false
 }
 
 // deleteUser is soft: the user is inactive, and deleted when its grace period is over, unless the person comes back.

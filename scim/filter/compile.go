@@ -3,7 +3,6 @@ package filter
 import (
 	"fmt"
 	"strconv"
-	"strings"
 
 	filter "github.com/scim2/filter-parser/v2"
 
@@ -13,50 +12,32 @@ import (
 
 // Filter is a filter whose attributes and values have been checked against a type. It may be used by many at once.
 type Filter struct {
-	kind    *schema.Type
-	root    node
-	lenient bool
-}
-
-// Options are what a filter may be beyond the letter of the RFC.
-type Options struct {
-	// Lenient takes "True" and "false", in any case, for the boolean that they mean.
-	Lenient bool
-	// Among are types that are searched together (RFC 7644 section 3.4.2.1): what one of them has and the filter's
-	// own lacks counts as unassigned.
-	Among []*schema.Type
+	kind *schema.Type
+	root node
 }
 
 // Compile resolves the attributes of a filter in a type and checks that each can be compared so. The error is an *Error
 // and names the attribute.
 func Compile(t *schema.Type, x filter.Expression) (*Filter, error) {
-	return CompileWith(t, x, Options{})
+	return CompileAmong(t, nil, x)
 }
 
-// CompileAmong is Compile for one type of several that are searched together.
+// CompileAmong is Compile for one type of several that are searched together (RFC 7644 section 3.4.2.1): what one of
+// them has and the filter's own lacks counts as unassigned.
 func CompileAmong(t *schema.Type, among []*schema.Type, x filter.Expression) (*Filter, error) {
-	return CompileWith(t, x, Options{Among: among})
-}
-
-// CompileWith is Compile with options.
-func CompileWith(t *schema.Type, x filter.Expression, o Options) (*Filter, error) {
-	c := compiler{t: t, o: o}
+	c := compiler{t: t, among: among}
 	root, err := c.expression(x)
 	if err != nil {
 		return nil, err
 	}
-	return &Filter{kind: t, root: root, lenient: c.lenient}, nil
+	return &Filter{kind: t, root: root}, nil
 }
-
-// Lenient reports whether the filter needed Options.Lenient.
-func (f *Filter) Lenient() bool { return f.lenient }
 
 // compiler turns the AST of one filter into nodes.
 type compiler struct {
-	t       *schema.Type
-	o       Options
-	scope   *schema.Attribute // whose values are looked at, within brackets
-	lenient bool
+	t     *schema.Type
+	among []*schema.Type
+	scope *schema.Attribute // whose values are looked at, within brackets
 }
 
 func (c *compiler) expression(x filter.Expression) (node, error) {
@@ -107,7 +88,6 @@ func (c *compiler) valuePath(x *filter.ValuePath) (node, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.lenient = within.lenient
 	if !known {
 		return constant(false), nil
 	}
@@ -125,7 +105,7 @@ func (c *compiler) resolve(p filter.AttributePath) (a *schema.Attribute, known b
 			a, known = c.scope.Child(name), true
 		}
 	} else if a, known = c.t.Find(p.URI(), name); !known {
-		for _, t := range c.o.Among {
+		for _, t := range c.among {
 			if other, ok := t.Find(p.URI(), name); ok {
 				a = other
 				break
@@ -201,7 +181,7 @@ func (c *compiler) operand(t *test, v any) error {
 		if ordered || partial {
 			return fault(name, "%s is true or false and can be compared with eq and ne only, not with %s", name, t.op)
 		}
-		if t.flag, ok = c.boolean(v); !ok {
+		if t.flag, ok = v.(bool); !ok {
 			return fault(name, "%s is compared with true or false, without quotes", name)
 		}
 	case schema.Integer, schema.Decimal:
@@ -232,13 +212,4 @@ func (c *compiler) operand(t *test, v any) error {
 		}
 	}
 	return nil
-}
-
-func (c *compiler) boolean(v any) (value, ok bool) {
-	if s, text := v.(string); text && c.o.Lenient {
-		c.lenient = true
-		return strings.EqualFold(s, "true"), strings.EqualFold(s, "true") || strings.EqualFold(s, "false")
-	}
-	value, ok = v.(bool)
-	return value, ok
 }
