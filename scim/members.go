@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"usherd/connector"
+	"usherd/scim/dialect"
 	"usherd/scim/patch"
 )
 
@@ -188,6 +189,14 @@ func (e *editor) known(ctx context.Context, texts []string) ([]connector.ID, err
 
 // unknownMember is the quirk of a member that is nobody here.
 const unknownMember = "unknown-member"
+
+// Quirk says what a quirk is that the log has of a request.
+func Quirk(id string) string {
+	if id == unknownMember {
+		return "a member that is neither a user nor a group here was left out"
+	}
+	return dialect.Text(id)
+}
 
 // parsed are the ids among texts, each once; what is no id of ours is nobody's.
 func parsed(texts []string) []connector.ID {

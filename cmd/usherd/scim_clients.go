@@ -11,6 +11,7 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/report"
+	"usherd/scim"
 )
 
 // clientJSON is one client of `usherd scim clients -o json`. Times are RFC 3339 in UTC; what is not known is null.
@@ -189,9 +190,9 @@ func (a *app) showClient(j *clientJSON) error {
 	if _, err := a.out.Write([]byte(b.String())); err != nil || len(j.Quirks) == 0 {
 		return err
 	}
-	tab := report.NewTable(a.out, a.width(), report.Column{Title: "  Quirk", Flex: true}, report.Column{Title: "Times", Right: true}, report.Column{Title: "First"}, report.Column{Title: "Last"})
+	tab := report.NewTable(a.out, a.width(), report.Column{Title: "  Quirk"}, report.Column{Title: "Times", Right: true}, report.Column{Title: "Last"}, report.Column{Title: "What", Flex: true})
 	for _, q := range j.Quirks {
-		tab.Row("  "+q.Quirk, strconv.FormatInt(q.Count, 10), date(q.First), date(q.Last))
+		tab.Row("  "+q.Quirk, strconv.FormatInt(q.Count, 10), date(q.Last), scim.Quirk(q.Quirk))
 	}
 	return tab.Flush()
 }
