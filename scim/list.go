@@ -74,8 +74,21 @@ func (x *exchange) listing(t *schema.Type, q url.Values) (*listing, error) {
 	if err := l.sorting(t, q.Get("sortBy")); err != nil {
 		return nil, err
 	}
-	l.key = strings.Join([]string{x.org.Settings.ID, x.source, t.Name, q.Get("filter"), strings.ToLower(q.Get("sortBy")), strconv.FormatBool(l.descending)}, "\x00")
-	return l, l.paging(q)
+	if err := l.paging(q); err != nil {
+		return nil, err
+	}
+	l.key = x.listKey(t.Name, q, l)
+	return l, nil
+}
+
+// listKey tells a list from all others, whatever the page; kind is "" for all types at once. Pages by cursor are those
+// of one size.
+func (x *exchange) listKey(kind string, q url.Values, l *listing) string {
+	parts := []string{x.org.Settings.ID, x.source, kind, q.Get("filter"), strings.ToLower(q.Get("sortBy")), strconv.FormatBool(l.descending)}
+	if l.byCursor {
+		parts = append(parts, strconv.Itoa(l.count))
+	}
+	return strings.Join(parts, "\x00")
 }
 
 // compile reads a filter as the client's dialect means it. Of types that are searched together, what one lacks counts
@@ -146,11 +159,22 @@ func (l *listing) paging(q url.Values) error {
 		}
 		*into = n
 	}
-	l.start, l.count = max(l.start, 1), min(max(l.count, 0), maxPage)
 	if l.byCursor = q.Has("cursor"); l.byCursor {
-		l.cursor = q.Get("cursor")
-		l.key += "\x00" + strconv.Itoa(l.count)
+		return l.byCursors(q)
 	}
+	l.start, l.count = max(l.start, 1), min(max(l.count, 0), maxPage)
+	return nil
+}
+
+// byCursors reads what pages by cursor have (RFC 9865 section 2).
+func (l *listing) byCursors(q url.Values) error {
+	switch {
+	case q.Has("startIndex"):
+		return badValue("cursor and startIndex exclude each other: send one of them")
+	case l.count < 1:
+		return refuse(http.StatusBadRequest, invalidCount, "count has to be from 1 to "+strconv.Itoa(maxPage)+" with a cursor")
+	}
+	l.count, l.cursor = min(l.count, maxPage), q.Get("cursor")
 	return nil
 }
 

@@ -90,7 +90,7 @@ func (x *exchange) searchedAll(q url.Values) (*answer, error) {
 	}
 	sortCandidates(found, last.descending)
 	last.projection = &projection{t: schema.User()} // applied already
-	last.key = strings.Join([]string{x.org.Settings.ID, x.source, "", q.Encode()}, "\x00")
+	last.key = x.listKey("", q, last)
 	p, err := x.cut(found, last)
 	if err != nil {
 		return nil, err

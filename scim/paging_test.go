@@ -1,0 +1,117 @@
+package scim_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// page is a ListResponse as a client sees it.
+type page struct {
+	TotalResults, ItemsPerPage int
+	StartIndex                 *int
+	Resources                  []map[string]any
+	NextCursor, PreviousCursor string
+}
+
+func (w *world) page(path string) page {
+	w.t.Helper()
+	r := w.send(http.MethodGet, path, "")
+	var p page
+	if err := json.Unmarshal([]byte(r.body), &p); err != nil || r.status != http.StatusOK {
+		w.t.Fatalf("GET %s: %d %v\n%s", path, r.status, err, r.body)
+	}
+	return p
+}
+
+func (p page) ids() []string {
+	out := []string{}
+	for _, r := range p.Resources {
+		out = append(out, fmt.Sprint(r["id"]))
+	}
+	return out
+}
+
+// people makes users and groups and returns the ids of all.
+func (w *world) people(users, groups int) (ids []string) {
+	w.t.Helper()
+	make1 := func(path, body string) {
+		r := w.send(http.MethodPost, path, body)
+		if r.status != http.StatusCreated {
+			w.t.Fatalf("POST %s: %d %s", path, r.status, r.body)
+		}
+		ids = append(ids, r.id(w.t))
+	}
+	for i := range users {
+		make1("/Users", fmt.Sprintf(`{"userName":"u%03d","name":{"givenName":"G","familyName":"F%03d"},"emails":[{"value":"u%03d@example.com"}]}`, i, users-i, i))
+	}
+	for i := range groups {
+		make1("/Groups", fmt.Sprintf(`{"displayName":"g%03d"}`, i))
+	}
+	return ids
+}
+
+// id is that of the resource that was answered.
+func (r response) id(tb testing.TB) string {
+	tb.Helper()
+	var m struct{ ID string }
+	if err := json.Unmarshal([]byte(r.body), &m); err != nil || m.ID == "" {
+		tb.Fatalf("no id in %d %s", r.status, r.body)
+	}
+	return m.ID
+}
+
+// Whoever walks by cursor meets everybody once, forwards and backwards, in lists of every kind: those that an index
+// has, those that are looked through, and those of all types at once.
+func TestCursorsMeetEverybodyOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	all := w.people(7, 4)
+	for list, want := range map[string][]string{
+		"/Users?count=3": all[:7], "/Users?count=3&sortBy=userName&sortOrder=descending": reversed(all[:7]), "/Users?count=2&sortBy=name.familyName": reversed(all[:7]),
+		"/Users?count=2&filter=" + url.QueryEscape(`name.givenName eq "G"`): all[:7], "/Groups?count=3": all[7:],
+		"/?count=3": nil, "/?count=2&sortBy=userName": nil,
+	} {
+		var met []string
+		var last page
+		for cursor, pages := "", 0; ; pages++ {
+			last = w.page(list + "&cursor=" + cursor)
+			if last.TotalResults != max(len(want), 4) && want != nil || last.StartIndex != nil || pages > len(all) {
+				t.Fatalf("%s: totalResults %d, startIndex %v on page %d", list, last.TotalResults, last.StartIndex, pages)
+			}
+			met = append(met, last.ids()...)
+			if cursor = last.NextCursor; cursor == "" {
+				break
+			}
+		}
+		if want == nil { // in an order of its own
+			want = slices.Sorted(slices.Values(all))
+			slices.Sort(met)
+		}
+		if d := cmp.Diff(want, met); d != "" {
+			t.Errorf("%s (-want +met):\n%s", list, d)
+		}
+		back := last.ids()
+		for p := last; p.PreviousCursor != ""; {
+			p = w.page(list + "&cursor=" + p.PreviousCursor)
+			back = append(p.ids(), back...)
+		}
+		if want == nil {
+			slices.Sort(back)
+		}
+		if d := cmp.Diff(met, back); d != "" {
+			t.Errorf("%s, backwards (-met +back):\n%s", list, d)
+		}
+	}
+}
+
+func reversed(list []string) []string {
+	out := slices.Clone(list)
+	slices.Reverse(out)
+	return out
+}
