@@ -30,6 +30,7 @@ var allowed = map[string][]string{
 	"scim/patch":                       {"scim/filter", "scim/schema"},
 	"scim":                             {"connector", "connector/failure", "connector/provision", "scim/auth", "scim/body", "scim/dialect", "scim/filter", "scim/patch", "scim/requestlog", "scim/resource", "scim/schema"},
 	"scim/schema":                      {},
+	"scim/check":                       {},
 	"scim/resource":                    {"connector", "scim/schema"},
 	"scim/filter":                      {"connector", "scim/schema"},
 	"ldapsync":                         {"connector"},

@@ -11,7 +11,7 @@ func (a *app) scimCmd() *cobra.Command {
 		Use: "scim", Short: "See what identity providers push: their requests, their dialects, their tokens",
 		Args: noSuchCommand, RunE: showHelp,
 	}
-	cmd.AddCommand(a.scimClientsCmd(), a.scimLogCmd())
+	cmd.AddCommand(a.scimClientsCmd(), a.scimLogCmd(), a.scimCheckCmd())
 	return cmd
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,7 +27,8 @@ import (
 // testscript's own commands they know: exits CODE ARGS (usherd with this exit code), expand FILES
 // ($NAME becomes the variable), ldap FILE (LDIF to apply), take NAME REGEXP (what the last output has
 // at its first group), looks FILE (compares the
-// last output, but for times, ids and the like), logged FILE (what the door would have written into usherd.db), txt NAME (puts the record that the last output shows into DNS).
+// last output, but for times, ids and the like), logged FILE (what the door would have written into usherd.db), txt NAME (puts the record that the last output shows into DNS),
+// listens ADDRESS (waits until something does; $DOOR is an address that is free).
 func TestScripts(t *testing.T) { runScripts(t, "testdata/script") }
 
 // TestScriptsAlone runs sessions that have a slapd to themselves: its feed tells of branches of others too.
@@ -51,7 +53,7 @@ func runScripts(t *testing.T, dir string) {
 		Dir: dir, RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: s.setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "expand": expand, "ldap": s.ldap, "take": take, "looks": looks, "txt": s.txt, "logged": logged,
+			"exits": exits, "expand": expand, "ldap": s.ldap, "take": take, "looks": looks, "txt": s.txt, "logged": logged, "listens": listens,
 		},
 	})
 }
@@ -75,15 +77,48 @@ func (s scripts) setup(env *testscript.Env) error {
 	if err := os.Symlink(self, filepath.Join(bin, "usherd")); err != nil {
 		return err
 	}
+	door, err := freeAddress()
+	if err != nil {
+		return err
+	}
 	name := strings.TrimPrefix(filepath.Base(env.WorkDir), "script-")
 	env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
 	for key, value := range map[string]string{
 		beUsherd: "1", "LDAP_PASSWORD": s.srv.SyncPassword, "URL": s.srv.LDAPSURL, "CA": s.srv.CAFile, "BIND": s.srv.SyncDN,
-		"BASE": "ou=" + name + "," + s.srv.Base, "NAME": name, "DNS": s.dns.Addr(), "DOMAIN": name + ".test", "TZ": "UTC",
+		"BASE": "ou=" + name + "," + s.srv.Base, "NAME": name, "DNS": s.dns.Addr(), "DOMAIN": name + ".test", "TZ": "UTC", "DOOR": door,
 	} {
 		env.Setenv(key, value)
 	}
 	return s.apply("dn: " + env.Getenv("BASE") + "\nobjectClass: organizationalUnit\nou: " + name + "\n")
+}
+
+// freeAddress is one that nothing listens at: a public URL with a port has to stand in a configuration.
+func freeAddress() (string, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return ln.Addr().String(), ln.Close()
+}
+
+func listens(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: listens ADDRESS")
+	}
+	end := time.After(time.Minute)
+	for again := time.NewTicker(10 * time.Millisecond); ; {
+		c, err := net.DialTimeout("tcp", args[0], time.Second)
+		if err == nil {
+			again.Stop()
+			ts.Check(c.Close())
+			return
+		}
+		select {
+		case <-again.C:
+		case <-end:
+			ts.Fatalf("nothing listens at %s: %v", args[0], err)
+		}
+	}
 }
 
 func exits(ts *testscript.TestScript, neg bool, args []string) {
