@@ -169,30 +169,43 @@ func (w *world) send(method, path, body string, header ...string) response {
 
 func (w *world) sendAs(token, method, path, body string, header ...string) response {
 	w.t.Helper()
-	org, _, _ := strings.Cut(token, ":")
-	r, err := http.NewRequestWithContext(w.t.Context(), method, w.srv.URL+"/scim/"+org+"/v2"+path, strings.NewReader(body))
+	r, err := w.trySend(token, method, path, body, header...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	return r
+}
+
+// trySend is sendAs for goroutines, which must not end a test.
+func (w *world) trySend(token, method, path, body string, header ...string) (response, error) {
+	org, _, _ := strings.Cut(token, ":")
 	secret := w.tokens[token]
 	if secret == "" {
 		secret = token
+	}
+	return w.request(org, secret, method, path, body, header...)
+}
+
+// request makes a request with a token as it is. A header Host is who the request says is asked.
+func (w *world) request(org, secret, method, path, body string, header ...string) (response, error) {
+	r, err := http.NewRequestWithContext(w.t.Context(), method, w.srv.URL+"/scim/"+org+"/v2"+path, strings.NewReader(body))
+	if err != nil {
+		return response{}, err
 	}
 	r.Header.Set("Authorization", "Bearer "+secret)
 	if body != "" {
 		r.Header.Set("Content-Type", "application/scim+json")
 	}
 	for i := 0; i+1 < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
+		if r.Header.Set(header[i], header[i+1]); header[i] == "Host" {
+			r.Host = header[i+1]
+		}
 	}
 	resp, err := w.srv.Client().Do(r)
 	if err != nil {
-		w.t.Fatal(err)
+		return response{}, err
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return response{resp.StatusCode, resp.Header, string(b)}
+	return response{resp.StatusCode, resp.Header, string(b)}, err
 }
