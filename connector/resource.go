@@ -40,6 +40,7 @@ type ResourceQuery struct {
 type Page[T any] struct {
 	Items    []T
 	Next     string // for After; "" = nothing follows
+	Last     string // for After, whether anything follows or not; "" = the page is empty
 	Previous string // for Before; "" = nothing comes before
 }
 

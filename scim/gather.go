@@ -1,7 +1,9 @@
 package scim
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"net/http"
 	"slices"
 	"sort"
@@ -15,8 +17,31 @@ import (
 // candidate is a rendered resource that matches, and what it is sorted by.
 type candidate struct {
 	r   map[string]any
-	key sortKey
-	id  string
+	Key sortKey
+	ID  string
+}
+
+// place says where the candidate stands in its list.
+func (c *candidate) place() string {
+	text, err := json.Marshal(c)
+	if err != nil {
+		panic(err) // texts
+	}
+	return string(text)
+}
+
+func (c *candidate) compare(o *candidate, descending bool) int {
+	n := cmp.Or(strings.Compare(c.Key.Text, o.Key.Text), strings.Compare(c.ID, o.ID))
+	if c.Key.None != o.Key.None {
+		n = 1
+		if o.Key.None {
+			n = -1
+		}
+	}
+	if descending {
+		return -n
+	}
+	return n
 }
 
 // gathered is a page of what no index answers alone: candidates that the store finds are looked at one by one, up to
@@ -26,35 +51,64 @@ func (x *exchange) gathered(t *schema.Type, l *listing) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !l.ordered {
-		sortCandidates(found, l.descending)
-	}
 	return x.cut(found, l)
 }
 
-// cut takes the page out of everything that was found. A cursor is then the number of the first one.
+// cut takes the page out of everything that was found, in order. As in a list that an index answers, where a page ends
+// is a place in the order and not a number: what comes and goes before it does not move the next one.
 func (x *exchange) cut(found []candidate, l *listing) (*page, error) {
-	from := l.start - 1
-	if l.byCursor {
-		at, err := x.s.cursors.open(l.key, l.cursor)
-		if err != nil {
-			return nil, err
-		}
-		from, _ = strconv.Atoi(strings.TrimPrefix(at, "#"))
+	sortCandidates(found, l.descending)
+	from, to, err := x.span(found, l)
+	if err != nil {
+		return nil, err
 	}
 	p := &page{total: len(found)}
-	from = min(max(from, 0), len(found))
-	to := min(from+l.count, len(found))
 	for _, c := range found[from:to] {
 		p.resources = append(p.resources, l.projection.apply(c.r))
 	}
-	if l.byCursor && l.count > 0 && to < len(found) {
-		p.next = x.s.cursors.seal(l.key, "#"+strconv.Itoa(to))
+	if from == to {
+		return p, nil
 	}
-	if l.byCursor && l.count > 0 && from > 0 {
-		p.previous = x.s.cursors.seal(l.key, "#"+strconv.Itoa(max(from-l.count, 0)))
+	if !l.byCursor {
+		x.s.places.put(l.key, l.start+to-from, found[to-1].place())
+		return p, nil
+	}
+	if to < len(found) {
+		p.next = x.s.cursors.seal(l.key, ">"+found[to-1].place())
+	}
+	if from > 0 {
+		p.previous = x.s.cursors.seal(l.key, "<"+found[from].place())
 	}
 	return p, nil
+}
+
+// span is the page among what was found, which is in order.
+func (x *exchange) span(found []candidate, l *listing) (from, to int, err error) {
+	at, from := "", l.start-1
+	if l.byCursor {
+		at, err = x.s.cursors.open(l.key, l.cursor)
+		from = 0
+	} else if place := x.s.places.get(l.key, l.start); place != "" {
+		at = ">" + place
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	if at != "" {
+		var c candidate
+		if err := json.Unmarshal([]byte(at[1:]), &c); err != nil {
+			return 0, 0, err // it was sealed, or kept, by us
+		}
+		from = sort.Search(len(found), func(i int) bool {
+			n := found[i].compare(&c, l.descending)
+			return n > 0 || n == 0 && at[0] == '<'
+		})
+		if at[0] == '<' {
+			return max(from-l.count, 0), from, nil
+		}
+	}
+	from = min(from, len(found))
+	return from, min(from+l.count, len(found)), nil
 }
 
 // candidates are the resources that match, rendered whole.
@@ -116,14 +170,14 @@ func (x *exchange) rendered(ctx context.Context, t *schema.Type, q connector.Res
 
 // sortKey is what a resource is sorted by (RFC 7644 section 3.4.2.3): text, folded unless case counts.
 type sortKey struct {
-	text string
-	none bool // stands last of an ascending order
+	Text string
+	None bool // stands last of an ascending order
 }
 
 // keyOf is the value of an attribute: of several the primary one, else the first.
 func keyOf(r map[string]any, a *schema.Attribute) sortKey {
 	if a == nil {
-		return sortKey{none: true}
+		return sortKey{None: true}
 	}
 	var v any = r
 	if a.Extension() {
@@ -138,11 +192,11 @@ func keyOf(r map[string]any, a *schema.Attribute) sortKey {
 		if !a.CaseExact {
 			v = connector.Fold(v)
 		}
-		return sortKey{text: v, none: v == ""}
+		return sortKey{Text: v, None: v == ""}
 	case bool:
-		return sortKey{text: strconv.FormatBool(v)}
+		return sortKey{Text: strconv.FormatBool(v)}
 	}
-	return sortKey{none: true}
+	return sortKey{None: true}
 }
 
 // steps are the names from the top down.
@@ -171,17 +225,5 @@ func one(v any) any {
 }
 
 func sortCandidates(list []candidate, descending bool) {
-	less := func(a, b candidate) bool {
-		switch {
-		case a.key.none != b.key.none:
-			return b.key.none
-		case a.key.text != b.key.text:
-			return a.key.text < b.key.text
-		}
-		return a.id < b.id
-	}
-	sort.SliceStable(list, func(i, j int) bool { return less(list[i], list[j]) })
-	if descending {
-		slices.Reverse(list)
-	}
+	slices.SortFunc(list, func(a, b candidate) int { return a.compare(&b, descending) })
 }

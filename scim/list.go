@@ -219,30 +219,35 @@ func (x *exchange) indexed(t *schema.Type, l *listing) (*page, error) {
 	if err := x.place(l, &q); err != nil {
 		return nil, err
 	}
-	if !l.byCursor && l.start > p.total {
+	if q.Offset > 0 && l.start > p.total { // a page that goes on from a remembered place may be beyond that all the same
 		return p, nil
 	}
-	var next, previous string
+	var at ends
 	if t == schema.Group() {
-		next, previous, err = x.groupPage(ctx, q, l, p)
+		at, err = x.groupPage(ctx, q, l, p)
 	} else {
-		next, previous, err = x.userPage(ctx, q, l, p)
+		at, err = x.userPage(ctx, q, l, p)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if !l.byCursor {
-		x.s.places.put(l.key, l.start+len(p.resources), next)
+		x.s.places.put(l.key, l.start+len(p.resources), at.last)
 		return p, nil
 	}
-	if next != "" {
-		p.next = x.s.cursors.seal(l.key, ">"+next)
+	if at.next != "" {
+		p.next = x.s.cursors.seal(l.key, ">"+at.next)
 	}
-	if previous != "" {
-		p.previous = x.s.cursors.seal(l.key, "<"+previous)
+	if at.previous != "" {
+		p.previous = x.s.cursors.seal(l.key, "<"+at.previous)
 	}
 	return p, nil
 }
+
+// ends are the places around a page, see connector.Page.
+type ends struct{ next, last, previous string }
+
+func endsOf[T any](p *connector.Page[T]) ends { return ends{p.Next, p.Last, p.Previous} }
 
 // place says where the page begins.
 func (x *exchange) place(l *listing, q *connector.ResourceQuery) error {
@@ -263,16 +268,16 @@ func (x *exchange) place(l *listing, q *connector.ResourceQuery) error {
 	return err
 }
 
-func (x *exchange) userPage(ctx context.Context, q connector.ResourceQuery, l *listing, p *page) (next, previous string, err error) {
+func (x *exchange) userPage(ctx context.Context, q connector.ResourceQuery, l *listing, p *page) (ends, error) {
 	found, err := x.s.o.Store.ClientUsers(ctx, q)
 	if err != nil {
-		return "", "", err
+		return ends{}, err
 	}
 	shown, err := x.shown(ctx, found.Items, l.projection.wants("groups"))
 	for _, u := range shown {
 		p.resources = append(p.resources, l.projection.apply(x.org.userObject(u)))
 	}
-	return found.Next, found.Previous, err
+	return endsOf(found), err
 }
 
 // shown adds to users what is rendered with them.
@@ -295,19 +300,19 @@ func (x *exchange) shown(ctx context.Context, users []connector.ClientUser, grou
 	return out, nil
 }
 
-func (x *exchange) groupPage(ctx context.Context, q connector.ResourceQuery, l *listing, p *page) (next, previous string, err error) {
+func (x *exchange) groupPage(ctx context.Context, q connector.ResourceQuery, l *listing, p *page) (ends, error) {
 	found, err := x.s.o.Store.ClientGroups(ctx, q)
 	if err != nil {
-		return "", "", err
+		return ends{}, err
 	}
 	for i := range found.Items {
 		r, err := x.fullGroup(ctx, &found.Items[i], l.projection)
 		if err != nil {
-			return "", "", err
+			return ends{}, err
 		}
 		p.resources = append(p.resources, l.projection.apply(r))
 	}
-	return found.Next, found.Previous, nil
+	return endsOf(found), nil
 }
 
 func resourceKind(t *schema.Type) connector.ResourceKind {

@@ -88,7 +88,6 @@ func (x *exchange) searchedAll(q url.Values) (*answer, error) {
 		}
 		found, last = append(found, list...), l
 	}
-	sortCandidates(found, last.descending)
 	last.projection = &projection{t: schema.User()} // applied already
 	last.key = x.listKey("", q, last)
 	p, err := x.cut(found, last)

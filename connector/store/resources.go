@@ -126,9 +126,12 @@ func (p *pager[T]) page() *connector.Page[T] {
 		more, before = true, more
 	}
 	page := &connector.Page[T]{Items: rows}
-	if n := len(rows); n > 0 && more {
+	if n := len(rows); n > 0 {
 		at := p.place(&rows[n-1], p.q.Sort)
-		page.Next = at.String()
+		page.Last = at.String()
+	}
+	if more {
+		page.Next = page.Last
 	}
 	if len(rows) > 0 && before {
 		at := p.place(&rows[0], p.q.Sort)

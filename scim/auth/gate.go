@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"net/http"
-	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -33,8 +32,7 @@ type gate struct {
 }
 
 type lane struct {
-	limits  atomic.Pointer[Limits]
-	vouched atomic.Pointer[netip.Addr] // where it came from last without a token
+	limits atomic.Pointer[Limits]
 
 	bucket  bucket // guarded by the gate, as what follows
 	issued  bucket
