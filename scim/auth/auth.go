@@ -113,13 +113,21 @@ func (a *Authenticator) Vouched(r *http.Request, source Source) (*Client, error)
 	if refusal := a.network(c, nil); refusal != nil {
 		return nil, refusal
 	}
+	lane.vouched.Store(&c.Address)
 	return c, nil
 }
 
-// Try asks whether whoever sends r may try to prove who it is in another way than by a token: the error is an *Error of
-// status 429 when too many attempts from its address have failed. Failed counts one that has.
-func (a *Authenticator) Try(r *http.Request) error {
-	if wait := a.guesses.wait(clientAddress(r, a.o.Trusted), a.o.Now()); wait > 0 {
+// Try asks whether whoever sends r may try to prove without a token that it is that source: the error is an *Error of
+// status 429 when too many attempts from its address have failed. From where the source has come last it may always:
+// behind a proxy that nobody trusts, all have one address. Failed counts one that has failed.
+func (a *Authenticator) Try(r *http.Request, source Source) error {
+	address := clientAddress(r, a.o.Trusted)
+	if l := a.gate.lane(source); l != nil {
+		if last := l.vouched.Load(); last != nil && *last == address {
+			return nil
+		}
+	}
+	if wait := a.guesses.wait(address, a.o.Now()); wait > 0 {
 		return later(http.StatusTooManyRequests, ReasonGuessing, wait, "too many attempts from this address have failed: wait")
 	}
 	return nil

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -32,7 +33,8 @@ type gate struct {
 }
 
 type lane struct {
-	limits atomic.Pointer[Limits]
+	limits  atomic.Pointer[Limits]
+	vouched atomic.Pointer[netip.Addr] // where it came from last without a token
 
 	bucket  bucket // guarded by the gate, as what follows
 	issued  bucket

@@ -105,17 +105,6 @@ func (s *Server) signed(r *http.Request, form map[string]string) (proof, error) 
 	if form["client_assertion_type"] != assertionType {
 		return proof{}, refuse(invalidRequest, "client_assertion_type must be "+assertionType)
 	}
-	if err := s.o.Gate.Try(r); err != nil {
-		return proof{}, err
-	}
-	p, err := s.checkSigned(r, form)
-	if err != nil {
-		s.o.Gate.Failed(r)
-	}
-	return p, err
-}
-
-func (s *Server) checkSigned(r *http.Request, form map[string]string) (proof, error) {
 	org, token := r.PathValue("org"), form["client_assertion"]
 	_, _, claims, _, err := split(token)
 	if err != nil {
@@ -130,8 +119,12 @@ func (s *Server) checkSigned(r *http.Request, form map[string]string) (proof, er
 	if !ok || len(keys) == 0 {
 		return proof{}, refuse(invalidClient, "there is no such client with keys at this address: client_id is ORGANIZATION/SOURCE, and the source needs oauth.keys_file")
 	}
+	if err := s.o.Gate.Try(r, source); err != nil { // a signature is the dearest that a stranger can have checked
+		return proof{}, err
+	}
 	a, err := verify(token, keys, id, []string{s.endpoint(org), s.issuer(org)}, s.o.Now())
 	if err != nil {
+		s.o.Gate.Failed(r)
 		return proof{}, refuse(invalidClient, err.Error())
 	}
 	c, err := s.o.Gate.Vouched(r, source)

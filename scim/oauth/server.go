@@ -28,7 +28,7 @@ type Store interface {
 type Gate interface {
 	Secret(r *http.Request, org, secret string) (*auth.Client, error)
 	Vouched(r *http.Request, source auth.Source) (*auth.Client, error)
-	Try(r *http.Request) error
+	Try(r *http.Request, source auth.Source) error
 	Failed(r *http.Request)
 	Admit(ctx context.Context, c *auth.Client) (leave func(), err error)
 	Issue(c *auth.Client) error

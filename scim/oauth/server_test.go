@@ -333,15 +333,31 @@ func TestFloods(t *testing.T) {
 	if a := d.do(post("acme", form("client_id", "okta", "client_secret", secret))); a.status != 200 {
 		t.Errorf("ten seconds later: %v", a)
 	}
+	guess := func() reply {
+		return d.do(post("acme", jwt(sign("EdDSA", "ed", `{"alg":"EdDSA"}`, goodClaims(map[string]any{"aud": "x"})))))
+	}
 	refused := 0
 	for range 150 {
-		if d.do(post("acme", jwt(sign("EdDSA", "ed", `{"alg":"EdDSA"}`, goodClaims(map[string]any{"aud": "x"}))))).status == 429 {
+		if guess().status == 429 {
 			refused++
 		}
 	}
 	if refused != 50 {
 		t.Errorf("%d of 150 guesses were held up", refused)
 	}
+	d.now.Store(40) // the address has cooled down: the client comes from there, too
+	prove := func(jti string, want int) {
+		t.Helper()
+		token := sign("EdDSA", "ed", `{"alg":"EdDSA"}`, goodClaims(map[string]any{"jti": jti}))
+		if a := d.do(post("acme", jwt(token))); a.status != want {
+			t.Errorf("%s: %v", jti, a)
+		}
+	}
+	prove("a", 200)
+	for range 300 {
+		guess()
+	}
+	prove("b", 200) // it is not held up by who has the same address
 }
 
 // broken is a store that is not there.
