@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -77,8 +78,12 @@ func (d *daemon) openDoor(ctx context.Context) (*door, error) {
 }
 
 // tokenAsked has a request for an access token logged with the others of the client, but for its body.
-func (d *daemon) tokenAsked(r *http.Request, client auth.Source) {
-	requestlog.From(r.Context()).Client(client.Org, client.ID, d.current().keepsRequests(client.Org, client.ID) > 0, false)
+func (d *daemon) tokenAsked(r *http.Request, client auth.Source, address netip.Addr) {
+	log := requestlog.From(r.Context())
+	log.Client(client.Org, client.ID, d.current().keepsRequests(client.Org, client.ID) > 0, false)
+	if address.IsValid() {
+		log.Remote(address.String())
+	}
 }
 
 // readKeys reads the public keys of sources that push, what it can; those that it cannot read are the error.

@@ -54,7 +54,7 @@ func newDoor(t *testing.T) *door {
 	d.gate = auth.New(auth.Options{Store: d.db, Sources: sources, Now: d.at})
 	d.server = New(Options{
 		Store: d.db, Gate: d.gate, URL: "https://scim.example.com", Now: d.at,
-		Seen: func(_ *http.Request, client auth.Source) {
+		Seen: func(_ *http.Request, client auth.Source, _ netip.Addr) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
 			d.seen = append(d.seen, client)

@@ -3,6 +3,7 @@ package oauth
 import (
 	"mime"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -96,7 +97,7 @@ func (s *Server) secret(r *http.Request, id, secret string) (proof, error) {
 		s.o.Gate.Failed(r)
 		return proof{}, refuse(invalidClient, "client_id and client_secret do not belong together: client_id is ORGANIZATION/SOURCE")
 	}
-	s.seen(r, c.Source)
+	s.seen(r, c.Source, c.Address)
 	return proof{client: c}, nil
 }
 
@@ -131,13 +132,13 @@ func (s *Server) signed(r *http.Request, form map[string]string) (proof, error) 
 	if err != nil {
 		return proof{}, err
 	}
-	s.seen(r, source)
+	s.seen(r, source, c.Address)
 	return proof{client: c, assertion: a}, nil
 }
 
-func (s *Server) seen(r *http.Request, client auth.Source) {
+func (s *Server) seen(r *http.Request, client auth.Source, address netip.Addr) {
 	if s.o.Seen != nil {
-		s.o.Seen(r, client)
+		s.o.Seen(r, client, address)
 	}
 }
 

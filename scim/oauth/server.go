@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -48,8 +49,9 @@ type Options struct {
 	URL string
 	Now func() time.Time
 	Log *zap.Logger // nil = silent
-	// Seen is told of a client once it has proven who it is, or was refused although it is known; nil = nobody.
-	Seen func(r *http.Request, client auth.Source)
+	// Seen is told of a client once it has proven who it is, with the address that it comes from, or was refused
+	// although it is known, without; nil = nobody.
+	Seen func(r *http.Request, client auth.Source, address netip.Addr)
 }
 
 // Server answers at the token endpoint of each organization, and its metadata. It is safe for concurrent use.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -62,7 +63,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if known, ok := errors.AsType[*auth.Error](err); ok && known.Source != (auth.Source{}) {
-		s.seen(r, known.Source)
+		s.seen(r, known.Source, netip.Addr{})
 	}
 	e := told(err)
 	if e.err != nil {

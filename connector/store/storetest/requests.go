@@ -87,7 +87,7 @@ func requestsAgainstModel(f *fixture) {
 	const seed = 11
 	r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test
 	var all []connector.Request
-	for n := range 1500 {
+	for n := range 700 {
 		f.now = f.now.Add(time.Duration(r.IntN(3000)) * time.Millisecond)
 		q := Asked(r.IntN(1000), []string{Source, "okta", "ping"}[r.IntN(3)], f.now)
 		if n%9 == 0 {
@@ -99,8 +99,8 @@ func requestsAgainstModel(f *fixture) {
 	for part := range slices.Chunk(all, 400) {
 		f.logged(part...)
 	}
-	for range 200 {
-		q := connector.RequestQuery{Org: Org, Limit: 1 + r.IntN(60)}
+	for range 60 {
+		q := connector.RequestQuery{Org: Org, Limit: 5 + r.IntN(200)}
 		if r.IntN(2) == 0 {
 			q.Source = Source
 		}
@@ -127,7 +127,7 @@ func requestsAgainstModel(f *fixture) {
 		f.equal(got, want)
 	}
 	for _, source := range []string{Source, "ping", "none"} {
-		since := all[700].At
+		since := all[300].At
 		want := connector.RequestCounts{}
 		for _, q := range all {
 			if q.Source != source || before(q.ID, connector.FirstID(since)) {
@@ -158,17 +158,17 @@ func chosen(q *connector.RequestQuery, r *connector.Request) bool {
 
 func requestsForgotten(f *fixture) {
 	var list []connector.Request
-	for n := range 4500 { // more than go in one transaction
+	for n := range 2300 { // more than go in one transaction
 		list = append(list, Asked(n, Source, f.now.Add(time.Duration(n)*time.Second)))
 	}
 	f.logged(list...)
 	f.logged(Asked(1, "okta", f.now))
-	n, err := f.s.DropRequests(f.ctx, Org, Source, list[4400].At)
+	n, err := f.s.DropRequests(f.ctx, Org, Source, list[2200].At)
 	f.ok(err)
-	f.equal(n, 4400)
-	f.equal(f.requests(connector.RequestQuery{Org: Org, Source: Source, Bodies: true})[99], list[4400])
+	f.equal(n, 2200)
+	f.equal(f.requests(connector.RequestQuery{Org: Org, Source: Source, Bodies: true})[99], list[2200])
 	f.equal(len(f.requests(connector.RequestQuery{Org: Org, Source: "okta"})), 1)
-	n, err = f.s.DropRequests(f.ctx, Org, Source, list[4400].At)
+	n, err = f.s.DropRequests(f.ctx, Org, Source, list[2200].At)
 	f.ok(err)
 	f.equal(n, 0)
 }
