@@ -151,6 +151,9 @@ func (e *editor) split(kind, urn string, object map[string]any) ([]edit, *Error)
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		value := object[key]
 		if urn != "" {
+			if strings.EqualFold(key, "schemas") { // scim2-models repeats there which one it is
+				continue
+			}
 			key = urn + ":" + key
 		}
 		tg, err := Resolve(e.t, key)

@@ -93,6 +93,7 @@ func TestOperations(t *testing.T) {
 		{`{"op":"add"}`, []string{"0 invalidValue"}},
 		// The URN of an extension alone is its object.
 		{`{"op":"add","path":"⟪E⟫","value":{"costCenter":"C"}}`, []string{`+ E.costCenter = "C"`}},
+		{`{"op":"add","path":"⟪E⟫","value":{"schemas":["⟪E⟫"],"costCenter":"C"}}`, []string{`+ E.costCenter = "C"`}},
 		{`{"op":"replace","path":"⟪E⟫","value":{"department":"X","employeeNumber":null}}`, []string{`- E.department = "D"`, `- E.employeeNumber = "7"`, `+ E.department = "X"`}},
 		{`{"op":"remove","path":"⟪E⟫"}`, []string{
 			`- E.department = "D"`, `- E.employeeNumber = "7"`, `- E.manager.$ref = "../Users/m1"`, `- E.manager.displayName = "Mia"`, `- E.manager.value = "m1"`,
