@@ -38,6 +38,9 @@ test: test-servers ## all tests, with real directory servers (as root: Samba and
 test-servers: ## install the directory servers that tests use, where they are missing and it is possible
 	@.ci/servers
 
+test-scim: ## what scim2-tester, an independent check, says of the SCIM door
+	@GO='$(GO)' .ci/test-scim
+
 check: fmt-check vet lint test ## everything that has to pass before a change is merged
 
 fmt: $(LINT) ## format the code
@@ -70,4 +73,4 @@ cross: ## build ./dist for Linux and Windows, amd64 and arm64
 clean: ## remove what was built, and the cached test domains
 	rm -rf bin dist .cache "$${XDG_CACHE_HOME:-$$HOME/.cache}/usherd-test"
 
-.PHONY: help build demo test test-servers check fmt fmt-check vet lint fuzz bench cross clean
+.PHONY: help build demo test test-servers test-scim check fmt fmt-check vet lint fuzz bench cross clean
