@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -93,8 +94,8 @@ func refusal(cat *failure.Catalogue, failures []connector.Failure) *Error {
 
 // accident hides an error of ours behind a reference that stands in the log.
 func accident(err error, ref string) *Error {
-	switch connector.KindOf(err) { //nolint:exhaustive // all others are faults of ours
-	case connector.Conflict, connector.Unavailable:
+	switch kind := connector.KindOf(err); {
+	case kind == connector.Conflict, kind == connector.Unavailable, errors.Is(err, connector.ErrMoved):
 		return &Error{Status: http.StatusServiceUnavailable, Detail: "usherd cannot answer now; try again. Reference " + ref, Header: map[string]string{"Retry-After": "5"}}
 	}
 	return refuse(http.StatusInternalServerError, "", "something went wrong in usherd, and nothing was changed; its log says what, under the reference "+ref)

@@ -15,6 +15,7 @@ type said struct {
 	externalID *string
 	shown      connector.Profile // that the client saw before, where the request changes single attributes
 	notes      []patch.Quirk     // what of the request was done otherwise, or left out
+	notTaken   []string          // why nothing but the state was changed
 }
 
 // sayings reads the User that a request comes to.
@@ -69,6 +70,9 @@ func (s *said) differs(u *connector.User) []string {
 		return nil
 	}
 	out := left(s.notes)
+	if len(s.notTaken) > 0 {
+		return append(out, s.notTaken...)
+	}
 	for _, f := range connector.Diff(&connector.User{Profile: u.Profile}, &connector.User{Profile: s.profile}) {
 		if s.shown != nil && slices.Equal(s.shown[f.Field], f.After) || s.shown == nil && f.After == nil || same(f.Before, f.After) {
 			continue // the request did not touch it

@@ -235,9 +235,17 @@ func (x *exchange) deleteUser(id connector.ID) (*answer, error) {
 		},
 	})
 	if err == nil {
-		err = spared(ch)
+		err = x.done(ch)
 	}
 	return &answer{status: http.StatusNoContent}, err
+}
+
+// done is the error for a change that was refused or left out.
+func (x *exchange) done(ch *connector.Change) error {
+	if len(ch.Failures) > 0 {
+		return refusal(x.s.catalogue, ch.Failures)
+	}
+	return spared(ch)
 }
 
 // spared is the error for a change that did not happen because its user is protected.
@@ -261,11 +269,11 @@ func (x *exchange) push(status int, s *said, p pushing) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(ch.Failures) > 0 {
-		return nil, refusal(x.s.catalogue, ch.Failures)
-	}
-	if err := spared(ch); err != nil {
+	if err := x.done(ch); err != nil {
 		return nil, err
+	}
+	if ch.Action == connector.Deactivated {
+		s.notTaken = ch.Warnings
 	}
 	id := p.id()
 	x.notes.user = id

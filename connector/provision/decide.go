@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"usherd/connector"
 	"usherd/connector/mapping"
@@ -164,7 +165,7 @@ func (d *decision) fold() {
 		says[l.Source] = l.Standing
 		all = append(all, policy.Contribution{Source: l.Source, Profile: profile, Package: l.Package})
 	}
-	if d.user != nil && d.link == nil && len(d.others) == 0 && d.replaces.IsZero() {
+	if d.user != nil && d.link == nil && len(d.others) == 0 && d.former == nil {
 		all = append(all, policy.Contribution{Profile: d.user.Profile}) // nobody's: comes last
 	}
 	d.says, d.saysSrc = verdict(d.org, says)
@@ -248,7 +249,7 @@ func (d *decision) check(f *facts) {
 	switch {
 	case d.unborn() && d.says == connector.StandingDisabled:
 		d.failures, d.rival = nil, connector.Anchor{} // nobody is created, so nobody is in the way
-	case len(d.failures) > 0 && !d.leaving():
+	case len(d.failures) > 0 && (!d.leaving() || d.src.Kind == connector.SCIM):
 		return
 	case d.rec.Fault != "":
 		d.failures = nil
@@ -266,8 +267,9 @@ func (d *decision) check(f *facts) {
 		})
 		d.giveWay()
 	}
-	if d.leaving() && len(d.failures) > 0 && d.rec.Fault == "" {
+	if d.leaving() && len(d.failures) > 0 && d.rec.Fault == "" && (d.user.State != connector.Inactive || !d.edits()) {
 		// Access must end whatever is wrong with the entry: keep the profile as it was.
+		d.tellNotTaken()
 		d.failures, d.profile, d.pkg = nil, d.user.Profile, d.user.Package
 	}
 }
@@ -282,6 +284,23 @@ func (d *decision) unborn() bool {
 // leaving reports whether the user loses, or has lost, its account by what the sources say.
 func (d *decision) leaving() bool {
 	return d.user != nil && (d.says == connector.StandingDisabled || !present(d.says))
+}
+
+// edits reports whether a client wants another profile for somebody who loses, or has lost, its account. Where there
+// is no access left to end, it is told what is wrong with that as of anybody else.
+func (d *decision) edits() bool {
+	return d.src.Kind == connector.SCIM && !d.rec.Gone &&
+		len(connector.Diff(&connector.User{Profile: d.user.Profile}, &connector.User{Profile: d.profile})) > 0
+}
+
+// tellNotTaken tells a client that of its request only the end of the access was done, and why.
+func (d *decision) tellNotTaken() {
+	if !d.edits() {
+		return
+	}
+	for _, f := range d.failures {
+		d.warnings = append(d.warnings, "the access has ended, and nothing else was taken: "+strings.TrimSuffix(string(f.Reason)+", "+strings.Join(f.Fields, ", "), ", "))
+	}
 }
 
 // giveWay drops the quarrel about a name with another entry of this run when the person would be refused

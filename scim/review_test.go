@@ -1,0 +1,77 @@
+package scim_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"usherd/connector"
+	"usherd/scim/schema"
+)
+
+// What is wrong with a change of somebody inactive is told: an answer of 200 would say that it is stored.
+func TestChangesOfTheInactiveAreRefusedAsOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.send("POST", "/Users", person("ann", `,"externalId":"a1"`)).want(t, http.StatusCreated)
+	bob := "/Users/" + w.send("POST", "/Users", person("bob", `,"active":false`)).want(t, http.StatusCreated).text("id")
+	for what, status := range map[string]int{
+		`"path":"userName","value":"ann"`:                              http.StatusConflict,
+		`"path":"externalId","value":"a1"`:                             http.StatusConflict,
+		`"path":"emails[type eq \"work\"].value","value":"no address"`: http.StatusBadRequest,
+		`"path":"active","value":false`:                                http.StatusOK,
+		`"path":"title","value":"Boss"`:                                http.StatusOK,
+	} {
+		w.send("PATCH", bob, patchOf(`{"op":"replace",`+what+`}`)).want(t, status)
+	}
+}
+
+// Access ends whatever else is wrong with the request; what was not taken is told.
+func TestAccessEndsAllTheSame(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.send("POST", "/Users", person("ann", `,"externalId":"a1"`)).want(t, http.StatusCreated)
+	bob := "/Users/" + w.send("POST", "/Users", person("bob", "")).want(t, http.StatusCreated).text("id")
+	r := w.send("PATCH", bob, patchOf(`{"op":"replace","value":{"active":false,"userName":"ann","title":"Boss"}}`)).want(t, http.StatusOK)
+	if r.field("active") != false || r.text("userName") != "bob" || r.field("title") != nil {
+		t.Errorf("%s", r.body)
+	}
+	warnings, _ := r.field(schema.UsherdURN, "warnings").([]any)
+	if len(warnings) != 1 || warnings[0] != "the access has ended, and nothing else was taken: user_name_taken, userName" {
+		t.Errorf("%v", warnings)
+	}
+	cyd := "/Users/" + w.send("POST", "/Users", person("cyd", "")).want(t, http.StatusCreated).text("id")
+	w.send("PATCH", cyd, patchOf(`{"op":"replace","value":{"active":false,"externalId":"a1"}}`)).want(t, http.StatusConflict)
+}
+
+// A user that another source would have without what every user needs is not deleted by half.
+func TestADeletionThatFailsIsTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *connector.Organization) { // the client goes before the directory
+		o.Sources[0], o.Sources[1] = o.Sources[1], o.Sources[0]
+	})
+	id := w.send("POST", "/Users", person("ann", "")).want(t, http.StatusCreated).text("id")
+	w.fromDirectory("ann", map[string]string{"userName": "ann", "givenName": "Ann", "email": "ann@example.com"})
+	r := w.send("DELETE", "/Users/"+id, "").want(t, http.StatusBadRequest)
+	if !strings.Contains(r.text("detail"), "required_missing: Last Name") {
+		t.Errorf("%s", r.body)
+	}
+	w.send("GET", "/Users/"+id, "").want(t, http.StatusOK)
+}
+
+// Who returns is what the client says now, not what it said before.
+func TestWhoReturnsIsAsSent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, more := range []string{"", `,"externalId":"e1"`} {
+		name := "ann" + string(rune('a'+len(more)))
+		id := w.send("POST", "/Users", person(name, `,"title":"Boss"`+more)).want(t, http.StatusCreated).text("id")
+		w.send("DELETE", "/Users/"+id, "").want(t, http.StatusNoContent)
+		r := w.send("POST", "/Users", person(name, more)).want(t, http.StatusCreated)
+		if r.text("id") != id || r.field("title") != nil {
+			t.Errorf("%s", r.body)
+		}
+		w.send("DELETE", "/Users/"+id, "").want(t, http.StatusNoContent)
+		w.send("POST", "/Users", strings.Replace(person(name, more), `"userName":"`+name, `"userName":" `, 1)).want(t, http.StatusBadRequest)
+	}
+}
