@@ -48,7 +48,7 @@ func matches(list, tag string) bool {
 
 // precondition holds a request to If-Match: what the groups of a user are is no part of what is changed.
 func precondition(h http.Header, tag string) error {
-	list := h.Get("If-Match")
+	list := strings.Join(h.Values("If-Match"), ",")
 	if list == "" || list == "*" {
 		return nil
 	}

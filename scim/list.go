@@ -148,6 +148,10 @@ var orders = map[string]connector.ResourceSort{
 
 // paging reads startIndex, count and cursor.
 func (l *listing) paging(q url.Values) error {
+	l.byCursor, l.cursor = q.Has("cursor"), q.Get("cursor")
+	if l.byCursor && q.Has("startIndex") {
+		return badValue("cursor and startIndex exclude each other: send one of them")
+	}
 	for name, into := range map[string]*int{"startIndex": &l.start, "count": &l.count} {
 		text := q.Get(name)
 		if text == "" {

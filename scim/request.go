@@ -47,8 +47,12 @@ func (x *exchange) mediaType() error {
 	return refuse(http.StatusUnsupportedMediaType, "", "send "+mediaType+" or application/json in UTF-8")
 }
 
-// normalised reads the body and makes of it what the client's dialect means.
+// normalised reads the body and makes of it what the client's dialect means. What cannot be answered is refused
+// here, before anything is written.
 func (x *exchange) normalised(t *schema.Type) (map[string]any, error) {
+	if _, err := x.projection(t, x.r.URL.Query()); err != nil {
+		return nil, err
+	}
 	raw, err := x.read()
 	if err != nil {
 		return nil, err

@@ -75,3 +75,38 @@ func TestWhoReturnsIsAsSent(t *testing.T) {
 		w.send("POST", "/Users", strings.Replace(person(name, more), `"userName":"`+name, `"userName":" `, 1)).want(t, http.StatusBadRequest)
 	}
 }
+
+// A request whose answer cannot be made changes nothing.
+func TestNothingIsWrittenForAnImpossibleAnswer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := "/Users/" + w.send("POST", "/Users", person("ann", "")).want(t, http.StatusCreated).text("id")
+	group := "/Groups/" + w.send("POST", "/Groups", `{"schemas":["`+schema.GroupURN+`"],"displayName":"G"}`).want(t, http.StatusCreated).text("id")
+	const both = "?attributes=id&excludedAttributes=title"
+	w.send("POST", "/Users"+both, person("bob", "")).want(t, http.StatusBadRequest)
+	w.send("PUT", ann+both, person("ann", `,"title":"Boss"`)).want(t, http.StatusBadRequest)
+	w.send("PATCH", group+both, patchOf(`{"op":"replace","path":"displayName","value":"H"}`)).want(t, http.StatusBadRequest)
+	if r := w.send("GET", "/Users", ""); r.field("totalResults") != 1.0 || strings.Contains(r.body, "Boss") {
+		t.Errorf("%s", r.body)
+	}
+	if r := w.send("GET", group, ""); r.text("displayName") != "G" {
+		t.Errorf("%s", r.body)
+	}
+}
+
+// RFC 9865 section 2: a cursor stands for a place, and a page of it has something in it.
+func TestCursorsAreNotMixedWithNumbers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for query, want := range map[string]string{
+		"cursor=&startIndex=1": "invalidValue", "cursor=&count=0": "invalidCount", "cursor=&count=-1": "invalidCount", "cursor=x": "invalidCursor",
+	} {
+		if r := w.send("GET", "/Users?"+query, "").want(t, http.StatusBadRequest); r.text("scimType") != want {
+			t.Errorf("%s: %s", query, r.body)
+		}
+	}
+	if r := w.send("POST", "/Users/.search", `{"cursor":"","count":0}`).want(t, http.StatusBadRequest); r.text("scimType") != "invalidCount" {
+		t.Errorf("%s", r.body)
+	}
+	w.send("GET", "/Users?cursor=&count=1", "").want(t, http.StatusOK)
+}

@@ -294,7 +294,7 @@ func (x *exchange) write(w http.ResponseWriter, a *answer) {
 	}
 	if a.etag != "" {
 		h.Set("ETag", a.etag)
-		if (x.r.Method == http.MethodGet || x.r.Method == http.MethodHead) && a.status == http.StatusOK && matches(x.r.Header.Get("If-None-Match"), a.etag) {
+		if (x.r.Method == http.MethodGet || x.r.Method == http.MethodHead) && a.status == http.StatusOK && matches(strings.Join(x.r.Header.Values("If-None-Match"), ","), a.etag) {
 			a.status, a.body = http.StatusNotModified, nil
 		}
 	}
