@@ -110,3 +110,30 @@ func TestCursorsAreNotMixedWithNumbers(t *testing.T) {
 	}
 	w.send("GET", "/Users?cursor=&count=1", "").want(t, http.StatusOK)
 }
+
+// Who is deleted is in no group any more, not even after coming back under the same id.
+func TestTheDeletedLeaveTheirGroups(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.send("POST", "/Users", person("ann", "")).want(t, http.StatusCreated).text("id")
+	inner := w.send("POST", "/Groups", `{"schemas":["`+schema.GroupURN+`"],"displayName":"inner","members":[{"value":"`+ann+`"}]}`).want(t, http.StatusCreated).text("id")
+	outer := w.send("POST", "/Groups", `{"schemas":["`+schema.GroupURN+`"],"displayName":"outer","members":[{"value":"`+ann+`"},{"value":"`+inner+`"}]}`).want(t, http.StatusCreated)
+	others := w.sendAs("acme:second", "POST", "/Groups", `{"schemas":["`+schema.GroupURN+`"],"displayName":"others","members":[{"value":"`+ann+`"}]}`).want(t, http.StatusCreated)
+
+	w.send("DELETE", "/Users/"+ann, "").want(t, http.StatusNoContent)
+	if r := w.send("GET", "/Groups/"+outer.text("id"), "", "If-None-Match", outer.header.Get("ETag")).want(t, http.StatusOK); strings.Contains(r.body, ann) {
+		t.Errorf("%s", r.body)
+	}
+	if r := w.send("POST", "/Users", person("ann", "")).want(t, http.StatusCreated); r.text("id") != ann || strings.Contains(r.body, "inner") {
+		t.Errorf("%s", r.body)
+	}
+	if r := w.send("GET", "/Groups/"+inner, ""); len(r.field("members").([]any)) != 0 {
+		t.Errorf("%s", r.body)
+	}
+	if r := w.sendAs("acme:second", "GET", "/Groups/"+others.text("id"), ""); !strings.Contains(r.body, ann) {
+		t.Errorf("the other client has deleted nobody: %s", r.body)
+	}
+	before := w.send("GET", "/Groups/"+outer.text("id"), "")
+	w.send("DELETE", "/Groups/"+inner, "").want(t, http.StatusNoContent)
+	w.send("GET", "/Groups/"+outer.text("id"), "", "If-None-Match", before.header.Get("ETag")).want(t, http.StatusOK)
+}

@@ -47,6 +47,11 @@ func (d *decision) anchorByID() {
 	d.rec = &rec
 }
 
+// deleted reports whether a client deletes a user, as it sees it.
+func (d *decision) deleted() bool {
+	return d.src.Kind == connector.SCIM && d.rec.Gone && d.user != nil && len(d.change.Failures) == 0 && d.change.Skip == ""
+}
+
 // newID is the id of a user that is created.
 func (d *decision) newID(now time.Time) connector.ID {
 	if d.rec.User.IsZero() {

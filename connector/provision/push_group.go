@@ -33,9 +33,40 @@ func (p *Provisioner) PushGroup(ctx context.Context, push GroupPush) (*connector
 		if g := ch.Group(); g == nil || g.Org != p.o.Org.ID || g.Source != push.Source {
 			return &connector.Error{Kind: connector.Invalid, Op: "provision", Err: fmt.Errorf("%w of source %s", errForeignGroup, push.Source)}
 		}
+		if ch.Action == connector.Removed {
+			if err := p.leave(ctx, tx, push.Source, ch.Before.ID, push.Cause); err != nil {
+				return err
+			}
+		}
 		return tx.PutGroups(ctx, []*connector.GroupChange{ch}, src.RenamesFollow, push.Cause, p.o.Now())
 	})
 	return ch, err
 }
 
 var errForeignGroup = errors.New("the change is not of a group")
+
+// leave takes a user or group that a client deletes out of the client's groups. These are then what it sees of them,
+// and who comes back under the same id is in none that it was not added to again.
+func (p *Provisioner) leave(ctx context.Context, tx connector.Tx, source string, who connector.ID, cause connector.Cause) error {
+	var changes []*connector.GroupChange
+	q := connector.ResourceQuery{
+		Org: p.o.Org.ID, Client: source, Where: &connector.Condition{Op: connector.OpEq, Field: connector.OnMember, Value: who.String()},
+	}
+	for more := true; more; more = q.After != "" {
+		page, err := tx.ClientGroups(ctx, q)
+		if err != nil {
+			return err
+		}
+		for i := range page.Items {
+			g := &page.Items[i].Group
+			changes = append(changes, &connector.GroupChange{
+				Action: connector.Updated, Before: g, After: g, Removed: []connector.Member{{Key: connector.Hash(who), DN: who.String()}},
+			})
+		}
+		q.After = page.Next
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	return tx.PutGroups(ctx, changes, false, cause, p.o.Now())
+}

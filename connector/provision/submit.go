@@ -73,6 +73,11 @@ func (p *Provisioner) submitIn(ctx context.Context, tx connector.Tx, push Push) 
 			return nil, err
 		}
 	}
+	if d.deleted() {
+		if err := p.leave(ctx, tx, push.Source, d.user.ID, push.Cause); err != nil {
+			return nil, err
+		}
+	}
 	if d.change, err = p.save(ctx, tx, d.change, push.Cause); err != nil {
 		return nil, err
 	}
