@@ -97,11 +97,10 @@ func (d *daemon) run(ctx context.Context, ln net.Listener) error {
 	d.log.Info("stopping")
 	err = g.Wait()
 	d.watch.wait()
-	err = errors.Join(err, d.door.close())
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}
-	return err
+	return errors.Join(err, d.door.close())
 }
 
 // offerSeats gives seats that have become free while the daemon was down, or by the configuration.

@@ -39,32 +39,19 @@ func (d *daemon) openDoor(ctx context.Context) (*door, error) {
 	if c == nil {
 		return nil, nil //nolint:nilnil // there is none
 	}
-	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
-	if err != nil {
-		return nil, &connector.Error{
-			Kind: connector.Unavailable, Op: "scim", Err: err, Hint: "another program may have the address " + c.Listen + ": see scim.listen in the configuration",
-		}
+	x := &door{}
+	if err := x.listen(ctx, c); err != nil {
+		return nil, err
 	}
-	x := &door{ln: ln}
-	if c.TLS.CertFile != "" {
-		pair := &keyPair{certFile: c.TLS.CertFile, keyFile: c.TLS.KeyFile}
-		if _, err := pair.get(nil); err != nil {
-			return nil, errors.Join(err, ln.Close())
-		}
-		// Entra's documents allow nothing but TLS 1.2; whoever can speaks 1.3.
-		x.tls = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: pair.get}
-	}
-	x.gate = auth.New(auth.Options{Store: d.site.db, Trusted: c.TrustedNetworks(), Now: d.app.now})
 	m := scim.NewMetrics(d.metrics.registry)
-	x.log = requestlog.New(requestlog.Options{ //nolint:contextcheck // it writes what waits when the daemon has ended
-		Store: d.site.db, Now: d.app.now, Log: d.log, Lost: m.Lost,
-	})
+	x.gate = auth.New(auth.Options{Store: d.site.db, Trusted: c.TrustedNetworks(), Now: d.app.now})
+	var err error
 	x.server, err = scim.New(scim.Options{
 		Store: d.site.db, Gate: x.gate, URL: c.URL, Now: d.app.now, Log: d.log, Metrics: m,
 		Recognised: func(client auth.Source, profile, why string) { d.recognised(ctx, client, profile, why) },
 	})
 	if err != nil {
-		return nil, errors.Join(err, ln.Close())
+		return nil, errors.Join(err, x.ln.Close())
 	}
 	x.oauth = oauth.New(oauth.Options{Store: d.site.db, Gate: x.gate, URL: c.URL, Now: d.app.now, Log: d.log, Seen: d.tokenAsked})
 	if err := d.site.readKeys(); err != nil { // the others need not wait for it
@@ -73,8 +60,34 @@ func (d *daemon) openDoor(ctx context.Context) (*door, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/scim/", x.server)
 	x.oauth.Routes(mux)
+	if err := x.replace(ctx, d.site); err != nil {
+		return nil, errors.Join(err, x.ln.Close())
+	}
+	x.log = requestlog.New(requestlog.Options{ //nolint:contextcheck // it writes what waits when the daemon has ended
+		Store: d.site.db, Now: d.app.now, Log: d.log, Lost: m.Lost,
+	})
 	x.handler = x.log.Handler(mux)
-	return x, x.replace(ctx, d.site)
+	return x, nil
+}
+
+// listen takes the address, and reads the certificate where there is one.
+func (x *door) listen(ctx context.Context, c *config.SCIM) error {
+	if c.TLS.CertFile != "" {
+		pair := &keyPair{certFile: c.TLS.CertFile, keyFile: c.TLS.KeyFile}
+		if _, err := pair.get(nil); err != nil {
+			return err
+		}
+		// Entra's documents allow nothing but TLS 1.2; whoever can speaks 1.3.
+		x.tls = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: pair.get}
+	}
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return &connector.Error{
+			Kind: connector.Unavailable, Op: "scim", Err: err, Hint: "another program may have the address " + c.Listen + ": see scim.listen in the configuration",
+		}
+	}
+	x.ln = ln
+	return nil
 }
 
 // tokenAsked has a request for an access token logged with the others of the client, but for its body.
