@@ -62,7 +62,7 @@ $(CACHE)/bin/golangci-lint:
 fuzz: ## each fuzz target for a moment (FUZZTIME=10s)
 	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' .ci/fuzz
 
-bench: test-servers ## measure usherd next to ldapsearch (BENCH='directory start' picks some)
+bench: test-servers ## measure usherd next to ldapsearch and a bare HTTP server (BENCH='directory start' picks some)
 	$(GO) run ./internal/bench $(BENCH)
 
 cross: ## build ./dist for Linux and Windows, amd64 and arm64

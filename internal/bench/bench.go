@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -17,6 +18,7 @@ import (
 type options struct {
 	people, rounds int
 	million        int // people of the suites whose names begin so
+	pushed         int // users of the suite scim
 	now            func() time.Time
 	log            io.Writer // what is going on, for people
 }
@@ -28,6 +30,7 @@ type bench struct {
 	binary  string        // built; "" = not yet
 	sites   map[int]*site // by percent of faulty people
 	figures []figure
+	of      []string // how many of whom was measured
 }
 
 func newBench(o options) (*bench, error) {
@@ -47,6 +50,15 @@ func joinClose(err error, b *bench) error {
 
 func (b *bench) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(b.o.log, "bench: "+format+"\n", args...)
+}
+
+// fill says what is being filled, and remembers it for the table.
+func (b *bench) fill(format string, n int) {
+	what := fmt.Sprintf(format, n)
+	b.say("filling %s", what)
+	if !slices.Contains(b.of, what) {
+		b.of = append(b.of, what)
+	}
 }
 
 // usherd returns the program, built from this checkout as a release is.

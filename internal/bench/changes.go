@@ -69,7 +69,7 @@ const domainPeople = 2000
 
 // measureDomain measures the delay with a domain controller. Without root there is none.
 func measureDomain(ctx context.Context, b *bench) (err error) {
-	b.say("filling a Samba with %d people", domainPeople)
+	b.fill("a Samba with %d people", domainPeople)
 	dir := filepath.Join(b.dir, "domain")
 	server, err := testserver.StartSamba(ctx, filepath.Join(dir, "s"), testserver.SambaOptions{
 		LDIF: ldifgen.To(ldifgen.Options{AD: true, Users: domainPeople}),

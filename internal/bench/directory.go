@@ -27,9 +27,9 @@ const (
 
 // site is a directory and the configuration of an usherd that reads it.
 type site struct {
-	server     *testserver.Server
-	size       int // number of people
-	faulty     int // percent of them
+	server     *testserver.Server // nil where people are pushed
+	size       int                // number of people
+	faulty     int                // percent of them
 	people     string
 	attributes []string // that usherd asks for
 	listen     string
@@ -44,7 +44,7 @@ func (b *bench) site(ctx context.Context, faulty int) (*site, error) {
 	if s := b.sites[faulty]; s != nil {
 		return s, nil
 	}
-	b.say("filling a slapd with %d people", b.o.people)
+	b.fill("a slapd with %d people", b.o.people)
 	dir := filepath.Join(b.dir, fmt.Sprint("site", faulty))
 	server, err := testserver.StartSlapd(ctx, filepath.Join(dir, "slapd"), testserver.SlapdOptions{
 		LDIF: ldifgen.To(ldifgen.Options{Users: b.o.people, NoMail: faulty}),
@@ -140,7 +140,10 @@ func (b *bench) command(ctx context.Context, s *site, args ...string) (*exec.Cmd
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, path, append([]string{"-q", "-c", s.config}, args...)...) //nolint:gosec // built by us
-	cmd.Env = append(os.Environ(), variable+"="+s.server.SyncPassword)
+	cmd.Env = os.Environ()
+	if s.server != nil {
+		cmd.Env = append(cmd.Env, variable+"="+s.server.SyncPassword)
+	}
 	cmd.Dir = filepath.Dir(s.config)
 	return cmd, nil
 }

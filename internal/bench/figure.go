@@ -15,6 +15,7 @@ import (
 type figure struct {
 	name, unit string
 	goal       float64 // at most; 0 = none
+	atLeast    bool    // the goal is at least
 	peak       bool    // the largest round counts, not the median
 	rounds     []float64
 }
@@ -57,8 +58,8 @@ func (b *bench) print(out, table io.Writer) error {
 		s := f.sorted()
 		goal, verdict := "", ""
 		if f.goal > 0 {
-			goal, verdict = fmt.Sprintf("<= %.4g", f.goal), "reached"
-			if f.value() > f.goal {
+			goal, verdict = fmt.Sprintf("%s %.4g", map[bool]string{false: "<=", true: ">="}[f.atLeast], f.goal), "reached"
+			if f.atLeast && f.value() < f.goal || !f.atLeast && f.value() > f.goal {
 				verdict = "MISSED"
 			}
 		}
@@ -67,7 +68,8 @@ func (b *bench) print(out, table io.Writer) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(table, "\n%d people, %d rounds on %s.\n%s\n", b.o.people, b.o.rounds, machine(), noise)
+	of := slices.Concat(b.of, []string{fmt.Sprintf("%d rounds", b.o.rounds)})
+	_, err := fmt.Fprintf(table, "\n%s on %s.\n%s\n", strings.Join(of, ", "), machine(), noise)
 	return err
 }
 

@@ -1,7 +1,8 @@
 // Command bench measures usherd next to a yardstick on the same machine in the same minutes: a sync of
-// people from a real slapd next to ldapsearch, which reads the same pages and attributes. It starts and
-// ends everything it needs, in a temporary folder. Standard output has one line a figure, `bench NAME VALUE
-// UNIT`; standard error has a table for people.
+// people from a real slapd next to ldapsearch, which reads the same pages and attributes; requests to the SCIM
+// door next to a bare HTTP server, which answers with as many stored bytes. It starts and ends everything it
+// needs, in a temporary folder. Standard output has one line a figure, `bench NAME VALUE UNIT`; standard error
+// has a table for people.
 //
 // Only figures of one run compare: the yardstick and usherd take turns, and both feel what else the
 // machine does. No test depends on a figure.
@@ -32,6 +33,7 @@ var suites = []suite{
 	{name: "directory", about: "first and unchanged sync next to ldapsearch", measure: func(ctx context.Context, b *bench) error { return b.directory(ctx, "directory", 0) }},
 	{name: "faulty", about: "the same, with 5 % of the people without e-mail", measure: func(ctx context.Context, b *bench) error { return b.directory(ctx, "faulty", 5) }},
 	{name: "start", about: "daemon on a full store until it is ready", measure: measureStart},
+	{name: "scim", about: "requests to the SCIM door next to a bare HTTP server", measure: measureSCIM},
 	{name: "changes", about: "from a change in the directory to the user; with samba and million", byName: true, measure: measureFollowing},
 	{name: "samba", about: "from a change in a domain controller to the user", byName: true, measure: measureDomain},
 	{name: "million", about: "memory and time for 1,000,000 people in a directory in memory", byName: true, measure: measureMillion},
@@ -50,8 +52,9 @@ func main() {
 func run(ctx context.Context, args []string, in io.Reader, out, table io.Writer) (err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(table)
-	people := flags.Int("people", 100_000, "`number` of people in the directory")
+	people := flags.Int("people", 100_000, "`number` of people in the directory; scim has 20,000 and million 1,000,000 unless it is given")
 	serve := flags.String("serve", "", "be the directory of the suite million, with the certificate in this `file`")
+	bare := flags.Bool("bare", false, "be the bare server of the suite scim")
 	rounds := flags.Int("rounds", 5, "`number` of turns that yardstick and usherd take")
 	flags.Usage = func() {
 		_, _ = fmt.Fprintln(table, "usage: go run ./internal/bench [flags] [NAME...]\n\nNAME is one of these; none means all without a star:")
@@ -77,13 +80,16 @@ func run(ctx context.Context, args []string, in io.Reader, out, table io.Writer)
 	if *serve != "" {
 		return serveMillion(*people, *serve, in, out) //nolint:contextcheck // the directory lives as long as its orders
 	}
-	million := 1_000_000
+	if *bare {
+		return serveBare(ctx, in, out)
+	}
+	million, pushed := 1_000_000, 20_000
 	flags.Visit(func(f *flag.Flag) {
 		if f.Name == "people" {
-			million = *people
+			million, pushed = *people, *people
 		}
 	})
-	b, err := newBench(options{people: *people, million: million, rounds: *rounds, now: time.Now, log: table}) //nolint:forbidigo // measuring is about the clock
+	b, err := newBench(options{people: *people, million: million, pushed: pushed, rounds: *rounds, now: time.Now, log: table}) //nolint:forbidigo // measuring is about the clock
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ type million struct {
 
 // startMillion fills a directory and writes the configuration of an usherd that reads it.
 func (b *bench) startMillion(ctx context.Context) (_ *million, err error) {
-	b.say("filling a directory in memory with %d people", b.o.million)
+	b.fill("a directory in memory with %d people", b.o.million)
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
