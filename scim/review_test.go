@@ -137,3 +137,38 @@ func TestTheDeletedLeaveTheirGroups(t *testing.T) {
 	w.send("DELETE", "/Groups/"+inner, "").want(t, http.StatusNoContent)
 	w.send("GET", "/Groups/"+outer.text("id"), "", "If-None-Match", before.header.Get("ETag")).want(t, http.StatusOK)
 }
+
+// A client that gives no externalId and tries again for weeks is one open item and one place on the waiting list.
+func TestTryingAgainIsOneOpenItem(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *connector.Organization) { o.Packages[0].Seats = 1 })
+	ann := w.send("POST", "/Users", person("ann", "")).want(t, http.StatusCreated).text("id")
+	count := func() (items, waiting int) {
+		list, _, err := w.db.OpenItems(t.Context(), connector.ItemQuery{Org: "acme"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		waiters, err := w.db.Waiting(t.Context(), "acme", "standard", 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list), len(waiters)
+	}
+	for range 3 {
+		w.send("POST", "/Users", person("ann", "")).want(t, http.StatusConflict)
+		w.send("POST", "/Users", person("bob", "")).want(t, http.StatusForbidden)
+		w.send("POST", "/Users", person("cyd", `,"externalId":"c1"`)).want(t, http.StatusForbidden)
+	}
+	if items, waiting := count(); items != 3 || waiting != 2 {
+		t.Errorf("%d open items, %d waiting", items, waiting)
+	}
+	w.send("DELETE", "/Users/"+ann, "").want(t, http.StatusNoContent)
+	if items, waiting := count(); items != 1 || waiting != 1 {
+		t.Errorf("bob has a seat: %d open items, %d waiting", items, waiting)
+	}
+	bob := w.send("GET", `/Users?filter=userName+eq+"bob"`, "").field("Resources").([]any)[0].(map[string]any)["id"].(string)
+	w.send("PATCH", "/Users/"+bob, patchOf(`{"op":"replace","path":"active","value":false}`)).want(t, http.StatusOK)
+	if items, waiting := count(); items != 0 || waiting != 0 {
+		t.Errorf("everybody has been served: %d open items, %d waiting", items, waiting)
+	}
+}

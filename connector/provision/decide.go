@@ -51,6 +51,7 @@ func (p *Provisioner) decide(ctx context.Context, r connector.Reader, f *facts, 
 	hasher := connector.Hasher{Seed: src.Fingerprint}
 	ds := make([]*decision, len(records))
 	for i, rec := range records {
+		rec = keyed(rec, src)
 		ds[i] = &decision{org: p.o.Org, src: src, rec: rec, hash: hasher.Hash(rec)}
 		ds[i].mapRecord(m)
 	}

@@ -47,6 +47,30 @@ func (d *decision) anchorByID() {
 	d.rec = &rec
 }
 
+// nameless is the change without the anchor that was made for a user who is not created: the next try makes another
+// one, and is about the same person.
+func nameless(ch *connector.Change, id connector.ID) {
+	if ch.BaseVersion != 0 || ch.Anchor != connector.AnchorOf(id) {
+		return
+	}
+	ch.Anchor = connector.Anchor{}
+	if ch.Waiting != nil {
+		rec := *ch.Waiting
+		rec.Anchor = connector.Anchor{}
+		ch.Waiting = &rec
+	}
+}
+
+// keyed gives the record of somebody who has waited without an anchor the one that goes with the id made for it.
+func keyed(rec *connector.Record, src *connector.SourceSettings) *connector.Record {
+	if src.Kind != connector.SCIM || !rec.Anchor.IsZero() || rec.User.IsZero() {
+		return rec
+	}
+	again := *rec
+	again.Anchor = connector.AnchorOf(rec.User)
+	return &again
+}
+
 // deleted reports whether a client deletes a user, as it sees it.
 func (d *decision) deleted() bool {
 	return d.src.Kind == connector.SCIM && d.rec.Gone && d.user != nil && len(d.change.Failures) == 0 && d.change.Skip == ""

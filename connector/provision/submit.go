@@ -119,7 +119,7 @@ func (p *Provisioner) full(ctx context.Context, r connector.Reader, ch *connecto
 		}
 		waiters, err := r.Waiting(ctx, p.o.Org.ID, s.Package, s.Free())
 		for _, w := range waiters {
-			if w.Source == ch.Source && w.Record != nil && w.Record.Anchor == ch.Anchor {
+			if w.Source == ch.Source && w.Record != nil && (w.Record.Anchor == ch.Anchor || !w.Record.User.IsZero() && w.Record.User == ch.After.ID) {
 				return false, err
 			}
 		}

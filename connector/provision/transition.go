@@ -298,6 +298,7 @@ func (d *decision) newChange(a connector.Action) *connector.Change {
 
 // refused completes the failures of a person to whom nothing happens.
 func (d *decision) refused(f *facts) {
+	nameless(d.change, d.rec.User)
 	for i := range d.failures {
 		x := &d.failures[i]
 		if d.user != nil {
@@ -320,15 +321,18 @@ func refuse(ch *connector.Change, x connector.Failure, now time.Time) *connector
 		Subject: ch.Subject, BaseVersion: ch.BaseVersion, Warnings: ch.Warnings,
 	}
 	x.Code = connector.CodeUpdate
+	if x.Reason == connector.NoSeat {
+		no.Waiting = ch.Waiting
+	}
+	if ch.After != nil {
+		nameless(no, ch.After.ID)
+	}
 	if ch.BaseVersion == 0 {
 		x.Code = connector.CodeCreation
 	} else if ch.After != nil {
 		x.UserID = ch.After.ID
 	}
 	complete(&x, no, now)
-	if x.Reason == connector.NoSeat {
-		no.Waiting = ch.Waiting
-	}
 	no.Failures = []connector.Failure{x}
 	return no
 }

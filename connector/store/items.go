@@ -190,8 +190,13 @@ func (s *saver) follow() error {
 			continue
 		}
 		d.items, d.places = append(d.items, person), append(d.places, person)
-		if !c.Anchor.IsZero() && c.DN != "" { // a failure from when there was no anchor to be had
+		switch { // a failure from when there was no anchor to be had
+		case c.Anchor.IsZero():
+		case c.DN != "":
 			d.items = append(d.items, personBlob(connector.Anchor{}, c.DN, ""))
+		case c.Subject != "":
+			nameless := personBlob(connector.Anchor{}, "", c.Subject)
+			d.items, d.places = append(d.items, nameless), append(d.places, nameless)
 		}
 	}
 	for source, d := range done {
