@@ -180,3 +180,48 @@ func TestAPushMayBeRefusedByItsDoor(t *testing.T) {
 		t.Error("what was refused has changed something")
 	}
 }
+
+// userByID also finds those who are deleted.
+func (w *world) userByID(id connector.ID) *connector.User {
+	w.t.Helper()
+	users, err := w.db.Users(w.t.Context(), "acme", []connector.ID{id})
+	if err != nil || len(users) != 1 {
+		w.t.Fatal(users, err)
+	}
+	return users[0]
+}
+
+// The names of the deleted are free for others, at once; those of the deactivated are not.
+func TestTheDeletedKeepNoNames(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, client)
+	id, other := connector.NewID(w.now), connector.NewID(w.now)
+	w.submit("idp", pushed(1, "e1", id))
+	w.submit("idp", pushed(2, "e2", other))
+	left := pushed(1, "e1", id)
+	left.Enabled = connector.EnabledNo
+	w.submit("idp", left)
+	taker := pushed(2, "e2", other, "uid", "u0001")
+	if ch := w.submit("idp", taker); ch.Action != connector.Failed || ch.Failures[0].Reason != connector.UserNameTaken {
+		t.Fatalf("%+v", ch)
+	}
+	left.Gone = true
+	w.submit("idp", left)
+	bad := pushed(2, "e2", other, "uid", "u0001", "sn", "")
+	if ch := w.submit("idp", bad); ch.Action != connector.Failed || w.userByID(id).State != connector.Inactive {
+		t.Fatalf("nobody's time is over for somebody who is refused all the same: %+v", ch)
+	}
+	if ch := w.submit("idp", taker); ch.Action != connector.Updated {
+		t.Fatalf("%+v", ch)
+	}
+	if u := w.user("u0001"); u.ID != other {
+		t.Errorf("%s has the name", u.ID)
+	}
+	if u := w.userByID(id); u.State != connector.Deleted {
+		t.Errorf("%s", u.State)
+	}
+	// Who returns now is somebody new.
+	if ch := w.submit("idp", pushed(1, "e1", connector.NewID(w.now), "uid", "u0009")); ch.Action != connector.Created || ch.After.ID == id {
+		t.Errorf("%+v", ch)
+	}
+}

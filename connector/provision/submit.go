@@ -64,7 +64,7 @@ func (p *Provisioner) submitIn(ctx context.Context, tx connector.Tx, push Push) 
 	if err != nil {
 		return nil, err
 	}
-	d, err := p.decideOne(ctx, tx, push.Source, rec)
+	d, err := p.decidePush(ctx, tx, push, rec)
 	if err != nil {
 		return nil, err
 	}
