@@ -79,7 +79,13 @@ func (x *exchange) createGroup(res *patch.Result) (*answer, error) {
 		return nil, err
 	}
 	x.notes.person = w.name
-	if err := x.pushGroup(func(ctx context.Context, r connector.Reader) (*connector.GroupChange, error) {
+	err = x.pushGroup(func(ctx context.Context, r connector.Reader) (*connector.GroupChange, error) {
+		quirks := len(x.notes.quirks)
+		if made, err := x.madeBefore(ctx, r, w); err != nil || !made.IsZero() {
+			id = made
+			return nil, err
+		}
+		x.notes.quirks = x.notes.quirks[:quirks]
 		if err := x.groupNames(ctx, r, id, w); err != nil {
 			return nil, err
 		}
@@ -90,10 +96,31 @@ func (x *exchange) createGroup(res *patch.Result) (*answer, error) {
 		g := &connector.Group{ID: id, Org: x.org.Settings.ID, Source: x.source, Key: connector.Hash(id), DN: id.String()}
 		w.write(g)
 		return &connector.GroupChange{Action: connector.Created, After: g, Added: e.added()}, nil
-	}); err != nil {
+	})
+	if err != nil {
 		return nil, err
 	}
 	return x.groupAnswer(http.StatusCreated, id)
+}
+
+// madeBefore is the group that the same request has made some minutes ago, where nobody has changed it since: the
+// request is made again because its answer was lost.
+func (x *exchange) madeBefore(ctx context.Context, r connector.Reader, w *wish) (id connector.ID, err error) {
+	page, err := r.ClientGroups(ctx, connector.ResourceQuery{Org: x.org.Settings.ID, Client: x.source, Limit: 1, Where: &connector.Condition{
+		Op: connector.OpEq, Field: connector.OnDisplayName, Value: connector.Fold(w.name),
+	}})
+	if err != nil || len(page.Items) == 0 {
+		return id, err
+	}
+	g := &page.Items[0]
+	if g.Name != w.name || g.ExternalID() != w.externalID || !g.UpdatedAt.Equal(g.CreatedAt) || x.s.o.Now().Sub(g.CreatedAt) > retryWindow {
+		return id, nil
+	}
+	e := editor{x: x, r: r, group: g.ID, count: g.MemberCount}
+	if err := e.apply(ctx, w.edits); err != nil || len(e.added()) > 0 || len(e.wanted) != g.MemberCount {
+		return id, err
+	}
+	return g.ID, nil
 }
 
 // write puts what the client calls the group into g.

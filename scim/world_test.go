@@ -11,8 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest"
+	"go.uber.org/zap/zaptest/observer"
 
 	"usherd/connector"
 	"usherd/connector/mapping"
@@ -31,6 +34,9 @@ type world struct {
 	provs  map[string]*provision.Provisioner
 	orgs   []*scim.Organization
 	tokens map[string]string // by ORG:SOURCE
+	counts *prometheus.Registry
+	logs   *observer.ObservedLogs
+	closed bool // the store, by the test itself
 	gate   *auth.Authenticator
 	mu     sync.Mutex
 	now    time.Time
@@ -55,8 +61,14 @@ func newWorld(tb testing.TB, edit ...func(o *connector.Organization)) *world {
 	}
 	w.db = db
 	w.gate = auth.New(auth.Options{Store: db, Now: w.clock})
+	w.counts = prometheus.NewRegistry()
+	observed, logs := observer.New(zap.DebugLevel)
+	w.logs = logs
 	w.server, err = scim.New(scim.Options{
-		Store: db, Gate: w.gate, URL: "https://scim.test", Now: w.clock, Log: zaptest.NewLogger(tb, zaptest.Level(zap.ErrorLevel)),
+		Store: db, Gate: w.gate, URL: "https://scim.test", Now: w.clock, Metrics: scim.NewMetrics(w.counts),
+		Log: zaptest.NewLogger(tb, zaptest.Level(zap.ErrorLevel), zaptest.WrapOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core {
+			return zapcore.NewTee(c, observed)
+		}))),
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -75,6 +87,9 @@ func newWorld(tb testing.TB, edit ...func(o *connector.Organization)) *world {
 	w.srv = httptest.NewServer(w.server)
 	tb.Cleanup(func() {
 		w.srv.Close()
+		if w.closed {
+			return
+		}
 		if problems, err := db.Verify(context.Background()); err != nil || len(problems) > 0 {
 			tb.Errorf("the store breaks an invariant: %v %v", problems, err)
 		}
