@@ -2,6 +2,7 @@ package scim
 
 import (
 	"slices"
+	"strings"
 
 	"usherd/connector"
 	"usherd/scim/patch"
@@ -91,9 +92,20 @@ func (s *said) differs(u *connector.User) []string {
 	return out
 }
 
-// same reports whether two lists have the same values in any order.
+// same reports whether two lists have the same values in any order. Blanks around a value are none of it: no mapping
+// keeps them.
 func same(a, b []string) bool {
-	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+	return slices.Equal(bare(a), bare(b))
+}
+
+// bare are the values without blanks around them, sorted.
+func bare(values []string) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = strings.TrimSpace(v)
+	}
+	slices.Sort(out)
+	return out
 }
 
 // left are the quirks by which something of a request was left out.
