@@ -230,12 +230,26 @@ func acceptable(accept string) error {
 		return nil
 	}
 	for part := range strings.SplitSeq(accept, ",") {
-		switch t, _, _ := strings.Cut(part, ";"); strings.ToLower(strings.TrimSpace(t)) {
+		t, params, _ := strings.Cut(part, ";")
+		switch strings.ToLower(strings.TrimSpace(t)) {
 		case "*/*", "application/*", mediaType, "application/json":
-			return nil
+			if !unwanted(params) {
+				return nil
+			}
 		}
 	}
 	return refuse(http.StatusNotAcceptable, "", "every answer is "+mediaType+": accept that, application/json or */*")
+}
+
+// unwanted reports whether the parameters of a media range have the weight 0 (RFC 9110 section 12.4.2).
+func unwanted(params string) bool {
+	for p := range strings.SplitSeq(params, ";") {
+		if name, value, _ := strings.Cut(strings.TrimSpace(p), "="); strings.EqualFold(name, "q") {
+			q, err := strconv.ParseFloat(value, 64)
+			return err == nil && q == 0
+		}
+	}
+	return false
 }
 
 // refused is the answer for an error. What is not meant for clients is a fault of ours: its words go to the log only.
