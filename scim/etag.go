@@ -12,12 +12,18 @@ import (
 )
 
 // userTag is the version of a User (RFC 7644 section 3.14): that of the user, and after a hyphen a digest of what is
-// shown of its groups, which change without it.
-func userTag(u *connector.User, groups []connector.GroupName) string {
-	tag := `W/"` + strconv.FormatInt(u.Version, 10)
-	if len(groups) > 0 {
+// shown of its groups and of the client's own word on it, which change without it.
+func userTag(u *shownUser) string {
+	tag := `W/"` + strconv.FormatInt(u.User.Version, 10)
+	if e := u.ExternalID(); len(u.groups) > 0 || e != "" || u.failed != nil {
 		h := sha256.New()
-		for _, g := range groups {
+		h.Write([]byte(e))
+		h.Write([]byte{0})
+		if u.failed != nil {
+			h.Write([]byte(u.failed.Ref + stamp(u.failed.At)))
+		}
+		h.Write([]byte{0})
+		for _, g := range u.groups {
 			h.Write(g.ID[:])
 			h.Write([]byte(g.Name))
 			h.Write([]byte{0})
@@ -46,7 +52,7 @@ func matches(list, tag string) bool {
 	return false
 }
 
-// precondition holds a request to If-Match: what the groups of a user are is no part of what is changed.
+// precondition holds a request to If-Match: what stands behind the hyphen is no part of what is changed.
 func precondition(h http.Header, tag string) error {
 	list := strings.Join(h.Values("If-Match"), ",")
 	if list == "" || list == "*" {

@@ -2,6 +2,7 @@ package scim_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -13,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 )
 
 var update = flag.Bool("update", false, "write the answers of the exchanges anew")
@@ -31,8 +32,8 @@ var update = flag.Bool("update", false, "write the answers of the exchanges anew
 //
 //	{…}
 //
-// {id1}, {id2} … are ids in the order in which answers first show them, {time} and {tag} what differs each time. The
-// token is that of client idp of acme; "As: globex:idp" names another, "Profile: okta" sets the dialect of the client.
+// {id1}, {id2} … are ids in the order in which answers first show them, {time} and {tag} what differs each time; in a
+// header, {tag} is the last one that was answered. The token is that of client idp of acme; "As: globex:idp" names another, "Profile: okta" sets the dialect of the client.
 // Requests are written by hand; go test -update writes the answers, to be read before they are committed.
 func TestExchanges(t *testing.T) {
 	t.Parallel()
@@ -55,7 +56,7 @@ func TestExchanges(t *testing.T) {
 				}
 				return
 			}
-			if d := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); d != "" {
+			if d := gocmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); d != "" {
 				t.Errorf("%s (-want +got); go test -update writes it anew:\n%s", f, d)
 			}
 		})
@@ -66,6 +67,7 @@ func TestExchanges(t *testing.T) {
 type player struct {
 	w   *world
 	ids map[string]string // real -> shown
+	tag string            // the last one
 }
 
 var requestLine = regexp.MustCompile(`^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) /`)
@@ -108,13 +110,15 @@ func (p *player) request(text string) string {
 		case "Profile":
 			p.w.speak(token, value)
 		default:
-			header = append(header, name, value)
+			header = append(header, name, strings.ReplaceAll(value, "{tag}", p.tag))
 		}
 	}
 	if at, query, ok := strings.Cut(path, "?"); ok { // as it is read, not as it is sent
 		path = at + "?" + encoded(query)
 	}
-	return p.shown(p.w.sendAs(token, method, path, p.real(body), header...))
+	r := p.w.sendAs(token, method, path, p.real(body), header...)
+	p.tag = cmp.Or(r.header.Get("ETag"), p.tag)
+	return p.shown(r)
 }
 
 // encoded escapes the values of a query.

@@ -124,20 +124,35 @@ func (l *listing) sorting(t *schema.Type, by string) error {
 	if by == "" {
 		return nil
 	}
-	urn, rest, ok := t.SplitPath(by)
-	if ok {
-		l.sortBy, ok = t.Find(urn, rest)
-	}
-	if !ok || l.sortBy.Returned == schema.ReturnedNever {
-		return badValue("sortBy: there is no attribute " + printable(by) + " to sort by")
-	}
-	if l.sortBy.Kind == schema.Complex {
-		if l.sortBy = l.sortBy.Child("value"); l.sortBy == nil {
-			return badValue("sortBy: " + printable(by) + " has no value to sort by: name an attribute below it")
-		}
+	var err error
+	if l.sortBy, err = sortAttribute(t, by); err != nil {
+		return err
 	}
 	l.order, l.ordered = orders[l.sortBy.Path()]
 	return nil
+}
+
+// sortAttribute is what a type is sorted by: of a complex attribute its value.
+func sortAttribute(t *schema.Type, by string) (*schema.Attribute, error) {
+	urn, rest, ok := t.SplitPath(by)
+	if !ok {
+		return nil, unsortable(by)
+	}
+	a, ok := t.Find(urn, rest)
+	if !ok || a.Returned == schema.ReturnedNever {
+		return nil, unsortable(by)
+	}
+	if a.Kind != schema.Complex {
+		return a, nil
+	}
+	if a = a.Child("value"); a == nil {
+		return nil, badValue("sortBy: " + printable(by) + " has no value to sort by: name an attribute below it")
+	}
+	return a, nil
+}
+
+func unsortable(by string) error {
+	return badValue("sortBy: there is no attribute " + printable(by) + " to sort by")
 }
 
 // orders are the attributes that the store sorts by.

@@ -33,7 +33,7 @@ func (o *organization) userObject(u *shownUser) map[string]any {
 	}
 	r["meta"] = map[string]any{
 		"resourceType": "User", "created": stamp(u.User.CreatedAt), "lastModified": stamp(u.User.UpdatedAt),
-		"location": o.base + "Users/" + id, "version": userTag(u.User, u.groups),
+		"location": o.base + "Users/" + id, "version": userTag(u),
 	}
 	if len(u.groups) > 0 {
 		list := make([]any, len(u.groups))

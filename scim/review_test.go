@@ -172,3 +172,43 @@ func TestTryingAgainIsOneOpenItem(t *testing.T) {
 		t.Errorf("everybody has been served: %d open items, %d waiting", items, waiting)
 	}
 }
+
+// Whatever shows in a user makes another version of it: a client that asks by If-None-Match sees it.
+func TestVersionsFollowWhatIsShown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.send("POST", "/Users", person("bob", "")).want(t, http.StatusCreated)
+	r := w.send("POST", "/Users", person("ann", `,"externalId":"e1"`)).want(t, http.StatusCreated)
+	at := "/Users/" + r.text("id")
+	for _, step := range []struct {
+		body   string
+		status int
+	}{
+		{`"path":"externalId","value":"e2"`, http.StatusOK},
+		{`"path":"userName","value":"bob"`, http.StatusConflict}, // the last failure is shown
+		{`"path":"externalId","value":null`, http.StatusOK},
+	} {
+		tag := w.send("GET", at, "").header.Get("ETag")
+		w.send("GET", at, "", "If-None-Match", tag).want(t, http.StatusNotModified)
+		w.send("PATCH", at, patchOf(`{"op":"replace",`+step.body+`}`), "If-Match", tag).want(t, step.status)
+		w.send("GET", at, "", "If-None-Match", tag).want(t, http.StatusOK)
+	}
+}
+
+// RFC 7644 section 3.4.2.1: one order over all types, by the same rules as for one.
+func TestTheRootIsSortedAsItsTypesAre(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.send("POST", "/Users", person("zoe", "")).want(t, http.StatusCreated)
+	w.send("POST", "/Users", person("ann", "")).want(t, http.StatusCreated)
+	for _, query := range []string{"sortBy=bogus", "sortBy=password"} {
+		w.send("GET", "/?"+query, "").want(t, http.StatusBadRequest)
+		w.send("GET", "/Users?"+query, "").want(t, http.StatusBadRequest)
+	}
+	for _, by := range []string{"emails", "emails.value", "userName"} {
+		r := w.send("GET", "/?attributes=userName&sortBy="+by, "").want(t, http.StatusOK)
+		if strings.Index(r.body, `"ann"`) > strings.Index(r.body, `"zoe"`) {
+			t.Errorf("%s: %s", by, r.body)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"usherd/connector"
@@ -74,6 +75,9 @@ func (x *exchange) postSearchAll() (*answer, error) {
 func (x *exchange) searchedAll(q url.Values) (*answer, error) {
 	var found []candidate
 	var last *listing
+	if by := q.Get("sortBy"); by != "" && !slices.ContainsFunc(schema.Types(), func(t *schema.Type) bool { _, err := sortAttribute(t, by); return err == nil }) {
+		return nil, unsortable(by)
+	}
 	for _, t := range schema.Types() {
 		l, err := x.listingOfAll(t, q)
 		if err != nil {
@@ -112,9 +116,7 @@ func (x *exchange) listingOfAll(t *schema.Type, q url.Values) (*listing, error) 
 	}
 	l.order, l.ordered = connector.ByID, false
 	if by := q.Get("sortBy"); by != "" {
-		if urn, rest, ok := t.SplitPath(by); ok {
-			l.sortBy, _ = t.Find(urn, rest)
-		}
+		l.sortBy, _ = sortAttribute(t, by) // nil where this type has none
 	}
 	text := q.Get("filter")
 	if text == "" {

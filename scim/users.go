@@ -46,7 +46,7 @@ func (x *exchange) userAnswer(status int, id connector.ID, s *said) (*answer, er
 		return nil, err
 	}
 	b, err := encode(p.apply(x.org.userObject(shown)))
-	return &answer{status: status, body: b, etag: userTag(u.User, shown.groups), location: x.org.base + "Users/" + id.String()}, err
+	return &answer{status: status, body: b, etag: userTag(shown), location: x.org.base + "Users/" + id.String()}, err
 }
 
 func (x *exchange) groupsOf(ctx context.Context, id connector.ID) ([]connector.GroupName, error) {
@@ -63,8 +63,8 @@ func (x *exchange) create(t *schema.Type) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	x.count(res.Notes)
 	if t == schema.Group() {
+		x.count(res.Notes)
 		return x.createGroup(res)
 	}
 	return x.createUser(res)
@@ -130,7 +130,7 @@ func (x *exchange) find(ctx context.Context, r connector.Reader, id connector.ID
 	} else if err != nil {
 		return nil, err
 	}
-	if err := precondition(x.r.Header, userTag(u.User, nil)); err != nil {
+	if err := precondition(x.r.Header, userTag(&shownUser{ClientUser: u})); err != nil {
 		return nil, err
 	}
 	k := &known{ClientUser: u}

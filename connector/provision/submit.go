@@ -213,9 +213,10 @@ func (p *Provisioner) offer(ctx context.Context, pkg string, cause connector.Cau
 	return got, nil
 }
 
-// offerFreed is offer after a single change that may have freed a seat.
+// offerFreed is offer after a single change that may have freed a seat. That is stored: whoever asked for it need not
+// stay for what follows.
 func (p *Provisioner) offerFreed(ctx context.Context, ch *connector.Change) error {
-	_, err := p.offer(ctx, ch.FreeSeat, waitingList)
+	_, err := p.offer(context.WithoutCancel(ctx), ch.FreeSeat, waitingList)
 	return err
 }
 
