@@ -157,10 +157,7 @@ func (b *bulkRun) run() {
 		}
 	}
 	for _, op := range b.ops { // what is left goes round in circles, or refers to nobody
-		if b.ended() {
-			return
-		}
-		if !op.done {
+		if !op.done && !b.ended() {
 			b.breakCircle(op)
 		}
 	}
@@ -261,20 +258,27 @@ func (b *bulkRun) complete(op *bulkOp) {
 	data := map[string]any{"schemas": []any{"urn:ietf:params:scim:api:messages:2.0:PatchOp"}, "Operations": []any{
 		map[string]any{"op": "add", "value": members},
 	}}
-	if _, err := b.request(http.MethodPatch, "Groups/"+op.id, "", data); err != nil {
+	a, err := b.request(http.MethodPatch, "Groups/"+op.id, "", data)
+	if err != nil {
+		at := op.out["location"] // of the group, which is there without them
 		b.end(op, &answer{}, err)
+		op.out["location"] = at
+		return
+	}
+	if op.out["version"] = a.etag; a.etag == "" { // an answer without the group
+		delete(op.out, "version")
 	}
 }
 
 func (b *bulkRun) do(op *bulkOp) {
-	path, data := op.Path, op.Data
-	if endpoint, id, ok := strings.Cut(path, "/"); ok {
-		path = endpoint + "/" + text(b.resolved(id))
+	data := op.Data
+	if endpoint, id, ok := strings.Cut(op.Path, "/"); ok {
+		op.Path = endpoint + "/" + text(b.resolved(id))
 	}
 	if data != nil {
 		data, _ = b.resolved(data).(map[string]any)
 	}
-	a, err := b.request(op.Method, path, op.Version, data)
+	a, err := b.request(op.Method, op.Path, op.Version, data)
 	b.end(op, a, err)
 }
 

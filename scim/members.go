@@ -2,6 +2,7 @@ package scim
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"slices"
 
@@ -93,16 +94,40 @@ func (e *editor) removeWhere(ctx context.Context, edit patch.MemberEdit) error {
 	}
 	org, client := e.x.org.Settings.ID, e.x.source
 	found := false
-	for m, err := range e.r.ClientMembers(ctx, org, client, e.group, connector.ID{}, 0) {
-		if err != nil {
-			return err
-		}
+	remove := func(m connector.ClientMember) {
 		if edit.Where.Match(map[string]any{"members": []any{e.x.org.memberObject(m)}}) {
 			found = found || e.wanted[m.ID]
 			e.wanted[m.ID] = false
 		}
 	}
+	for _, m := range e.added() { // by an operation before this one
+		fresh, err := e.fresh(ctx, connector.ID(m.Key))
+		if err != nil {
+			return err
+		}
+		remove(fresh)
+	}
+	for m, err := range e.r.ClientMembers(ctx, org, client, e.group, connector.ID{}, 0) {
+		if err != nil {
+			return err
+		}
+		remove(m)
+	}
 	return missing(edit, found)
+}
+
+// fresh is a member that is not stored yet, as it will be shown.
+func (e *editor) fresh(ctx context.Context, id connector.ID) (connector.ClientMember, error) {
+	org, client := e.x.org.Settings.ID, e.x.source
+	g, err := e.r.ClientGroup(ctx, org, client, id)
+	if err == nil {
+		return connector.ClientMember{ID: id, Kind: connector.GroupResource, Display: g.Name}, nil
+	}
+	u, err := e.r.ClientUser(ctx, org, client, id)
+	if err != nil {
+		return connector.ClientMember{}, err
+	}
+	return connector.ClientMember{ID: id, Display: cmp.Or(u.User.Profile.Get(connector.DisplayName), u.User.UserName())}, nil
 }
 
 // missing refuses an edit that must find somebody and does not.

@@ -212,3 +212,52 @@ func TestTheRootIsSortedAsItsTypesAre(t *testing.T) {
 		}
 	}
 }
+
+// What a bulk answer says of a resource is what a request for it finds afterwards.
+func TestBulkAnswersAreTrue(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.send("POST", "/Groups", `{"schemas":["`+schema.GroupURN+`"],"displayName":"Taken"}`).want(t, http.StatusCreated)
+	ann := w.send("POST", "/Users", person("ann", "")).want(t, http.StatusCreated).text("id")
+	post := func(id, name, members string) string {
+		return `{"method":"POST","path":"/Groups","bulkId":"` + id + `","data":{"schemas":["` + schema.GroupURN + `"],"displayName":"` + name + `","members":[` + members + `]}}`
+	}
+	bulk := func(ops string) []any {
+		r := w.send("POST", "/Bulk", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],"failOnErrors":1,"Operations":[`+ops+`]}`).want(t, http.StatusOK)
+		list, _ := r.field("Operations").([]any)
+		return list
+	}
+	here := func(op any) response {
+		at, _ := op.(map[string]any)["location"].(string)
+		return w.send("GET", strings.TrimPrefix(at, "https://scim.test/scim/acme/v2"), "").want(t, http.StatusOK)
+	}
+	// A circle is closed after both are there.
+	for _, op := range bulk(post("a", "A", `{"value":"bulkId:b"}`) + "," + post("b", "B", `{"value":"bulkId:a"}`)) {
+		if r := here(op); op.(map[string]any)["version"] != r.header.Get("ETag") || len(r.field("members").([]any)) != 1 {
+			t.Errorf("%v: %s", op, r.body)
+		}
+	}
+	// The members that are known are not lost with the other half of the circle.
+	list := bulk(post("c", "C", `{"value":"bulkId:d"},{"value":"`+ann+`"}`) + "," + post("d", "Taken", `{"value":"bulkId:c"}`))
+	if r := here(list[0]); len(list) != 2 || len(r.field("members").([]any)) != 1 {
+		t.Errorf("%v: %s", list, r.body)
+	}
+	list = bulk(post("e", "E", "") + `,{"method":"PATCH","path":"/Groups/bulkId:e","data":` + patchOf(`{"op":"replace","path":"displayName","value":"F"}`) + `}`)
+	if r := here(list[1]); r.text("displayName") != "F" {
+		t.Errorf("%v: %s", list, r.body)
+	}
+}
+
+// Operations of a PATCH are done in order, each on what the last one left (RFC 7644 section 3.5.2).
+func TestAFilterSeesMembersOfTheSamePatch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.send("POST", "/Users", person("ann", "")).want(t, http.StatusCreated).text("id")
+	bob := w.send("POST", "/Users", person("bob", "")).want(t, http.StatusCreated).text("id")
+	inner := w.send("POST", "/Groups", `{"schemas":["`+schema.GroupURN+`"],"displayName":"inner"}`).want(t, http.StatusCreated).text("id")
+	g := "/Groups/" + w.send("POST", "/Groups", `{"schemas":["`+schema.GroupURN+`"],"displayName":"G","members":[{"value":"`+ann+`"}]}`).want(t, http.StatusCreated).text("id")
+	r := w.send("PATCH", g, patchOf(`{"op":"add","path":"members","value":[{"value":"`+bob+`"},{"value":"`+inner+`"}]},{"op":"remove","path":"members[type eq \"User\"]"}`)).want(t, http.StatusOK)
+	if strings.Contains(r.body, ann) || strings.Contains(r.body, bob) || !strings.Contains(r.body, inner) {
+		t.Errorf("%s", r.body)
+	}
+}
