@@ -56,7 +56,8 @@ type ClientUser struct {
 // ExternalID is what the client calls the user, "" = nothing.
 func (u *ClientUser) ExternalID() string { return externalID(u.Anchor) }
 
-// ClientGroup is a group of a client, without its members.
+// ClientGroup is a group of a client, without its members. MemberCount counts those too whom the client does
+// not see any more.
 type ClientGroup struct{ Group }
 
 // ExternalID is what the client calls the group, "" = nothing.

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"usherd/connector"
@@ -60,8 +62,8 @@ func (a *asker) test(c *connector.Condition) clause {
 	return l.rest.wrapped(noIndex+a.id+" NOT IN (", ")")
 }
 
-// noIndex keeps SQLite from walking a set where the rows come in order: what a set holds is then only looked
-// up.
+// noIndex before a column keeps SQLite from using an index of it: rows come in order and what a set holds is only
+// looked up, or an index would go over all organizations.
 const noIndex = "+"
 
 // leaf is what a test comes to. A test of which nothing is set is asked of its set.
@@ -91,10 +93,11 @@ func (a *asker) unequal(c *connector.Condition) leaf {
 	case connector.OnMember:
 		return leaf{test: a.otherMember(c)}
 	case connector.OnEmail, connector.OnPhone: // not so are those who have it and nothing else
-		l := a.leaf(&same)
+		has := a.leaf(&same).set
 		table, kind := termTable(c.Field)
 		others := say(`SELECT user_id FROM `+table+` WHERE org = ? AND kind = ? AND value <> ?`, a.org, kind, c.Value)
-		return leaf{rest: l.set.then(say(" EXCEPT "), others)}
+		others = others.then(has.wrapped(` AND `+noIndex+`user_id IN (`, `)`))
+		return leaf{rest: has.then(others.wrapped(` AND `+noIndex+`user_id NOT IN (`, `)`))}
 	}
 	l := a.leaf(&same)
 	if l.test.text != "" {
@@ -151,39 +154,39 @@ type choice struct {
 	rest *connector.Condition // what they have to meet beside; nil = nothing
 }
 
-// drive looks for the smallest set for a condition; false where none is given by an index.
-func (a *asker) drive(c *connector.Condition) (best choice, ok bool) {
+// choices are the sets that an index gives for a condition, the smaller ones first; none where it gives none.
+func (a *asker) choices(c *connector.Condition) (list []choice) {
 	switch c.Op { //nolint:exhaustive // all others are tests
 	case connector.OpNot:
-		return choice{}, false
 	case connector.OpAnd:
-		at := 0
 		for i, below := range c.Of {
-			if d, can := a.drive(below); can && (!ok || d.cost < best.cost) {
-				best, ok, at = d, true, i
+			for _, d := range a.choices(below) {
+				d.rest = without(c.Of, i, d.rest)
+				list = append(list, d)
 			}
 		}
-		if ok {
-			best.rest = without(c.Of, at, best.rest)
-		}
-		return best, ok
+		slices.SortStableFunc(list, func(x, y choice) int { return cmp.Compare(x.cost, y.cost) })
 	case connector.OpOr:
+		all := choice{many: true}
 		sets := make([]clause, 0, len(c.Of))
 		for _, below := range c.Of {
-			d, can := a.drive(below)
-			if !can {
-				return choice{}, false
+			own := a.choices(below)
+			if len(own) == 0 {
+				return nil
 			}
-			sets = append(sets, d.set)
-			if best.cost = max(best.cost, d.cost); d.rest != nil {
-				best.rest = c
+			sets = append(sets, own[0].set)
+			if all.cost = max(all.cost, own[0].cost); own[0].rest != nil {
+				all.rest = c
 			}
 		}
-		best.set, best.many = joined(" UNION ALL ", sets), true
-		return best, true
+		all.set = joined(" UNION ALL ", sets)
+		list = append(list, all)
+	default:
+		if l := a.leaf(c); l.set.text != "" {
+			list = append(list, choice{set: l.set, cost: l.cost, many: l.many})
+		}
 	}
-	l := a.leaf(c)
-	return choice{set: l.set, cost: l.cost, many: l.many}, l.set.text != ""
+	return list
 }
 
 // without is what is left of an `and` when the condition at one place has only rest left.

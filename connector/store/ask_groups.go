@@ -13,7 +13,7 @@ func (a *asker) groupLeaf(c *connector.Condition) leaf {
 	switch c.Field {
 	case connector.OnExternalID:
 		test := anchorTest("g.anchor", c.Op, c.Value)
-		l := leaf{test: test, set: set.then(test), cost: wholeTerm}
+		l := leaf{test: test, set: set.then(anchorTest(noIndex+"g.anchor", c.Op, c.Value)), cost: wholeTerm}
 		if c.Op == connector.OpEq {
 			l.cost = oneRow
 			l.set = test.wrapped(`SELECT g.id AS id FROM groups g WHERE `, ` AND g.source = ? AND g.org = ?`).then(say("", a.client, a.org))

@@ -9,11 +9,11 @@ const (
 	liveUser   = `u.state ` + liveStates
 
 	// Whom a client has deleted, by a small index.
-	goneLinks = `SELECT x.user_id FROM links x WHERE x.org = ? AND x.source = ? AND x.standing = 'gone'`
+	goneLinks = `SELECT w.user_id FROM links w WHERE w.org = ? AND w.source = ? AND w.standing = 'gone'`
 
-	setOfGroup = `SELECT l.user_id AS id FROM groups g JOIN members m ON m.group_id = g.id JOIN links l ON ` + memberLink + ` WHERE g.org = ? AND g.id = ?
+	setOfGroup = `SELECT l.user_id AS id FROM groups g JOIN members m ON m.group_id = g.id JOIN links l ON ` + memberLink + ` WHERE g.org = ? AND g.id = ? AND NOT (` + namesByID + `)
  UNION ALL SELECT l.user_id FROM groups g JOIN links l ON ` + primaryLink + ` WHERE g.org = ? AND g.id = ?
- UNION ALL SELECT d.id FROM groups g JOIN members m ON m.group_id = g.id JOIN users d ON ` + memberUser + ` WHERE g.org = ? AND g.id = ? AND ` + namesByID
+ UNION ALL SELECT m.key FROM groups g JOIN members m ON m.group_id = g.id JOIN users d ON ` + memberUser + ` WHERE g.org = ? AND g.id = ? AND ` + namesByID
 
 	setOfNested = `SELECT id FROM (` + nestedGroups + `, people (id) AS (` + effectiveUsers + `) SELECT id FROM people)`
 
@@ -23,7 +23,7 @@ const (
 	inByPrimary = `SELECT 1 FROM link_sources s JOIN links o ON o.org = s.org AND o.source = s.source
  JOIN groups g ON g.org = o.org AND g.source = o.source AND g.rid = o.primary_rid WHERE s.org = ? AND o.primary_rid > 0 AND o.standing <> 'gone' AND o.user_id = `
 	inByID = `SELECT 1 FROM members m JOIN groups g ON g.id = m.group_id AND ` + namesByID + ` WHERE g.org = ?
- AND NOT EXISTS (SELECT 1 FROM links x WHERE x.org = g.org AND x.source = g.source AND x.user_id = m.key AND x.standing = 'gone') AND m.key = `
+ AND NOT EXISTS (SELECT 1 FROM links w WHERE w.org = g.org AND w.source = g.source AND w.user_id = m.key AND w.standing = 'gone') AND m.key = `
 
 	// All groups above one.
 	setAbove = `WITH RECURSIVE above (id) AS (
@@ -81,10 +81,11 @@ func (a *asker) active(c *connector.Condition) leaf {
 func (a *asker) linked(c *connector.Condition) leaf {
 	a.usesLink = true
 	l := leaf{test: anchorTest("coalesce(l.anchor, x'')", c.Op, c.Value), cost: wholeTerm}
-	l.set = say(`SELECT x.user_id AS id FROM links x WHERE x.org = ? AND x.source = ? AND `, a.org, a.client).then(anchorTest("x.anchor", c.Op, c.Value))
+	// The index of anchors goes over all organizations: but for one anchor, the client's own links are looked at.
+	l.set = say(`SELECT w.user_id AS id FROM links w WHERE w.org = ? AND w.source = ? AND `, a.org, a.client).then(anchorTest(noIndex+"w.anchor", c.Op, c.Value))
 	if c.Op == connector.OpEq {
 		l.cost = oneRow
-		l.set = anchorTest("x.anchor", c.Op, c.Value).wrapped(`SELECT x.user_id AS id FROM links x WHERE `, ` AND x.source = ? AND x.org = ?`).then(say("", a.client, a.org))
+		l.set = anchorTest("w.anchor", c.Op, c.Value).wrapped(`SELECT w.user_id AS id FROM links w WHERE `, ` AND w.source = ? AND w.org = ?`).then(say("", a.client, a.org))
 	}
 	return l
 }
@@ -98,6 +99,9 @@ func (a *asker) named(c *connector.Condition) leaf {
 	}
 	l.set = say(`SELECT user_id AS id FROM `+table+` WHERE org = ? AND kind = ? AND `, a.org, kind).then(textTest("value", c.Op, c.Value))
 	switch {
+	case c.Op == connector.OpPr && kind == termDisplayName && l.test.text == "": // those without one are fewer
+		a.usesSets = true
+		l.test = say(noIndex+a.id+` NOT IN (SELECT user_id FROM user_terms WHERE org = ? AND kind = ? AND value = ?)`, a.org, kind, unnamed)
 	case c.Op == connector.OpCo || c.Op == connector.OpEw:
 		l.cost = wholeTerm
 	case c.Op == connector.OpEq && kind < termKind:

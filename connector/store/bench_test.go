@@ -20,23 +20,23 @@ const (
 	benchChunk  = 1_000
 )
 
-func openBench(b *testing.B) (*store.DB, string) {
-	b.Helper()
-	path := filepath.Join(b.TempDir(), "usherd.db")
-	db, err := store.Open(b.Context(), "sqlite:"+path, store.Options{Now: time.Now})
+func openBench(tb testing.TB) (*store.DB, string) {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "usherd.db")
+	db, err := store.Open(tb.Context(), "sqlite:"+path, store.Options{Now: time.Now})
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
-	b.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := db.Close(); err != nil {
-			b.Error(err)
+			tb.Error(err)
 		}
 	})
 	return db, path
 }
 
-func saveAll(ctx context.Context, b *testing.B, db *store.DB, changes []*connector.Change) {
-	b.Helper()
+func saveAll(ctx context.Context, tb testing.TB, db *store.DB, changes []*connector.Change) {
+	tb.Helper()
 	run := connector.NewID(storetest.Start())
 	for len(changes) > 0 {
 		chunk := changes[:min(benchChunk, len(changes))]
@@ -51,7 +51,7 @@ func saveAll(ctx context.Context, b *testing.B, db *store.DB, changes []*connect
 			return err
 		})
 		if err != nil {
-			b.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 }

@@ -26,9 +26,9 @@ const (
 	// them or not. Whom it has deleted is nobody there.
 	namesByID  = `g.dn_key = g.id`
 	memberUser = `d.id = m.key AND d.org = g.org AND d.state ` + liveStates + `
- AND NOT EXISTS (SELECT 1 FROM links x WHERE x.org = g.org AND x.source = g.source AND x.user_id = d.id AND x.standing = 'gone')`
+ AND NOT EXISTS (SELECT 1 FROM links w WHERE w.org = g.org AND w.source = g.source AND w.user_id = d.id AND w.standing = 'gone')`
 
-	effectiveUsers = ` SELECT l.user_id FROM groups g JOIN members m ON m.group_id = g.id JOIN links l ON ` + memberLink + ` WHERE g.id IN (SELECT id FROM nested)
+	effectiveUsers = ` SELECT l.user_id FROM groups g JOIN members m ON m.group_id = g.id JOIN links l ON ` + memberLink + ` WHERE g.id IN (SELECT id FROM nested) AND NOT (` + namesByID + `)
  UNION SELECT l.user_id FROM groups g JOIN links l ON ` + primaryLink + ` WHERE g.id IN (SELECT id FROM nested)
  UNION SELECT d.id FROM groups g JOIN members m ON m.group_id = g.id JOIN users d ON ` + memberUser + ` WHERE g.id IN (SELECT id FROM nested) AND ` + namesByID
 

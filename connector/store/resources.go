@@ -145,32 +145,46 @@ func (p *pager[T]) collect(ctx context.Context) error {
 	if p.q.Where == nil {
 		return p.walk(ctx)
 	}
-	d, ok := p.asker(false).drive(p.q.Where)
+	sets := p.asker(false).choices(p.q.Where)
+	d, ids, err := p.r.smallest(ctx, p.q.Where, sets)
 	switch {
-	case !ok:
-		return p.walk(ctx)
-	case d.cost == oneRow:
-		return p.few(ctx, d, nil)
-	}
-	ids, err := p.r.idsOf(ctx, d.set, p.r.few+1)
-	if err != nil {
+	case err != nil:
 		return err
+	case d != nil:
+		return p.few(ctx, *d, ids)
+	case p.q.Sort == connector.ByID && p.q.Offset <= fewIDs && len(sets) > 0 && sets[0].rest == nil:
+		return p.along(ctx, sets[0].set)
 	}
-	if len(ids) > p.r.few {
-		return p.walk(ctx)
-	}
-	slices.SortFunc(ids, compareIDs)
-	return p.few(ctx, d, slices.Compact(ids))
+	return p.walk(ctx)
 }
 
-// idsOf returns at most limit ids of a set, in no order, some more than once.
-func (r *reader) idsOf(ctx context.Context, set clause, limit int) ([]connector.ID, error) {
-	q := set.wrapped("SELECT id FROM (", ") LIMIT ?").then(say("", limit))
-	rows, err := r.q.once(ctx, q.text, q.args...)
-	return add[connector.ID](nil, rows, err, scanID)
+// smallest returns the first set that holds no more than a few, and the ids in it but where the set is one by
+// a unique index; nil when there is none.
+func (r *reader) smallest(ctx context.Context, c *connector.Condition, sets []choice) (*choice, []connector.ID, error) {
+	for i := range sets[:min(len(sets), maxProbes)] {
+		if sets[i].cost == oneRow {
+			return &sets[i], nil, nil
+		}
+		ids, err := r.ids(ctx, keep(c), sets[i].set.wrapped("SELECT id FROM (", ") LIMIT ?").then(say("", r.few+1)))
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(ids) <= r.few {
+			slices.SortFunc(ids, compareIDs)
+			return &sets[i], append([]connector.ID{}, slices.Compact(ids)...), nil
+		}
+	}
+	return nil, nil, nil
 }
 
-func scanID(r *sql.Rows, id *connector.ID) error { return r.Scan((*idColumn)(id)) }
+// maxProbes bounds how many sets are tried.
+const maxProbes = 4
+
+// ids runs a statement that gives ids.
+func (r *reader) ids(ctx context.Context, keep bool, q clause) ([]connector.ID, error) {
+	rows, err := r.ask(ctx, keep, q)
+	return add[connector.ID](nil, rows, err, func(r *sql.Rows, id *connector.ID) error { return r.Scan((*idColumn)(id)) })
+}
 
 // asker is for rows in the order of the query, or of ids alone.
 func (p *pager[T]) asker(ordered bool) *asker {

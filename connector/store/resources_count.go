@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	sqlCountGone        = `SELECT count(*) FROM links x WHERE x.org = ? AND x.source = ? AND x.standing = 'gone'`
-	sqlCountGoneInState = `SELECT count(*) FROM links x JOIN users u ON u.id = x.user_id WHERE x.org = ? AND x.source = ? AND x.standing = 'gone' AND `
+	sqlCountGone        = `SELECT count(*) FROM links w WHERE w.org = ? AND w.source = ? AND w.standing = 'gone'`
+	sqlCountGoneInState = `SELECT count(*) FROM links w JOIN users u ON u.id = w.user_id WHERE w.org = ? AND w.source = ? AND w.standing = 'gone' AND `
 	sqlCountGroupsOf    = `SELECT count(*) FROM groups WHERE org = ? AND source = ?`
 )
 
@@ -42,17 +42,21 @@ func (k counter) count(ctx context.Context, c *connector.Condition) (int, error)
 		return k.states(ctx, c)
 	}
 	a := newAsker(k.kind, k.q, false)
-	d, ok := a.drive(c)
+	sets := a.choices(c)
 	switch {
-	case ok && d.rest == nil:
-		return k.set(ctx, c, d.set, d.many)
-	case c.Op == connector.OpNe:
-		if l := a.leaf(c); l.rest.text != "" {
+	case len(sets) > 0 && sets[0].rest == nil:
+		return k.set(ctx, c, sets[0].set, sets[0].many)
+	case c.Op == connector.OpNe || c.Op == connector.OpPr:
+		l := a.leaf(c)
+		if l.test.text == always.text {
+			return k.all(ctx)
+		}
+		if l.rest.text != "" {
 			n, err := k.set(ctx, c, l.rest, l.many)
 			return k.others(ctx, n, err)
 		}
 	}
-	return k.rows(ctx, c, d, ok)
+	return k.rows(ctx, c, sets)
 }
 
 // all counts without a condition.
@@ -138,16 +142,13 @@ func (k counter) set(ctx context.Context, c *connector.Condition, set clause, ma
 }
 
 // rows counts rows that a test holds for: of a small set where there is one, else of all.
-func (k counter) rows(ctx context.Context, c *connector.Condition, d choice, ok bool) (int, error) {
-	a := newAsker(k.kind, k.q, false)
-	if ok && d.cost != oneRow {
-		ids, err := k.r.idsOf(ctx, d.set, k.r.few+1)
-		if err != nil {
-			return 0, err
-		}
-		ok = len(ids) <= k.r.few
+func (k counter) rows(ctx context.Context, c *connector.Condition, sets []choice) (int, error) {
+	d, _, err := k.r.smallest(ctx, c, sets)
+	if err != nil {
+		return 0, err
 	}
-	if !ok {
+	a := newAsker(k.kind, k.q, false)
+	if d == nil {
 		return k.number(ctx, keep(c), a.rowsOf(a.test(c), false).wrapped("SELECT count(*)", ""))
 	}
 	return k.number(ctx, keep(c), a.rowsOf(a.test(d.rest), false).wrapped("SELECT count(*)", "").then(d.set.wrapped(" AND "+a.id+" IN (", ")")))

@@ -9,7 +9,7 @@ import (
 
 const (
 	sqlKnownUsers = `SELECT u.id FROM users u WHERE u.org = ? AND ` + liveUser + `
- AND NOT EXISTS (SELECT 1 FROM links x WHERE x.org = u.org AND x.source = ? AND x.user_id = u.id AND x.standing = 'gone') AND u.id IN (*)`
+ AND NOT EXISTS (SELECT 1 FROM links w WHERE w.org = u.org AND w.source = ? AND w.user_id = u.id AND w.standing = 'gone') AND u.id IN (*)`
 	sqlKnownGroups = `SELECT id FROM groups WHERE org = ? AND source = ? AND id IN (*)`
 
 	sqlItemsOf = `SELECT ` + itemColumns + ` FROM open_items WHERE org = ? AND source = ? AND person = ?`

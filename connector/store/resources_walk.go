@@ -121,34 +121,77 @@ func (p *pager[T]) inOrder(a *asker) clause {
 	return say(" ORDER BY " + order)
 }
 
-// few reads those of a small set who meet the rest, and puts them in order here. Without ids the set is asked
-// in the same statement.
+// along goes through a set in order of its ids: who is in it is looked at once a page, and only those of the
+// page are kept.
+func (p *pager[T]) along(ctx context.Context, set clause) error {
+	wanted := p.q.Offset + p.q.Limit + 1
+	order, sign := " ORDER BY id LIMIT ?", " AND id > ?"
+	if p.down {
+		order, sign = " ORDER BY id DESC LIMIT ?", " AND id < ?"
+	}
+	q := set.wrapped("SELECT id FROM (", ") WHERE ")
+	if p.kind == connector.UserResource {
+		q = q.then(say("id NOT IN ("+goneLinks+")", p.q.Org, p.q.Client))
+	} else {
+		q = q.then(always)
+	}
+	from := p.from
+	for {
+		page := q
+		if from != nil {
+			page = page.then(say(sign, from.ID[:]))
+		}
+		ids, err := p.r.ids(ctx, keep(p.q.Where), page.then(say(order, wanted)))
+		if err != nil {
+			return err
+		}
+		full := len(ids) == wanted
+		ids = slices.Compact(ids)
+		if err := p.byIDs(ctx, p.asker(false), always, ids); err != nil {
+			return err
+		}
+		if !full || len(p.rows) >= wanted {
+			p.cut()
+			return nil
+		}
+		from = &resourcePlace{ID: ids[len(ids)-1]} // some came twice
+	}
+}
+
+// few reads those of a small set who meet the rest, and puts them in order here. Where ids is nil the set is
+// asked in the same statement.
 func (p *pager[T]) few(ctx context.Context, d choice, ids []connector.ID) error {
 	a := p.asker(false)
 	test := always
 	if d.rest != nil {
 		test = a.test(d.rest)
 	}
-	q := a.rowsOf(test, true).wrapped("SELECT "+p.columns, "")
-	if ids == nil || a.usesSets {
-		q = q.then(d.set.wrapped(" AND "+a.id+" IN (", ")"))
+	if ids == nil || a.usesSets && len(ids) > 0 {
+		q := a.rowsOf(test, true).wrapped("SELECT "+p.columns, "").then(d.set.wrapped(" AND "+a.id+" IN (", ")"))
 		rows, err := p.r.ask(ctx, keep(p.q.Where), q)
 		p.rows, err = add(p.rows, rows, err, p.scan)
 		p.cut()
 		return err
 	}
-	if p.q.Sort == connector.ByID && p.down {
-		slices.Reverse(ids)
-	}
-	for len(ids) > 0 && (p.q.Sort != connector.ByID || len(p.rows) <= p.q.Offset+p.q.Limit) {
-		n := min(len(ids), inSizes[len(inSizes)-1])
-		part := ids[:n]
-		ids = ids[n:]
-		if p.q.Sort == connector.ByID && p.from != nil {
-			part = slices.DeleteFunc(part, func(id connector.ID) bool { return !p.beyond(&resourcePlace{ID: id}) })
+	if p.q.Sort == connector.ByID { // no more of them than the page has
+		ids = slices.DeleteFunc(ids, func(id connector.ID) bool { return !p.beyond(&resourcePlace{ID: id}) })
+		if p.down {
+			slices.Reverse(ids)
 		}
-		err := inLists(q.text+" AND "+a.id+" IN (*)", q.args, idArgs(part), func(text string, args []any) error {
-			rows, err := p.r.ask(ctx, d.rest == nil, say(text, args...))
+	}
+	err := p.byIDs(ctx, a, test, ids)
+	p.cut()
+	return err
+}
+
+// byIDs reads rows by id; in order of their ids, only as many as the page needs.
+func (p *pager[T]) byIDs(ctx context.Context, a *asker, test clause, ids []connector.ID) error {
+	q := a.rowsOf(test, true).wrapped("SELECT "+p.columns, " AND "+a.id+" IN (*)")
+	for len(ids) > 0 && (p.q.Sort != connector.ByID || len(p.rows) <= p.q.Offset+p.q.Limit) {
+		part := ids[:min(len(ids), inSizes[len(inSizes)-1])]
+		ids = ids[len(part):]
+		err := inLists(q.text, q.args, idArgs(part), func(text string, args []any) error {
+			rows, err := p.r.ask(ctx, test.text == always.text, say(text, args...))
 			p.rows, err = add(p.rows, rows, err, p.scan)
 			return err
 		})
@@ -156,7 +199,6 @@ func (p *pager[T]) few(ctx context.Context, d choice, ids []connector.ID) error 
 			return err
 		}
 	}
-	p.cut()
 	return nil
 }
 

@@ -156,6 +156,7 @@ func resourcesOne(f *fixture) {
 			m.membersOf(g)
 		}
 	}
+	m.knownOnes()
 	u, g := m.users[0].ID, m.groups[0].ID
 	for _, org := range []string{"other", ""} {
 		_, err := m.s.ClientUser(m.ctx, org, client, u)
@@ -170,6 +171,29 @@ func resourcesOne(f *fixture) {
 	m.kind(err, connector.NotFound)
 	_, err = m.s.ClientUserByExternalID(m.ctx, Org, client, "")
 	m.kind(err, connector.NotFound)
+}
+
+// knownOnes asks of all ids at once which the client sees.
+func (m *worldMaker) knownOnes() {
+	m.Helper()
+	ids := []connector.ID{connector.NewID(m.now)}
+	want := map[connector.ID]bool{}
+	for _, u := range m.users {
+		if ids = append(ids, u.ID); m.seen(u) {
+			want[u.ID] = true
+		}
+	}
+	for _, g := range m.groups {
+		if ids = append(ids, g.ID); g.Source == m.client {
+			want[g.ID] = true
+		}
+	}
+	known, err := m.s.KnownResources(m.ctx, Org, m.client, ids)
+	m.ok(err)
+	m.equal(known, want)
+	known, err = m.s.KnownResources(m.ctx, "other", m.client, ids)
+	m.ok(err)
+	m.equal(len(known), 0)
 }
 
 // membersOf reads the members of a group in pages.
