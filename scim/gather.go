@@ -144,12 +144,12 @@ func (x *exchange) rendered(ctx context.Context, t *schema.Type, q connector.Res
 		if err != nil {
 			return nil, "", err
 		}
-		members := *l.projection
-		if l.filter != nil { // it may ask for members
-			members = projection{t: t}
+		members := l.projection
+		if a, _ := t.Find("", "members"); l.filter != nil && l.filter.Asks(a) || l.sortBy != nil && l.sortBy.Parent == a {
+			members = &projection{t: t}
 		}
 		for i := range page.Items {
-			r, err := x.fullGroup(ctx, &page.Items[i], &members)
+			r, err := x.fullGroup(ctx, &page.Items[i], members)
 			if err != nil {
 				return nil, "", err
 			}

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
@@ -139,7 +140,7 @@ func wishOf(res *patch.Result) (*wish, error) {
 	if w.name == "" {
 		return nil, badValue("displayName is missing: a group needs a name")
 	}
-	return w, nil
+	return w, cmp.Or(fits("displayName", w.name), fits("externalId", w.externalID))
 }
 
 // groupNames holds name and externalId to be no other group's of this client.

@@ -2,6 +2,7 @@ package scim_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -258,6 +259,67 @@ func TestAFilterSeesMembersOfTheSamePatch(t *testing.T) {
 	g := "/Groups/" + w.send("POST", "/Groups", `{"schemas":["`+schema.GroupURN+`"],"displayName":"G","members":[{"value":"`+ann+`"}]}`).want(t, http.StatusCreated).text("id")
 	r := w.send("PATCH", g, patchOf(`{"op":"add","path":"members","value":[{"value":"`+bob+`"},{"value":"`+inner+`"}]},{"op":"remove","path":"members[type eq \"User\"]"}`)).want(t, http.StatusOK)
 	if strings.Contains(r.body, ann) || strings.Contains(r.body, bob) || !strings.Contains(r.body, inner) {
+		t.Errorf("%s", r.body)
+	}
+}
+
+// RFC 7644 section 3.6: what is deleted is in nobody's way, by its externalId as little as by its names.
+func TestTheExternalIDOfTheDeletedIsFree(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ann := w.send("POST", "/Users", person("ann", `,"externalId":"e1"`)).want(t, http.StatusCreated).text("id")
+	bob := w.send("POST", "/Users", person("bob", `,"externalId":"e2"`)).want(t, http.StatusCreated).text("id")
+	w.send("PATCH", "/Users/"+ann, patchOf(`{"op":"replace","path":"active","value":false}`)).want(t, http.StatusOK)
+	w.send("PATCH", "/Users/"+bob, patchOf(`{"op":"replace","path":"externalId","value":"e1"}`)).want(t, http.StatusConflict)
+	w.send("DELETE", "/Users/"+ann, "").want(t, http.StatusNoContent)
+	if r := w.send("PATCH", "/Users/"+bob, patchOf(`{"op":"replace","path":"externalId","value":"e1"}`)).want(t, http.StatusOK); r.text("externalId") != "e1" {
+		t.Errorf("%s", r.body)
+	}
+	if r := w.send("POST", "/Users", person("bob", `,"externalId":"e1"`)).want(t, http.StatusCreated); r.text("id") != bob {
+		t.Errorf("%s", r.body)
+	}
+	if r := w.send("POST", "/Users", person("ann", `,"externalId":"e2"`)).want(t, http.StatusCreated); r.text("id") == bob {
+		t.Errorf("%s", r.body)
+	}
+}
+
+// What is looked up is bounded: an index holds it.
+func TestKeysAreBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	long := strings.Repeat("ü", 1025)
+	id := w.send("POST", "/Users", person("ann", `,"externalId":"`+long[2:]+`"`)).want(t, http.StatusCreated).text("id")
+	group := w.send("POST", "/Groups", `{"schemas":["`+schema.GroupURN+`"],"displayName":"`+long[2:]+`"}`).want(t, http.StatusCreated).text("id")
+	for _, r := range []response{
+		w.send("POST", "/Users", person("bob", `,"externalId":"`+long+`"`)),
+		w.send("PATCH", "/Users/"+id, patchOf(`{"op":"replace","path":"externalId","value":"`+long+`"}`)),
+		w.send("PUT", "/Users/"+id, person("ann", `,"externalId":"`+long+`"`)),
+		w.send("POST", "/Groups", `{"schemas":["`+schema.GroupURN+`"],"displayName":"`+long+`"}`),
+		w.send("PATCH", "/Groups/"+group, patchOf(`{"op":"replace","path":"externalId","value":"`+long+`"}`)),
+	} {
+		if r.want(t, http.StatusBadRequest).text("scimType") != "invalidValue" || len(r.body) > 300 {
+			t.Errorf("%s", r.body)
+		}
+	}
+}
+
+// Members are read where a filter or an order asks for them, whatever the answer shows.
+func TestMembersAreReadForFiltersAndOrders(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i, name := range []string{"zoe", "ann"} {
+		id := w.send("POST", "/Users", person(name, "")).want(t, http.StatusCreated).text("id")
+		w.send("POST", "/Groups", `{"schemas":["`+schema.GroupURN+`"],"displayName":"G`+string(rune('0'+i))+`","members":[{"value":"`+id+`"}]}`).want(t, http.StatusCreated)
+	}
+	r := w.send("GET", "/Groups?attributes=displayName&filter="+url.QueryEscape(`members.display eq "ann" and meta.resourceType eq "Group"`), "").want(t, http.StatusOK)
+	if r.field("totalResults") != 1.0 || strings.Contains(r.body, "members") || !strings.Contains(r.body, "G1") {
+		t.Errorf("%s", r.body)
+	}
+	r = w.send("GET", "/Groups?attributes=displayName&sortBy=members.display", "").want(t, http.StatusOK)
+	if strings.Index(r.body, "G1") > strings.Index(r.body, "G0") {
+		t.Errorf("%s", r.body)
+	}
+	if r := w.send("GET", "/Groups?filter="+url.QueryEscape(`meta.resourceType eq "Group"`), ""); !strings.Contains(r.body, `"display":"zoe"`) {
 		t.Errorf("%s", r.body)
 	}
 }

@@ -2,7 +2,9 @@ package scim
 
 import (
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"usherd/connector"
 	"usherd/scim/patch"
@@ -19,17 +21,30 @@ type said struct {
 	notTaken   []string          // why nothing but the state was changed
 }
 
+// maxKey is how many characters an externalId and the name of a group may have: both are looked up. What else a
+// person has, the rules for people bound.
+const maxKey = 1024
+
+// fits refuses what is longer than maxKey.
+func fits(attribute, value string) error {
+	if utf8.RuneCountInString(value) <= maxKey {
+		return nil
+	}
+	return badValue(attribute + " is longer than " + strconv.Itoa(maxKey) + " characters")
+}
+
 // sayings reads the User that a request comes to.
-func sayings(res *patch.Result) said {
+func sayings(res *patch.Result) (said, error) {
 	r := res.Resource
 	s := said{profile: resource.ToProfile(r), notes: res.Notes}
 	if v, ok := r["active"].(bool); ok && res.Named["active"] { // what is not named stays
 		s.active = &v
 	}
-	if v, ok := r["externalId"].(string); ok {
+	v, ok := r["externalId"].(string)
+	if ok {
 		s.externalID = &v
 	}
-	return s
+	return s, fits("externalId", v)
 }
 
 // record is what the client says of the person, id being the user's. The anchor is that of before where the request

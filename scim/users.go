@@ -72,7 +72,10 @@ func (x *exchange) create(t *schema.Type) (*answer, error) {
 
 // createUser is POST: somebody new, or a leaver who returns under the same id.
 func (x *exchange) createUser(res *patch.Result) (*answer, error) {
-	s := sayings(res)
+	s, err := sayings(res)
+	if err != nil {
+		return nil, err
+	}
 	if s.active == nil {
 		yes := true
 		s.active = &yes
@@ -160,8 +163,8 @@ func (x *exchange) putUser(id connector.ID) (*answer, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		s := sayings(res)
-		return &s, s.record(id, k.Anchor), nil
+		s, err := sayings(res)
+		return &s, s.record(id, k.Anchor), err
 	})
 }
 
@@ -177,11 +180,11 @@ func (x *exchange) patchUser(id connector.ID) (*answer, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		s := sayings(res)
+		s, err := sayings(res)
 		s.shown = resource.ToProfile(before)
 		rec := s.record(id, k.Anchor)
 		rec.Attributes = resource.Attributes(resource.Change(k.own, s.shown, s.profile))
-		return &s, rec, nil
+		return &s, rec, err
 	})
 }
 

@@ -6,6 +6,8 @@ import (
 	"usherd/connector"
 )
 
+const externalID = "externalId"
+
 // named is match for a record that says by id who it is; false where it does not, or the id is nobody's. What
 // the source knows the person by may be another anchor than before.
 func (d *decision) named(f *facts) bool {
@@ -19,8 +21,8 @@ func (d *decision) named(f *facts) bool {
 		}
 	}
 	d.user, d.others = u, without(f.linksOf[u.ID], d.src.ID)
-	if l, ok := f.links[d.rec.Anchor]; ok && l.User != u.ID {
-		d.fail(connector.AmbiguousMatch, "externalId", "another user has this externalId")
+	if l, ok := f.links[d.rec.Anchor]; ok && l.User != u.ID && f.users[l.User] != nil && f.users[l.User].State.Live() {
+		d.fail(connector.AmbiguousMatch, externalID, "another user has this externalId")
 	}
 	if d.link != nil && d.link.Anchor != d.rec.Anchor {
 		d.replaces = d.link.Anchor

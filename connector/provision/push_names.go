@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"slices"
 
 	"usherd/connector"
 	"usherd/connector/lifecycle"
@@ -39,7 +40,8 @@ func (p *Provisioner) decidePush(ctx context.Context, tx connector.Tx, push Push
 // wantsNames reports whether names that others hold are all that is held against a change.
 func wantsNames(ch *connector.Change) bool {
 	for _, f := range ch.Failures {
-		if f.Reason != connector.UserNameTaken && f.Reason != connector.EmailTaken {
+		key := f.Reason == connector.AmbiguousMatch && slices.Equal(f.Fields, []string{externalID})
+		if f.Reason != connector.UserNameTaken && f.Reason != connector.EmailTaken && !key {
 			return false
 		}
 	}
@@ -52,10 +54,22 @@ func (p *Provisioner) deletedHolders(ctx context.Context, r connector.Reader, d 
 	if err != nil {
 		return nil, err
 	}
+	links, err := r.Links(ctx, p.o.Org.ID, d.src.ID, []connector.Anchor{d.rec.Anchor})
+	for _, l := range links {
+		known := func(u *connector.User) bool { return u.ID == l.User }
+		if err == nil && !slices.ContainsFunc(users, known) {
+			var holder []*connector.User
+			holder, err = r.Users(ctx, p.o.Org.ID, []connector.ID{l.User})
+			users = append(users, holder...)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
 	for _, u := range users {
 		by := p.o.Org.Source(u.DeactivatedSource)
 		switch {
-		case d.user != nil && u.ID == d.user.ID:
+		case d.user != nil && u.ID == d.user.ID, !u.State.Live():
 		case u.State == connector.Inactive && u.DeactivatedReason == string(connector.StandingGone) && by != nil && by.Kind == connector.SCIM:
 			deleted = append(deleted, u)
 		default:

@@ -14,7 +14,11 @@ import (
 type Filter struct {
 	kind *schema.Type
 	root node
+	asks map[*schema.Attribute]bool
 }
+
+// Asks reports whether the filter looks at a top attribute, or at something below it.
+func (f *Filter) Asks(a *schema.Attribute) bool { return f.asks[a] }
 
 // Compile resolves the attributes of a filter in a type and checks that each can be compared so. The error is an *Error
 // and names the attribute.
@@ -25,12 +29,12 @@ func Compile(t *schema.Type, x filter.Expression) (*Filter, error) {
 // CompileAmong is Compile for one type of several that are searched together (RFC 7644 section 3.4.2.1): what one of
 // them has and the filter's own lacks counts as unassigned.
 func CompileAmong(t *schema.Type, among []*schema.Type, x filter.Expression) (*Filter, error) {
-	c := compiler{t: t, among: among}
+	c := compiler{t: t, among: among, asks: map[*schema.Attribute]bool{}}
 	root, err := c.expression(x)
 	if err != nil {
 		return nil, err
 	}
-	return &Filter{kind: t, root: root}, nil
+	return &Filter{kind: t, root: root, asks: c.asks}, nil
 }
 
 // compiler turns the AST of one filter into nodes.
@@ -38,6 +42,7 @@ type compiler struct {
 	t     *schema.Type
 	among []*schema.Type
 	scope *schema.Attribute // whose values are looked at, within brackets
+	asks  map[*schema.Attribute]bool
 }
 
 func (c *compiler) expression(x filter.Expression) (node, error) {
@@ -118,6 +123,11 @@ func (c *compiler) resolve(p filter.AttributePath) (a *schema.Attribute, known b
 	if a.Returned == schema.ReturnedNever {
 		return nil, false, &Error{Message: "nobody may ask for " + a.Path() + ", which is never returned", Attribute: name, Offset: -1, Sensitive: true}
 	}
+	top := a
+	for top.Parent != nil {
+		top = top.Parent
+	}
+	c.asks[top] = true
 	return a, known, nil
 }
 
