@@ -51,6 +51,10 @@ type ClientUser struct {
 	// nothing. Zero where it has no link to it.
 	Anchor   Anchor
 	Standing Standing // of that link
+
+	// Grouped: a group may have the user, and GroupNames tells which. Refused: there is an open item of Anchor,
+	// and LastFailure tells it. Where they are false, there is nothing to be asked for.
+	Grouped, Refused bool
 }
 
 // ExternalID is what the client calls the user, "" = nothing.

@@ -301,9 +301,11 @@ func (x *exchange) userPage(ctx context.Context, q connector.ResourceQuery, l *l
 
 // shown adds to users what is rendered with them.
 func (x *exchange) shown(ctx context.Context, users []connector.ClientUser, groups bool) ([]*shownUser, error) {
-	ids := make([]connector.ID, len(users))
+	var ids []connector.ID
 	for i := range users {
-		ids[i] = users[i].User.ID
+		if users[i].Grouped {
+			ids = append(ids, users[i].User.ID)
+		}
 	}
 	var names map[connector.ID][]connector.GroupName
 	if groups && len(ids) > 0 {
@@ -314,7 +316,7 @@ func (x *exchange) shown(ctx context.Context, users []connector.ClientUser, grou
 	}
 	out := make([]*shownUser, len(users))
 	for i := range users {
-		out[i] = &shownUser{ClientUser: &users[i], groups: names[ids[i]]}
+		out[i] = &shownUser{ClientUser: &users[i], groups: names[users[i].User.ID]}
 	}
 	return out, nil
 }

@@ -39,7 +39,7 @@ func (x *exchange) userAnswer(status int, id connector.ID, s *said) (*answer, er
 	}
 	x.notes.person = u.User.UserName()
 	shown := &shownUser{ClientUser: u, warnings: s.differs(u.User)}
-	if shown.groups, err = x.groupsOf(ctx, id); err != nil {
+	if shown.groups, err = x.groupsOf(ctx, u); err != nil {
 		return nil, err
 	}
 	if shown.failed, err = x.lastFailure(ctx, u); err != nil {
@@ -49,9 +49,12 @@ func (x *exchange) userAnswer(status int, id connector.ID, s *said) (*answer, er
 	return &answer{status: status, body: b, etag: userTag(shown), location: x.org.base + "Users/" + id.String()}, err
 }
 
-func (x *exchange) groupsOf(ctx context.Context, id connector.ID) ([]connector.GroupName, error) {
-	names, err := x.s.o.Store.GroupNames(ctx, x.org.Settings.ID, []connector.ID{id})
-	return names[id], err
+func (x *exchange) groupsOf(ctx context.Context, u *connector.ClientUser) ([]connector.GroupName, error) {
+	if !u.Grouped {
+		return nil, nil
+	}
+	names, err := x.s.o.Store.GroupNames(ctx, x.org.Settings.ID, []connector.ID{u.User.ID})
+	return names[u.User.ID], err
 }
 
 func (x *exchange) create(t *schema.Type) (*answer, error) {

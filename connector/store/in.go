@@ -16,9 +16,10 @@ var marks = func() map[int]string {
 }()
 
 // inLists calls f with parts of args, each filled up to one of inSizes by repeating its last one, and
-// the statement: q with its one `(*)` replaced by that many placeholders. The lead comes before.
+// the statement: q with `(*)` replaced by that many placeholders. The lead comes before; where there are several
+// lists, before each.
 func inLists(q string, lead, args []any, f func(q string, args []any) error) error {
-	before, after, _ := strings.Cut(q, "(*)")
+	lists := strings.Count(q, "(*)")
 	list := make([]any, 0, len(lead)+inSizes[len(inSizes)-1])
 	for len(args) > 0 {
 		n := inSizes[len(inSizes)-1]
@@ -30,11 +31,14 @@ func inLists(q string, lead, args []any, f func(q string, args []any) error) err
 		}
 		part := args[:min(n, len(args))]
 		args = args[len(part):]
-		list = append(append(list[:0], lead...), part...)
-		for range n - len(part) {
-			list = append(list, part[len(part)-1])
+		list = list[:0]
+		for range lists {
+			list = append(append(list, lead...), part...)
+			for range n - len(part) {
+				list = append(list, part[len(part)-1])
+			}
 		}
-		if err := f(before+"("+marks[n]+")"+after, list); err != nil {
+		if err := f(strings.ReplaceAll(q, "(*)", "("+marks[n]+")"), list); err != nil {
 			return err
 		}
 	}

@@ -209,16 +209,14 @@ func TestResourcePlans(t *testing.T) {
 		sqlClientGroup:         "SEARCH g USING INDEX sqlite_autoindex_groups_1 (id=?)",
 		sqlClientGroupByAnchor: "SEARCH g USING INDEX groups_anchor (anchor=? AND source=? AND org=?)",
 		sqlClientMembers:       "SEARCH m USING PRIMARY KEY (group_id=? AND key>?)",
-		sqlGroupsByLink:        "SEARCH o USING PRIMARY KEY (org=? AND source=? AND user_id=?)",
-		sqlGroupsByPrimary:     "SEARCH g USING INDEX groups_source (org=? AND source=? AND rid=?)",
-		sqlGroupsByMember:      "SEARCH m USING COVERING INDEX members_key (key=?)",
+		sqlGroupsOfUsers:       "SEARCH o USING PRIMARY KEY (org=? AND source=? AND user_id=?)",
 		sqlGroupsAbove:         "SEARCH m USING COVERING INDEX members_key (key=?)",
 		sqlKnownUsers:          "SEARCH u USING COVERING INDEX users_live (org=? AND id=?)",
 		sqlKnownGroups:         "SEARCH groups USING COVERING INDEX groups_client (org=? AND source=? AND id=?)",
 		sqlItemsOf:             "SEARCH open_items USING PRIMARY KEY (org=? AND source=? AND person=?)",
 		sqlCountGone:           "SEARCH w USING COVERING INDEX links_gone (org=? AND source=?)",
 	} {
-		text := strings.Replace(q, "IN (*)", "IN ("+marks[8]+")", 1)
+		text := strings.ReplaceAll(q, "IN (*)", "IN ("+marks[8]+")")
 		rows, err := db.w.stream(t.Context(), "EXPLAIN QUERY PLAN "+text, make([]any, strings.Count(text, "?"))...)
 		plan, err := add[string](nil, rows, err, func(r *sql.Rows, v *string) error {
 			var id, parent, unused int

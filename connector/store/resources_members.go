@@ -20,17 +20,19 @@ const (
  WHERE g.id = ? AND g.org = ? AND g.source = ? AND m.key > ? AND (n.id IS NOT NULL OR u.id IS NOT NULL AND coalesce(l.standing, '') <> 'gone')
  ORDER BY m.key LIMIT ?`
 
-	// The groups that have some users directly, by link, primary group and id.
-	sqlGroupsByLink = `SELECT o.user_id, g.id, g.name FROM links o JOIN members m ON m.key = o.dn_key
+	// The groups that have some users directly, by link, primary group and id, and whether they are nested in others.
+	sqlGroupsOfUsers = `SELECT o.user_id, g.id, g.name, ` + isNested + ` FROM links o JOIN members m ON m.key = o.dn_key
  JOIN groups g ON g.id = m.group_id AND g.source = o.source AND g.org = o.org
- WHERE o.org = ? AND o.source IN (SELECT source FROM link_sources WHERE org = ?) AND o.dn_key IS NOT NULL AND o.standing <> 'gone' AND o.user_id IN (*)`
-	sqlGroupsByPrimary = `SELECT o.user_id, g.id, g.name FROM links o JOIN groups g ON g.org = o.org AND g.source = o.source AND g.rid = o.primary_rid
- WHERE o.org = ? AND o.source IN (SELECT source FROM link_sources WHERE org = ?) AND o.primary_rid > 0 AND o.standing <> 'gone' AND o.user_id IN (*)`
-	sqlGroupsByMember = `SELECT d.id, g.id, g.name FROM users d JOIN members m ON m.key = d.id JOIN groups g ON g.id = m.group_id
- AND ` + namesByID + ` AND ` + memberUser + ` WHERE d.org = ? AND d.id IN (*)`
+ WHERE o.org = ? AND o.source IN (SELECT source FROM link_sources WHERE org = ?) AND o.dn_key IS NOT NULL AND o.standing <> 'gone' AND o.user_id IN (*)
+UNION ALL SELECT o.user_id, g.id, g.name, ` + isNested + ` FROM links o JOIN groups g ON g.org = o.org AND g.source = o.source AND g.rid = o.primary_rid
+ WHERE o.org = ? AND o.source IN (SELECT source FROM link_sources WHERE org = ?) AND o.primary_rid > 0 AND o.standing <> 'gone' AND o.user_id IN (*)
+UNION ALL SELECT d.id, g.id, g.name, ` + isNested + ` FROM users d JOIN members m ON m.key = d.id JOIN groups g ON g.id = m.group_id
+ AND ` + namesByID + ` AND ` + memberUser + ` WHERE g.org = ? AND d.org = ? AND d.id IN (*)`
+
+	isNested = `EXISTS (SELECT 1 FROM members x WHERE x.key = g.dn_key)`
 
 	// The groups in which some groups are nested.
-	sqlGroupsAbove = `SELECT g.id, p.id, p.name FROM groups g JOIN members m ON m.key = g.dn_key
+	sqlGroupsAbove = `SELECT g.id, p.id, p.name, EXISTS (SELECT 1 FROM members x WHERE x.key = p.dn_key) FROM groups g JOIN members m ON m.key = g.dn_key
  JOIN groups p ON p.id = m.group_id AND p.source = g.source AND p.org = g.org WHERE g.org = ? AND g.id IN (*)`
 )
 
@@ -67,23 +69,19 @@ func scanClientMember(r *sql.Rows, m *connector.ClientMember) error {
 type edge struct {
 	of, group connector.ID
 	name      string
+	nested    bool // a group may have the group
 }
 
 func scanEdge(r *sql.Rows, e *edge) error {
-	return r.Scan((*idColumn)(&e.of), (*idColumn)(&e.group), &e.name)
+	return r.Scan((*idColumn)(&e.of), (*idColumn)(&e.group), &e.name, &e.nested)
 }
 
 // GroupNames returns the groups of users, see connector.Resources. What is above groups is asked once for all
 // users, a level of nesting after the other.
 func (r *reader) GroupNames(ctx context.Context, org string, users []connector.ID) (map[connector.ID][]connector.GroupName, error) {
 	g := groupGraph{r: r, org: org, names: map[connector.ID]string{}, above: map[connector.ID][]connector.ID{}}
-	for _, q := range [...]struct {
-		text string
-		lead []any
-	}{{sqlGroupsByLink, []any{org, org}}, {sqlGroupsByPrimary, []any{org, org}}, {sqlGroupsByMember, []any{org}}} {
-		if err := g.load(ctx, q.text, q.lead, users); err != nil {
-			return nil, wrap("groups of users", err)
-		}
+	if err := g.load(ctx, sqlGroupsOfUsers, []any{org, org}, users); err != nil {
+		return nil, wrap("groups of users", err)
 	}
 	for len(g.fresh) > 0 {
 		level := g.fresh
@@ -105,7 +103,7 @@ type groupGraph struct {
 	org   string
 	names map[connector.ID]string         // of groups
 	above map[connector.ID][]connector.ID // of users and groups: the groups that they are in directly
-	fresh []connector.ID                  // groups of which is not known yet what they are in
+	fresh []connector.ID                  // nested groups of which is not known yet what they are in
 }
 
 func (g *groupGraph) load(ctx context.Context, q string, lead []any, of []connector.ID) error {
@@ -117,7 +115,9 @@ func (g *groupGraph) load(ctx context.Context, q string, lead []any, of []connec
 			}
 			if _, known := g.names[e.group]; !known {
 				g.names[e.group] = e.name
-				g.fresh = append(g.fresh, e.group)
+				if e.nested {
+					g.fresh = append(g.fresh, e.group)
+				}
 			}
 			if !slices.Contains(g.above[e.of], e.group) {
 				g.above[e.of] = append(g.above[e.of], e.group)

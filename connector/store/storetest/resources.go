@@ -131,6 +131,7 @@ func resourcesOne(f *fixture) {
 			}
 			m.ok(err)
 			m.equal(got.User, u)
+			m.asides(got, u)
 			if l == nil || l.Anchor.Kind == connector.ResourceID {
 				m.equal(got.ExternalID(), "")
 				continue
@@ -194,6 +195,47 @@ func (m *worldMaker) knownOnes() {
 	known, err = m.s.KnownResources(m.ctx, "other", m.client, ids)
 	m.ok(err)
 	m.equal(len(known), 0)
+}
+
+// asides compares what there is beside a user with whether it is worth asking for.
+func (m *worldMaker) asides(got *connector.ClientUser, u *connector.User) {
+	m.Helper()
+	if direct, _ := m.groupsWith(u); len(direct) > 0 || !m.named(u) {
+		m.equal(got.Grouped, len(direct) > 0)
+	}
+	if got.Anchor.IsZero() {
+		m.equal(got.Refused, false)
+		return
+	}
+	failed := Fail(0, connector.EmailTaken)
+	failed.Source, failed.Anchor, failed.Failures[0].Source = m.client, got.Anchor, m.client
+	for _, c := range []*connector.Change{failed, {Action: connector.Skipped, Org: Org, Source: m.client, Anchor: got.Anchor}} {
+		m.save(c)
+		again, err := m.s.ClientUser(m.ctx, Org, m.client, u.ID)
+		m.ok(err)
+		item, err := m.s.LastFailure(m.ctx, Org, m.client, got.Anchor)
+		m.ok(err)
+		m.equal([]bool{again.Refused, item != nil}, []bool{c == failed, c == failed})
+	}
+}
+
+// named reports whether a list names the user by id or key, be it that of a group which does not have it.
+func (m *worldMaker) named(u *connector.User) bool {
+	keys := []connector.Hash{connector.Hash(u.ID)}
+	for _, l := range m.links {
+		if l.User == u.ID {
+			keys = append(keys, l.Key)
+			if l.PrimaryGroup != 0 {
+				return true
+			}
+		}
+	}
+	for _, list := range m.lists {
+		if slices.ContainsFunc(list, func(n connector.Member) bool { return slices.Contains(keys, n.Key) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // membersOf reads the members of a group in pages.
