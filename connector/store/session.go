@@ -21,15 +21,19 @@ type querier interface {
 	once(ctx context.Context, q string, args ...any) (*sql.Rows, error)
 }
 
-// pool is a querier for reads outside of transactions.
+// pool is a querier for reads outside of transactions. Like those of the writer, its kept statements are short:
+// only those that are streamed, and those that are not kept, can be cancelled once they have begun.
 type pool struct {
 	db    *sql.DB
 	stmts sync.Map // SQL -> *sql.Stmt
 }
 
-func (p *pool) query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+func (p *pool) stmt(ctx context.Context, q string) (*sql.Stmt, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	if s, ok := p.stmts.Load(q); ok {
-		return s.(*sql.Stmt).QueryContext(ctx, args...)
+		return s.(*sql.Stmt), nil
 	}
 	s, err := p.db.PrepareContext(ctx, q)
 	if err != nil {
@@ -39,11 +43,23 @@ func (p *pool) query(ctx context.Context, q string, args ...any) (*sql.Rows, err
 		_ = s.Close() //nolint:sqlclosecheck // only the one that came second
 		s = old.(*sql.Stmt)
 	}
-	return s.QueryContext(ctx, args...)
+	return s, nil
+}
+
+func (p *pool) query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+	s, err := p.stmt(ctx, q) //nolint:sqlclosecheck // kept until the pool is closed
+	if err != nil {
+		return nil, err
+	}
+	return s.QueryContext(context.WithoutCancel(ctx), args...)
 }
 
 func (p *pool) stream(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
-	return p.query(ctx, q, args...)
+	s, err := p.stmt(ctx, q) //nolint:sqlclosecheck // kept until the pool is closed
+	if err != nil {
+		return nil, err
+	}
+	return s.QueryContext(ctx, args...)
 }
 
 func (p *pool) once(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
