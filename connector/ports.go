@@ -130,7 +130,7 @@ type Tx interface {
 type Store interface {
 	Reader
 	// Write runs f in a transaction that is durable when Write returns. Calls that arrive together may
-	// share one: f runs in a savepoint of its own, may be run again, and fails alone.
+	// share one: f may be run again, and fails alone.
 	Write(ctx context.Context, f func(Tx) error) error
 	// Bulk runs f in a transaction of its own, meant for chunks of about 1,000 people.
 	Bulk(ctx context.Context, f func(Tx) error) error

@@ -93,6 +93,7 @@ type session struct {
 	stmts map[string]*sql.Stmt
 	bulk  map[string]driver.StmtExecContext
 	args  []driver.NamedValue
+	wrote bool // a statement that could write was begun
 }
 
 func newSession(conn *sql.Conn) *session {
@@ -138,6 +139,7 @@ func (s *session) exec(ctx context.Context, q string, args ...any) (int64, error
 	if err != nil {
 		return 0, err
 	}
+	s.wrote = true
 	r, err := st.ExecContext(context.WithoutCancel(ctx), args...)
 	if err != nil {
 		return 0, err
@@ -199,7 +201,7 @@ func (b *batch) change(q string, args []driver.Value) (driver.Result, error) {
 	for i, a := range args {
 		named = append(named, driver.NamedValue{Ordinal: i + 1, Value: a})
 	}
-	b.s.args = named
+	b.s.args, b.s.wrote = named, true
 	r, err := st.ExecContext(b.ctx, named)
 	clear(named)
 	return r, err

@@ -48,7 +48,7 @@ func (j *job) answer(err error) {
 }
 
 // Write runs f in a transaction that is durable when Write returns. Calls that arrive together share
-// one commit: f runs in a savepoint, may be run again, and fails alone; a panic in f is returned as
+// one commit: f may be run again, and fails alone; a panic in f is returned as
 // its error. When ctx ends while f waits, nothing is written. f must not call Write or Bulk, and must
 // not end its goroutine.
 func (db *DB) Write(ctx context.Context, f func(connector.Tx) error) error {
@@ -148,15 +148,24 @@ func (db *DB) serve(ctx context.Context, j *job) (bulk bool) {
 	return j.bulk
 }
 
-// errBroken says that SQLite has given up the whole transaction, as it does when the disk is full.
-var errBroken = errors.New("the transaction is lost")
+var (
+	// errBroken says that SQLite has given up the whole transaction, as it does when the disk is full.
+	errBroken = errors.New("the transaction is lost")
+	// errSpoiled says that a job has failed after it had written, in a transaction that others share.
+	errSpoiled = errors.New("the transaction holds half of a job")
+)
 
-// runGroup runs the jobs in one transaction and answers them all.
+// runGroup runs the jobs in one transaction and answers them all. Savepoints cost a third of a change, for SQLite
+// then copies each page that a job is the first to touch, and a job that fails has seldom written: they are set
+// only where one has.
 func (db *DB) runGroup(ctx context.Context, group []*job) {
 	if len(group) == 0 {
 		return
 	}
-	errs, err := db.transact(ctx, group)
+	errs, err := db.transact(ctx, group, false)
+	if errors.Is(err, errSpoiled) {
+		errs, err = db.transact(ctx, group, true)
+	}
 	if errors.Is(err, errBroken) && len(group) > 1 {
 		for _, j := range group {
 			db.runGroup(ctx, []*job{j})
@@ -173,15 +182,21 @@ func (db *DB) runGroup(ctx context.Context, group []*job) {
 	}
 }
 
-// transact returns the errors of the single jobs and one that holds for those without.
-func (db *DB) transact(ctx context.Context, group []*job) (errs []error, err error) {
+// transact returns the errors of the single jobs and one that holds for those without. Each job has a savepoint
+// where they are to be apart.
+func (db *DB) transact(ctx context.Context, group []*job, apart bool) (errs []error, err error) {
 	errs = make([]error, len(group))
 	if err := db.begin(ctx); err != nil {
 		return errs, err
 	}
 	good := 0
 	for i, j := range group {
-		if errs[i], err = db.runJob(ctx, j, len(group) > 1); err != nil {
+		if apart {
+			errs[i], err = db.runApart(ctx, j)
+		} else if errs[i], err = db.runJob(j); len(group) == 1 {
+			err = nil // there is nobody beside it
+		}
+		if err != nil {
 			break
 		}
 		if errs[i] == nil {
@@ -217,18 +232,22 @@ func (db *DB) begin(ctx context.Context) (err error) {
 	return wrap("begin", busy(err))
 }
 
-// runJob runs one function, in a savepoint where it has neighbours.
-func (db *DB) runJob(ctx context.Context, j *job, neighbours bool) (own, all error) {
-	if neighbours {
-		if _, err := db.w.exec(ctx, "SAVEPOINT job"); err != nil {
-			return err, fmt.Errorf("%w: %w", errBroken, err)
-		}
-	}
+// runJob runs one function. The second error says that what the transaction holds of others must not stay.
+func (db *DB) runJob(j *job) (own, all error) {
+	db.w.wrote = false
 	own = db.call(j)
-	if !neighbours {
-		return own, nil
+	if own != nil && (db.w.wrote || primary(own) != 0) {
+		return own, errSpoiled
 	}
-	if own != nil {
+	return own, nil
+}
+
+// runApart runs one function in a savepoint.
+func (db *DB) runApart(ctx context.Context, j *job) (own, all error) {
+	if _, err := db.w.exec(ctx, "SAVEPOINT job"); err != nil {
+		return err, fmt.Errorf("%w: %w", errBroken, err)
+	}
+	if own = db.call(j); own != nil {
 		if _, err := db.w.exec(ctx, "ROLLBACK TO job"); err != nil {
 			return own, fmt.Errorf("%w: %w", errBroken, own)
 		}
