@@ -162,6 +162,7 @@ func BenchmarkResources(b *testing.B) {
 		{connector.OnActive, connector.OpEq, "false", 0},
 		{connector.OnActive, connector.OpEq, "true", 100},
 		{connector.OnGroup, connector.OpEq, group.ID.String(), 100},
+		{connector.OnGroupNested, connector.OpEq, group.ID.String(), 100},
 		{connector.OnUserName, connector.OpSw, "user1234", 100},
 		{connector.OnUserName, connector.OpSw, "user", 100},
 		{connector.OnUserName, connector.OpCo, "2345", 40},

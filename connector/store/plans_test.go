@@ -211,6 +211,7 @@ func TestResourcePlans(t *testing.T) {
 		sqlClientMembers:       "SEARCH m USING PRIMARY KEY (group_id=? AND key>?)",
 		sqlGroupsOfUsers:       "SEARCH o USING PRIMARY KEY (org=? AND source=? AND user_id=?)",
 		sqlGroupsAbove:         "SEARCH m USING COVERING INDEX members_key (key=?)",
+		sqlNestedGroups:        "SEARCH m USING PRIMARY KEY (group_id=?)",
 		sqlKnownUsers:          "SEARCH u USING COVERING INDEX users_live (org=? AND id=?)",
 		sqlKnownGroups:         "SEARCH groups USING COVERING INDEX groups_client (org=? AND source=? AND id=?)",
 		sqlItemsOf:             "SEARCH open_items USING PRIMARY KEY (org=? AND source=? AND person=?)",

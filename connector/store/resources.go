@@ -89,7 +89,11 @@ func resources[T any](ctx context.Context, r *reader, l lookup[T], q connector.R
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	if err := p.collect(ctx); err != nil {
+	var err error
+	if p.q.Where, err = r.unnested(ctx, q.Org, q.Where); err == nil {
+		err = p.collect(ctx)
+	}
+	if err != nil {
 		return nil, wrap("resources", err)
 	}
 	return p.page(), nil

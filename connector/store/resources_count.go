@@ -27,7 +27,11 @@ func (r *reader) CountResources(ctx context.Context, kind connector.ResourceKind
 	if err := q.Where.Check(kind); err != nil {
 		return 0, invalid("count resources", "condition: %w", err)
 	}
-	n, err := counter{r, kind, &q}.count(ctx, q.Where)
+	where, err := r.unnested(ctx, q.Org, q.Where)
+	n := 0
+	if err == nil {
+		n, err = counter{r, kind, &q}.count(ctx, where)
+	}
 	return n, wrap("count resources", err)
 }
 
