@@ -31,27 +31,41 @@ func (x *exchange) searchRequest() (url.Values, error) {
 	q := url.Values{}
 	for key, v := range m {
 		name := searchParameters[strings.ToLower(key)]
-		switch v := v.(type) {
-		case string:
-			q.Set(name, v)
-		case json.Number:
-			q.Set(name, v.String())
-		case []any:
-			var names []string
-			for _, e := range v {
-				if s, ok := e.(string); ok {
-					names = append(names, s)
-				}
-			}
-			q.Set(name, strings.Join(names, ","))
+		if name == "" || v == nil {
+			continue
 		}
+		text, ok := parameter(name, v)
+		if !ok { // to pass it over could find more than was meant
+			return nil, badValue(name + " has a value of the wrong type: see RFC 7644 section 3.4.3")
+		}
+		q.Set(name, text)
 	}
 	if s := q.Get("schemas"); s != "" && !strings.EqualFold(s, searchURN) {
 		return nil, refuse(http.StatusBadRequest, invalidSyntax, `schemas has to be ["`+searchURN+`"]`)
 	}
 	q.Del("schemas")
-	q.Del("")
 	return q, nil
+}
+
+// parameter is a member of a SearchRequest as it would stand in an address. Only lists of names are lists.
+func parameter(name string, v any) (string, bool) {
+	switch v := v.(type) {
+	case string:
+		return v, true
+	case json.Number:
+		return v.String(), name == "count" || name == "startIndex"
+	case []any:
+		names := make([]string, len(v))
+		for i, e := range v {
+			s, ok := e.(string)
+			if !ok {
+				return "", false
+			}
+			names[i] = s
+		}
+		return strings.Join(names, ","), name == "attributes" || name == "excludedAttributes" || name == "schemas"
+	}
+	return "", false
 }
 
 var searchParameters = map[string]string{
