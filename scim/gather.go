@@ -161,7 +161,7 @@ func (x *exchange) rendered(ctx context.Context, t *schema.Type, q connector.Res
 	if err != nil {
 		return nil, "", err
 	}
-	shown, err := x.shown(ctx, page.Items, true)
+	shown, err := x.shown(ctx, page.Items, &projection{t: t})
 	for _, u := range shown {
 		list = append(list, x.org.userObject(u))
 	}

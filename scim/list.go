@@ -292,15 +292,18 @@ func (x *exchange) userPage(ctx context.Context, q connector.ResourceQuery, l *l
 	if err != nil {
 		return ends{}, err
 	}
-	shown, err := x.shown(ctx, found.Items, l.projection.wants("groups"))
+	shown, err := x.shown(ctx, found.Items, l.projection)
 	for _, u := range shown {
 		p.resources = append(p.resources, l.projection.apply(x.org.userObject(u)))
 	}
 	return endsOf(found), err
 }
 
-// shown adds to users what is rendered with them.
-func (x *exchange) shown(ctx context.Context, users []connector.ClientUser, groups bool) ([]*shownUser, error) {
+// shown adds to users what is rendered with them: their groups and refusals too where only the version is, which
+// depends on them.
+func (x *exchange) shown(ctx context.Context, users []connector.ClientUser, p *projection) ([]*shownUser, error) {
+	versions := p.wantsOf("", "meta.version")
+	groups, refusals := versions || p.wants("groups"), versions || p.wantsOf(schema.UsherdURN, "lastFailure")
 	var ids []connector.ID
 	for i := range users {
 		if users[i].Grouped {
@@ -316,7 +319,14 @@ func (x *exchange) shown(ctx context.Context, users []connector.ClientUser, grou
 	}
 	out := make([]*shownUser, len(users))
 	for i := range users {
-		out[i] = &shownUser{ClientUser: &users[i], groups: names[users[i].User.ID]}
+		u := &shownUser{ClientUser: &users[i], groups: names[users[i].User.ID]}
+		if refusals {
+			var err error
+			if u.failed, err = x.lastFailure(ctx, u.ClientUser); err != nil {
+				return nil, err
+			}
+		}
+		out[i] = u
 	}
 	return out, nil
 }

@@ -70,9 +70,11 @@ func attributeName(name string, sub *string) string {
 	return name + "." + *sub
 }
 
-// wants reports whether the answer shows a top attribute at all.
-func (p *projection) wants(name string) bool {
-	a, ok := p.t.Find("", name)
+// wants reports whether the answer shows an attribute of the core schema at all.
+func (p *projection) wants(name string) bool { return p.wantsOf("", name) }
+
+func (p *projection) wantsOf(urn, name string) bool {
+	a, ok := p.t.Find(urn, name)
 	return ok && p.shows(a)
 }
 
@@ -127,32 +129,34 @@ func (p *projection) prune(r map[string]any, list []*schema.Attribute) {
 		case !ok:
 		case !p.shows(a):
 			delete(r, a.Name)
-		case a.Kind == schema.Complex:
-			p.pruneValue(v, a)
-		}
-	}
-}
-
-func (p *projection) pruneValue(v any, a *schema.Attribute) {
-	if p.only[a] && p.without == nil {
-		return // named whole
-	}
-	switch v := v.(type) {
-	case map[string]any:
-		p.pruneSub(v, a)
-	case []any:
-		for _, e := range v {
-			if m, ok := e.(map[string]any); ok {
-				p.pruneSub(m, a)
+		case a.Kind == schema.Complex && (!p.only[a] || p.without != nil): // not named whole
+			if v = p.pruned(v, a); v == nil {
+				delete(r, a.Name)
+			} else {
+				r[a.Name] = v
 			}
 		}
 	}
 }
 
-func (p *projection) pruneSub(r map[string]any, a *schema.Attribute) {
-	for _, s := range a.Sub {
-		if !p.shows(s) {
-			delete(r, s.Name)
+// pruned is what the answer has of the value of a complex attribute, nil for nothing. A list that was empty stays.
+func (p *projection) pruned(v any, a *schema.Attribute) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, s := range a.Sub {
+			if !p.shows(s) {
+				delete(v, s.Name)
+			}
 		}
+		if len(v) == 0 {
+			return nil
+		}
+	case []any:
+		kept := slices.DeleteFunc(v, func(e any) bool { return p.pruned(e, a) == nil })
+		if len(v) > 0 && len(kept) == 0 {
+			return nil
+		}
+		return kept
 	}
+	return v
 }
