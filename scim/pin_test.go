@@ -1,6 +1,7 @@
 package scim_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -20,6 +21,12 @@ type exchange struct {
 	// want are lines of the answer, as flat writes them, or of its header: "Allow: GET". A line that begins with "!" is
 	// the beginning of one that must not be there.
 	want []string
+}
+
+// reads reports whether nothing can come of it.
+func (x exchange) reads() bool {
+	head, _, _ := strings.Cut(x.request, "\n\n")
+	return strings.HasPrefix(head, "GET ") || strings.HasPrefix(head, "HEAD ") || strings.HasSuffix(head, "/.search")
 }
 
 // flat writes a JSON document as lines: path = value.
@@ -85,18 +92,28 @@ func newHall(t *testing.T) *hall {
 	return h
 }
 
-// play makes the requests, each in a hall of its own, and holds the answers to what is expected.
+// play makes the requests, each that may change something in a hall of its own, and holds the answers to what is
+// expected.
 func play(t *testing.T, list []exchange) {
 	t.Helper()
+	shared := map[string]*hall{}
+	open := func(t *testing.T, profile string) *hall {
+		t.Helper()
+		h := newHall(t)
+		h.speak("acme:idp", profile)
+		return h
+	}
 	for _, x := range list {
+		profile := cmp.Or(x.profile, "generic")
+		if x.reads() && shared[profile] == nil {
+			shared[profile] = open(t, profile)
+		}
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHall(t)
-			profile := x.profile
-			if profile == "" {
-				profile = "generic"
+			h := shared[profile]
+			if !x.reads() {
+				h = open(t, profile)
 			}
-			h.speak("acme:idp", profile)
 			head, body, _ := strings.Cut(strings.NewReplacer("{ann}", h.ann, "{team}", h.team).Replace(x.request), "\n\n")
 			method, path, _ := strings.Cut(head, " ")
 			if at, query, ok := strings.Cut(path, "?"); ok {
