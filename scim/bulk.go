@@ -23,6 +23,7 @@ type bulkOp struct {
 	Path    string
 	Version string
 	Data    map[string]any
+	refs    []string // bulkIds that it refers to, each once
 
 	done bool
 	id   string // of the resource that a POST has made
@@ -70,7 +71,8 @@ func bulkRequest(m map[string]any) (ops []*bulkOp, most int, err error) {
 	if len(list) > maxBulkOperations {
 		return nil, 0, refuse(http.StatusRequestEntityTooLarge, "", strconv.Itoa(len(list))+" operations are more than the "+strconv.Itoa(maxBulkOperations)+" that a bulk request may have: send several")
 	}
-	if n, ok := field(m, "failOnErrors").(json.Number); ok {
+	if v := field(m, "failOnErrors"); v != nil {
+		n, _ := v.(json.Number)
 		if most, err = strconv.Atoi(n.String()); err != nil || most < 1 {
 			return nil, 0, badValue("failOnErrors has to be a whole number from 1 on")
 		}
@@ -101,6 +103,12 @@ func bulkOperation(v any) (*bulkOp, *Error) {
 		Version: text(field(m, "version")),
 	}
 	op.Data, _ = field(m, "data").(map[string]any)
+	seen := map[string]bool{}
+	visit(op.Path, op.Data, func(id string) {
+		if !seen[id] {
+			seen[id], op.refs = true, append(op.refs, id)
+		}
+	})
 	endpoint, _, deeper := strings.Cut(op.Path, "/")
 	switch {
 	case op.Method != http.MethodPost && op.Method != http.MethodPut && op.Method != http.MethodPatch && op.Method != http.MethodDelete:
@@ -171,11 +179,11 @@ func (b *bulkRun) ended() bool { return b.most > 0 && b.failed >= b.most }
 // open are the bulkIds that an operation refers to and that have no id yet.
 func (b *bulkRun) open(op *bulkOp) []string {
 	var ids []string
-	visit(op.Path, op.Data, func(id string) {
+	for _, id := range op.refs {
 		if ref := b.byID[id]; ref == nil || ref.id == "" {
 			ids = append(ids, id)
 		}
-	})
+	}
 	return ids
 }
 
