@@ -172,6 +172,15 @@ var faults = []struct {
 	{name: "no challenge", answer: dropped("WWW-Authenticate"), found: "error-anonymous"},
 	{name: "no Allow", answer: dropped("Allow"), found: "error-method"},
 	{name: "no ETag", answer: dropped("ETag"), found: "etag-version"},
+	{name: "filters in bodies are ignored", ask: renamedIn(http.MethodPost, `"filter"`, `"shoe"`), found: "search-users search-filter"},
+	{name: "another version in lists", answer: member("Resources", func(v any) any {
+		for _, r := range v.([]any) {
+			if meta, ok := r.(map[string]any)["meta"].(map[string]any); ok {
+				meta["version"] = "W/\"0\""
+			}
+		}
+		return v
+	}), found: "etag-list"},
 	{
 		name: "no scimType", answer: func(_ *http.Request, _ *http.Response, body map[string]any) { delete(body, "scimType") },
 		found: "create-twice put-taken filter-bad-operator patch-remove-pathless patch-remove-read-only read-only-patch cursor-invalid",

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -107,6 +108,35 @@ func TestCursorsMeetEverybodyOnce(t *testing.T) {
 		if d := cmp.Diff(met, back); d != "" {
 			t.Errorf("%s, backwards (-met +back):\n%s", list, d)
 		}
+	}
+}
+
+// A cursor lives as long as discovery says, and is of one list: filter, order and size are those it was given for.
+func TestCursorsEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.people(3, 0)
+	next := w.page("/Users?count=2&cursor=").NextCursor
+	for _, other := range []string{
+		"/Users?count=1&cursor=", "/Users?count=2&sortBy=userName&cursor=", "/Users?count=2&sortOrder=descending&cursor=", "/Groups?count=2&cursor=", "/?count=2&cursor=",
+		"/Users?count=2&" + encoded("filter=userName pr") + "&cursor=",
+	} {
+		if r := w.send(http.MethodGet, other+next, ""); r.status != http.StatusBadRequest || r.text("scimType") != "invalidCursor" {
+			t.Errorf("%s: %d %s", other, r.status, r.body)
+		}
+	}
+	w.send(http.MethodGet, "/Users?count=2&attributes=id&cursor="+next, "").want(t, http.StatusOK) // what is shown is no matter
+	life, _ := w.send(http.MethodGet, "/ServiceProviderConfig", "").field("pagination", "cursorTimeout").(float64)
+	pass := func(d time.Duration) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.now = w.now.Add(d)
+	}
+	pass(time.Duration(life)*time.Second - time.Minute)
+	w.send(http.MethodGet, "/Users?count=2&cursor="+next, "").want(t, http.StatusOK)
+	pass(2 * time.Minute)
+	if r := w.send(http.MethodGet, "/Users?count=2&cursor="+next, "").want(t, http.StatusBadRequest); r.text("scimType") != "expiredCursor" {
+		t.Errorf("%s", r.body)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 func etagArea() area {
 	return area{name: "etag", rfc: "7644", needs: etags, cases: []testCase{
 		{id: "etag-version", section: "3.14", name: "GET has an ETag, which is meta.version", run: etagShown},
+		{id: "etag-list", rfc: "7643", section: "3.1", name: "a list shows the same meta.version", needs: filtering, run: etagList},
 		{id: "etag-moves", section: "3.14", name: "it is another one after a change", needs: patching, run: etagMoves},
 		{id: "etag-none-match", section: "3.14", name: "GET with If-None-Match of the version is 304", run: etagNoneMatch},
 		{id: "etag-match", section: "3.14", name: "a change with If-Match of the version is done", needs: patching, run: etagMatch},
@@ -21,6 +22,19 @@ func etagShown(s *step) {
 	a := s.get(u.path, http.StatusOK)
 	s.expect(a.header.Get("ETag") != "", "an ETag", "none")
 	s.equal("meta.version", a.header.Get("ETag"), dig(a.body, "meta", "version"))
+}
+
+func etagList(s *step) {
+	u := s.user()
+	if s.sv.has(groups) { // whose membership may be part of the version
+		s.group(u)
+	}
+	tag := s.get(u.path, http.StatusOK).header.Get("ETag")
+	filter := `userName eq "` + text(u.sent, "userName") + `"`
+	for _, attributes := range []string{"", "meta"} {
+		list := s.list(query(s.sv.endpoint(users), "filter", filter, "attributes", attributes))
+		s.equal("meta.version", tag, dig(list, 0, "meta", "version"))
+	}
 }
 
 func etagMoves(s *step) {

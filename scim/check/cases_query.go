@@ -323,11 +323,13 @@ func searchArea() area {
 	return area{name: "search", rfc: "7644", needs: users, cases: []testCase{
 		{id: "search-users", section: "3.4.3", name: "POST .search of users finds as GET does", needs: filtering, run: searchUsers},
 		{id: "search-attributes", section: "3.4.3", name: "attributes is a list there", needs: filtering, run: searchAttributes},
+		{id: "search-filter", section: "3.4.3", name: "a filter that is no text is refused, not passed over", needs: filtering, should: true, run: searchFilter},
 		{id: "search-root", section: "3.4.3", name: "POST .search at the root finds users and groups", needs: filtering, run: searchRoot},
 	}}
 }
 
 func searchUsers(s *step) {
+	s.user()
 	u := s.user()
 	a := s.post(s.sv.endpoint(users)+"/.search", object{
 		"schemas": []string{searchURN}, "filter": `userName eq "` + text(u.sent, "userName") + `"`, "startIndex": 1, "count": 10,
@@ -342,6 +344,12 @@ func searchAttributes(s *step) {
 	}, http.StatusOK)
 	first, _ := dig(s.listOf(a), 0).(map[string]any)
 	s.only(first, "userName")
+}
+
+func searchFilter(s *step) {
+	s.user()
+	a := s.post(s.sv.endpoint(users)+"/.search", object{"schemas": []string{searchURN}, "filter": []string{"userName pr"}})
+	s.refused(a, http.StatusBadRequest)
 }
 
 func searchRoot(s *step) {
