@@ -101,9 +101,16 @@ func (f *facts) loadKeys(ctx context.Context, r connector.Reader, org string, ke
 	return nil
 }
 
+// keepUsers keeps users, and of live ones that they alone hold their unique names.
 func (f *facts) keepUsers(users []*connector.User) {
 	for _, u := range users {
 		f.users[u.ID] = u
+		if !u.State.Live() {
+			continue
+		}
+		for _, k := range u.Keys() {
+			f.byKey[k] = []connector.ID{u.ID}
+		}
 	}
 }
 

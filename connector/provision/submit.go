@@ -94,7 +94,7 @@ func (p *Provisioner) decideOne(ctx context.Context, r connector.Reader, source 
 		return nil, err
 	}
 	d := ds[0]
-	if d.change.TakeSeat == "" {
+	if d.change.TakeSeat == "" || p.endless(d.change.TakeSeat) {
 		return d, nil
 	}
 	full, err := p.full(ctx, r, d.change)
@@ -102,6 +102,12 @@ func (p *Provisioner) decideOne(ctx context.Context, r connector.Reader, source 
 		d.change = noSeat(d.change, p.o.Now())
 	}
 	return d, err
+}
+
+// endless reports whether the package has seats for everybody, so that nobody waits for one.
+func (p *Provisioner) endless(pkg string) bool {
+	k, ok := p.o.Org.Package(pkg)
+	return ok && k.Seats == connector.Unlimited
 }
 
 // full reports whether the seats that are free belong to people who have waited longer.

@@ -11,7 +11,7 @@ import (
 const itemColumns = `org, source, person, reason, id, ref, code, fields, package, domain, detail, subject, folded, user_id, dn, at, first_seen, last_seen, count, last_run`
 
 const (
-	sqlAnyItem = `SELECT 1 FROM open_items WHERE org = ? AND source = ? LIMIT 1`
+	sqlAnyPeople = `SELECT EXISTS (SELECT 1 FROM open_items WHERE org = ? AND source = ?), EXISTS (SELECT 1 FROM waiting WHERE org = ? AND source = ?)`
 
 	sqlPutItem = `INSERT INTO open_items (` + itemColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1,?)
  ON CONFLICT (org, source, person, reason) DO UPDATE SET code = excluded.code, fields = excluded.fields, package = excluded.package,
@@ -139,21 +139,24 @@ func (t *tx) CloseGone(ctx context.Context, org, source string, anchors []connec
 
 // closePeople closes open items and waiting places; where the source has none it asks just that.
 func (t *tx) closePeople(ctx context.Context, org, source string, items, places []any) error {
+	if len(items)+len(places) == 0 {
+		return nil
+	}
+	type found struct{ items, places bool }
+	rows, err := t.q.query(ctx, sqlAnyPeople, org, source, org, source)
+	some, _, err := first(rows, err, func(r *sql.Rows, f *found) error { return r.Scan(&f.items, &f.places) })
+	if err != nil {
+		return err
+	}
 	for _, part := range [...]struct {
-		anyRow, remove string
-		people         []any
-	}{{sqlAnyItem, sqlCloseItems, items}, {sqlAnyWaiting, sqlLeaveList, places}} {
-		if len(part.people) == 0 {
+		some   bool
+		remove string
+		people []any
+	}{{some.items, sqlCloseItems, items}, {some.places, sqlLeaveList, places}} {
+		if !part.some {
 			continue
 		}
-		some, err := anyRow(ctx, t.q, part.anyRow, org, source)
-		if err != nil {
-			return err
-		}
-		if !some {
-			continue
-		}
-		err = inLists(part.remove, []any{org, source}, part.people, func(q string, args []any) error {
+		err := inLists(part.remove, []any{org, source}, part.people, func(q string, args []any) error {
 			_, err := t.s.exec(ctx, q, args...)
 			return err
 		})

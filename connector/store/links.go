@@ -41,6 +41,17 @@ const (
  WHERE org = ? AND source IN (SELECT source FROM link_sources WHERE org = ?) AND user_id IN (SELECT id FROM users WHERE org = ? AND email_domain >= ? AND email_domain < ?) AND hash <> zeroblob(16)`
 )
 
+// linkSource notes that a source has links. No source is ever taken off that list.
+func (b *batch) linkSource(org, source string) error {
+	key := linkSource{org, source}
+	if b.s.linked[key] {
+		return nil
+	}
+	err := b.exec(sqlPutLinkSource, org, source)
+	b.s.linked[key] = err == nil
+	return err
+}
+
 func scanLink(r *sql.Rows, l *connector.Link) error {
 	return r.Scan(&l.Org, &l.Source, (*anchorColumn)(&l.Anchor), (*idColumn)(&l.User), &l.DN, (*hashColumn)(&l.Hash),
 		(*profileColumn)(&l.Profile), &l.Package, &l.Standing, &l.Protected, (*idColumn)(&l.Run), (*timeColumn)(&l.UpdatedAt), (*timeColumn)(&l.RecheckAt),

@@ -38,7 +38,7 @@ func (s *saver) write(b *batch) error {
 		}
 	}
 	for source := range s.linked {
-		if err := b.exec(sqlPutLinkSource, s.changes[0].Org, source); err != nil {
+		if err := b.linkSource(s.changes[0].Org, source); err != nil {
 			return err
 		}
 	}

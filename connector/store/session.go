@@ -94,10 +94,15 @@ type session struct {
 	bulk  map[string]driver.StmtExecContext
 	args  []driver.NamedValue
 	wrote bool // a statement that could write was begun
+
+	// linked are sources that link_sources is known to have.
+	linked map[linkSource]bool
 }
 
+type linkSource struct{ org, source string }
+
 func newSession(conn *sql.Conn) *session {
-	return &session{conn: conn, stmts: map[string]*sql.Stmt{}, bulk: map[string]driver.StmtExecContext{}}
+	return &session{conn: conn, stmts: map[string]*sql.Stmt{}, bulk: map[string]driver.StmtExecContext{}, linked: map[linkSource]bool{}}
 }
 
 func (s *session) stmt(ctx context.Context, q string) (*sql.Stmt, error) {
@@ -145,6 +150,13 @@ func (s *session) exec(ctx context.Context, q string, args ...any) (int64, error
 		return 0, err
 	}
 	return r.RowsAffected()
+}
+
+// undo rolls the transaction back, or to its savepoint.
+func (s *session) undo(ctx context.Context, rollback string) error {
+	clear(s.linked)
+	_, err := s.exec(ctx, rollback)
+	return err
 }
 
 // batch runs f with the driver's own connection: five statements a person go through it, and

@@ -9,7 +9,6 @@ import (
 )
 
 const (
-	sqlAnyWaiting = `SELECT 1 FROM waiting WHERE org = ? AND source = ? LIMIT 1`
 
 	// Who is on the list of the same package keeps the place.
 	sqlPutWaiting = `INSERT INTO waiting (org, source, person, package, id, since, record) VALUES (?,?,?,?,?,?,?)

@@ -209,7 +209,7 @@ func (db *DB) transact(ctx context.Context, group []*job, apart bool) (errs []er
 		}
 		err = wrap("commit", err)
 	}
-	if _, e := db.w.exec(ctx, "ROLLBACK"); e != nil && err == nil {
+	if e := db.w.undo(ctx, "ROLLBACK"); e != nil && err == nil {
 		db.log.Debug("rollback", zap.Error(e)) // SQLite has done it by itself
 	}
 	return errs, err
@@ -248,7 +248,7 @@ func (db *DB) runApart(ctx context.Context, j *job) (own, all error) {
 		return err, fmt.Errorf("%w: %w", errBroken, err)
 	}
 	if own = db.call(j); own != nil {
-		if _, err := db.w.exec(ctx, "ROLLBACK TO job"); err != nil {
+		if err := db.w.undo(ctx, "ROLLBACK TO job"); err != nil {
 			return own, fmt.Errorf("%w: %w", errBroken, own)
 		}
 	}
