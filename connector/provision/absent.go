@@ -172,8 +172,8 @@ func (l *planner) notTakenOver(records []*connector.Record) []*connector.Record 
 // over finds the open items of people who are not in the source any more, by its own word.
 func (l *planner) over(ctx context.Context) error {
 	asked := 0
-	for a, seen := range l.open {
-		if seen {
+	for a := range l.open {
+		if l.openSeen[a] {
 			continue
 		}
 		if asked++; asked > maxLookups {

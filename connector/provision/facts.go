@@ -139,6 +139,11 @@ func (f *facts) inSource(id connector.ID, source string) bool {
 	})
 }
 
+// everInSource reports whether the user is, or was, linked to an entry of the source.
+func (f *facts) everInSource(id connector.ID, source string) bool {
+	return slices.ContainsFunc(f.linksOf[id], func(l connector.Link) bool { return l.Source == source })
+}
+
 // loadRules reads who holds the names of the folded profiles and how their domains stand.
 func (f *facts) loadRules(ctx context.Context, r connector.Reader, org string, ds []*decision) error {
 	keys := map[connector.UserKey]bool{}

@@ -49,8 +49,8 @@ func (l *planner) putAside(d *decision) bool {
 	return ok
 }
 
-// claim says what the person takes and gives up; false where somebody who is not in this source holds a
-// name that it needs.
+// claim says what the person takes and gives up; false where somebody whom this source does not know holds a
+// name that it needs. Who has left the source is no hindrance yet: the person may be the same, created anew.
 func (l *planner) claim(d *decision) (*claim, bool) {
 	c := &claim{rec: d.rec}
 	has := (&connector.User{Profile: d.profile}).Keys()
@@ -62,7 +62,7 @@ func (l *planner) claim(d *decision) (*claim, bool) {
 		h := keyHash(k)
 		c.takes = append(c.takes, h)
 		for _, id := range l.facts.byKey[k] {
-			if !l.facts.inSource(id, d.src.ID) {
+			if !l.facts.everInSource(id, d.src.ID) {
 				return nil, false
 			}
 			c.needs = append(c.needs, h)

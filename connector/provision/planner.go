@@ -52,7 +52,8 @@ type planner struct {
 
 	hasher     connector.Hasher
 	last       connector.SourceState
-	open       map[connector.Anchor]bool // with open items -> seen
+	open       map[connector.Anchor]bool // that have open items; read by several goroutines, so never written
+	openSeen   map[connector.Anchor]bool // those of them that the answer has had
 	ranks      map[string]map[connector.Anchor]int32
 	deferred   []*connector.Record
 	rivals     []connector.Anchor         // that seemed to hold the people of deferred
@@ -172,11 +173,9 @@ func (p *Provisioner) emptyPlanner(ctx context.Context, req PlanRequest, src *co
 // learn loads what only a run that reads everybody needs.
 func (l *planner) learn(ctx context.Context) (err error) {
 	s, org := l.p.o.Store, l.plan.Run.Org
+	l.openSeen = map[connector.Anchor]bool{}
 	if l.open, err = s.OpenAnchors(ctx, org, l.req.Source); err != nil {
 		return err
-	}
-	for a := range l.open {
-		l.open[a] = false
 	}
 	if err := l.recallHold(ctx); err != nil {
 		return err
@@ -270,7 +269,7 @@ func (l *planner) news(r *connector.Record) bool {
 	linked, same, again := l.index.see(r.Anchor, l.hasher.Hash(r))
 	_, open := l.open[r.Anchor]
 	if open {
-		l.open[r.Anchor] = true
+		l.openSeen[r.Anchor] = true
 	}
 	switch {
 	case again: // its entry moved, or got a double, while it was read
