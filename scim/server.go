@@ -255,7 +255,11 @@ func unwanted(params string) bool {
 // refused is the answer for an error. What is not meant for clients is a fault of ours: its words go to the log only.
 func (x *exchange) refused(err error) *answer {
 	e, ok := told(err)
-	if !ok {
+	switch {
+	case ok:
+	case x.r.Context().Err() != nil: // nobody waits for the answer
+		e = refuse(http.StatusServiceUnavailable, "", "the client has gone")
+	default:
 		ref := connector.NewRef(x.r.URL.Path, x.notes.began.String(), err.Error())
 		x.s.o.Log.Error("scim request failed", zap.String("ref", ref), zap.String("method", x.r.Method), zap.String("path", x.r.URL.Path),
 			zap.String("source", x.source), zap.Error(err))

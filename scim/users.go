@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"go.uber.org/zap"
+
 	"usherd/connector"
 	"usherd/connector/provision"
 	"usherd/scim/patch"
@@ -227,7 +229,7 @@ func (x *exchange) edit(status int, id connector.ID, wish func(k *known, before 
 // deleteUser is soft: the user is inactive, and deleted when its grace period is over, unless the person comes back.
 // Where another source has the person, only what the client says of it goes.
 func (x *exchange) deleteUser(id connector.ID) (*answer, error) {
-	ch, err := x.org.Writer.Push(x.r.Context(), provision.Push{
+	ch, err := x.handIn(provision.Push{
 		Source: x.source, Cause: x.cause(),
 		Record: func(ctx context.Context, r connector.Reader) (*connector.Record, error) {
 			k, err := x.find(ctx, r, id)
@@ -262,6 +264,17 @@ func spared(ch *connector.Change) error {
 	return refuse(http.StatusForbidden, "", "the configuration of usherd protects this user: no source may deactivate or delete it, and nothing was changed")
 }
 
+// handIn hands a record in. That seats which it freed could not be offered is no failure of it: it is stored, and
+// they are offered each hour.
+func (x *exchange) handIn(p provision.Push) (*connector.Change, error) {
+	ch, err := x.org.Writer.Push(x.r.Context(), p)
+	if ch != nil && err != nil {
+		x.s.o.Log.Error("free seats cannot be offered", zap.String("org", x.org.Settings.ID), zap.Error(err))
+		err = nil
+	}
+	return ch, err
+}
+
 // pushing is a record on its way, and whom it turns out to be about.
 type pushing struct {
 	record func(ctx context.Context, r connector.Reader) (*connector.Record, error)
@@ -271,7 +284,7 @@ type pushing struct {
 
 // push hands a record in and answers with what has become of the person.
 func (x *exchange) push(status int, s *said, p pushing) (*answer, error) {
-	ch, err := x.org.Writer.Push(x.r.Context(), provision.Push{Source: x.source, Record: p.record, Accept: p.accept, Cause: x.cause()})
+	ch, err := x.handIn(provision.Push{Source: x.source, Record: p.record, Accept: p.accept, Cause: x.cause()})
 	if err != nil {
 		return nil, err
 	}
