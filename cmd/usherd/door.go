@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -57,17 +58,28 @@ func (d *daemon) openDoor(ctx context.Context) (*door, error) {
 	if err := d.site.readKeys(); err != nil { // the others need not wait for it
 		d.log.Error("a source cannot prove by signatures who it is", zap.Error(err), zap.String("what_to_do", "usherd check, then usherd reload"))
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/scim/", x.server)
-	x.oauth.Routes(mux)
 	if err := x.replace(ctx, d.site); err != nil {
 		return nil, errors.Join(err, x.ln.Close())
 	}
 	x.log = requestlog.New(requestlog.Options{ //nolint:contextcheck // it writes what waits when the daemon has ended
 		Store: d.site.db, Now: d.app.now, Log: d.log, Lost: m.Lost,
 	})
-	x.handler = x.log.Handler(mux)
+	x.handler = x.log.Handler(x.routes())
 	return x, nil
+}
+
+// routes takes paths below /scim/ as they are: a ServeMux would answer one with // or .. in it by a redirection, which no
+// client that speaks SCIM knows what to do with.
+func (x *door) routes() http.Handler {
+	mux := http.NewServeMux()
+	x.oauth.Routes(mux)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := mux.Handler(r); pattern == "" && strings.HasPrefix(r.URL.Path, "/scim/") {
+			x.server.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // listen takes the address, and reads the certificate where there is one.
