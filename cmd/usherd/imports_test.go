@@ -29,6 +29,7 @@ var allowed = map[string][]string{
 	"scim/dialect":                     {"scim/body", "scim/filter", "scim/patch", "scim/schema"},
 	"scim/patch":                       {"scim/filter", "scim/schema"},
 	"scim":                             {"connector", "connector/failure", "connector/provision", "scim/auth", "scim/body", "scim/dialect", "scim/filter", "scim/patch", "scim/requestlog", "scim/resource", "scim/schema"},
+	"scim/fleet":                       {},
 	"scim/schema":                      {},
 	"scim/check":                       {},
 	"scim/resource":                    {"connector", "scim/schema"},
