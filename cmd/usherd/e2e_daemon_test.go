@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"net"
@@ -32,6 +33,12 @@ type serving struct {
 // daemon starts the daemon and waits until it says that it is ready.
 func (r *rig) daemon(t *testing.T) *serving {
 	t.Helper()
+	return r.daemonOf(t, r.process)
+}
+
+// daemonOf is daemon with process or quick.
+func (r *rig) daemonOf(t *testing.T, process func(args ...string) (*exec.Cmd, *bytes.Buffer)) *serving {
+	t.Helper()
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no signals and no systemd")
 	}
@@ -47,7 +54,7 @@ func (r *rig) daemon(t *testing.T) *serving {
 	}
 	t.Cleanup(func() { conn.Close() })
 	d := &serving{t: t, log: newLogLines(), notify: conn}
-	d.cmd, _ = r.process("serve")
+	d.cmd, _ = process("serve")
 	d.cmd.Env = append(d.cmd.Env, "NOTIFY_SOCKET="+socket, "WATCHDOG_USEC=150000")
 	d.cmd.Stdout, d.cmd.Stderr = nil, d.log
 	start := time.Now()
