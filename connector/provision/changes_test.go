@@ -120,8 +120,8 @@ func (w *world) settledPicture() map[string]string {
 // Whatever happens to a source, changes and full runs end in the same users.
 func TestChangesEqualFullRuns(t *testing.T) {
 	t.Parallel()
-	// The first are of histories in which it was not so once.
-	for _, seed := range []uint64{1795737681103147739, 1795740007425942525, uint64(time.Now().UnixNano())} {
+	// The first is of a history in which it was not so once.
+	for _, seed := range []uint64{1795737681103147739, uint64(time.Now().UnixNano())} {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			t.Parallel()
 			changesEqualFullRuns(t, seed)

@@ -37,7 +37,7 @@ func FuzzApply(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte, isGroup, isStrict bool) {
 		message, err := body.Parse(text)
 		if err != nil {
-			t.Skip()
+			return
 		}
 		ops, err := patch.Decode(message)
 		if err != nil {

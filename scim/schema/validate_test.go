@@ -170,7 +170,7 @@ func FuzzValidate(f *testing.F) {
 		d.UseNumber()
 		var in map[string]any
 		if d.Decode(&in) != nil {
-			t.Skip()
+			return
 		}
 		ty := schema.User()
 		if group {
