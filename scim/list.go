@@ -232,8 +232,11 @@ func (x *exchange) indexed(t *schema.Type, l *listing) (*page, error) {
 	ctx, q := x.r.Context(), x.query(l)
 	p := &page{}
 	var err error
-	if p.total, err = x.s.o.Store.CountResources(ctx, resourceKind(t), q); err != nil || l.count == 0 {
-		return p, err
+	first := l.count > 0 && l.start == 1 && l.cursor == "" // all that there is may stand on it
+	if !first {
+		if p.total, err = x.s.o.Store.CountResources(ctx, resourceKind(t), q); err != nil || l.count == 0 {
+			return p, err
+		}
 	}
 	if err := x.place(l, &q); err != nil {
 		return nil, err
@@ -246,6 +249,11 @@ func (x *exchange) indexed(t *schema.Type, l *listing) (*page, error) {
 		at, err = x.groupPage(ctx, q, l, p)
 	} else {
 		at, err = x.userPage(ctx, q, l, p)
+	}
+	if first && err == nil {
+		if p.total = len(p.resources); at.next != "" {
+			p.total, err = x.s.o.Store.CountResources(ctx, resourceKind(t), q)
+		}
 	}
 	if err != nil {
 		return nil, err

@@ -1,10 +1,9 @@
 package scim
 
 import (
-	"encoding/json"
-
 	"usherd/connector"
 	"usherd/connector/failure"
+	"usherd/scim/body"
 	"usherd/scim/resource"
 	"usherd/scim/schema"
 )
@@ -106,4 +105,4 @@ func (o *organization) memberObject(m connector.ClientMember) map[string]any {
 }
 
 // encode is the body of an answer.
-func encode(v any) ([]byte, error) { return json.Marshal(v) }
+func encode(v any) ([]byte, error) { return body.Append(make([]byte, 0, 1024), v) }
