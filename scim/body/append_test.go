@@ -11,9 +11,17 @@ func TestAppendWritesWhatEncodingJSONWrites(t *testing.T) {
 	t.Parallel()
 	type named string
 	for _, v := range []any{
-		nil, true, false, "", "a", 1, 1.5, 1e21, json.Number("1.50"), named("x"), []string{"a"}, map[string]string{"b": "a"}, struct{ A any }{1},
-		map[string]any{}, map[string]any(nil), []any{}, []any(nil), map[string]any{"b": []any{nil, "x", map[string]any{"z": 1, "A": "é"}}, "a": true},
-		"\"\\/\b\f\n\r\t\x00\x1f\x7f<script>&amp;é☃\u2028\u2029😀", "cut \xff\xc3", "\xed\xa0\x80", map[string]any{"\xff<": ""},
+		nil, true, false, "", "a", 1, 1.5, 1e21, json.Number("1.50"), named("x"),
+		[]string{"a"},
+		map[string]string{"b": "a"},
+		struct{ A any }{1},
+		map[string]any{},
+		map[string]any(nil),
+		[]any{},
+		[]any(nil),
+		map[string]any{"b": []any{nil, "x", map[string]any{"z": 1, "A": "é"}}, "a": true},
+		"\"\\/\b\f\n\r\t\x00\x1f\x7f<script>&amp;é☃\u2028\u2029😀", "cut \xff\xc3", "\xed\xa0\x80",
+		map[string]any{"\xff<": ""},
 	} {
 		want, err := json.Marshal(v)
 		if err != nil {
