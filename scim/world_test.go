@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +20,7 @@ import (
 	"usherd/connector/mapping"
 	"usherd/connector/provision"
 	"usherd/connector/store"
+	"usherd/connector/store/newstore"
 	"usherd/scim"
 	"usherd/scim/auth"
 )
@@ -55,7 +55,7 @@ func newWorld(tb testing.TB, edit ...func(o *connector.Organization)) *world {
 	w := &world{
 		t: tb, now: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC), tokens: map[string]string{}, provs: map[string]*provision.Provisioner{},
 	}
-	db, err := store.Open(tb.Context(), "sqlite:"+filepath.Join(tb.TempDir(), "usherd.db"), store.Options{Now: w.clock})
+	db, err := store.Open(tb.Context(), newstore.URL(tb), store.Options{Now: w.clock})
 	if err != nil {
 		tb.Fatal(err)
 	}

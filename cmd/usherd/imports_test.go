@@ -19,6 +19,7 @@ var allowed = map[string][]string{
 	"connector/lifecycle":              {"connector"},
 	"connector/store":                  {"connector"},
 	"connector/store/storetest":        {"connector"},
+	"connector/store/newstore":         {"connector/store"},
 	"connector/failure":                {"connector"},
 	"connector/schedule":               {"connector"},
 	"connector/domains":                {"connector"},

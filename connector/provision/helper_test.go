@@ -3,7 +3,6 @@ package provision_test
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"usherd/connector/mapping"
 	"usherd/connector/provision"
 	"usherd/connector/store"
+	"usherd/connector/store/newstore"
 )
 
 // people is a source that a test changes by hand.
@@ -111,7 +111,7 @@ type world struct {
 func newWorld(tb testing.TB, edit func(*connector.Organization)) *world {
 	tb.Helper()
 	w := &world{t: tb, now: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC), maps: map[string]*mapping.Mapping{}}
-	db, err := store.Open(tb.Context(), "sqlite:"+filepath.Join(tb.TempDir(), "usherd.db"), store.Options{Now: func() time.Time { return w.now }})
+	db, err := store.Open(tb.Context(), newstore.URL(tb), store.Options{Now: func() time.Time { return w.now }})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -5,19 +5,19 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"usherd/connector"
 	"usherd/connector/provision"
 	"usherd/connector/store"
+	"usherd/connector/store/newstore"
 )
 
 // scratch is an empty store on the replay's own clock, with the domains of the world.
 func (w *world) scratch(clock *provision.Clock) *store.DB {
 	w.t.Helper()
-	db, err := store.Open(w.t.Context(), "sqlite:"+filepath.Join(w.t.TempDir(), "scratch.db"), store.Options{Now: clock.Now})
+	db, err := store.Open(w.t.Context(), newstore.URL(w.t), store.Options{Now: clock.Now})
 	if err != nil {
 		w.t.Fatal(err)
 	}
