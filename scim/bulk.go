@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"usherd/scim/body"
 )
 
 const (
@@ -55,23 +57,23 @@ func (x *exchange) bulk() (*answer, error) {
 			out = append(out, op.out)
 		}
 	}
-	body, err := encode(object{"schemas": []string{bulkResponseURN}, "Operations": out})
-	return &answer{status: http.StatusOK, body: body}, err
+	answered, err := encode(object{"schemas": []string{bulkResponseURN}, "Operations": out})
+	return &answer{status: http.StatusOK, body: answered}, err
 }
 
 // bulkRequest reads the message; most is after how many failures it ends, 0 = never.
 func bulkRequest(m map[string]any) (ops []*bulkOp, most int, err error) {
-	list, ok := field(m, "Operations").([]any)
+	list, ok := body.Member(m, "Operations").([]any)
 	if !ok {
 		return nil, 0, refuse(http.StatusBadRequest, invalidSyntax, "Operations has to be a list of operations")
 	}
-	if s, ok := field(m, "schemas").([]any); !ok || len(s) != 1 || !strings.EqualFold(text(s[0]), bulkRequestURN) {
+	if s, ok := body.Member(m, "schemas").([]any); !ok || len(s) != 1 || !strings.EqualFold(text(s[0]), bulkRequestURN) {
 		return nil, 0, refuse(http.StatusBadRequest, invalidSyntax, `schemas has to be ["`+bulkRequestURN+`"]`)
 	}
 	if len(list) > maxBulkOperations {
 		return nil, 0, refuse(http.StatusRequestEntityTooLarge, "", strconv.Itoa(len(list))+" operations are more than the "+strconv.Itoa(maxBulkOperations)+" that a bulk request may have: send several")
 	}
-	if v := field(m, "failOnErrors"); v != nil {
+	if v := body.Member(m, "failOnErrors"); v != nil {
 		n, _ := v.(json.Number)
 		if most, err = strconv.Atoi(n.String()); err != nil || most < 1 {
 			return nil, 0, badValue("failOnErrors has to be a whole number from 1 on")
@@ -99,10 +101,10 @@ func bulkOperation(v any) (*bulkOp, *Error) {
 		return nil, refuse(http.StatusBadRequest, invalidSyntax, "an operation has to be an object")
 	}
 	op := &bulkOp{
-		Method: strings.ToUpper(text(field(m, "method"))), BulkID: text(field(m, "bulkId")), Path: strings.Trim(text(field(m, "path")), "/"),
-		Version: text(field(m, "version")),
+		Method: strings.ToUpper(text(body.Member(m, "method"))), BulkID: text(body.Member(m, "bulkId")), Path: strings.Trim(text(body.Member(m, "path")), "/"),
+		Version: text(body.Member(m, "version")),
 	}
-	op.Data, _ = field(m, "data").(map[string]any)
+	op.Data, _ = body.Member(m, "data").(map[string]any)
 	seen := map[string]bool{}
 	visit(op.Path, op.Data, func(id string) {
 		if !seen[id] {
@@ -121,19 +123,6 @@ func bulkOperation(v any) (*bulkOp, *Error) {
 		return nil, refuse(http.StatusBadRequest, invalidSyntax, "data has to be an object")
 	}
 	return op, nil
-}
-
-// field is a member of an object in any case.
-func field(m map[string]any, name string) any {
-	if v, ok := m[name]; ok {
-		return v
-	}
-	for key, v := range m {
-		if strings.EqualFold(key, name) {
-			return v
-		}
-	}
-	return nil
 }
 
 func text(v any) string {
@@ -262,7 +251,7 @@ func (b *bulkRun) complete(op *bulkOp) {
 	if op.id == "" {
 		return
 	}
-	members := map[string]any{"members": b.resolved(field(op.Data, "members"))}
+	members := map[string]any{"members": b.resolved(body.Member(op.Data, "members"))}
 	data := map[string]any{"schemas": []any{"urn:ietf:params:scim:api:messages:2.0:PatchOp"}, "Operations": []any{
 		map[string]any{"op": "add", "value": members},
 	}}
@@ -296,12 +285,12 @@ func (b *bulkRun) request(method, path, version string, data map[string]any) (*a
 	if err != nil {
 		return nil, err
 	}
-	body, err := json.Marshal(data)
+	sent, err := json.Marshal(data)
 	if err != nil {
 		return nil, err
 	}
 	r := b.x.r.Clone(b.x.r.Context())
-	r.Method, r.URL, r.Body = method, &url.URL{Path: b.x.r.URL.Path}, io.NopCloser(bytes.NewReader(body))
+	r.Method, r.URL, r.Body = method, &url.URL{Path: b.x.r.URL.Path}, io.NopCloser(bytes.NewReader(sent))
 	r.Header = http.Header{"Content-Type": {mediaType}, "User-Agent": {b.x.r.UserAgent()}}
 	if version != "" {
 		r.Header.Set("If-Match", version)

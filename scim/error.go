@@ -66,6 +66,9 @@ func (e *Error) document() map[string]any {
 	return d
 }
 
+// absent reports whether the store does not have what was asked for.
+func absent(err error) bool { return err != nil && connector.KindOf(err) == connector.NotFound }
+
 // statusOf says with which status and scimType a reason is told (scim.md 2.12): 4xx only for what trying again does
 // not change.
 func statusOf(r connector.Reason) (status int, scimType string) {

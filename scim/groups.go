@@ -27,7 +27,7 @@ func (x *exchange) groupAnswer(status int, id connector.ID) (*answer, error) {
 	}
 	ctx := x.r.Context()
 	g, err := x.s.o.Store.ClientGroup(ctx, x.org.Settings.ID, x.source, id)
-	if err != nil && connector.KindOf(err) == connector.NotFound {
+	if absent(err) {
 		return nil, nobody(schema.Group(), id.String())
 	} else if err != nil {
 		return nil, err
@@ -162,7 +162,7 @@ func (x *exchange) groupNames(ctx context.Context, r connector.Reader, id connec
 	}
 	g, err := r.ClientGroupByExternalID(ctx, org, client, w.externalID)
 	switch {
-	case err != nil && connector.KindOf(err) == connector.NotFound:
+	case absent(err):
 		return nil
 	case err != nil:
 		return err
@@ -209,7 +209,7 @@ func (x *exchange) changeGroup(id connector.ID, change func(g *connector.ClientG
 
 func (x *exchange) findGroup(ctx context.Context, r connector.Reader, id connector.ID) (*connector.ClientGroup, error) {
 	g, err := r.ClientGroup(ctx, x.org.Settings.ID, x.source, id)
-	if err != nil && connector.KindOf(err) == connector.NotFound {
+	if absent(err) {
 		return nil, nobody(schema.Group(), id.String())
 	} else if err != nil {
 		return nil, err

@@ -37,7 +37,7 @@ func (e *editor) apply(ctx context.Context, edits []patch.MemberEdit) error {
 func (e *editor) edit(ctx context.Context, edit patch.MemberEdit) error {
 	switch edit.Kind {
 	case patch.AddMembers:
-		ids, err := e.known(ctx, edit.IDs)
+		ids, err := e.known(ctx, edit)
 		if err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ func (e *editor) edit(ctx context.Context, edit patch.MemberEdit) error {
 		}
 		return missing(edit, found)
 	case patch.ReplaceMembers:
-		ids, err := e.known(ctx, edit.IDs)
+		ids, err := e.known(ctx, edit)
 		if err != nil {
 			return err
 		}
@@ -192,22 +192,21 @@ func (e *editor) keep(id connector.ID, stored bool) {
 
 // known keeps the ids of users and groups that the client sees. Of others a strict profile makes an error, and the
 // rest a word in the log: one bad member does not lose the push.
-func (e *editor) known(ctx context.Context, texts []string) ([]connector.ID, error) {
-	ids := parsed(texts)
+func (e *editor) known(ctx context.Context, edit patch.MemberEdit) ([]connector.ID, error) {
+	ids := parsed(edit.IDs)
 	there, err := e.r.KnownResources(ctx, e.x.org.Settings.ID, e.x.source, ids)
 	if err != nil {
 		return nil, err
 	}
 	kept := slices.DeleteFunc(ids, func(id connector.ID) bool { return !there[id] || id == e.group })
-	if missing := len(texts) - len(kept); missing > 0 {
-		for _, t := range texts {
-			if id, err := connector.ParseID(t); err != nil || !there[id] || id == e.group {
-				if !e.x.profile.Rules.SkipMembers {
-					return nil, badValue("members: there is no User or Group " + printable(t))
-				}
-				e.x.notes.quirks = append(e.x.notes.quirks, unknownMember)
-			}
+	for _, text := range edit.IDs {
+		if id, err := connector.ParseID(text); err == nil && there[id] && id != e.group {
+			continue
 		}
+		if !e.x.profile.Rules.SkipMembers {
+			return nil, edit.UnknownMemberError()
+		}
+		e.x.notes.quirks = append(e.x.notes.quirks, unknownMember)
 	}
 	return kept, nil
 }

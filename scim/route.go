@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"usherd/connector"
+	"usherd/connector/failure"
 	"usherd/scim/schema"
 )
 
@@ -125,12 +126,7 @@ func nobody(t *schema.Type, id string) error {
 // printable is a text from outside as a detail may show it: short and in one line.
 func printable(s string) string {
 	const most = 80
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, s)
+	s = failure.Clean(s)
 	if r := []rune(s); len(r) > most {
 		return string(r[:most]) + "…"
 	}

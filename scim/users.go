@@ -34,7 +34,7 @@ func (x *exchange) userAnswer(status int, id connector.ID, s *said) (*answer, er
 	}
 	ctx, org := x.r.Context(), x.org.Settings.ID
 	u, err := x.s.o.Store.ClientUser(ctx, org, x.source, id)
-	if connector.KindOf(err) == connector.NotFound && err != nil {
+	if absent(err) {
 		return nil, nobody(schema.User(), id.String())
 	} else if err != nil {
 		return nil, err
@@ -133,7 +133,7 @@ type known struct {
 func (x *exchange) find(ctx context.Context, r connector.Reader, id connector.ID) (*known, error) {
 	org := x.org.Settings.ID
 	u, err := r.ClientUser(ctx, org, x.source, id)
-	if err != nil && connector.KindOf(err) == connector.NotFound {
+	if absent(err) {
 		return nil, nobody(schema.User(), id.String())
 	} else if err != nil {
 		return nil, err

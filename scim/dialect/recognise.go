@@ -1,6 +1,10 @@
 package dialect
 
-import "strings"
+import (
+	"strings"
+
+	"usherd/scim/body"
+)
 
 // agents are how the User-Agent of clients begins that say who they are.
 var agents = []struct{ prefix, profile string }{
@@ -23,13 +27,13 @@ func Recognise(userAgent string, body map[string]any) (p Profile, reason string)
 	return p, reason
 }
 
-func recognise(userAgent string, body map[string]any) (name, reason string) {
+func recognise(userAgent string, sent map[string]any) (name, reason string) {
 	for _, a := range agents {
 		if len(userAgent) >= len(a.prefix) && strings.EqualFold(userAgent[:len(a.prefix)], a.prefix) {
 			return a.profile, "User-Agent begins with " + a.prefix
 		}
 	}
-	for _, urn := range texts(member(body, "schemas")) {
+	for _, urn := range texts(body.Member(sent, "schemas")) {
 		switch {
 		case strings.EqualFold(urn, microsoftGroup):
 			return "entra", "the group schema of Microsoft"
@@ -37,28 +41,15 @@ func recognise(userAgent string, body map[string]any) (name, reason string) {
 			return "onelogin", "no User-Agent, and the schema " + legacyCore
 		}
 	}
-	list, _ := member(body, "Operations").([]any)
+	list, _ := body.Member(sent, "Operations").([]any)
 	for _, v := range list {
 		op, _ := v.(map[string]any)
-		switch member(op, "op") {
+		switch body.Member(op, "op") {
 		case "Add", "Remove", "Replace":
 			return "entra", "operations are written with a capital: Add, Remove, Replace"
 		}
 	}
 	return "generic", ""
-}
-
-// member returns what an object has under a name in any case.
-func member(object map[string]any, name string) any {
-	if v, ok := object[name]; ok {
-		return v
-	}
-	for key, v := range object {
-		if strings.EqualFold(key, name) {
-			return v
-		}
-	}
-	return nil
 }
 
 // texts returns those of a list that are text.

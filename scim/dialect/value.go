@@ -149,7 +149,7 @@ func (n *normaliser) unpack(a *schema.Attribute, object map[string]any) map[stri
 			break
 		}
 		inner, err := body.Parse([]byte(text))
-		if err != nil || member(inner, "value") == nil {
+		if err != nil || body.Member(inner, "value") == nil {
 			break
 		}
 		n.quirk(elementJSON, a.Path())
