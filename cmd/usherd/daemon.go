@@ -89,8 +89,8 @@ func (d *daemon) run(ctx context.Context, ln net.Listener) error {
 	g.Go(func() error {
 		return d.systemd.keepAlive(ctx, func() bool { return d.storeAnswers(ctx) == nil })
 	})
-	d.watch.replace(ctx, d, d.site)
 	d.log.Info("ready", zap.String("listen", ln.Addr().String()), zap.String("revision", d.site.file.Revision), zap.Int("sources", len(d.sources(ctx))))
+	d.watch.replace(ctx, d, d.site) // what it tells comes after that
 	d.systemd.tell(ctx, "READY=1")
 	<-ctx.Done()
 	d.systemd.tell(context.WithoutCancel(ctx), "STOPPING=1")
