@@ -18,7 +18,7 @@ const dueWhere = ` FROM users u
 
 const (
 	dueOfSource = ` AND EXISTS (SELECT 1 FROM links l WHERE l.org = u.org AND l.source = ? AND l.user_id = u.id)`
-	duePage     = ` AND (u.delete_at, u.id) > (?, ?) ORDER BY u.delete_at, u.id LIMIT ?`
+	duePage     = ` AND (u.delete_at, u.id) > (?, ?) ORDER BY u.delete_at, u.id LIMIT 0 + ?`
 
 	sqlUsersDue         = `SELECT ` + userColumns + dueWhere + duePage
 	sqlUsersDueOfSource = `SELECT ` + userColumns + dueWhere + dueOfSource + duePage

@@ -22,7 +22,7 @@ const (
  WHERE u.org = ? AND u.id IN (*) ORDER BY e.user_id, e.version`
 
 	sqlEventsBefore = `SELECT u.org, ` + eventColumns + ` FROM events e JOIN users u ON u.id = e.user_id
- WHERE e.run = ? AND e.id < ? AND u.org = ? ORDER BY e.id DESC LIMIT ?`
+ WHERE e.run = ? AND e.id < ? AND u.org = ? ORDER BY e.id DESC LIMIT 0 + ?`
 
 	sqlRunEvents = `SELECT u.org, ` + eventColumns + `, ` + userColumns + `, l.anchor, l.dn
  FROM events e JOIN users u ON u.id = e.user_id

@@ -20,10 +20,10 @@ const (
 	sqlGroupByID = `SELECT ` + groupColumns + ` FROM groups g WHERE g.org = ? AND g.id = ?`
 
 	sqlListGroups = `SELECT ` + groupColumns + ` FROM groups g
- WHERE g.org = ? AND g.folded >= ? AND g.folded < ? AND (g.folded, g.id) > (?, ?) ORDER BY g.folded, g.id LIMIT ?`
+ WHERE g.org = ? AND g.folded >= ? AND g.folded < ? AND (g.folded, g.id) > (?, ?) ORDER BY g.folded, g.id LIMIT 0 + ?`
 
 	sqlListGroupsOfSource = `SELECT ` + groupColumns + ` FROM groups g
- WHERE g.org = ? AND g.source = ? AND g.folded >= ? AND g.folded < ? AND (g.folded, g.id) > (?, ?) ORDER BY g.folded, g.id LIMIT ?`
+ WHERE g.org = ? AND g.source = ? AND g.folded >= ? AND g.folded < ? AND (g.folded, g.id) > (?, ?) ORDER BY g.folded, g.id LIMIT 0 + ?`
 
 	sqlGroupsByName = `SELECT ` + groupColumns + ` FROM groups g WHERE g.org = ? AND g.folded = ? ORDER BY g.id LIMIT 2`
 

@@ -199,6 +199,24 @@ func TestPlans(t *testing.T) {
 	}
 }
 
+// A bare parameter as limit makes SQLite plan a kept statement anew each time it is bound.
+func TestLimitsAreNoPartOfPlans(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) < 40 {
+		t.Fatalf("%d files: %v", len(files), err)
+	}
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(name, "_test.go") && strings.Contains(strings.ReplaceAll(string(text), "`LIMIT 0 + ?`", ""), "LIMIT"+" ?") {
+			t.Errorf("%s has a bare parameter as limit: write LIMIT 0 + ?", name)
+		}
+	}
+}
+
 func TestProfileDocument(t *testing.T) {
 	t.Parallel()
 	p := connector.Profile{"b": {"1", ""}, "a": {"\"\\\x00\n\x1f\u2028é☃"}, "none": nil, "custom.ü": {"x"}}

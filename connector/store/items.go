@@ -31,7 +31,7 @@ const (
 	sqlOpenItems = `SELECT ` + itemColumns + ` FROM open_items
  WHERE org = ? AND id > ? AND (? = '' OR source = ?) AND (? = '' OR reason = ?) AND (? = '' OR instr(folded, ?) > 0)
    AND (? IS NULL OR user_id = ? OR folded = ?)
- ORDER BY id LIMIT ?`
+ ORDER BY id LIMIT 0 + ?`
 )
 
 type itemRow struct {

@@ -28,7 +28,7 @@ const (
    recheck_at = excluded.recheck_at, dn_key = excluded.dn_key, primary_rid = excluded.primary_rid
  WHERE links.user_id = excluded.user_id`
 
-	sqlRecheck = `SELECT anchor FROM links WHERE org = ? AND source = ? AND recheck_at > 0 AND recheck_at <= ? ORDER BY recheck_at LIMIT ?`
+	sqlRecheck = `SELECT anchor FROM links WHERE org = ? AND source = ? AND recheck_at > 0 AND recheck_at <= ? ORDER BY recheck_at LIMIT 0 + ?`
 
 	sqlDeleteLinksOfUser = `DELETE FROM links WHERE org = ? AND source IN (SELECT source FROM link_sources WHERE org = ?) AND user_id = ?`
 	sqlDeleteLink        = `DELETE FROM links WHERE org = ? AND source = ? AND anchor = ? AND user_id = ?`

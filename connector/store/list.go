@@ -12,20 +12,20 @@ import (
 const (
 	sqlListByName = `SELECT k.kind, k.value, ` + userColumns + ` FROM user_keys k JOIN users u ON u.id = k.user_id
  WHERE k.org = ? AND k.kind = ? AND k.value >= ? AND k.value < ? AND (k.value, k.user_id) > (?, ?)
- ORDER BY k.value, k.user_id LIMIT ?`
+ ORDER BY k.value, k.user_id LIMIT 0 + ?`
 
 	sqlListByTerm = `SELECT k.kind, k.value, ` + userColumns + ` FROM user_terms k JOIN users u ON u.id = k.user_id
  WHERE k.org = ? AND k.kind = ? AND k.value >= ? AND k.value < ? AND (k.value, k.user_id) > (?, ?)
- ORDER BY k.value, k.user_id LIMIT ?`
+ ORDER BY k.value, k.user_id LIMIT 0 + ?`
 
 	sqlListByState = `SELECT 0, '', ` + userColumns + ` FROM users u
- WHERE u.org = ? AND u.state = ? AND u.state <> 'active' AND u.id > ? ORDER BY u.id LIMIT ?`
+ WHERE u.org = ? AND u.state = ? AND u.state <> 'active' AND u.id > ? ORDER BY u.id LIMIT 0 + ?`
 
 	sqlListByPackage = `SELECT 0, '', ` + userColumns + ` FROM users u
- WHERE u.org = ? AND u.package = ? AND u.package <> '' AND u.id > ? ORDER BY u.id LIMIT ?`
+ WHERE u.org = ? AND u.package = ? AND u.package <> '' AND u.id > ? ORDER BY u.id LIMIT 0 + ?`
 
 	sqlListPending = `SELECT 0, '', ` + userColumns + ` FROM users u
- WHERE u.org = ? AND u.pending_approval = 1 AND u.id > ? ORDER BY u.id LIMIT ?`
+ WHERE u.org = ? AND u.pending_approval = 1 AND u.id > ? ORDER BY u.id LIMIT 0 + ?`
 )
 
 // place is where a page ended.

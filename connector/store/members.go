@@ -61,7 +61,7 @@ above (id) AS (
  SELECT id FROM direct
  UNION SELECT p.id FROM above x JOIN groups g ON g.id = x.id JOIN members m ON m.key = g.dn_key
    JOIN groups p ON p.id = m.group_id AND p.source = g.source AND p.org = g.org)
-SELECT ` + groupColumns + `, g.id IN (SELECT id FROM direct) FROM above x JOIN groups g ON g.id = x.id ORDER BY g.folded, g.id LIMIT ?`
+SELECT ` + groupColumns + `, g.id IN (SELECT id FROM direct) FROM above x JOIN groups g ON g.id = x.id ORDER BY g.folded, g.id LIMIT 0 + ?`
 )
 
 // EffectiveMembers streams the users who are in a group or in one nested in it, in order of their

@@ -17,7 +17,7 @@ const (
 	compactWhole = 250
 	compactMost  = 4096
 
-	sqlChunksBack = sqlChunkColumns + ` AND c.id < ? AND c.at < ? ORDER BY c.id DESC LIMIT ?`
+	sqlChunksBack = sqlChunkColumns + ` AND c.id < ? AND c.at < ? ORDER BY c.id DESC LIMIT 0 + ?`
 
 	sqlLinkedAnchors = `SELECT anchor FROM links WHERE org = ? AND source = ? AND anchor IN (*)`
 
@@ -25,7 +25,7 @@ const (
 	sqlDropBlob  = `DELETE FROM record_blobs WHERE org = ? AND hash = ?
  AND NOT EXISTS (SELECT 1 FROM record_chunks c WHERE c.org = record_blobs.org AND c.hash = record_blobs.hash)`
 
-	sqlOldChunks = `SELECT id, run, at, records, hash, x'' FROM record_chunks WHERE org = ? AND source = ? AND at < ? LIMIT ?`
+	sqlOldChunks = `SELECT id, run, at, records, hash, x'' FROM record_chunks WHERE org = ? AND source = ? AND at < ? LIMIT 0 + ?`
 )
 
 // CompactRecords forgets of what a source said before that time all but the last word about each person who

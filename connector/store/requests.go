@@ -20,7 +20,7 @@ const (
 	sqlNextStatus = `SELECT min(status) FROM requests WHERE org = ? AND source = ? AND status > ?`
 
 	// What all walks have in common: a window of ids, and what the index of the walk does not hold.
-	sqlWindow = ` AND r.id > ? AND r.id < ? AND r.at >= ? AND r.status BETWEEN ? AND ? ORDER BY r.id DESC LIMIT ?`
+	sqlWindow = ` AND r.id > ? AND r.id < ? AND r.at >= ? AND r.status BETWEEN ? AND ? ORDER BY r.id DESC LIMIT 0 + ?`
 
 	sqlRequestsOfClient = `SELECT ` + requestColumns + ` FROM requests r WHERE r.org = ? AND r.source = ?` + sqlWindow
 	sqlRequestsByStatus = `SELECT ` + requestColumns + ` FROM requests r WHERE r.org = ? AND r.source = ? AND r.status = ?` + sqlWindow

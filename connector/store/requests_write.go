@@ -19,7 +19,7 @@ const (
 	sqlQuirks     = `SELECT org, source, quirk, n, first, last FROM request_quirks WHERE org = ? AND source = ? ORDER BY quirk`
 	sqlDropQuirks = `DELETE FROM request_quirks WHERE last < ?` // there are a few for each client
 
-	sqlOldRequest = `SELECT max(id) FROM (SELECT id FROM requests WHERE org = ? AND source = ? AND id < ? ORDER BY id LIMIT ?)`
+	sqlOldRequest = `SELECT max(id) FROM (SELECT id FROM requests WHERE org = ? AND source = ? AND id < ? ORDER BY id LIMIT 0 + ?)`
 	sqlDropOld    = `DELETE FROM requests WHERE org = ? AND source = ? AND id <= ?`
 	sqlDropBodies = `DELETE FROM request_bodies WHERE org = ? AND source = ? AND id <= ?`
 

@@ -18,7 +18,7 @@ const (
  LEFT JOIN links l ON l.org = g.org AND l.source = g.source AND l.user_id = u.id
  LEFT JOIN groups n ON n.id = m.key AND n.org = g.org AND n.source = g.source
  WHERE g.id = ? AND g.org = ? AND g.source = ? AND m.key > ? AND (n.id IS NOT NULL OR u.id IS NOT NULL AND coalesce(l.standing, '') <> 'gone')
- ORDER BY m.key LIMIT ?`
+ ORDER BY m.key LIMIT 0 + ?`
 
 	// The groups that have some users directly, by link, primary group and id, and whether they are nested in others.
 	sqlGroupsOfUsers = `SELECT o.user_id, g.id, g.name, ` + isNested + ` FROM links o JOIN members m ON m.key = o.dn_key

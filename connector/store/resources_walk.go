@@ -51,7 +51,7 @@ func (p *pager[T]) walk(ctx context.Context) error {
 		}
 	}
 	a := p.asker(true)
-	q := a.rowsOf(p.where(a), true).wrapped("SELECT "+p.columns, "").then(p.behind(a), p.inOrder(a), say(" LIMIT ?", p.q.Limit+1))
+	q := a.rowsOf(p.where(a), true).wrapped("SELECT "+p.columns, "").then(p.behind(a), p.inOrder(a), say(" LIMIT 0 + ?", p.q.Limit+1))
 	rows, err := p.r.ask(ctx, keep(p.q.Where), q)
 	p.rows, err = add(p.rows, rows, err, p.scan)
 	return err
@@ -125,9 +125,9 @@ func (p *pager[T]) inOrder(a *asker) clause {
 // page are kept.
 func (p *pager[T]) along(ctx context.Context, set clause) error {
 	wanted := p.q.Offset + p.q.Limit + 1
-	order, sign := " ORDER BY id LIMIT ?", " AND id > ?"
+	order, sign := " ORDER BY id LIMIT 0 + ?", " AND id > ?"
 	if p.down {
-		order, sign = " ORDER BY id DESC LIMIT ?", " AND id < ?"
+		order, sign = " ORDER BY id DESC LIMIT 0 + ?", " AND id < ?"
 	}
 	q := set.wrapped("SELECT id FROM (", ") WHERE ")
 	if p.kind == connector.UserResource {

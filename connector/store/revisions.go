@@ -9,7 +9,7 @@ import (
 
 const (
 	sqlPutRevision = `INSERT INTO revisions (id, at, text) VALUES (?,?,?) ON CONFLICT (id) DO NOTHING`
-	sqlRevisions   = `SELECT id, at, text FROM revisions ORDER BY at DESC, id LIMIT ?`
+	sqlRevisions   = `SELECT id, at, text FROM revisions ORDER BY at DESC, id LIMIT 0 + ?`
 )
 
 // PutRevision keeps a revision; one that is there already stays as it is.

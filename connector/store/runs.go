@@ -17,9 +17,9 @@ const (
 
 	sqlRun = `SELECT doc FROM runs WHERE id = ?`
 
-	sqlRuns         = `SELECT doc FROM runs WHERE id < ? ORDER BY id DESC LIMIT ?`
-	sqlRunsOfOrg    = `SELECT doc FROM runs WHERE org = ? AND id < ? ORDER BY id DESC LIMIT ?`
-	sqlRunsOfSource = `SELECT doc FROM runs WHERE org = ? AND source = ? AND id < ? ORDER BY id DESC LIMIT ?`
+	sqlRuns         = `SELECT doc FROM runs WHERE id < ? ORDER BY id DESC LIMIT 0 + ?`
+	sqlRunsOfOrg    = `SELECT doc FROM runs WHERE org = ? AND id < ? ORDER BY id DESC LIMIT 0 + ?`
+	sqlRunsOfSource = `SELECT doc FROM runs WHERE org = ? AND source = ? AND id < ? ORDER BY id DESC LIMIT 0 + ?`
 
 	sqlOpenHolds         = `SELECT doc FROM runs WHERE org = ? AND held = 1 ORDER BY id LIMIT 1000`
 	sqlOpenHoldsOfSource = `SELECT doc FROM runs WHERE org = ? AND source = ? AND held = 1 ORDER BY id LIMIT 1000`

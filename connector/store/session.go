@@ -11,6 +11,8 @@ import (
 
 // Parameters are written `?`, in order: modernc.org/sqlite looks each numbered one up by name, which
 // costs more than the statement. For PostgreSQL they are numbered when the statement is prepared.
+// A limit is written `LIMIT 0 + ?`: of a bare parameter SQLite takes the value into the plan, and plans the
+// statement anew whenever that is bound again.
 
 // querier asks one connection or a pool. Statements given to query are prepared once and kept, so
 // their rows must be read to the end before the same statement runs again; those given to stream are

@@ -6,7 +6,7 @@ import (
 	"usherd/connector"
 )
 
-const sqlNestedGroups = nestedGroups + ` SELECT id FROM nested LIMIT ?`
+const sqlNestedGroups = nestedGroups + ` SELECT id FROM nested LIMIT 0 + ?`
 
 // maxNested is from how many groups on they are closed over in SQL.
 const maxNested = 16

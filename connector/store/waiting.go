@@ -19,7 +19,7 @@ const (
 
 	sqlLeaveList = `DELETE FROM waiting WHERE org = ? AND source = ? AND person IN (*)`
 
-	sqlWaiting = `SELECT org, package, source, record, since FROM waiting WHERE org = ? AND package = ? ORDER BY id LIMIT ?`
+	sqlWaiting = `SELECT org, package, source, record, since FROM waiting WHERE org = ? AND package = ? ORDER BY id LIMIT 0 + ?`
 )
 
 // Waiting returns the head of the waiting list of a package, longest waiting first.
