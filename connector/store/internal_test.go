@@ -21,7 +21,7 @@ func TestMigrationsAreAppliedOnceAfterACopy(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "usherd.db")
 	db := openFile(t, path)
-	list, err := loadMigrations(migrations)
+	list, err := loadMigrations(db.engine.migrations())
 	if err != nil || len(list) == 0 {
 		t.Fatalf("%d migrations: %v", len(list), err)
 	}
@@ -318,8 +318,7 @@ func TestReverseLabels(t *testing.T) {
 func TestFullDiskSaysWhatToDo(t *testing.T) {
 	t.Parallel()
 	db := openFile(t, filepath.Join(t.TempDir(), "usherd.db"))
-	db.pragma(t.Context(), "max_page_count", 1) // SQLite makes it as many as there are
-	var err error
+	err := pragma(t.Context(), db.w, "max_page_count", 1) // SQLite makes it as many as there are
 	for i := 0; err == nil && i < 100; i++ {
 		err = db.AddDomain(t.Context(), connector.Domain{Org: "acme", Name: fmt.Sprintf("d%d.example", i), LastError: strings.Repeat("x", 8192)})
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,27 +16,12 @@ import (
 	"usherd/connector"
 )
 
-//go:embed migration/sqlite/*.sql
-var embedded embed.FS
-
-// migrations are the files 0001_name.sql and so on, without a gap.
-var migrations = func() fs.FS {
-	sub, err := fs.Sub(embedded, "migration/sqlite")
-	if err != nil {
-		panic(err)
-	}
-	return sub
-}()
-
 // fills are what migrations do that SQL cannot say, after their text and in the same transaction.
 var fills = map[string]func(context.Context, *session) error{"0007_resources.sql": fillTerms}
 
 const (
-	sqlHasMarks    = `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'migrations'`
-	sqlHasTables   = `SELECT count(*) FROM sqlite_master WHERE type = 'table'`
-	sqlCreateMarks = `CREATE TABLE migrations (version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, checksum BLOB NOT NULL, at INTEGER NOT NULL) STRICT`
-	sqlMarks       = `SELECT version, name, checksum FROM migrations ORDER BY version`
-	sqlPutMark     = `INSERT INTO migrations (version, name, checksum, at) VALUES (?,?,?,?)`
+	sqlMarks   = `SELECT version, name, checksum FROM migrations ORDER BY version`
+	sqlPutMark = `INSERT INTO migrations (version, name, checksum, at) VALUES (?,?,?,?)`
 )
 
 type migration struct {
@@ -81,17 +65,18 @@ func count(ctx context.Context, q querier, text string) (n int, err error) {
 }
 
 // applied returns how many of the known migrations the database has, and refuses one that has others.
-func applied(ctx context.Context, q querier, known []migration, file string) (int, error) {
-	has, err := count(ctx, q, sqlHasMarks)
+func applied(ctx context.Context, q querier, e engine, known []migration) (int, error) {
+	hasMarks, hasTables := e.marked()
+	has, err := count(ctx, q, hasMarks)
 	if err != nil {
-		return 0, openError(file, err)
+		return 0, e.openError(err)
 	}
 	if has == 0 {
-		n, err := count(ctx, q, sqlHasTables)
+		n, err := count(ctx, q, hasTables)
 		if err == nil && n > 0 {
 			err = &connector.Error{
-				Kind: connector.Invalid, Op: "store: open " + file, Err: errors.New("the file is a SQLite database, but no usherd store"),
-				Hint: "name another file: this one belongs to another program",
+				Kind: connector.Invalid, Op: "store: open " + e.where(), Err: errors.New("the database has tables, but is no usherd store"),
+				Hint: "name another one: this one belongs to another program",
 			}
 		}
 		return 0, err
@@ -99,19 +84,19 @@ func applied(ctx context.Context, q querier, known []migration, file string) (in
 	rows, err := q.stream(ctx, sqlMarks)
 	marks, err := add[migration](nil, rows, err, scanMark)
 	if err != nil {
-		return 0, openError(file, err)
+		return 0, e.openError(err)
 	}
 	for i, m := range marks {
 		if i >= len(known) {
 			return 0, &connector.Error{
-				Kind: connector.Refused, Op: "store: open " + file,
+				Kind: connector.Refused, Op: "store: open " + e.where(),
 				Err:  fmt.Errorf("its schema is version %d, and this usherd knows versions up to %d", marks[len(marks)-1].version, len(known)),
 				Hint: "run the newer usherd that has used this store, or restore a backup from before",
 			}
 		}
 		if k := known[i]; m.version != k.version || string(m.checksum) != string(k.checksum) {
 			return 0, &connector.Error{
-				Kind: connector.Refused, Op: "store: open " + file,
+				Kind: connector.Refused, Op: "store: open " + e.where(),
 				Err:  fmt.Errorf("migration %s was another one when it was applied here", m.name),
 				Hint: "run the usherd that has used this store: the two are different branches",
 			}
@@ -126,12 +111,12 @@ func (db *DB) migrate(ctx context.Context, files fs.FS) error {
 	if err != nil {
 		return wrap("migrations", err)
 	}
-	n, err := applied(ctx, db.w, known, db.path)
+	n, err := applied(ctx, db.w, db.engine, known)
 	if err != nil {
 		return err
 	}
 	if n > 0 && n < len(known) {
-		if err := db.copyBefore(ctx, n); err != nil {
+		if err := db.engine.keep(ctx, db.w, n); err != nil {
 			return err
 		}
 	}
@@ -139,7 +124,7 @@ func (db *DB) migrate(ctx context.Context, files fs.FS) error {
 		if err := db.step(ctx, known); err != nil {
 			return err
 		}
-		if n, err = applied(ctx, db.w, known, db.path); err != nil {
+		if n, err = applied(ctx, db.w, db.engine, known); err != nil {
 			return err
 		}
 	}
@@ -149,17 +134,17 @@ func (db *DB) migrate(ctx context.Context, files fs.FS) error {
 // step applies the next migration. What the next one is, is asked inside of the transaction: another
 // process may be doing the same.
 func (db *DB) step(ctx context.Context, known []migration) error {
-	if err := db.begin(ctx); err != nil {
+	if err := db.engine.begin(ctx, db.w); err != nil {
 		return err
 	}
 	err := func() error {
-		n, err := applied(ctx, db.w, known, db.path)
+		n, err := applied(ctx, db.w, db.engine, known)
 		if err != nil || n == len(known) {
 			return err
 		}
 		m := known[n]
 		if n == 0 {
-			if _, err := db.w.conn.ExecContext(ctx, sqlCreateMarks); err != nil {
+			if _, err := db.w.conn.ExecContext(ctx, db.engine.createMarks()); err != nil {
 				return err
 			}
 		}
@@ -185,14 +170,4 @@ func (db *DB) step(ctx context.Context, known []migration) error {
 		err = e
 	}
 	return wrap("migrate", err)
-}
-
-// copyBefore puts a copy of the database beside it before version n is left.
-func (db *DB) copyBefore(ctx context.Context, n int) error {
-	target, err := freeName(fmt.Sprintf("%s.v%d", db.path, n))
-	if err != nil {
-		return err
-	}
-	db.log.Info("copying the store before its schema is migrated", zap.String("copy", target))
-	return copyInto(ctx, db.w, target)
 }

@@ -15,7 +15,7 @@ import (
 func TestTermsAreFilledByTheMigration(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "usherd.db")
-	list, err := loadMigrations(migrations)
+	list, err := loadMigrations((&sqliteEngine{}).migrations())
 	if err != nil {
 		t.Fatal(err)
 	}

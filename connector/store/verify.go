@@ -22,7 +22,7 @@ func (db *DB) Verify(ctx context.Context) ([]string, error) {
 		return nil, wrap("verify", err)
 	}
 	defer t.Rollback()
-	v := &verifier{r: reader{connQuerier{t}, fewIDs}}
+	v := &verifier{engine: db.engine, r: reader{connQuerier{t}, fewIDs}}
 	for _, check := range [...]func(context.Context) error{v.file, v.seats, v.groups, v.users, v.extra} {
 		if err := check(ctx); err != nil && !errors.Is(err, errEnough) {
 			return nil, wrap("verify", err)
@@ -34,9 +34,10 @@ func (db *DB) Verify(ctx context.Context) ([]string, error) {
 var errEnough = errors.New("enough")
 
 type verifier struct {
-	r     reader
-	found []string
-	names [2]int // unique names and terms that the users' profiles ask for
+	engine engine
+	r      reader
+	found  []string
+	names  [2]int // unique names and terms that the users' profiles ask for
 }
 
 func (v *verifier) report(format string, args ...any) error {
@@ -48,11 +49,9 @@ func (v *verifier) report(format string, args ...any) error {
 }
 
 func (v *verifier) file(ctx context.Context) error {
-	faults, err := texts(ctx, v.r.q, "PRAGMA quick_check(10)")
+	faults, err := v.engine.faults(ctx, v.r.q)
 	for _, f := range faults {
-		if f != "ok" {
-			err = errors.Join(err, v.report("the file is damaged: %s", f))
-		}
+		err = errors.Join(err, v.report("the database is damaged: %s", f))
 	}
 	return err
 }

@@ -16,9 +16,7 @@ import (
 const (
 	groupMax = 256 // changes that share a commit
 
-	bulkCheckpoint   = 64000 // pages of the log before a checkpoint, while a bulk run goes on
-	normalCheckpoint = 1000
-	bulkPause        = 500 * time.Millisecond // without a chunk: the bulk run is over
+	bulkPause = 500 * time.Millisecond // without a chunk: the bulk run is over
 )
 
 // job is one function that waits for the writer.
@@ -105,13 +103,13 @@ func (db *DB) writer(ctx context.Context) {
 			if db.serve(ctx, j) {
 				if !bulk {
 					bulk = true
-					db.pragma(ctx, "wal_autocheckpoint", bulkCheckpoint)
+					db.bulk(ctx, bulk)
 				}
 				pause.Reset(bulkPause)
 			}
 		case <-pause.C:
 			bulk = false
-			db.endBulk(ctx)
+			db.bulk(ctx, bulk)
 		case <-db.quit:
 			for {
 				select {
@@ -186,7 +184,7 @@ func (db *DB) runGroup(ctx context.Context, group []*job) {
 // where they are to be apart.
 func (db *DB) transact(ctx context.Context, group []*job, apart bool) (errs []error, err error) {
 	errs = make([]error, len(group))
-	if err := db.begin(ctx); err != nil {
+	if err := db.engine.begin(ctx, db.w); err != nil {
 		return errs, err
 	}
 	good := 0
@@ -204,7 +202,7 @@ func (db *DB) transact(ctx context.Context, group []*job, apart bool) (errs []er
 		}
 	}
 	if err == nil && good > 0 {
-		if _, err = db.w.exec(ctx, "COMMIT"); err == nil {
+		if err = db.engine.commit(ctx, db.w); err == nil {
 			return errs, nil
 		}
 		err = wrap("commit", err)
@@ -215,28 +213,11 @@ func (db *DB) transact(ctx context.Context, group []*job, apart bool) (errs []er
 	return errs, err
 }
 
-const (
-	beginPause = 5    // milliseconds that SQLite waits for the lock, asking ever less often
-	beginTries = 4000 // times that it is told to: 20 s
-)
-
-// begin begins a transaction. SQLite's own waiting asks each tenth of a second in the end, and would
-// meet the short gaps between the commits of another process by chance only; asking every few
-// milliseconds does.
-func (db *DB) begin(ctx context.Context) (err error) {
-	for range beginTries {
-		if _, err = db.w.exec(ctx, "BEGIN IMMEDIATE"); err == nil || !isBusy(err) {
-			break
-		}
-	}
-	return wrap("begin", busy(err))
-}
-
 // runJob runs one function. The second error says that what the transaction holds of others must not stay.
 func (db *DB) runJob(j *job) (own, all error) {
 	db.w.wrote = false
 	own = db.call(j)
-	if own != nil && (db.w.wrote || primary(own) != 0) {
+	if own != nil && (db.w.wrote || db.engine.spoils(own)) {
 		return own, errSpoiled
 	}
 	return own, nil
@@ -274,17 +255,9 @@ func (db *DB) call(j *job) (err error) {
 	return j.f(t)
 }
 
-// endBulk writes the log back into the database file.
-func (db *DB) endBulk(ctx context.Context) {
-	db.pragma(ctx, "wal_autocheckpoint", normalCheckpoint)
-	if err := drain(db.w.stream(ctx, "PRAGMA wal_checkpoint(PASSIVE)")); err != nil {
-		db.log.Warn("checkpoint", zap.Error(err))
-	}
-}
-
-func (db *DB) pragma(ctx context.Context, name string, value int) {
-	if err := drain(db.w.stream(ctx, fmt.Sprintf("PRAGMA %s = %d", name, value))); err != nil {
-		db.log.Warn("pragma", zap.String("name", name), zap.Error(err))
+func (db *DB) bulk(ctx context.Context, on bool) {
+	if err := db.engine.bulk(ctx, db.w, on); err != nil {
+		db.log.Warn("bulk mode", zap.Bool("on", on), zap.Error(err))
 	}
 }
 

@@ -33,13 +33,7 @@ func busy(err error) error {
 	return err
 }
 
-// remedy is what helps against an error of SQLite or of the disk.
-type remedy struct {
-	kind connector.Kind
-	hint string
-}
-
-var remedies = map[int]remedy{
+var sqliteRemedies = map[int]remedy{
 	sqlite3.SQLITE_FULL: {connector.Unavailable, "make room on the disk that holds the store, then try again; what was written before is whole"},
 	sqlite3.SQLITE_NOTADB: {
 		connector.Invalid,
@@ -50,21 +44,11 @@ var remedies = map[int]remedy{
 	sqlite3.SQLITE_READONLY: {connector.Unavailable, "the account that runs usherd must be able to write the file and its folder"},
 }
 
-func remedyOf(err error) (remedy, bool) {
+func sqliteRemedy(err error) (remedy, bool) {
 	code := primary(err)
 	if errors.Is(err, syscall.ENOSPC) {
 		code = sqlite3.SQLITE_FULL
 	}
-	r, ok := remedies[code]
+	r, ok := sqliteRemedies[code]
 	return r, ok
-}
-
-// explain gives an error of SQLite or of the disk its kind and a hint, where one is known and the error has
-// none yet; the text stays.
-func explain(err error) error {
-	var known *connector.Error
-	if r, ok := remedyOf(err); ok && !errors.As(err, &known) {
-		return &connector.Error{Kind: r.kind, Err: err, Hint: r.hint}
-	}
-	return err
 }

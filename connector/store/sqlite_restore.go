@@ -63,7 +63,7 @@ func Restore(ctx context.Context, storeURL, file string) (old string, err error)
 // copyError tells why the backup could not be copied beside the store.
 func copyError(file string, err error) error {
 	e := &connector.Error{Kind: connector.Unavailable, Op: "store: restore", Err: err}
-	switch r, ok := remedyOf(err); {
+	switch r, ok := sqliteRemedy(err); {
 	case errors.Is(err, fs.ErrNotExist):
 		e.Kind, e.Hint = connector.NotFound, "name a file that usherd backup has written, with its folder"
 	case errors.Is(err, fs.ErrPermission):
@@ -100,7 +100,7 @@ func openOnly(ctx context.Context, uri string, f func(q connQuerier, conn *sql.C
 
 // checkFile refuses a file that is damaged, no store, or of a newer schema.
 func checkFile(ctx context.Context, path, shown string) error {
-	known, err := loadMigrations(migrations)
+	known, err := loadMigrations((&sqliteEngine{}).migrations())
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func checkFile(ctx context.Context, path, shown string) error {
 		if len(faults) != 1 || faults[0] != "ok" {
 			return noBackup("%s is damaged: %s", shown, strings.Join(faults, "; "))
 		}
-		n, err := applied(ctx, q, known, shown)
+		n, err := applied(ctx, q, &sqliteEngine{path: shown}, known)
 		if err == nil && n == 0 {
 			err = noBackup("%s is no usherd store", shown)
 		}

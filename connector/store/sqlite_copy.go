@@ -16,26 +16,19 @@ import (
 	"usherd/connector"
 )
 
-var (
-	errHeldElsewhere = errors.New("it is held by somebody else")
-	errNotVerified   = errors.New("the domain is not verified")
-)
-
-// Backup writes a consistent copy of the store to a file that must not exist, while others read and
-// write. The file is readable by its owner alone and is complete once it is there.
-func (db *DB) Backup(ctx context.Context, path string) error {
+func (e *sqliteEngine) backup(ctx context.Context, path string) error {
 	// A connection of its own: those that read may write nothing, not even elsewhere.
-	return openOnly(ctx, dsn(db.path), func(q connQuerier, _ *sql.Conn) error { return copyInto(ctx, q, path) })
+	return openOnly(ctx, dsn(e.path), func(q connQuerier, _ *sql.Conn) error { return copyInto(ctx, q, path) })
 }
 
 // copyInto copies the database into a new file.
 func copyInto(ctx context.Context, q querier, path string) error {
 	fail := func(err error) error {
 		hint := "nothing was written to " + path
-		switch r, _ := remedyOf(err); {
-		case r == remedies[sqlite3.SQLITE_FULL]:
+		switch r, _ := sqliteRemedy(err); {
+		case r == sqliteRemedies[sqlite3.SQLITE_FULL]:
 			hint += ": make room on that disk, or name a file on another one"
-		case r == remedies[sqlite3.SQLITE_CORRUPT]:
+		case r == sqliteRemedies[sqlite3.SQLITE_CORRUPT]:
 			hint = r.hint
 		case errors.Is(err, fs.ErrNotExist):
 			hint += ": create the folder " + filepath.Dir(path)

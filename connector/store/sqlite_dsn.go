@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -72,17 +71,3 @@ func dsn(path string, pragmas ...string) string {
 	}, pragmas...)
 	return fileURI(path) + "?" + q.Encode()
 }
-
-func invalid(op, format string, args ...any) error {
-	return &connector.Error{Kind: connector.Invalid, Op: "store: " + op, Err: fmt.Errorf(format, args...)}
-}
-
-func notFound(op, format string, args ...any) error {
-	return &connector.Error{Kind: connector.NotFound, Op: "store: " + op, Err: fmt.Errorf(format, args...)}
-}
-
-func conflict(op, format string, args ...any) error {
-	return &connector.Error{Kind: connector.Conflict, Op: "store: " + op, Err: fmt.Errorf(format, args...)}
-}
-
-var errClosed = &connector.Error{Kind: connector.Unavailable, Op: "store", Err: errors.New("the store is closed")}

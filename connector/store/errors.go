@@ -1,0 +1,46 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"usherd/connector"
+)
+
+func invalid(op, format string, args ...any) error {
+	return &connector.Error{Kind: connector.Invalid, Op: "store: " + op, Err: fmt.Errorf(format, args...)}
+}
+
+func notFound(op, format string, args ...any) error {
+	return &connector.Error{Kind: connector.NotFound, Op: "store: " + op, Err: fmt.Errorf(format, args...)}
+}
+
+func conflict(op, format string, args ...any) error {
+	return &connector.Error{Kind: connector.Conflict, Op: "store: " + op, Err: fmt.Errorf(format, args...)}
+}
+
+var errClosed = &connector.Error{Kind: connector.Unavailable, Op: "store", Err: errors.New("the store is closed")}
+
+var (
+	errHeldElsewhere = errors.New("it is held by somebody else")
+	errNotVerified   = errors.New("the domain is not verified")
+)
+
+// remedy is what helps against an error of a database or of the disk.
+type remedy struct {
+	kind connector.Kind
+	hint string
+}
+
+// explain gives an error of a database or of the disk its kind and a hint, where one is known and the error has
+// none yet; the text stays.
+func explain(err error) error {
+	var known *connector.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	if r, ok := sqliteRemedy(err); ok {
+		return &connector.Error{Kind: r.kind, Err: err, Hint: r.hint}
+	}
+	return err
+}
