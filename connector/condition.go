@@ -52,8 +52,7 @@ const (
 	// OnCreated and OnLastModified are times. Not co, sw and ew.
 	OnCreated      = "created"
 	OnLastModified = "lastModified"
-	// OnGroup are the ids of the groups, of any source, that a user is in directly: they name it in their own
-	// list, or are its primary one. Only eq, ne and pr. Of users.
+	// OnGroup are the ids of the client's own groups that name a user in their list. Only eq, ne and pr. Of users.
 	OnGroup = "group"
 	// OnGroupNested are those and the ids of all groups that they are nested in. Only eq, ne and pr. Of users.
 	OnGroupNested = "groupNested"

@@ -113,6 +113,6 @@ type Resources interface {
 	KnownResources(ctx context.Context, org, client string, ids []ID) (map[ID]bool, error)
 	// LastFailure is the open item of a source and anchor that was seen last, nil where there is none.
 	LastFailure(ctx context.Context, org, source string, anchor Anchor) (*OpenItem, error)
-	// GroupNames returns the groups, of any source, of each of these users, in order of their names.
-	GroupNames(ctx context.Context, org string, users []ID) (map[ID][]GroupName, error)
+	// GroupNames returns the client's own groups of each of these users whom it sees, in order of their names.
+	GroupNames(ctx context.Context, org, client string, users []ID) (map[ID][]GroupName, error)
 }

@@ -456,6 +456,43 @@ func TestClientsHaveTheirOwnGroupsAndNames(t *testing.T) {
 	s.sendAs("acme:second", "GET", "/Groups/"+second, "").want(t, http.StatusOK)
 }
 
+// A user shows a client the groups that this client can read, and no others; conditions and versions go by the same.
+func TestUsersShowTheClientsOwnGroups(t *testing.T) {
+	t.Parallel()
+	s := newStrangers(t)
+	before := s.send("GET", "/Users/"+s.own, "").want(t, http.StatusOK)
+	inner := s.sendAs("acme:second", "POST", "/Groups", `{"displayName":"Inner","members":[{"value":"`+s.own+`"}]}`).want(t, http.StatusCreated).text("id")
+	outer := s.sendAs("acme:second", "POST", "/Groups", `{"displayName":"Outer","members":[{"value":"`+inner+`"}]}`).want(t, http.StatusCreated).text("id")
+	if after := s.send("GET", "/Users/"+s.own, "").want(t, http.StatusOK); after.body != before.body || after.header.Get("ETag") != before.header.Get("ETag") {
+		t.Errorf("groups of another client are shown: %s\nbefore: %s", after.body, before.body)
+	}
+	for token, groups := range map[string][]string{"acme:idp": {s.team}, "acme:second": {s.other, inner, outer}} {
+		r := s.sendAs(token, "GET", "/Users/"+s.own, "").want(t, http.StatusOK)
+		list, _ := r.field("groups").([]any)
+		if len(list) != len(groups) {
+			t.Fatalf("%s is shown %d groups, want %d: %s", token, len(list), len(groups), r.body)
+		}
+		for i, id := range groups {
+			if list[i].(map[string]any)["value"] != id {
+				t.Errorf("%s is shown %v, want %s", token, list[i], id)
+			}
+			s.sendAs(token, "GET", "/Groups/"+id, "").want(t, http.StatusOK)
+		}
+		for _, id := range []string{s.team, s.other, inner, outer} {
+			own := slices.Contains(groups, id)
+			for filter, want := range map[string]bool{
+				`groups.value eq "` + id + `"`: own, `groups[value eq "` + id + `" and type pr]`: own, `not (groups eq "` + id + `")`: !own,
+				`groups.value ne "` + id + `" and groups.value pr`: !own || len(groups) > 1,
+			} {
+				r := s.sendAs(token, "GET", "/Users?filter="+url.QueryEscape(`userName eq "ann" and `+filter), "").want(t, http.StatusOK)
+				if found := r.field("totalResults") == 1.0; found != want {
+					t.Errorf("%s: %s: found %v, want %v", token, filter, found, want)
+				}
+			}
+		}
+	}
+}
+
 // Addresses in answers are those of the configuration, whatever a request says of the host.
 func TestLocationsDoNotFollowTheRequest(t *testing.T) {
 	t.Parallel()

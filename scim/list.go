@@ -321,7 +321,7 @@ func (x *exchange) shown(ctx context.Context, users []connector.ClientUser, p *p
 	var names map[connector.ID][]connector.GroupName
 	if groups && len(ids) > 0 {
 		var err error
-		if names, err = x.s.o.Store.GroupNames(ctx, x.org.Settings.ID, ids); err != nil {
+		if names, err = x.s.o.Store.GroupNames(ctx, x.org.Settings.ID, x.source, ids); err != nil {
 			return nil, err
 		}
 	}

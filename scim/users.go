@@ -55,7 +55,7 @@ func (x *exchange) groupsOf(ctx context.Context, u *connector.ClientUser) ([]con
 	if !u.Grouped {
 		return nil, nil
 	}
-	names, err := x.s.o.Store.GroupNames(ctx, x.org.Settings.ID, []connector.ID{u.User.ID})
+	names, err := x.s.o.Store.GroupNames(ctx, x.org.Settings.ID, x.source, []connector.ID{u.User.ID})
 	return names[u.User.ID], err
 }
 

@@ -11,19 +11,11 @@ const (
 	// Whom a client has deleted, by a small index.
 	goneLinks = `SELECT w.user_id FROM links w WHERE w.org = ? AND w.source = ? AND w.standing = 'gone'`
 
-	setOfGroup = `SELECT l.user_id AS id FROM groups g JOIN members m ON m.group_id = g.id JOIN links l ON ` + memberLink + ` WHERE g.org = ? AND g.id = ? AND NOT (` + namesByID + `)
- UNION ALL SELECT l.user_id FROM groups g JOIN links l ON ` + primaryLink + ` WHERE g.org = ? AND g.id = ?
- UNION ALL SELECT m.key FROM groups g JOIN members m ON m.group_id = g.id JOIN users d ON ` + memberUser + ` WHERE g.org = ? AND g.id = ? AND ` + namesByID
-
-	setOfNested = `SELECT id FROM (` + nestedGroups + `, people (id) AS (` + effectiveUsers + `) SELECT id FROM people)`
-
-	// The three ways in which a group has a user directly; each ends where a test of g.id may follow.
-	inByLink = `SELECT 1 FROM link_sources s JOIN links o ON o.org = s.org AND o.source = s.source JOIN members m ON m.key = o.dn_key
- JOIN groups g ON g.id = m.group_id AND g.source = o.source AND g.org = o.org WHERE s.org = ? AND o.dn_key IS NOT NULL AND o.standing <> 'gone' AND o.user_id = `
-	inByPrimary = `SELECT 1 FROM link_sources s JOIN links o ON o.org = s.org AND o.source = s.source
- JOIN groups g ON g.org = o.org AND g.source = o.source AND g.rid = o.primary_rid WHERE s.org = ? AND o.primary_rid > 0 AND o.standing <> 'gone' AND o.user_id = `
-	inByID = `SELECT 1 FROM members m JOIN groups g ON g.id = m.group_id AND ` + namesByID + ` WHERE g.org = ?
- AND NOT EXISTS (SELECT 1 FROM links w WHERE w.org = g.org AND w.source = g.source AND w.user_id = m.key AND w.standing = 'gone') AND m.key = `
+	// A client's groups name their members by id. Whom it has deleted is left out with all whom it does not see.
+	setOfGroup  = `SELECT d.id AS id FROM groups g JOIN members m ON m.group_id = g.id JOIN users d ON ` + liveMember + ` WHERE g.org = ? AND g.source = ? AND g.id = ?`
+	setOfNested = `SELECT d.id AS id FROM groups g JOIN members m ON m.group_id = g.id JOIN users d ON ` + liveMember + `
+ WHERE g.org = ? AND g.source = ? AND g.id IN (` + nestedGroups + ` SELECT id FROM nested)`
+	inClientGroup = `SELECT 1 FROM members m JOIN groups g ON g.id = m.group_id WHERE g.org = ? AND g.source = ? AND m.key = `
 
 	// All groups above one.
 	setAbove = `WITH RECURSIVE above (id) AS (
@@ -127,7 +119,7 @@ func termTable(field string) (table string, kind int64) {
 	return "user_terms", termDisplayName
 }
 
-// inGroup tests in which groups a user is. That it is in any at all is asked for each user.
+// inGroup tests in which groups of the client a user is. That it is in any at all is asked for each user.
 func (a *asker) inGroup(c *connector.Condition) leaf {
 	if c.Op == connector.OpPr {
 		return leaf{test: a.directGroup(clause{})}
@@ -137,9 +129,9 @@ func (a *asker) inGroup(c *connector.Condition) leaf {
 	case !ok:
 		return leaf{test: never}
 	case c.Field == connector.OnGroupNested:
-		return leaf{set: say(setOfNested, a.org, id[:]), cost: someRows}
+		return leaf{set: say(setOfNested, a.org, a.client, a.org, id[:]), cost: someRows, many: true}
 	}
-	return leaf{set: say(setOfGroup, a.org, id[:], a.org, id[:], a.org, id[:]), cost: someRows, many: true}
+	return leaf{set: say(setOfGroup, a.org, a.client, id[:]), cost: someRows}
 }
 
 // otherGroup is true of users who are in another group, or in none.
@@ -157,11 +149,7 @@ func (a *asker) otherGroup(c *connector.Condition) clause {
 	return other.then(say(" OR EXISTS ("+setAbove+")", a.org, id[:], id[:]))
 }
 
-// directGroup is true of users whom a group has directly of which more holds.
+// directGroup is true of users whom a group of the client has directly of which more holds.
 func (a *asker) directGroup(more clause) clause {
-	ways := make([]clause, 0, 3)
-	for _, way := range [...]string{inByLink, inByPrimary, inByID} {
-		ways = append(ways, say("EXISTS ("+way+a.id, a.org).then(more, say(")")))
-	}
-	return joined(" OR ", ways).wrapped("(", ")")
+	return say("EXISTS ("+inClientGroup+a.id, a.org, a.client).then(more, say(")"))
 }

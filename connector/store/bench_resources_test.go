@@ -208,7 +208,7 @@ func BenchmarkResources(b *testing.B) {
 			ids = append(ids, c.After.ID)
 		}
 		for b.Loop() {
-			if names, err := db.GroupNames(ctx, storetest.Org, ids); err != nil || len(names) != 100 {
+			if names, err := db.GroupNames(ctx, storetest.Org, benchClient, ids); err != nil || len(names) != 100 {
 				b.Fatal(len(names), err)
 			}
 		}

@@ -25,7 +25,8 @@ const (
 	// A group that goes by its id is one of a client: its members go by theirs, whether the client has a link to
 	// them or not. Whom it has deleted is nobody there.
 	namesByID  = `g.dn_key = g.id`
-	memberUser = `d.id = m.key AND d.org = g.org AND d.state ` + liveStates + `
+	liveMember = `d.id = m.key AND d.org = g.org AND d.state ` + liveStates
+	memberUser = liveMember + `
  AND NOT EXISTS (SELECT 1 FROM links w WHERE w.org = g.org AND w.source = g.source AND w.user_id = d.id AND w.standing = 'gone')`
 
 	effectiveUsers = ` SELECT l.user_id FROM groups g JOIN members m ON m.group_id = g.id JOIN links l ON ` + memberLink + ` WHERE g.id IN (SELECT id FROM nested) AND NOT (` + namesByID + `)

@@ -209,7 +209,7 @@ func TestResourcePlans(t *testing.T) {
 		sqlClientGroup:         "SEARCH g USING INDEX sqlite_autoindex_groups_1 (id=?)",
 		sqlClientGroupByAnchor: "SEARCH g USING INDEX groups_anchor (anchor=? AND source=? AND org=?)",
 		sqlClientMembers:       "SEARCH m USING PRIMARY KEY (group_id=? AND key>?)",
-		sqlGroupsOfUsers:       "SEARCH o USING PRIMARY KEY (org=? AND source=? AND user_id=?)",
+		sqlGroupsOfUsers:       "SEARCH m USING COVERING INDEX members_key (key=?)",
 		sqlGroupsAbove:         "SEARCH m USING COVERING INDEX members_key (key=?)",
 		sqlNestedGroups:        "SEARCH m USING PRIMARY KEY (group_id=?)",
 		sqlKnownUsers:          "SEARCH u USING COVERING INDEX users_live (org=? AND id=?)",

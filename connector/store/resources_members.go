@@ -20,14 +20,8 @@ const (
  WHERE g.id = ? AND g.org = ? AND g.source = ? AND m.key > ? AND (n.id IS NOT NULL OR u.id IS NOT NULL AND coalesce(l.standing, '') <> 'gone')
  ORDER BY m.key LIMIT 0 + ?`
 
-	// The groups that have some users directly, by link, primary group and id, and whether they are nested in others.
-	sqlGroupsOfUsers = `SELECT o.user_id, g.id, g.name, ` + isNested + ` FROM links o JOIN members m ON m.key = o.dn_key
- JOIN groups g ON g.id = m.group_id AND g.source = o.source AND g.org = o.org
- WHERE o.org = ? AND o.source IN (SELECT source FROM link_sources WHERE org = ?) AND o.dn_key IS NOT NULL AND o.standing <> 'gone' AND o.user_id IN (*)
-UNION ALL SELECT o.user_id, g.id, g.name, ` + isNested + ` FROM links o JOIN groups g ON g.org = o.org AND g.source = o.source AND g.rid = o.primary_rid
- WHERE o.org = ? AND o.source IN (SELECT source FROM link_sources WHERE org = ?) AND o.primary_rid > 0 AND o.standing <> 'gone' AND o.user_id IN (*)
-UNION ALL SELECT d.id, g.id, g.name, ` + isNested + ` FROM users d JOIN members m ON m.key = d.id JOIN groups g ON g.id = m.group_id
- AND ` + namesByID + ` AND ` + memberUser + ` WHERE g.org = ? AND d.org = ? AND d.id IN (*)`
+	// The client's groups that have some users directly, and whether they are nested in others.
+	sqlGroupsOfUsers = `SELECT m.key, g.id, g.name, ` + isNested + ` FROM members m JOIN groups g ON g.id = m.group_id WHERE g.org = ? AND g.source = ? AND m.key IN (*)`
 
 	isNested = `EXISTS (SELECT 1 FROM members x WHERE x.key = g.dn_key)`
 
@@ -76,11 +70,11 @@ func scanEdge(r *sql.Rows, e *edge) error {
 	return r.Scan((*idColumn)(&e.of), (*idColumn)(&e.group), &e.name, &e.nested)
 }
 
-// GroupNames returns the groups of users, see connector.Resources. What is above groups is asked once for all
+// GroupNames returns the client's groups of users, see connector.Resources. What is above groups is asked once for all
 // users, a level of nesting after the other.
-func (r *reader) GroupNames(ctx context.Context, org string, users []connector.ID) (map[connector.ID][]connector.GroupName, error) {
+func (r *reader) GroupNames(ctx context.Context, org, client string, users []connector.ID) (map[connector.ID][]connector.GroupName, error) {
 	g := groupGraph{r: r, org: org, names: map[connector.ID]string{}, above: map[connector.ID][]connector.ID{}}
-	if err := g.load(ctx, sqlGroupsOfUsers, []any{org, org}, users); err != nil {
+	if err := g.load(ctx, sqlGroupsOfUsers, []any{org, client}, users); err != nil {
 		return nil, wrap("groups of users", err)
 	}
 	for len(g.fresh) > 0 {

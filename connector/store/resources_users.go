@@ -8,11 +8,9 @@ import (
 )
 
 const (
-	// Most users are in no group and have no open item: that costs a look into three indexes, and a statement each
+	// Many users are in no group and most have no open item: that costs a look into two indexes, and a statement each
 	// if it were asked apart.
-	clientUserColumns = userColumns + `, l.anchor, l.standing, EXISTS (SELECT 1 FROM members m WHERE m.key = u.id)
-   OR EXISTS (SELECT 1 FROM link_sources s JOIN links o ON o.org = s.org AND o.source = s.source WHERE s.org = u.org AND o.user_id = u.id
-     AND (o.primary_rid > 0 OR EXISTS (SELECT 1 FROM members m WHERE m.key = o.dn_key))),
+	clientUserColumns = userColumns + `, l.anchor, l.standing, EXISTS (SELECT 1 FROM members m WHERE m.key = u.id),
  EXISTS (SELECT 1 FROM open_items i WHERE i.org = l.org AND i.source = l.source AND i.person = l.anchor)`
 
 	sqlClientUser = `SELECT ` + clientUserColumns + ` FROM users u LEFT JOIN links l ON l.org = u.org AND l.source = ? AND l.user_id = u.id

@@ -57,10 +57,10 @@ func (c *Client) wantedPeople(others []*Client) map[string]object {
 		want[known.id] = full(c.product.resource(p, ids[p.Manager]), known.id, c.state(p), teams[key])
 	}
 	for _, o := range others {
-		ids, teams := o.ids(), o.teamsOf()
+		ids := o.ids()
 		for key, known := range o.people {
 			p := o.lastOf(key)
-			r := full(o.product.resource(p, ids[p.Manager]), known.id, o.state(p), teams[key])
+			r := full(o.product.resource(p, ids[p.Manager]), known.id, o.state(p), nil)
 			if delete(r, "externalId"); p.Gone && o.product.deletes() {
 				r = nil // it is there, and inactive; what is left of it is of no interest
 			}

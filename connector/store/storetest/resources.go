@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"usherd/connector"
 )
@@ -174,7 +175,7 @@ func resourcesOne(f *fixture) {
 		m.kind(err, connector.NotFound)
 		_, err = m.s.ClientGroup(m.ctx, org, m.groups[0].Source, g)
 		m.kind(err, connector.NotFound)
-		names, err := m.s.GroupNames(m.ctx, org, []connector.ID{u})
+		names, err := m.s.GroupNames(m.ctx, org, m.client, []connector.ID{u})
 		m.ok(err)
 		m.equal(len(names[u]), 0)
 	}
@@ -210,7 +211,7 @@ func (m *worldMaker) knownOnes() {
 // asides compares what there is beside a user with whether it is worth asking for.
 func (m *worldMaker) asides(got *connector.ClientUser, u *connector.User) {
 	m.Helper()
-	if direct, _ := m.groupsWith(u); len(direct) > 0 || !m.named(u) {
+	if direct, _ := m.clientGroupsWith(u); len(direct) > 0 || !m.named(u) {
 		m.equal(got.Grouped, len(direct) > 0)
 	}
 	if got.Anchor.IsZero() {
@@ -229,19 +230,10 @@ func (m *worldMaker) asides(got *connector.ClientUser, u *connector.User) {
 	}
 }
 
-// named reports whether a list names the user by id or key, be it that of a group which does not have it.
+// named reports whether a list names the user by id, be it that of a group which the client does not see.
 func (m *worldMaker) named(u *connector.User) bool {
-	keys := []connector.Hash{connector.Hash(u.ID)}
-	for _, l := range m.links {
-		if l.User == u.ID {
-			keys = append(keys, l.Key)
-			if l.PrimaryGroup != 0 {
-				return true
-			}
-		}
-	}
 	for _, list := range m.lists {
-		if slices.ContainsFunc(list, func(n connector.Member) bool { return slices.Contains(keys, n.Key) }) {
+		if slices.ContainsFunc(list, func(n connector.Member) bool { return n.Key == connector.Hash(u.ID) }) {
 			return true
 		}
 	}
@@ -280,24 +272,19 @@ func (m *worldMaker) membersOf(g *connector.Group) {
 // groupNames compares what groups users are in, by all ways of asking.
 func groupNames(f *fixture) {
 	m := newWorld(f, 40, 14)
-	var ids []connector.ID
-	for _, u := range m.users {
-		ids = append(ids, u.ID)
+	for _, m.client = range []string{client, client2, "none"} {
+		m.namesForClient()
 	}
-	all, err := m.s.GroupNames(m.ctx, Org, ids)
-	m.ok(err)
-	m.equal(len(all), len(ids))
 	effective := map[connector.ID][]connector.ID{}
 	for _, u := range m.users {
 		direct, groups := m.groupsWith(u)
-		m.equal(namesOf(all[u.ID]), wantNames(direct, groups))
 		one, err := m.s.GroupsOfUser(m.ctx, Org, u.ID, 0)
 		m.ok(err)
 		var list []connector.GroupName
 		for _, g := range one {
 			list = append(list, connector.GroupName{ID: g.ID, Name: g.Name, Direct: g.Direct})
 		}
-		m.equal(list, all[u.ID])
+		m.equal(namesOf(list), wantNames(direct, groups))
 		for _, g := range groups {
 			effective[g.ID] = append(effective[g.ID], u.ID)
 		}
@@ -326,6 +313,28 @@ func groupNames(f *fixture) {
 			}
 		}
 		m.equal(people, want)
+	}
+}
+
+// namesForClient compares what a client is told of the groups of the users that it sees.
+func (m *worldMaker) namesForClient() {
+	m.Helper()
+	var seen []connector.ID
+	for _, u := range m.users {
+		if m.seen(u) {
+			seen = append(seen, u.ID)
+		}
+	}
+	all, err := m.s.GroupNames(m.ctx, Org, m.client, seen)
+	m.ok(err)
+	m.equal(len(all), len(seen))
+	for _, id := range seen {
+		direct, groups := m.clientGroupsWith(m.person(id))
+		m.equal(namesOf(all[id]), wantNames(direct, groups))
+		inOrder := slices.IsSortedFunc(all[id], func(a, b connector.GroupName) int {
+			return strings.Compare(connector.Fold(a.Name), connector.Fold(b.Name))
+		})
+		m.equal(inOrder, true)
 	}
 }
 

@@ -91,6 +91,13 @@ func (w *world) groupsWith(u *connector.User) (direct, all []*connector.Group) {
 	return direct, all
 }
 
+// clientGroupsWith are those of them that are the client's own.
+func (w *world) clientGroupsWith(u *connector.User) (direct, all []*connector.Group) {
+	direct, all = w.groupsWith(u)
+	foreign := func(g *connector.Group) bool { return g.Source != w.client }
+	return slices.DeleteFunc(direct, foreign), slices.DeleteFunc(all, foreign)
+}
+
 // members are the ids that the client sees of its own group, in order.
 func (w *world) members(g *connector.Group) (ids []connector.ID) {
 	for _, m := range w.lists[g.ID] {
@@ -129,7 +136,7 @@ func groupIDs(groups []*connector.Group) (ids []string) {
 // ofUser are the values of a field of a user; times apart.
 func (w *world) ofUser(u *connector.User, field string) []string {
 	p := u.Profile
-	direct, all := w.groupsWith(u)
+	direct, all := w.clientGroupsWith(u)
 	switch field {
 	case connector.OnID:
 		return []string{u.ID.String()}
