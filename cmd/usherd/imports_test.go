@@ -44,7 +44,7 @@ var allowed = map[string][]string{
 	"scim/oauth":                       {"connector", "scim/auth"},
 	"scim/requestlog":                  {"connector"},
 	"config":                           {"connector", "connector/mapping", "connector/policy", "connector/schedule", "ldapsync"},
-	"internal/bench":                   {"config", "connector", "connector/store", "ldapsync/ldaptest", "ldapsync/testserver", "ldapsync/testserver/ldifgen"},
+	"internal/bench":                   {"config", "connector", "connector/store", "connector/store/storetest", "ldapsync/ldaptest", "ldapsync/testserver", "ldapsync/testserver/ldifgen"},
 	"internal/gotest":                  {},
 	"cmd/usherd":                       {"*"},
 }
