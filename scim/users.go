@@ -23,22 +23,29 @@ var userHandlers = handlers{
 const retryWindow = 10 * time.Minute
 
 func (x *exchange) getUser(id connector.ID) (*answer, error) {
-	return x.userAnswer(http.StatusOK, id, nil)
+	u, err := x.user(id)
+	if err != nil {
+		return nil, err
+	}
+	return x.userAnswer(http.StatusOK, u, nil)
 }
 
-// userAnswer reads a user and renders it as the request asks for it, with what did not come out as s has it.
-func (x *exchange) userAnswer(status int, id connector.ID, s *said) (*answer, error) {
+// user reads a user as the client sees it.
+func (x *exchange) user(id connector.ID) (*connector.ClientUser, error) {
+	u, err := x.s.o.Store.ClientUser(x.r.Context(), x.org.Settings.ID, x.source, id)
+	if absent(err) {
+		err = nobody(schema.User(), id.String())
+	}
+	return u, err
+}
+
+// userAnswer renders a user as the request asks for it, with what did not come out as s has it.
+func (x *exchange) userAnswer(status int, u *connector.ClientUser, s *said) (*answer, error) {
 	p, err := x.projection(schema.User(), x.r.URL.Query())
 	if err != nil {
 		return nil, err
 	}
-	ctx, org := x.r.Context(), x.org.Settings.ID
-	u, err := x.s.o.Store.ClientUser(ctx, org, x.source, id)
-	if absent(err) {
-		return nil, nobody(schema.User(), id.String())
-	} else if err != nil {
-		return nil, err
-	}
+	ctx := x.r.Context()
 	x.notes.person = u.User.UserName()
 	shown := &shownUser{ClientUser: u, warnings: s.differs(u.User)}
 	if shown.groups, err = x.groupsOf(ctx, u); err != nil {
@@ -48,7 +55,7 @@ func (x *exchange) userAnswer(status int, id connector.ID, s *said) (*answer, er
 		return nil, err
 	}
 	b, err := encode(p.apply(x.org.userObject(shown)))
-	return &answer{status: status, body: b, etag: userTag(shown), location: x.org.base + "Users/" + id.String()}, err
+	return &answer{status: status, body: b, etag: userTag(shown), location: x.org.base + "Users/" + u.User.ID.String()}, err
 }
 
 func (x *exchange) groupsOf(ctx context.Context, u *connector.ClientUser) ([]connector.GroupName, error) {
@@ -89,17 +96,27 @@ func (x *exchange) createUser(res *patch.Result) (*answer, error) {
 	id := connector.NewID(x.s.o.Now())
 	rec := s.record(id, connector.Anchor{})
 	rec.Protected = x.protected(s.profile)
-	return x.push(http.StatusCreated, &s, pushing{
-		record: func(context.Context, connector.Reader) (*connector.Record, error) { return rec, nil },
-		accept: func(before *connector.User, link *connector.Link, ch *connector.Change) error {
-			if before != nil {
-				id = before.ID
-				return x.mayComeBack(before, link, ch)
+	var before *connector.User
+	ch, err := x.push(&s, provision.Push{
+		Record: func(context.Context, connector.Reader) (*connector.Record, error) { return rec, nil },
+		Accept: func(u *connector.User, link *connector.Link, ch *connector.Change) error {
+			if before = u; u != nil {
+				return x.mayComeBack(u, link, ch)
 			}
 			return nil
 		},
-		id: func() connector.ID { return id },
 	})
+	switch {
+	case err != nil:
+		return nil, err
+	case before == nil:
+		return x.pushed(http.StatusCreated, written(&connector.ClientUser{}, ch), &s)
+	}
+	u, err := x.user(before.ID) // it may be in groups
+	if err != nil {
+		return nil, err
+	}
+	return x.pushed(http.StatusCreated, u, &s)
 }
 
 // mayComeBack decides about a POST of somebody who is known: who is inactive, or was deleted by this client, returns.
@@ -205,10 +222,10 @@ func (x *exchange) operations(t *schema.Type) ([]patch.Op, error) {
 // edit changes a user that is there, by what wish makes of it in the transaction.
 func (x *exchange) edit(status int, id connector.ID, wish func(k *known, before map[string]any) (*said, *connector.Record, error)) (*answer, error) {
 	var s said
-	return x.push(status, &s, pushing{
-		record: func(ctx context.Context, r connector.Reader) (*connector.Record, error) {
-			k, err := x.find(ctx, r, id)
-			if err != nil {
+	var k *known
+	ch, err := x.push(&s, provision.Push{
+		Record: func(ctx context.Context, r connector.Reader) (rec *connector.Record, err error) {
+			if k, err = x.find(ctx, r, id); err != nil {
 				return nil, err
 			}
 			x.notes.person = k.User.UserName()
@@ -222,8 +239,11 @@ func (x *exchange) edit(status int, id connector.ID, wish func(k *known, before 
 			rec.Protected = x.protected(wanted.profile)
 			return rec, nil
 		},
-		id: func() connector.ID { return id },
 	})
+	if err != nil {
+		return nil, err
+	}
+	return x.pushed(status, written(k.ClientUser, ch), &s)
 }
 
 // deleteUser is soft: the user is inactive, and deleted when its grace period is over, unless the person comes back.
@@ -275,16 +295,10 @@ func (x *exchange) handIn(p provision.Push) (*connector.Change, error) {
 	return ch, err
 }
 
-// pushing is a record on its way, and whom it turns out to be about.
-type pushing struct {
-	record func(ctx context.Context, r connector.Reader) (*connector.Record, error)
-	accept func(before *connector.User, link *connector.Link, ch *connector.Change) error
-	id     func() connector.ID
-}
-
-// push hands a record in and answers with what has become of the person.
-func (x *exchange) push(status int, s *said, p pushing) (*answer, error) {
-	ch, err := x.handIn(provision.Push{Source: x.source, Record: p.record, Accept: p.accept, Cause: x.cause()})
+// push hands in a record that a request comes to, and completes what is known of it.
+func (x *exchange) push(s *said, p provision.Push) (*connector.Change, error) {
+	p.Source, p.Cause = x.source, x.cause()
+	ch, err := x.handIn(p)
 	if err != nil {
 		return nil, err
 	}
@@ -294,10 +308,28 @@ func (x *exchange) push(status int, s *said, p pushing) (*answer, error) {
 	if ch.Action == connector.Deactivated {
 		s.notTaken = ch.Warnings
 	}
-	id := p.id()
-	x.notes.user = id
+	return ch, nil
+}
+
+// written is the user after a change that was written, u being what the client saw of it in the same transaction:
+// what has become of it need not be read. The groups that it is in are the same, and nothing is refused any more.
+func written(u *connector.ClientUser, ch *connector.Change) *connector.ClientUser {
+	after := *u
+	after.Refused = false
+	if ch.After != nil {
+		after.User = ch.After
+	}
+	if ch.Link != nil {
+		after.Anchor, after.Standing = ch.Link.Anchor, ch.Link.Standing
+	}
+	return &after
+}
+
+// pushed answers with what has become of the person.
+func (x *exchange) pushed(status int, u *connector.ClientUser, s *said) (*answer, error) {
+	x.notes.user = u.User.ID
 	x.count(s.notes)
-	a, err := x.userAnswer(status, id, s)
+	a, err := x.userAnswer(status, u, s)
 	if err == nil && status == http.StatusNoContent {
 		a.body, a.location = nil, ""
 	}
