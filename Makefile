@@ -32,12 +32,12 @@ build: ## build ./bin/usherd for this machine
 demo: build ## a directory of 1,000 people, a first sync and the daemon, all in a temporary folder
 	bin/usherd$(shell $(GO) env GOEXE) demo || [ $$? = 3 ] # 3: some people were refused, which is what it shows
 
-test: test-servers ## all tests, with real directory servers (as root: Samba and 389-ds too)
+test: test-servers ## all tests, with real servers (as root: Samba and 389-ds too)
 	@[ -n "$(RACE)" ] || echo 'NO C COMPILER: the tests run without the race detector: apt-get install gcc libc6-dev' >&2
 	$(GO) run ./internal/gotest $(RACE) -shuffle=on -count=1 -timeout=$(TIMEOUT) ./...
 	$(GO) run ./internal/gotest -run='Disaster|EmptiedOU|ClockJumps' -count=1 -timeout=$(TIMEOUT) ./cmd/usherd # in each mode: see eachWay
 
-test-servers: ## install the directory servers that tests use, where they are missing and it is possible
+test-servers: ## install the servers that tests use, where they are missing and it is possible
 	@.ci/servers
 
 test-scim: ## what scim2-tester, an independent check, says of the SCIM door
@@ -72,7 +72,7 @@ cross: ## build ./dist for Linux and Windows, amd64 and arm64
 		out=dist/usherd-$$os-$$arch; [ $$os = linux ] || out=$$out.exe; echo $$out; \
 		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $$out ./cmd/usherd; done; done
 
-clean: ## remove what was built, and the cached test domains
+clean: ## remove what was built, and the cached test domains and clusters
 	rm -rf bin dist .cache "$${XDG_CACHE_HOME:-$$HOME/.cache}/usherd-test"
 
 .PHONY: help build demo test test-servers test-scim check fmt fmt-check vet lint fuzz bench cross clean

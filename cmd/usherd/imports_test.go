@@ -37,7 +37,7 @@ var allowed = map[string][]string{
 	"scim/filter":                      {"connector", "scim/schema"},
 	"ldapsync":                         {"connector"},
 	"ldapsync/ldaptest":                {},
-	"ldapsync/testserver":              {"ldapsync/testserver/ldifgen"},
+	"ldapsync/testserver":              {"ldapsync/testserver/ldifgen", "internal/testproc"},
 	"ldapsync/testserver/ldifgen":      {},
 	"ldapsync/testserver/changescript": {},
 	"scim/auth":                        {"connector"},
@@ -46,6 +46,8 @@ var allowed = map[string][]string{
 	"config":                           {"connector", "connector/mapping", "connector/policy", "connector/schedule", "ldapsync"},
 	"internal/bench":                   {"config", "connector", "connector/store", "connector/store/storetest", "ldapsync/ldaptest", "ldapsync/testserver", "ldapsync/testserver/ldifgen"},
 	"internal/gotest":                  {},
+	"internal/testproc":                {},
+	"internal/testpg":                  {"internal/testproc"},
 	"cmd/usherd":                       {"*"},
 }
 

@@ -8,25 +8,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-)
 
-// freePorts returns n ports on 127.0.0.1 that nobody listens on at this moment.
-func freePorts(n int) ([]int, error) {
-	ports := make([]int, 0, n)
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("testserver: free port: %w", err)
-		}
-		defer l.Close() // all stay open until the end, so that no port comes twice
-		a, ok := l.Addr().(*net.TCPAddr)
-		if !ok {
-			return nil, fmt.Errorf("testserver: free port: %v is no TCP address", l.Addr())
-		}
-		ports = append(ports, a.Port)
-	}
-	return ports, nil
-}
+	"usherd/internal/testproc"
+)
 
 // loopback reserves one of the addresses 127.0.0.10 to 127.0.0.250, for servers whose ports are fixed. Test
 // programs that run at the same time get different ones: each holds the lock of a file named after its
@@ -39,7 +23,7 @@ func loopback() (address string, release func(), err error) {
 	taken := errors.New("all are in use by tests") // until one is seen that is not
 	for i := 10; i <= 250; i++ {
 		ip := "127.0.0." + strconv.Itoa(i)
-		release, err := lockFile(filepath.Join(dir, ip+".lock"), false)
+		release, err := testproc.LockFile(filepath.Join(dir, ip+".lock"), false)
 		if err != nil {
 			continue
 		}

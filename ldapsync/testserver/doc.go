@@ -6,3 +6,8 @@
 //
 // It runs on Linux. It never touches a server that it did not start, and no production code imports it.
 package testserver
+
+import "usherd/internal/testproc"
+
+// MissingError says that a server cannot run on this machine and what would help.
+type MissingError = testproc.MissingError

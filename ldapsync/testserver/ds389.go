@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"usherd/internal/testproc"
 )
 
 // DS389Options say what a 389 Directory Server is to be like. The zero value is an empty directory.
@@ -27,12 +29,12 @@ const (
 	ds389Etc      = "/etc/dirsrv/config"
 )
 
-var ds389Needs = needs{
-	server:   "389-ds",
-	packages: "389-ds-base ldap-utils openssl",
-	programs: []string{"ns-slapd", "certutil", "pk12util", "openssl", "ldapmodify"},
-	files:    []string{ds389Share + "/data/template-dse.ldif", ds389Etc},
-	root:     "it reads " + ds389Etc,
+var ds389Needs = testproc.Needs{
+	Server:   "389-ds",
+	Packages: "389-ds-base ldap-utils openssl",
+	Programs: []string{"ns-slapd", "certutil", "pk12util", "openssl", "ldapmodify"},
+	Files:    []string{ds389Share + "/data/template-dse.ldif", ds389Etc},
+	Root:     "it reads " + ds389Etc,
 }
 
 // StartDS389 starts a 389 Directory Server in dir, which is made when missing and must not hold another
@@ -40,7 +42,7 @@ var ds389Needs = needs{
 // start only. The caller ends the server with Close. The error is a *MissingError when 389-ds is not
 // installed or the caller is not root.
 func StartDS389(ctx context.Context, dir string, o DS389Options) (*Server, error) {
-	if err := ds389Needs.check(); err != nil {
+	if err := ds389Needs.Check(); err != nil {
 		return nil, err
 	}
 	dir, err := filepath.Abs(dir)
@@ -53,7 +55,7 @@ func StartDS389(ctx context.Context, dir string, o DS389Options) (*Server, error
 		AdminDN: "cn=Directory Manager", AdminPassword: ds389Password,
 		SyncDN: "cn=sync," + slapdBase, SyncPassword: ds389Password,
 		LimitedDN: "cn=limited," + slapdBase, LimitedPassword: ds389Password,
-		argv: []string{program("ns-slapd"), "-D", conf, "-i", filepath.Join(dir, "run", "slapd.pid"), "-d", "0"},
+		argv: []string{testproc.Program("ns-slapd"), "-D", conf, "-i", filepath.Join(dir, "run", "slapd.pid"), "-d", "0"},
 	}
 	if err := s.prepareDS389(ctx, conf, o); err != nil {
 		return nil, err
@@ -136,14 +138,14 @@ func (s *Server) prepareDS389(ctx context.Context, conf string, o DS389Options) 
 	if err := f.Close(); err != nil {
 		return err
 	}
-	_, err = output(exec.CommandContext(ctx, program("ns-slapd"), "ldif2db", "-D", conf, "-n", "userroot", "-i", entries))
+	_, err = output(exec.CommandContext(ctx, testproc.Program("ns-slapd"), "ldif2db", "-D", conf, "-n", "userroot", "-i", entries))
 	return err
 }
 
 // nssDatabase puts certificate and key where the server looks for them; only by PKCS 12 does a key get in.
 func (s *Server) nssDatabase(ctx context.Context, conf string) error {
 	tls := filepath.Join(s.Dir, "tls")
-	if err := writeCertificate(tls, s.Host, "127.0.0.1", true); err != nil {
+	if err := testproc.WriteCertificate(tls, s.Host, "127.0.0.1", true); err != nil {
 		return err
 	}
 	db, p12 := "sql:"+conf, filepath.Join(tls, "server.p12")
@@ -165,14 +167,14 @@ func (s *Server) nssDatabase(ctx context.Context, conf string) error {
 
 // configureDS389 chooses ports and writes dse.ldif from the templates of the package.
 func (s *Server) configureDS389(ctx context.Context, conf string) error {
-	ports, err := freePorts(2)
+	ports, err := testproc.FreePorts(2)
 	if err != nil {
 		return err
 	}
 	s.URL = "ldap://127.0.0.1:" + strconv.Itoa(ports[0])
 	s.LDAPSURL = "ldaps://127.0.0.1:" + strconv.Itoa(ports[1])
 	// Its exit status says failure even when it has told its version.
-	version, _ := exec.CommandContext(ctx, program("ns-slapd"), "-v").CombinedOutput()
+	version, _ := exec.CommandContext(ctx, testproc.Program("ns-slapd"), "-v").CombinedOutput()
 	values, err := s.ds389Values(conf, string(version), ports)
 	if err != nil {
 		return err

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"usherd/internal/testproc"
 )
 
 // Text returns a source of entries for the LDIF field of options from text.
@@ -52,7 +54,7 @@ func pipe(cmd *exec.Cmd, fill func(io.Writer) error) error {
 	}
 	fillErr := errors.Join(fill(w), w.Close())
 	if err := cmd.Wait(); err != nil { // which is why writing failed too
-		return fmt.Errorf("testserver: %s: %w: %s", filepath.Base(cmd.Path), err, tail(out.Bytes()))
+		return fmt.Errorf("testserver: %s: %w: %s", filepath.Base(cmd.Path), err, testproc.Tail(out.Bytes()))
 	}
 	if fillErr != nil {
 		return fmt.Errorf("testserver: entries for %s: %w", filepath.Base(cmd.Path), fillErr)
@@ -64,7 +66,7 @@ func pipe(cmd *exec.Cmd, fill func(io.Writer) error) error {
 func output(cmd *exec.Cmd) (string, error) {
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("testserver: %s: %w: %s", filepath.Base(cmd.Path), err, tail(out))
+		return "", fmt.Errorf("testserver: %s: %w: %s", filepath.Base(cmd.Path), err, testproc.Tail(out))
 	}
 	return string(out), nil
 }

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"text/template"
 
+	"usherd/internal/testproc"
 	"usherd/ldapsync/testserver/ldifgen"
 )
 
@@ -39,12 +40,12 @@ var sambaConf string
 
 var sambaTemplate = template.Must(template.New("smb.conf").Parse(sambaConf))
 
-var sambaNeeds = needs{
-	server:   "samba",
-	packages: "samba samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind ldb-tools ldap-utils",
-	programs: []string{"samba", "samba-tool", "ldbadd", "ldapmodify", "tar"},
-	files:    []string{"/usr/share/samba/setup/provision.ldif"},
-	root:     "a domain controller's ports are fixed and below 1024",
+var sambaNeeds = testproc.Needs{
+	Server:   "samba",
+	Packages: "samba samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind ldb-tools ldap-utils",
+	Programs: []string{"samba", "samba-tool", "ldbadd", "ldapmodify", "tar"},
+	Files:    []string{"/usr/share/samba/setup/provision.ldif"},
+	Root:     "a domain controller's ports are fixed and below 1024",
 }
 
 // StartSamba starts an Active Directory domain controller for the domain lab.test in dir, which is made when
@@ -53,7 +54,7 @@ var sambaNeeds = needs{
 // later starts take a copy of it. The context limits the start only. The caller ends the server with
 // Close. The error is a *MissingError when Samba is not installed or the caller is not root.
 func StartSamba(ctx context.Context, dir string, o SambaOptions) (*Server, error) {
-	if err := sambaNeeds.check(); err != nil {
+	if err := sambaNeeds.Check(); err != nil {
 		return nil, err
 	}
 	dir, err := filepath.Abs(dir)
@@ -70,7 +71,7 @@ func StartSamba(ctx context.Context, dir string, o SambaOptions) (*Server, error
 		AdminDN: "Administrator@lab.test", AdminPassword: sambaPassword,
 		SyncDN: "Administrator@lab.test", SyncPassword: sambaPassword,
 		LimitedDN: "reader@lab.test", LimitedPassword: sambaPassword,
-		argv:    []string{program("samba"), "-F", "-M", "prefork", "--debug-stdout", "-s", filepath.Join(dir, "smb.conf")},
+		argv:    []string{testproc.Program("samba"), "-F", "-M", "prefork", "--debug-stdout", "-s", filepath.Join(dir, "smb.conf")},
 		release: release,
 	}
 	if err = s.prepareSamba(ctx, address, o); err == nil {
@@ -92,7 +93,7 @@ func (s *Server) prepareSamba(ctx context.Context, address string, o SambaOption
 	if err := s.domain(ctx, o.LDIF); err != nil {
 		return err
 	}
-	if err := writeCertificate(filepath.Join(s.Dir, "tls"), s.Host, address, false); err != nil {
+	if err := testproc.WriteCertificate(filepath.Join(s.Dir, "tls"), s.Host, address, false); err != nil {
 		return err
 	}
 	return s.writeSambaConf(address, o)
@@ -119,7 +120,7 @@ func (s *Server) writeSambaConf(address string, o SambaOptions) error {
 // domain puts a domain with the entries given into Dir: a copy from the cache, or a new one that is put
 // into the cache.
 func (s *Server) domain(ctx context.Context, fill func(io.Writer) error) error {
-	version, err := output(exec.CommandContext(ctx, program("samba"), "--version"))
+	version, err := output(exec.CommandContext(ctx, testproc.Program("samba"), "--version"))
 	if err != nil {
 		return err
 	}
@@ -130,11 +131,11 @@ func (s *Server) domain(ctx context.Context, fill func(io.Writer) error) error {
 	if err := writeEntries(entries, h, fill); err != nil {
 		return err
 	}
-	cached, err := cacheFile("samba-" + hex.EncodeToString(h.Sum(nil))[:24] + ".tgz")
+	cached, err := testproc.CacheFile("samba-" + hex.EncodeToString(h.Sum(nil))[:24] + ".tgz")
 	if err != nil {
 		return err
 	}
-	unlock, err := lockFile(cached+".lock", true) // so that only one of several test programs makes the domain
+	unlock, err := testproc.LockFile(cached+".lock", true) // so that only one of several test programs makes the domain
 	if err != nil {
 		return err
 	}
@@ -200,14 +201,4 @@ func writeEntries(path string, h io.Writer, fill func(io.Writer) error) error {
 		}
 	}
 	return f.Close()
-}
-
-// cacheFile returns the path of a file in the user's cache directory.
-func cacheFile(name string) (string, error) {
-	dir, err := os.UserCacheDir()
-	if err != nil { // no HOME, as in some CI jobs
-		dir = os.TempDir()
-	}
-	dir = filepath.Join(dir, "usherd-test")
-	return filepath.Join(dir, name), os.MkdirAll(dir, 0o700)
 }

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/go-ldap/ldap/v3"
+
+	"usherd/internal/testproc"
 )
 
 // Server is a running directory server. Its methods must not be called concurrently; the server itself
@@ -38,7 +40,7 @@ type Server struct {
 
 	argv    []string
 	env     []string
-	proc    *process
+	proc    *testproc.Process
 	release func() // gives an address back
 }
 
@@ -50,11 +52,11 @@ const (
 
 // run starts the server's process and waits until the administrator can bind.
 func (s *Server) run(ctx context.Context) error {
-	p, err := startProcess(ctx, s.argv, s.env, filepath.Join(s.Dir, "server.log"))
+	p, err := testproc.Start(ctx, testproc.Command{Argv: s.argv, Env: s.env, Log: s.log()})
 	if err != nil {
 		return fmt.Errorf("testserver: start %s: %w", s.Kind, err)
 	}
-	s.proc, s.PID = p, p.pid
+	s.proc, s.PID = p, p.PID
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	t := time.NewTicker(tick)
@@ -66,9 +68,9 @@ func (s *Server) run(ctx context.Context) error {
 		}
 		select {
 		case <-t.C:
-		case <-p.done:
+		case <-p.Done():
 			s.proc, s.PID = nil, 0
-			return fmt.Errorf("testserver: %s ended while it started: %w; its last words: %s", s.Kind, p.err, s.lastWords())
+			return fmt.Errorf("testserver: %s ended while it started: %w; its last words: %s", s.Kind, p.Err(), s.lastWords())
 		case <-ctx.Done():
 			s.Stop()
 			return fmt.Errorf("testserver: %s did not answer: %w; its last words: %s", s.Kind, errors.Join(ctx.Err(), err), s.lastWords())
@@ -137,7 +139,7 @@ func (s *Server) TLSConfig() (*tls.Config, error) {
 // stay, for Restart. A server that does not run is left alone.
 func (s *Server) Stop() {
 	if s.proc != nil {
-		s.proc.stop(stopTimeout)
+		s.proc.Stop(stopTimeout)
 		s.proc, s.PID = nil, 0
 	}
 }
@@ -145,7 +147,7 @@ func (s *Server) Stop() {
 // Kill ends the server and all its processes at once, as a power failure would: with SIGKILL.
 func (s *Server) Kill() {
 	if s.proc != nil {
-		s.proc.kill()
+		s.proc.Kill()
 		s.proc, s.PID = nil, 0
 	}
 }
@@ -178,7 +180,7 @@ func (s *Server) signal(goOn bool) error {
 	if s.proc == nil {
 		return fmt.Errorf("testserver: %s does not run", s.Kind)
 	}
-	return s.proc.pause(!goOn)
+	return s.proc.Pause(!goOn)
 }
 
 // Modify applies LDIF change records (RFC 2849 with changetype) as the administrator, by ldapmodify. It
@@ -206,16 +208,6 @@ func (s *Server) ClientEnv() []string {
 }
 
 // lastWords returns the end of the server's log.
-func (s *Server) lastWords() string {
-	b, err := os.ReadFile(filepath.Join(s.Dir, "server.log"))
-	if err != nil {
-		return err.Error()
-	}
-	return tail(b)
-}
+func (s *Server) lastWords() string { return testproc.LastWords(s.log()) }
 
-// tail returns the last lines of a program's output, for an error.
-func tail(b []byte) string {
-	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
-	return strings.Join(lines[max(0, len(lines)-5):], " | ")
-}
+func (s *Server) log() string { return filepath.Join(s.Dir, "server.log") }

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"text/template"
+
+	"usherd/internal/testproc"
 )
 
 // SlapdOptions say what a slapd is to be like. The zero value is an empty directory that keeps 10,000
@@ -39,18 +41,18 @@ var slapdConf string
 
 var slapdTemplate = template.Must(template.New("slapd.conf").Parse(slapdConf))
 
-var slapdNeeds = needs{
-	server:   "slapd",
-	packages: "slapd ldap-utils",
-	programs: []string{"slapd", "ldapmodify"},
-	files:    []string{slapdSchema + "/inetorgperson.schema", slapdModules + "/back_mdb.so"},
+var slapdNeeds = testproc.Needs{
+	Server:   "slapd",
+	Packages: "slapd ldap-utils",
+	Programs: []string{"slapd", "ldapmodify"},
+	Files:    []string{slapdSchema + "/inetorgperson.schema", slapdModules + "/back_mdb.so"},
 }
 
 // StartSlapd starts an OpenLDAP slapd in dir, which is made when missing and must not hold another server;
 // a short path, since it may hold a Unix socket. The context limits the start only. The caller ends the
 // server with Close. The error is a *MissingError when slapd is not installed.
 func StartSlapd(ctx context.Context, dir string, o SlapdOptions) (*Server, error) {
-	if err := slapdNeeds.check(); err != nil {
+	if err := slapdNeeds.Check(); err != nil {
 		return nil, err
 	}
 	dir, err := filepath.Abs(dir)
@@ -86,7 +88,7 @@ func StartSlapd(ctx context.Context, dir string, o SlapdOptions) (*Server, error
 // slapdBinary returns the program to run. Where AppArmor confines slapd to the system's folders (Ubuntu),
 // that is a copy, to which the profile does not apply.
 func slapdBinary(dir string) (string, error) {
-	bin := program("slapd")
+	bin := testproc.Program("slapd")
 	on, _ := os.ReadFile("/sys/module/apparmor/parameters/enabled")
 	profiles, _ := filepath.Glob("/etc/apparmor.d/usr.sbin.slapd")
 	if len(profiles) == 0 || !strings.HasPrefix(string(on), "Y") {
@@ -108,7 +110,7 @@ func (s *Server) prepareSlapd(ctx context.Context, bin string, o SlapdOptions) e
 	if err := os.MkdirAll(filepath.Join(s.Dir, "db"), 0o700); err != nil {
 		return err
 	}
-	if err := writeCertificate(filepath.Join(s.Dir, "tls"), s.Host, "127.0.0.1", false); err != nil {
+	if err := testproc.WriteCertificate(filepath.Join(s.Dir, "tls"), s.Host, "127.0.0.1", false); err != nil {
 		return err
 	}
 	if o.SessionLog == 0 {
@@ -160,7 +162,7 @@ func (s *Server) slapadd(ctx context.Context, bin string, fill func(io.Writer) e
 
 // listenSlapd chooses new ports.
 func (s *Server) listenSlapd(bin string, o SlapdOptions) error {
-	ports, err := freePorts(2)
+	ports, err := testproc.FreePorts(2)
 	if err != nil {
 		return err
 	}

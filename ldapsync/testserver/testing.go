@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"testing"
+
+	"usherd/internal/testproc"
 )
 
 // Slapd starts a slapd for one test and ends it with the test. See StartSlapd.
@@ -35,7 +37,7 @@ func forTest[O any](tb testing.TB, o O, start func(context.Context, string, O) (
 	tb.Cleanup(func() { os.RemoveAll(dir) })
 	s, err := start(tb.Context(), dir, o)
 	if missing, ok := errors.AsType[*MissingError](err); ok {
-		skip(tb, missing)
+		testproc.Skip(tb, missing)
 	}
 	if err != nil {
 		tb.Fatal(err)
@@ -47,13 +49,4 @@ func forTest[O any](tb testing.TB, o O, start func(context.Context, string, O) (
 		}
 	})
 	return s
-}
-
-// skip ends a test whose server is missing. A machine that is there to test (CI=true) has no excuse.
-func skip(tb testing.TB, missing *MissingError) {
-	tb.Helper()
-	if os.Getenv("CI") == "true" {
-		tb.Fatalf("USHERD SKIPPED is a failure when CI=true: %v", missing)
-	}
-	tb.Skipf("USHERD SKIPPED: %v", missing)
 }

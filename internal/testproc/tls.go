@@ -1,4 +1,4 @@
-package testserver
+package testproc
 
 import (
 	"crypto"
@@ -17,15 +17,15 @@ import (
 	"time"
 )
 
-// writeCertificate makes a CA and a server certificate for host and address and writes ca.crt, server.crt
+// WriteCertificate makes a CA and a server certificate for host and address and writes ca.crt, server.crt
 // and server.key to dir. 389-ds wants an RSA key: with another one its attribute encryption complains.
-func writeCertificate(dir, host, address string, useRSA bool) error {
+func WriteCertificate(dir, host, address string, useRSA bool) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return fmt.Errorf("testserver: CA key: %w", err)
+		return fmt.Errorf("testproc: CA key: %w", err)
 	}
 	// No clock is asked: a test certificate is valid for as long as anybody may run the test.
 	from, to := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2049, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -35,11 +35,11 @@ func writeCertificate(dir, host, address string, useRSA bool) error {
 	}
 	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey)
 	if err != nil {
-		return fmt.Errorf("testserver: CA: %w", err)
+		return fmt.Errorf("testproc: CA: %w", err)
 	}
 	key, err := serverKey(useRSA)
 	if err != nil {
-		return fmt.Errorf("testserver: server key: %w", err)
+		return fmt.Errorf("testproc: server key: %w", err)
 	}
 	names := []string{host}
 	// libldap puts the name of the machine in the place of "localhost" when it checks a certificate.
@@ -53,11 +53,11 @@ func writeCertificate(dir, host, address string, useRSA bool) error {
 	}
 	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, ca, key.Public(), caKey)
 	if err != nil {
-		return fmt.Errorf("testserver: certificate: %w", err)
+		return fmt.Errorf("testproc: certificate: %w", err)
 	}
 	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return fmt.Errorf("testserver: server key: %w", err)
+		return fmt.Errorf("testproc: server key: %w", err)
 	}
 	for _, f := range []struct {
 		name, kind string

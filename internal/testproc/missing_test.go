@@ -1,4 +1,4 @@
-package testserver
+package testproc
 
 import (
 	"fmt"
@@ -17,20 +17,20 @@ func (r *recorder) Skipf(f string, args ...any)  { r.skipped = fmt.Sprintf(f, ar
 func (r *recorder) Fatalf(f string, args ...any) { r.failed = fmt.Sprintf(f, args...) }
 
 func TestMissingServerSkipsLoudlyAndFailsInCI(t *testing.T) {
-	missing, ok := needs{server: "slapd", packages: "slapd ldap-utils", programs: []string{"no-such-program"}}.check().(*MissingError) //nolint:errorlint // it is returned bare
+	missing, ok := Needs{Server: "slapd", Packages: "slapd ldap-utils", Programs: []string{"no-such-program"}}.Check().(*MissingError) //nolint:errorlint // it is returned bare
 	if !ok {
 		t.Fatal("a program that does not exist is not missed")
 	}
 	t.Setenv("CI", "")
 	var r recorder
-	skip(&r, missing)
+	Skip(&r, missing)
 	want := "USHERD SKIPPED: slapd is not installed (no no-such-program): apt-get install -y --no-install-recommends slapd ldap-utils"
 	if r.skipped != want || r.failed != "" {
 		t.Errorf("skipped %q, failed %q; want skipped %q", r.skipped, r.failed, want)
 	}
 	t.Setenv("CI", "true")
 	r = recorder{}
-	skip(&r, missing)
+	Skip(&r, missing)
 	if !strings.Contains(r.failed, want[len("USHERD SKIPPED: "):]) {
 		t.Errorf("with CI=true: failed %q, want the reason", r.failed)
 	}
@@ -38,11 +38,11 @@ func TestMissingServerSkipsLoudlyAndFailsInCI(t *testing.T) {
 
 func TestNeedsMissesFiles(t *testing.T) {
 	t.Parallel()
-	if err := (needs{server: "x", files: []string{"/no/such/file"}}).check(); err == nil {
+	if err := (Needs{Server: "x", Files: []string{"/no/such/file"}}).Check(); err == nil {
 		t.Error("a file that does not exist is not missed")
 	}
-	if supported {
-		if err := (needs{server: "x", programs: []string{"sh"}, files: []string{"/"}}).check(); err != nil {
+	if Supported {
+		if err := (Needs{Server: "x", Programs: []string{"sh"}, Files: []string{"/"}}).Check(); err != nil {
 			t.Errorf("nothing is missing: %v", err)
 		}
 	}
@@ -50,19 +50,19 @@ func TestNeedsMissesFiles(t *testing.T) {
 
 func TestFilesAreLockedOnce(t *testing.T) {
 	t.Parallel()
-	if !supported {
+	if !Supported {
 		t.Skip("locks are for Linux, where the servers run")
 	}
 	path := t.TempDir() + "/lock"
-	release, err := lockFile(path, false)
+	release, err := LockFile(path, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := lockFile(path, false); err == nil {
+	if _, err := LockFile(path, false); err == nil {
 		t.Error("locked twice")
 	}
 	release()
-	again, err := lockFile(path, true)
+	again, err := LockFile(path, true)
 	if err != nil {
 		t.Fatalf("after the release: %v", err)
 	}
@@ -71,7 +71,7 @@ func TestFilesAreLockedOnce(t *testing.T) {
 
 func TestPortsDiffer(t *testing.T) {
 	t.Parallel()
-	ports, err := freePorts(20)
+	ports, err := FreePorts(20)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package testserver
+package testproc
 
 import (
 	"context"
@@ -13,31 +13,39 @@ import (
 	"time"
 )
 
-const supported = true
+// Supported says whether processes can be started here.
+const Supported = true
 
-// process is a server that runs in the foreground in a process group of its own.
-type process struct {
-	pid  int
+// Process is a server that runs in the foreground in a process group of its own.
+type Process struct {
+	PID  int
 	done chan struct{} // closed when the first process has ended
 	err  error         // how it ended; valid after done
+	end  syscall.Signal
 }
 
-// startProcess runs argv with its output in the file log. The process outlives ctx.
-func startProcess(ctx context.Context, argv, env []string, log string) (*process, error) {
-	out, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+// Start runs a command. The process outlives ctx, but not the program that started it.
+func Start(ctx context.Context, c Command) (*Process, error) {
+	out, err := os.OpenFile(c.Log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), argv[0], argv[1:]...)
-	cmd.Env = append(os.Environ(), env...)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), c.Argv[0], c.Argv[1:]...)
+	cmd.Env = append(os.Environ(), c.Env...)
+	cmd.Dir = c.Dir
 	cmd.Stdout, cmd.Stderr = out, out
+	p := &Process{done: make(chan struct{}), end: syscall.SIGTERM}
+	if c.Interrupt {
+		p.end = syscall.SIGINT
+	}
 	// Pdeathsig ends the server when a test run is killed or panics and no cleanup runs any more.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: p.end}
+	RunAs(cmd, c.User)
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	p := &process{pid: cmd.Process.Pid, done: make(chan struct{})}
+	p.PID = cmd.Process.Pid
 	go func() {
 		defer close(p.done)
 		if p.err = cmd.Wait(); p.err == nil {
@@ -47,24 +55,41 @@ func startProcess(ctx context.Context, argv, env []string, log string) (*process
 	return p, nil
 }
 
-// stop asks the server to end, waits, and then makes sure that nothing of it is left.
-func (p *process) stop(patience time.Duration) {
+// RunAs makes a command run as another user; nil is the user who runs the tests.
+func RunAs(cmd *exec.Cmd, u *User) {
+	if u == nil {
+		return
+	}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(u.UID), Gid: uint32(u.GID)}
+}
+
+// Done is closed when the server has ended; Err then says how.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Err says how the server ended. It must not be called before Done is closed.
+func (p *Process) Err() error { return p.err }
+
+// Stop asks the server to end, waits, and then makes sure that nothing of it is left.
+func (p *Process) Stop(patience time.Duration) {
 	all := p.tree()
-	signal(all, syscall.SIGCONT) // a frozen one would not hear SIGTERM
-	signal(all[:min(1, len(all))], syscall.SIGTERM)
+	signal(all, syscall.SIGCONT) // a frozen one would not hear it
+	signal(all[:min(1, len(all))], p.end)
 	t := time.NewTimer(patience)
 	defer t.Stop()
 	select {
 	case <-p.done:
 	case <-t.C:
 	}
-	p.end(all)
+	p.finish(all)
 }
 
-// kill ends everything at once.
-func (p *process) kill() { p.end(p.tree()) }
+// Kill ends everything at once.
+func (p *Process) Kill() { p.finish(p.tree()) }
 
-func (p *process) end(all []member) {
+func (p *Process) finish(all []member) {
 	signal(all, syscall.SIGKILL)
 	<-p.done
 	for _, m := range all {
@@ -77,11 +102,11 @@ func (p *process) end(all []member) {
 	}
 }
 
-// pause halts the server or lets it go on.
-func (p *process) pause(halt bool) error {
+// Pause halts the server or lets it go on.
+func (p *Process) Pause(halt bool) error {
 	select {
 	case <-p.done:
-		return fmt.Errorf("testserver: the server has ended: %w", p.err)
+		return fmt.Errorf("testproc: the server has ended: %w", p.err)
 	default:
 	}
 	all := p.tree()
@@ -96,7 +121,7 @@ func (p *process) pause(halt bool) error {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	return errors.New("testserver: the server does not stop")
+	return errors.New("testproc: the server does not stop")
 }
 
 // runs reports whether any thread of the process is not halted (T) and has not ended (Z, X).
@@ -120,14 +145,14 @@ type member struct {
 // tree returns the server's living processes, parents first. Samba gives its children process groups of
 // their own, so signalling a group would not do. Once the first process has been reaped its id may
 // belong to somebody else: then there is nothing.
-func (p *process) tree() []member {
+func (p *Process) tree() []member {
 	select {
 	case <-p.done:
 		return nil
 	default:
 	}
 	var all []member
-	ids := []int{p.pid}
+	ids := []int{p.PID}
 	for len(ids) > 0 {
 		pid := ids[0]
 		ids = append(ids[1:], children(pid)...)
@@ -183,9 +208,9 @@ func signal(members []member, sig syscall.Signal) {
 	}
 }
 
-// lockFile takes the lock of a file, which is made when missing, and returns what gives it back. It ends
+// LockFile takes the lock of a file, which is made when missing, and returns what gives it back. It ends
 // with the process at the latest. It waits for the lock, or returns an error.
-func lockFile(path string, wait bool) (func(), error) {
+func LockFile(path string, wait bool) (func(), error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
