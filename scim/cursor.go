@@ -71,8 +71,10 @@ func (c *cursors) mac(query string, b []byte) []byte {
 type places struct {
 	now func() time.Time
 
-	mu   sync.Mutex
-	list map[placeKey]remembered
+	mu    sync.Mutex
+	list  map[placeKey]remembered
+	order []placeKey // a ring: when it is full, the place that was remembered first goes
+	next  int
 }
 
 type placeKey struct {
@@ -96,27 +98,26 @@ func newPlaces(now func() time.Time) *places {
 
 // put remembers that the resource with number start comes after place.
 func (p *places) put(query string, start int, place string) {
-	if place == "" {
-		return
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := p.now()
-	if len(p.list) >= maxPlaces {
-		for k, r := range p.list {
-			if now.After(r.until) || len(p.list) >= maxPlaces {
-				delete(p.list, k)
-			}
+	key := placeKey{query, start}
+	if _, known := p.list[key]; !known {
+		if len(p.order) < maxPlaces {
+			p.order = append(p.order, key)
+		} else {
+			delete(p.list, p.order[p.next])
+			p.order[p.next] = key
+			p.next = (p.next + 1) % maxPlaces
 		}
 	}
-	p.list[placeKey{query, start}] = remembered{place, now.Add(placeLife)}
+	p.list[key] = remembered{place, p.now().Add(placeLife)}
 }
 
 func (p *places) get(query string, start int) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	r := p.list[placeKey{query, start}]
-	if p.now().After(r.until) {
+	r, ok := p.list[placeKey{query, start}]
+	if !ok || p.now().After(r.until) {
 		return ""
 	}
 	return r.place

@@ -70,7 +70,7 @@ func (x *exchange) cut(found []candidate, l *listing) (*page, error) {
 		return p, nil
 	}
 	if !l.byCursor {
-		x.s.places.put(l.key, l.start+to-from, found[to-1].place())
+		x.remember(l, to-from, found[to-1].place())
 		return p, nil
 	}
 	if to < len(found) {

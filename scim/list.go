@@ -259,7 +259,7 @@ func (x *exchange) indexed(t *schema.Type, l *listing) (*page, error) {
 		return nil, err
 	}
 	if !l.byCursor {
-		x.s.places.put(l.key, l.start+len(p.resources), at.last)
+		x.remember(l, len(p.resources), at.last)
 		return p, nil
 	}
 	if at.next != "" {
@@ -269,6 +269,13 @@ func (x *exchange) indexed(t *schema.Type, l *listing) (*page, error) {
 		p.previous = x.s.cursors.seal(l.key, "<"+at.previous)
 	}
 	return p, nil
+}
+
+// remember keeps the place where a page of n ended for the one that comes next. A page that is not full is the last.
+func (x *exchange) remember(l *listing, n int, place string) {
+	if n == l.count {
+		x.s.places.put(l.key, l.start+n, place)
+	}
 }
 
 // ends are the places around a page, see connector.Page.

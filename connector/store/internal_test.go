@@ -211,7 +211,7 @@ func TestLimitsAreNoPartOfPlans(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.HasSuffix(name, "_test.go") && strings.Contains(strings.ReplaceAll(string(text), "`LIMIT 0 + ?`", ""), "LIMIT"+" ?") {
+		if !strings.HasSuffix(name, "_test.go") && strings.Contains(string(text), "LIMIT ?") {
 			t.Errorf("%s has a bare parameter as limit: write LIMIT 0 + ?", name)
 		}
 	}

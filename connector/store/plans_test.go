@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"usherd/connector"
 )
@@ -228,5 +230,42 @@ func TestResourcePlans(t *testing.T) {
 		}
 		all := strings.Join(plan, "\n")
 		checkPlan(t, q, all, want)
+	}
+}
+
+// A table that a statement makes for itself costs more than all that GET of a user and a filter by a name look up.
+func TestReadsOfOneMakeNoTables(t *testing.T) {
+	t.Parallel()
+	db := openFile(t, filepath.Join(t.TempDir(), "usherd.db"))
+	rec := &recorder{querier: db.pool}
+	r := &reader{rec, fewIDs}
+	id := connector.NewID(time.Now())
+	_, _ = r.ClientUser(t.Context(), "acme", "idp", id) // there is none
+	if _, err := r.GroupNames(t.Context(), "acme", "idp", []connector.ID{id}); err != nil {
+		t.Fatal(err)
+	}
+	for field, value := range map[string]string{
+		connector.OnID: id.String(), connector.OnUserName: "ann", connector.OnEmail: "ann@example.com", connector.OnExternalID: "a1",
+	} {
+		where := &connector.Condition{Op: connector.OpEq, Field: field, Value: value}
+		if _, err := r.ClientUsers(t.Context(), connector.ResourceQuery{Org: "acme", Client: "idp", Where: where}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(rec.asked) != 6 {
+		t.Errorf("%d statements", len(rec.asked))
+	}
+	for _, c := range rec.asked {
+		rows, err := db.pool.db.QueryContext(t.Context(), "EXPLAIN "+c.text, c.args...)
+		steps, err := add[string](nil, rows, err, func(r *sql.Rows, v *string) error {
+			var unused any
+			return r.Scan(&unused, v, &unused, &unused, &unused, &unused, &unused, &unused)
+		})
+		if err != nil {
+			t.Fatal(c.text, err)
+		}
+		if len(steps) < 10 || slices.Contains(steps, "OpenEphemeral") || slices.Contains(steps, "OpenAutoindex") {
+			t.Errorf("%s\nmakes a table: %v", c.text, steps)
+		}
 	}
 }

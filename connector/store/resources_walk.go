@@ -167,7 +167,11 @@ func (p *pager[T]) few(ctx context.Context, d choice, ids []connector.ID) error 
 		test = a.test(d.rest)
 	}
 	if ids == nil || a.usesSets && len(ids) > 0 {
-		q := a.rowsOf(test, true).wrapped("SELECT "+p.columns, "").then(d.set.wrapped(" AND "+a.id+" IN (", ")"))
+		is := " IN ("
+		if ids == nil { // of one row SQLite makes no table to look into
+			is = " = ("
+		}
+		q := a.rowsOf(test, true).wrapped("SELECT "+p.columns, "").then(d.set.wrapped(" AND "+a.id+is, ")"))
 		rows, err := p.r.ask(ctx, keep(p.q.Where), q)
 		p.rows, err = add(p.rows, rows, err, p.scan)
 		p.cut()
