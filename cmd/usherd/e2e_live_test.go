@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"usherd/connector"
-	"usherd/connector/provision"
+	"usherd/connector/lease"
 	"usherd/connector/store"
 	"usherd/ldapsync/ldaptest"
 )
@@ -254,10 +254,10 @@ func TestFollowingWaitsForAnotherProcess(t *testing.T) {
 	d := r.daemon(t)
 	r.until("a first full run", func() bool { return len(r.users()) == 5 })
 	r.withStore(func(db *store.DB) {
-		var lease *provision.Lease
+		var other *lease.Lease
 		r.until("the source is taken", func() (taken bool) {
 			var err error
-			lease, err = provision.TakeLease(t.Context(), provision.LeaseOptions{Store: db, Name: "source:acme/hq", Process: "elsewhere:1", Now: time.Now()})
+			other, err = lease.Take(t.Context(), lease.Options{Store: db, Name: "source:acme/hq", Holder: "elsewhere:1 a"})
 			return err == nil
 		})
 		if line := d.log.await(t, "run left out: another one of the source goes on"); line["source"] != "acme/hq" {
@@ -265,7 +265,7 @@ func TestFollowingWaitsForAnotherProcess(t *testing.T) {
 		}
 		ended, end := context.WithCancel(t.Context())
 		end()
-		if err := lease.Keep(ended); err != nil { // gives it back
+		if err := other.Keep(ended); err != nil { // gives it back
 			t.Error(err)
 		}
 	})

@@ -5,10 +5,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"usherd/connector"
-	"usherd/connector/provision"
+	"usherd/connector/lease"
 	"usherd/connector/store"
 	"usherd/ldapsync/ldaptest"
 )
@@ -89,9 +88,9 @@ func TestOnePersonWaitsForNobody(t *testing.T) {
 		t.Helper()
 		d := newDisaster(t, ldaptest.Options{Kind: kind}, mode)
 		d.withStore(func(db *store.DB) {
-			const lease = "source:acme/hq"
+			const name = "source:acme/hq"
 			d.until("the source is taken", func() bool {
-				_, err := provision.TakeLease(t.Context(), provision.LeaseOptions{Store: db, Name: lease, Process: processName(), Now: time.Now()})
+				_, err := lease.Take(t.Context(), lease.Options{Store: db, Name: name, Holder: processName() + " somebody"})
 				return err == nil
 			})
 			d.dir.change(7, func(dn string) error { return d.dir.Modify(dn, ldaptest.Attrs{"sn": {"Quick"}}) })
@@ -112,9 +111,9 @@ func TestOnePersonWaitsForNobody(t *testing.T) {
 			if is := d.users()[d.dir.name(7)].Profile.Get("familyName"); is != "Quick" {
 				t.Errorf("the surname is %q", is)
 			}
-			holder, err := db.LeaseHolder(t.Context(), lease)
+			holder, err := db.LeaseHolder(t.Context(), name)
 			if err == nil {
-				err = db.Release(t.Context(), lease, holder)
+				err = db.Release(t.Context(), name, holder)
 			}
 			if err != nil || holder == "" {
 				t.Fatal(holder, err)

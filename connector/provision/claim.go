@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"usherd/connector"
+	"usherd/connector/lease"
 )
 
 const (
@@ -50,27 +51,34 @@ func (p *Provisioner) claim(ctx context.Context, source string, patience time.Du
 	return c, held, nil
 }
 
-// lease takes the source for this run and keeps it until release. When it is lost, the context ends.
+// lease takes the source for this run and keeps it until release. When it is lost, the context ends; what is written
+// under the context is fenced.
 func (p *Provisioner) lease(ctx context.Context, source string) (*claimed, context.Context, error) {
-	l, err := TakeLease(ctx, LeaseOptions{
-		Store: p.o.Store, Name: "source:" + p.o.Org.ID + "/" + source, Process: p.o.Process, Dead: p.o.Dead, Now: p.o.Now(),
+	l, err := lease.Take(ctx, lease.Options{
+		Store: p.o.Store, Name: "source:" + p.o.Org.ID + "/" + source, Holder: p.o.Process + " " + connector.NewID(p.o.Now()).String(), Dead: p.o.Dead,
 	})
 	if err != nil {
 		if connector.KindOf(err) == connector.Conflict {
 			err = &connector.Error{
 				Kind: connector.Conflict, Op: "provision: " + source, Err: errors.New("another run of this source is going on"),
-				Hint: "see it with: usherd runs; a run that was killed frees the source after " + LeaseTTL.String(),
+				Hint: "see it with: usherd runs; a run that was killed frees the source after " + lease.TTL.String(),
 			}
 		}
 		return nil, ctx, err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := l.Keep(ctx); err != nil {
-			cancel(err)
+	held, release := l.Hold(ctx)
+	return &claimed{release: release, turn: l.Turn()}, held, nil
+}
+
+// Interrupt tells of runs of the source that were cut off, unless one goes on.
+func (p *Provisioner) Interrupt(ctx context.Context, source string) error {
+	c, _, err := p.claim(ctx, source, leaseTry/2)
+	if err != nil {
+		if connector.KindOf(err) == connector.Conflict {
+			return lease.Lost(ctx)
 		}
-	}()
-	return &claimed{release: func() { cancel(nil); <-done }, turn: l.token}, ctx, nil
+		return err
+	}
+	c.release()
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"usherd/connector"
+	"usherd/connector/lease"
 	"usherd/connector/provision"
 )
 
@@ -154,7 +155,7 @@ func TestLiveWaitsForOtherRuns(t *testing.T) {
 	w.readInFull(f, connector.ResultOK)
 	x := w.follow(f)
 	x.catchUp()
-	held, err := provision.TakeLease(t.Context(), provision.LeaseOptions{Store: w.db, Name: "source:acme/dir", Process: "other", Now: w.now})
+	held, err := lease.Take(t.Context(), lease.Options{Store: w.db, Name: "source:acme/dir", Holder: "other"})
 	if err != nil {
 		t.Fatal(err)
 	}

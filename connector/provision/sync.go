@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"usherd/connector"
+	"usherd/connector/lease"
 )
 
 const endTime = time.Minute // for the last words of a run that has been cancelled
@@ -67,10 +68,20 @@ func (p *Provisioner) begin(run *connector.Run) *connector.Run {
 	return run
 }
 
-// ended writes the end of a run.
+// ended writes the end of a run. One that has lost the source writes nothing any more: whoever has it next tells that
+// it was cut off.
 func (p *Provisioner) ended(ctx context.Context, plan *Plan, err error) (*Plan, error) {
-	if late := p.finish(ctx, plan, err); late != nil {
-		return plan, errors.Join(err, late)
+	if lost := lease.Lost(ctx); lost != nil {
+		err = lost
+	}
+	late := p.finish(ctx, plan, err)
+	switch {
+	case late == nil:
+	case !errors.Is(late, connector.ErrLeaseLost):
+		err = errors.Join(err, late)
+	case err == nil: // by its very last word
+		plan.Run.Result, plan.Run.Error, plan.Run.Hint = connector.ResultFailed, late.Error(), connector.HintOf(late)
+		err = late
 	}
 	return plan, err
 }
@@ -231,6 +242,8 @@ func remedy(cause error) string {
 
 func result(run *connector.Run, cause error) connector.Result {
 	switch {
+	case errors.Is(cause, connector.ErrLeaseLost):
+		return connector.ResultFailed
 	case errors.Is(cause, context.Canceled):
 		return connector.ResultCancelled
 	case connector.KindOf(cause) == connector.Conflict && run.Hold != nil:

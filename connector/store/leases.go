@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"time"
 
 	"usherd/connector"
@@ -33,7 +34,7 @@ func (db *DB) Lease(ctx context.Context, name, holder string, ttl time.Duration)
 	if holder == "" || ttl <= 0 {
 		return 0, invalid("lease", "a lease needs a holder and a time")
 	}
-	err = db.write(ctx, func(t *tx) error {
+	err = db.write(connector.WithoutFences(ctx), func(t *tx) error {
 		rows, err := t.q.query(ctx, sqlTakeLease, name, holder, ttl.Microseconds())
 		var ok bool
 		token, ok, err = first(rows, err, func(r *sql.Rows, v *int64) error { return r.Scan(v) })
@@ -57,18 +58,26 @@ func (r *reader) LeaseHolder(ctx context.Context, name string) (string, error) {
 
 // Release gives a lease back; none held is no error.
 func (db *DB) Release(ctx context.Context, name, holder string) error {
-	return db.write(ctx, func(t *tx) error {
+	return db.write(connector.WithoutFences(ctx), func(t *tx) error {
 		_, err := t.s.exec(ctx, sqlReleaseLease, name, holder)
 		return wrap("release", err)
 	})
 }
 
-// Fence fails with Kind Conflict unless the lease is still held under that token, so that a process
-// that was frozen writes nothing when it wakes up.
-func (t *tx) Fence(ctx context.Context, name string, token int64) error {
-	held, err := anyRow(ctx, t.q, sqlHoldsLease, name, token)
-	if err == nil && !held {
-		return conflict("fence", "the lease %s has been lost", name)
+// fence asks for each lease that the context of a write is fenced with, see connector.WithFence. It is part of every
+// transaction, so that nobody who writes under a lease can forget it.
+func (t *tx) fence(ctx context.Context) error {
+	for _, f := range connector.Fences(ctx) {
+		held, err := anyRow(ctx, t.q, sqlHoldsLease, f.Lease, f.Token)
+		if err != nil {
+			return wrap("fence", err)
+		}
+		if !held {
+			return &connector.Error{
+				Kind: connector.Conflict, Op: "store: fence", Err: fmt.Errorf("%w: %s", connector.ErrLeaseLost, f.Lease),
+				Hint: "what was written is consistent, and whoever has the lease now does the rest",
+			}
+		}
 	}
-	return wrap("fence", err)
+	return nil
 }

@@ -252,6 +252,9 @@ func (db *DB) call(j *job) (err error) {
 	}
 	t := &tx{reader: reader{db.w, db.few}, s: db.w, now: db.now}
 	defer func() { t.s = nil }()
+	if err := t.fence(j.ctx); err != nil {
+		return err
+	}
 	return j.f(t)
 }
 

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -191,11 +192,6 @@ func sourceState(f *fixture) {
 	}
 }
 
-// fencer is what a transaction offers beside the port.
-type fencer interface {
-	Fence(ctx context.Context, name string, token int64) error
-}
-
 func leases(f *fixture) {
 	take := func(holder string, ttl time.Duration) (int64, error) {
 		return f.s.Lease(f.ctx, "sync/acme/ad", holder, ttl)
@@ -208,7 +204,7 @@ func leases(f *fixture) {
 	_, err = take("b", time.Hour)
 	f.kind(err, connector.Conflict)
 	fence := func(token int64) error {
-		return f.s.Write(f.ctx, func(tx connector.Tx) error { return tx.(fencer).Fence(f.ctx, "sync/acme/ad", token) })
+		return f.fenced(connector.WithFence(f.ctx, connector.Fence{Lease: "sync/acme/ad", Token: token}))
 	}
 	f.ok(fence(one))
 	f.kind(fence(one-1), connector.Conflict)
@@ -229,6 +225,33 @@ func leases(f *fixture) {
 	f.ok(f.s.Release(f.ctx, "unknown", "a"))
 	_, err = take("", time.Hour)
 	f.kind(err, connector.Invalid)
+	both := connector.WithFence(connector.WithFence(f.ctx, connector.Fence{Lease: "sync/acme/ad", Token: three}), connector.Fence{Lease: "other", Token: 1})
+	f.kind(f.fenced(both), connector.Conflict)
+	_, err = f.s.Lease(both, "other", "a", time.Hour) // leases are no work under one
+	f.ok(err)
+	f.ok(f.fenced(both))
+	f.ok(f.s.Release(both, "sync/acme/ad", "a"))
+	f.kind(f.fenced(both), connector.Conflict)
+	f.ok(f.s.Release(both, "other", "a"))
+}
+
+// fenced writes in every way, and demands that a refusal is that of the fence and leaves nothing. The error is that of
+// all ways.
+func (f *fixture) fenced(ctx context.Context) error {
+	ran := 0
+	put := func(tx connector.Tx) error {
+		ran++
+		return tx.PutSourceState(ctx, connector.SourceState{Org: Org, Source: "fenced", Entries: ran})
+	}
+	ways := []error{f.s.Write(ctx, put), f.s.Bulk(ctx, put)}
+	_, err := f.s.InterruptRuns(ctx, Org, "fenced", f.now)
+	ways = append(ways, err)
+	for _, err := range ways {
+		if lost := errors.Is(err, connector.ErrLeaseLost); lost != (err != nil) || lost != (ways[0] != nil) || lost != (ran == 0) {
+			f.Fatalf("fenced writes: %v, %d ran", ways, ran)
+		}
+	}
+	return ways[0]
 }
 
 func domains(f *fixture) {

@@ -1,0 +1,194 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"usherd/connector"
+)
+
+const (
+	// TTL is how long a lease outlives a process that cannot be seen to be dead.
+	TTL = 15 * time.Second
+	// renewal is how often a lease is renewed, and again how soon after it could not be.
+	renewal, again = TTL / 3, time.Second
+	// reserve is how long before the lease can have run out its holder has to stop: what is being written ends by then.
+	reserve = TTL / 5
+	// freeTime is how long giving a lease back may take.
+	freeTime = 5 * time.Second
+)
+
+// Store is where leases are. A store of usherd is one.
+type Store interface {
+	// Lease takes the named lease for holder until ttl from now, by the database's clock, or renews it.
+	// It fails with Kind Conflict while somebody else holds it. Token grows with each take-over.
+	Lease(ctx context.Context, name, holder string, ttl time.Duration) (token int64, err error)
+	// LeaseHolder returns who holds the lease now, "" when nobody does.
+	LeaseHolder(ctx context.Context, name string) (string, error)
+	// Release gives a lease back; none held is no error.
+	Release(ctx context.Context, name, holder string) error
+}
+
+// Options say who wants which lease.
+type Options struct {
+	Store Store
+	Name  string
+	// Holder is another one each time that a lease is taken. It begins with the name of the process and a space.
+	Holder string
+	// Dead says of the name of a process that it has certainly ended; nil = that cannot be seen.
+	Dead func(process string) bool
+	// Renewed is told of each attempt to renew the lease; may be nil.
+	Renewed func(err error)
+}
+
+// Lease is the claim of one process to something that only one may do at a time.
+type Lease struct {
+	o     Options
+	token int64
+	sure  *time.Timer // runs until the holder has to stop, unless it renews
+}
+
+// Process is the name of the process in that of a holder.
+func Process(holder string) string {
+	process, _, _ := strings.Cut(holder, " ")
+	return process
+}
+
+// Take takes the lease, also from a process that has died with it. While a living one holds it, the error is of Kind
+// Conflict and names it. Keep must be called at once.
+func Take(ctx context.Context, o Options) (*Lease, error) {
+	l := &Lease{o: o}
+	err := l.take(ctx)
+	if err == nil || connector.KindOf(err) != connector.Conflict {
+		return l, err
+	}
+	other, err := o.Store.LeaseHolder(ctx, o.Name)
+	if err != nil {
+		return nil, err
+	}
+	if other != "" && (o.Dead == nil || !o.Dead(Process(other))) {
+		return nil, &connector.Error{Kind: connector.Conflict, Op: "lease " + o.Name, Err: fmt.Errorf("process %s holds it", Process(other))}
+	}
+	if err := o.Store.Release(ctx, o.Name, other); err != nil {
+		return nil, err
+	}
+	return l, l.take(ctx)
+}
+
+func (l *Lease) take(ctx context.Context) (err error) {
+	l.sure = time.NewTimer(TTL - reserve) // from before the question on: the answer may take its time
+	if l.token, err = l.o.Store.Lease(ctx, l.o.Name, l.o.Holder, TTL); err != nil {
+		l.sure.Stop()
+	}
+	return err
+}
+
+// Fence is what a store is asked for with each write under the lease.
+func (l *Lease) Fence() connector.Fence { return connector.Fence{Lease: l.o.Name, Token: l.token} }
+
+// Turn is one more than that of whoever had the lease before.
+func (l *Lease) Turn() int64 { return l.token }
+
+// Hold renews the lease until release is called, which gives it back, or ctx ends. The context that it returns is
+// fenced, and ends as soon as the lease is lost, see Lost.
+func (l *Lease) Hold(ctx context.Context) (held context.Context, release func()) {
+	held, cancel := context.WithCancelCause(connector.WithFence(ctx, l.Fence()))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := l.Keep(held); err != nil {
+			cancel(err)
+		}
+	}()
+	return held, func() { cancel(nil); <-done }
+}
+
+// Lost returns why a context of Hold has ended, where it is because the lease is lost, else nil.
+func Lost(ctx context.Context) error {
+	if err := context.Cause(ctx); errors.Is(err, connector.ErrLeaseLost) {
+		return err
+	}
+	return nil
+}
+
+// Keep renews the lease until ctx ends and gives it back then. It fails with connector.ErrLeaseLost when somebody else
+// has got it, or when it could not be renewed for so long that somebody else may get it soon. That is measured by
+// timers, which know nothing of the time of the day; a machine that sleeps stops them, and is told by the store when it
+// is awake.
+func (l *Lease) Keep(ctx context.Context) error {
+	defer func() { l.sure.Stop() }()
+	for wait := renewal; ; {
+		next := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			next.Stop()
+			l.giveBack(ctx)
+			return nil
+		case <-l.sure.C:
+			next.Stop()
+			return l.lost(errors.New("it could not be renewed in time"))
+		case <-next.C:
+		}
+		err := l.renew(ctx)
+		switch {
+		case err == nil:
+			wait = renewal
+		case errors.Is(err, connector.ErrLeaseLost):
+			return err
+		default:
+			wait = again
+		}
+	}
+}
+
+// renew does not wait longer for an answer than the lease is sure.
+func (l *Lease) renew(ctx context.Context) error {
+	ask, cancel := context.WithCancel(ctx)
+	defer cancel()
+	sure := time.NewTimer(TTL - reserve)
+	answer := make(chan error, 1)
+	go func() {
+		token, err := l.o.Store.Lease(ask, l.o.Name, l.o.Holder, TTL)
+		if err == nil && token != l.token { // it ran out, and somebody has had it since
+			l.giveBack(ask)
+			err = l.lost(errors.New("somebody else has had it"))
+		}
+		answer <- err
+	}()
+	var err error
+	select {
+	case err = <-answer:
+	case <-l.sure.C:
+		err = l.lost(errors.New("the store does not answer"))
+	}
+	if connector.KindOf(err) == connector.Conflict && !errors.Is(err, connector.ErrLeaseLost) {
+		err = l.lost(err)
+	}
+	if ctx.Err() == nil && l.o.Renewed != nil {
+		l.o.Renewed(err)
+	}
+	if err != nil {
+		sure.Stop()
+		return err
+	}
+	l.sure.Stop()
+	l.sure = sure
+	return nil
+}
+
+func (l *Lease) lost(why error) error {
+	return &connector.Error{
+		Kind: connector.Conflict, Op: "lease " + l.o.Name, Err: fmt.Errorf("%w: %w", connector.ErrLeaseLost, why),
+		Hint: "what was written is consistent, and whoever has the lease next does the rest; find out why the store did not answer in time",
+	}
+}
+
+// giveBack needs no success: the lease runs out by itself.
+func (l *Lease) giveBack(ctx context.Context) {
+	free, stop := context.WithTimeout(context.WithoutCancel(ctx), freeTime)
+	defer stop()
+	_ = l.o.Store.Release(free, l.o.Name, l.o.Holder)
+}
