@@ -18,7 +18,11 @@ COPY --from=build /out/tmp /tmp
 COPY --from=build --chown=65532:65532 /out/state /var/lib/usherd
 COPY --from=build /out/usherd /usherd
 USER 65532:65532
+ENV USHERD_CONFIG=/etc/usherd/usherd.yaml
 VOLUME /var/lib/usherd
-EXPOSE 9470
+# Health and metrics, and the door for SCIM; where they are reached from is up to the configuration.
+EXPOSE 9470 9471
+# There is no shell and no curl: the program asks itself.
+HEALTHCHECK --interval=15s --timeout=6s --start-period=60s CMD ["/usherd", "healthcheck"]
 ENTRYPOINT ["/usherd"]
-CMD ["serve", "-c", "/etc/usherd/usherd.yaml"]
+CMD ["serve"]

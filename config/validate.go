@@ -104,9 +104,9 @@ func (v *validator) once(path string, list []string) {
 func (v *validator) all() []*Runtime {
 	c := v.config
 	if c.Listen == "" {
-		c.Listen = "127.0.0.1:9470"
+		c.Listen = defaultListen
 	}
-	v.address("listen", c.Listen, "127.0.0.1:9470")
+	v.address("listen", c.Listen, defaultListen)
 	v.store()
 	v.word("log.level", c.Log.Level, "log.level")
 	v.word("log.format", c.Log.Format, "log.format")

@@ -28,7 +28,7 @@ import (
 // ($NAME becomes the variable), ldap FILE (LDIF to apply), take NAME REGEXP (what the last output has
 // at its first group), looks FILE (compares the
 // last output, but for times, ids and the like), logged FILE (what the door would have written into usherd.db), txt NAME (puts the record that the last output shows into DNS),
-// listens ADDRESS (waits until something does; $DOOR is an address that is free).
+// listens ADDRESS (waits until something does; $DOOR is an address that is free, $PORT its port).
 func TestScripts(t *testing.T) { runScripts(t, "testdata/script") }
 
 // TestScriptsAlone runs sessions that have a slapd to themselves: its feed tells of branches of others too.
@@ -85,7 +85,7 @@ func (s scripts) setup(env *testscript.Env) error {
 	env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
 	for key, value := range map[string]string{
 		beUsherd: "1", "LDAP_PASSWORD": s.srv.SyncPassword, "URL": s.srv.LDAPSURL, "CA": s.srv.CAFile, "BIND": s.srv.SyncDN,
-		"BASE": "ou=" + name + "," + s.srv.Base, "NAME": name, "DNS": s.dns.Addr(), "DOMAIN": name + ".test", "TZ": "UTC", "DOOR": door,
+		"BASE": "ou=" + name + "," + s.srv.Base, "NAME": name, "DNS": s.dns.Addr(), "DOMAIN": name + ".test", "TZ": "UTC", "DOOR": door, "PORT": door[strings.LastIndexByte(door, ':')+1:],
 	} {
 		env.Setenv(key, value)
 	}
