@@ -1,9 +1,7 @@
 package scim
 
 import (
-	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -290,13 +288,13 @@ func (b *bulkRun) request(method, path, version string, data map[string]any) (*a
 		return nil, err
 	}
 	r := b.x.r.Clone(b.x.r.Context())
-	r.Method, r.URL, r.Body = method, &url.URL{Path: b.x.r.URL.Path}, io.NopCloser(bytes.NewReader(sent))
-	r.Header = http.Header{"Content-Type": {mediaType}, "User-Agent": {b.x.r.UserAgent()}}
+	r.Method, r.URL = method, &url.URL{Path: b.x.r.URL.Path}
+	r.Header = http.Header{"User-Agent": {b.x.r.UserAgent()}}
 	if version != "" {
 		r.Header.Set("If-Match", version)
 	}
 	x := *b.x
-	x.r, x.notes = r, &notes{began: b.x.notes.began}
+	x.r, x.sent, x.notes = r, sent, &notes{began: b.x.notes.began}
 	a, err := op.do(&x)
 	b.x.notes.quirks = append(b.x.notes.quirks, x.notes.quirks...)
 	return a, err

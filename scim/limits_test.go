@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -291,5 +293,115 @@ func TestBodyThatIsCutShort(t *testing.T) {
 	}
 	if p := w.page("/Users"); p.TotalResults != 0 {
 		t.Errorf("%d users were made", p.TotalResults)
+	}
+}
+
+// slowly opens connections of clients on which the body of a request does not come to its end, and waits until the door
+// has begun to read each: a server answers 100 to whoever asks before it sends (RFC 9110 section 10.1.1).
+func (w *world) slowly(t *testing.T, n int, tokens ...string) {
+	t.Helper()
+	for i := range n {
+		org, _, _ := strings.Cut(tokens[i%len(tokens)], ":")
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", w.srv.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		_, err = fmt.Fprintf(conn, "POST /scim/%s/v2/Users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n",
+			org, w.tokens[tokens[i%len(tokens)]])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.HasPrefix(line, "HTTP/1.1 100") {
+			t.Fatalf("slow request %d: %q %v", i, line, err)
+		}
+		if _, err := io.WriteString(conn, `{"userName":"`); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Three clients whose bodies never end have all places of theirs, more than the door has turns, and are in nobody's way.
+func TestSlowSendersStarveNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.slowly(t, 3*64, "acme:second", "globex:idp", "globex:second")
+	if r := w.sendAs("acme:second", "GET", "/Users", "").want(t, http.StatusTooManyRequests); r.header.Get("Retry-After") == "" {
+		t.Errorf("%v", r.header)
+	}
+	id := w.send("POST", "/Users", person("ann", "")).want(t, http.StatusCreated).text("id")
+	w.send("GET", "/Users/"+id, "").want(t, http.StatusOK)
+	w.send("PATCH", "/Users/"+id, patchOf(`{"op":"replace","path":"active","value":false}`)).want(t, http.StatusOK)
+}
+
+// stuck is a client that takes no byte of an answer until it is let go.
+type stuck struct {
+	header http.Header
+	there  chan<- struct{}
+	let    <-chan struct{}
+}
+
+func (s *stuck) Header() http.Header { return s.header }
+
+func (s *stuck) WriteHeader(int) {}
+
+func (s *stuck) Write(p []byte) (int, error) {
+	s.there <- struct{}{}
+	<-s.let
+	return len(p), nil
+}
+
+// An answer that nobody reads holds up its client's own places only.
+func TestSlowReadersStarveNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	there, let := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	const each = 64
+	tokens := []string{"acme:second", "globex:idp", "globex:second"}
+	for i := range each * len(tokens) {
+		org, _, _ := strings.Cut(tokens[i%len(tokens)], ":")
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/scim/"+org+"/v2/Users", nil)
+		r.Header.Set("Authorization", "Bearer "+w.tokens[tokens[i%len(tokens)]])
+		wg.Go(func() { w.server.ServeHTTP(&stuck{http.Header{}, there, let}, r) })
+		<-there
+	}
+	w.sendAs("globex:idp", "GET", "/Users", "").want(t, http.StatusTooManyRequests)
+	id := w.send("POST", "/Users", person("ann", "")).want(t, http.StatusCreated).text("id")
+	w.send("GET", "/Users/"+id, "").want(t, http.StatusOK)
+	close(let)
+	wg.Wait()
+	w.sendAs("globex:idp", "GET", "/Users", "").want(t, http.StatusOK)
+}
+
+// Whoever does not send the whole body in time is told to send it again.
+func TestBodiesEndInTime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	server := httptest.NewUnstartedServer(w.server)
+	server.Config.ReadTimeout = 200 * time.Millisecond
+	server.Start()
+	t.Cleanup(server.Close)
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_, err = fmt.Fprintf(conn, "POST /scim/acme/v2/Users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 1000\r\n\r\n{", w.tokens["acme:idp"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := response{resp.StatusCode, resp.Header, string(b)}.want(t, http.StatusRequestTimeout)
+	if r.text("status") != "408" {
+		t.Errorf("%s", r.body)
 	}
 }

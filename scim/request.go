@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strings"
 
 	"usherd/connector"
@@ -14,19 +15,27 @@ import (
 	"usherd/scim/schema"
 )
 
+// receive reads the body, of limit bytes at most, before the request has its turn: a client may send as slowly as the
+// server's timeouts let it, at the price of its own places.
+func (x *exchange) receive(w http.ResponseWriter, limit int64) error {
+	if err := x.mediaType(); err != nil {
+		return err
+	}
+	var err error
+	x.sent, err = io.ReadAll(http.MaxBytesReader(w, x.r.Body, limit))
+	_, big := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case err == nil || big:
+		return err
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return refuse(http.StatusRequestTimeout, "", "the body did not arrive in time: send it again")
+	}
+	return refuse(http.StatusBadRequest, invalidSyntax, "the body did not arrive whole")
+}
+
 // read takes the body of a request as one JSON object.
 func (x *exchange) read() (map[string]any, error) {
-	if err := x.mediaType(); err != nil {
-		return nil, err
-	}
-	b, err := io.ReadAll(x.r.Body)
-	if err != nil {
-		if _, big := errors.AsType[*http.MaxBytesError](err); big {
-			return nil, err
-		}
-		return nil, refuse(http.StatusBadRequest, invalidSyntax, "the body did not arrive whole")
-	}
-	m, err := body.Parse(b)
+	m, err := body.Parse(x.sent)
 	if bad, ok := errors.AsType[*body.Error](err); ok {
 		return nil, refuse(http.StatusBadRequest, invalidSyntax, bad.Detail)
 	}

@@ -50,7 +50,7 @@ type Client struct {
 // Gate lets clients in, by turns. auth.Authenticator is one.
 type Gate interface {
 	Authenticate(r *http.Request, org string) (*auth.Client, error)
-	Admit(ctx context.Context, c *auth.Client) (leave func(), err error)
+	Arrive(c *auth.Client) (*auth.Visit, error)
 }
 
 // Options are what a Server works with.
@@ -116,7 +116,8 @@ type exchange struct {
 	client  Client
 	profile dialect.Profile
 	notes   *notes
-	leave   func() // gives the turn to the next one
+	visit   *auth.Visit // nil before the client is known
+	sent    []byte      // the body
 }
 
 // notes are what the log and the metrics keep of a request.
@@ -140,12 +141,15 @@ type answer struct {
 
 // ServeHTTP implements http.Handler. The path begins with /scim/.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{s: s, r: r, notes: &notes{began: s.o.Now()}, leave: func() {}}
-	defer func() { x.leave() }() // when the answer is written
-	defer x.rescue(w)            //nolint:contextcheck // all of them go by the request's own
-	a, err := x.serve(w)         //nolint:contextcheck // "
+	x := &exchange{s: s, r: r, notes: &notes{began: s.o.Now()}}
+	defer x.leave()
+	defer x.rescue(w)    //nolint:contextcheck // all of them go by the request's own
+	a, err := x.serve(w) //nolint:contextcheck // "
 	if err != nil {
 		a = x.refused(err)
+	}
+	if x.visit != nil {
+		x.visit.Rest() // whoever reads slowly does so in its own time
 	}
 	x.write(w, a)
 	x.finish(a) //nolint:contextcheck // "
@@ -168,12 +172,24 @@ func (x *exchange) serve(w http.ResponseWriter) (*answer, error) {
 		return nil, err
 	}
 	if op.limit > 0 {
-		x.r.Body = http.MaxBytesReader(w, x.r.Body, op.limit)
+		if err := x.receive(w, op.limit); err != nil {
+			return nil, err
+		}
+	}
+	if err := x.visit.Work(x.r.Context()); err != nil {
+		return nil, err
 	}
 	return op.do(x)
 }
 
-// enter finds out who the client is, and waits for its turn.
+// leave ends the visit when the answer is written.
+func (x *exchange) leave() {
+	if x.visit != nil {
+		x.visit.Leave()
+	}
+}
+
+// enter finds out who the client is, and lets it in.
 func (x *exchange) enter(org string) error {
 	who, err := x.s.o.Gate.Authenticate(x.r, org)
 	if refused, ok := errors.AsType[*auth.Error](err); ok && refused.Source.Org == org { // a client that is known all the same
@@ -189,10 +205,7 @@ func (x *exchange) enter(org string) error {
 		requestlog.From(x.r.Context()).Remote(who.Address.String())
 	}
 	x.recognise(nil)
-	leave, err := x.s.o.Gate.Admit(x.r.Context(), who)
-	if err == nil {
-		x.leave = leave
-	}
+	x.visit, err = x.s.o.Gate.Arrive(who)
 	return err
 }
 

@@ -148,17 +148,6 @@ func (a *Authenticator) Issue(c *Client) error {
 	return nil
 }
 
-// Admit waits until it is the client's turn, for some seconds at most; the caller must call leave when the answer is
-// written. Beyond the client's rate or number of requests at a time the error is an *Error of status 429, when all
-// clients together are too many one of 503, both with RetryAfter.
-func (a *Authenticator) Admit(ctx context.Context, c *Client) (leave func(), err error) {
-	if refusal := a.gate.enter(ctx, c.lane, a.o.Now()); refusal != nil {
-		refusal.Source, refusal.Token = c.Source, c.Token
-		return nil, refusal
-	}
-	return func() { a.gate.leave(c.lane) }, nil
-}
-
 // Serve writes when tokens were used last, each minute and when ctx ends, and returns then. What cannot be written is
 // handed to failed and tried again.
 func (a *Authenticator) Serve(ctx context.Context, failed func(error)) {

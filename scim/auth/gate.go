@@ -23,6 +23,8 @@ const (
 
 // gate hands out the right to work. A client has a rate and a number of requests at a time; what is beyond waits in
 // the client's own lane, and lanes take turns, so that it is the flood that waits and not whoever sends one request.
+// Turns are for work only: a request whose body is still on its way, or whose answer is, has a place in its lane and
+// nothing else, so that whoever sends or reads slowly is in nobody's way but its own.
 type gate struct {
 	total int
 	lanes atomic.Pointer[map[Source]*lane] // never changed, but replaced
@@ -38,6 +40,7 @@ type lane struct {
 
 	bucket  bucket // guarded by the gate, as what follows
 	issued  bucket
+	present int // requests that have arrived and are not answered yet
 	running int
 	waiting []chan struct{} // closed when it is their turn
 }
@@ -70,11 +73,27 @@ func (g *gate) lane(id Source) *lane {
 	return nil
 }
 
-// enter waits for a turn in the lane. The caller must call leave when it is done.
-func (g *gate) enter(ctx context.Context, l *lane, now time.Time) *Error {
-	turn, refusal := g.queue(l, now)
+// arrive gives a request its place in the lane, twice as many as may be worked on at a time. The caller must call leave
+// when it is answered.
+func (g *gate) arrive(l *lane, now time.Time) *Error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	limits := l.limits.Load()
+	if wait := l.bucket.take(float64(limits.Rate), float64(limits.Burst), now); wait > 0 {
+		return later(http.StatusTooManyRequests, ReasonRate, wait, "too many requests a second: wait, and send them more slowly")
+	}
+	if l.present >= 2*g.most(l) {
+		return g.busy(l)
+	}
+	l.present++
+	return nil
+}
+
+// work waits for a turn of a request that has arrived. The caller must call rest when the work is done.
+func (g *gate) work(ctx context.Context, l *lane) *Error {
+	turn := g.queue(l)
 	if turn == nil {
-		return refusal
+		return nil
 	}
 	timer := time.NewTimer(maxWait)
 	defer timer.Stop()
@@ -87,27 +106,20 @@ func (g *gate) enter(ctx context.Context, l *lane, now time.Time) *Error {
 	return g.giveUp(l, turn)
 }
 
-// queue takes a place at once, or one in the lane, for which turn tells; both are nil when it is there at once.
-func (g *gate) queue(l *lane, now time.Time) (turn chan struct{}, refusal *Error) {
+// queue takes a turn at once, which is nil, or waits in the lane for the one that it returns.
+func (g *gate) queue(l *lane) (turn chan struct{}) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	limits := l.limits.Load()
-	if wait := l.bucket.take(float64(limits.Rate), float64(limits.Burst), now); wait > 0 {
-		return nil, later(http.StatusTooManyRequests, ReasonRate, wait, "too many requests a second: wait, and send them more slowly")
-	}
 	if len(l.waiting) == 0 && l.running < g.most(l) && g.running < g.total {
 		l.running++
 		g.running++
-		return nil, nil
-	}
-	if len(l.waiting) >= g.most(l) {
-		return nil, g.busy(l)
+		return nil
 	}
 	turn = make(chan struct{})
 	if l.waiting = append(l.waiting, turn); len(l.waiting) == 1 {
 		g.turns = append(g.turns, l)
 	}
-	return turn, nil
+	return turn
 }
 
 // issue takes one access token from what the client may have.
@@ -122,7 +134,7 @@ func (g *gate) issue(l *lane, now time.Time) *Error {
 
 // busy says whether it is the client itself that is in its own way.
 func (g *gate) busy(l *lane) *Error {
-	if l.running >= g.most(l) {
+	if l.running >= g.most(l) || len(l.waiting) == 0 {
 		return later(http.StatusTooManyRequests, ReasonBusy, time.Second, "too many requests at a time: wait for the answers of those before")
 	}
 	return later(http.StatusServiceUnavailable, ReasonFull, time.Second, "there is too much to do at the moment: try again")
@@ -144,6 +156,13 @@ func (g *gate) giveUp(l *lane, turn chan struct{}) *Error {
 }
 
 func (g *gate) leave(l *lane) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	l.present--
+}
+
+// rest gives a turn back.
+func (g *gate) rest(l *lane) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	l.running--

@@ -172,6 +172,56 @@ func TestFloodOfOneDoesNotStarveAnother(t *testing.T) {
 	})
 }
 
+// TestArrivedAndAnsweredRequestsTakeNoTurn: whoever sends or reads slowly has places of its own lane, and no turn.
+func TestArrivedAndAnsweredRequestsTakeNoTurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fixture{TB: t}
+		a, client := door(4, map[string]int{"sends": 2, "reads": 2, "quick": 2})
+		var sending, reading []*auth.Visit
+		for range 4 {
+			v, err := a.Arrive(client("sends"))
+			f.ok(err)
+			sending = append(sending, v)
+			v, err = a.Arrive(client("reads"))
+			f.ok(err)
+			f.ok(v.Work(t.Context()))
+			v.Rest()
+			reading = append(reading, v)
+		}
+		for _, id := range []string{"sends", "reads"} {
+			_, err := a.Arrive(client(id))
+			f.refused(err, "429 too_many_at_a_time")
+		}
+		begin := time.Now()
+		var leave []func()
+		for range 2 {
+			l, err := a.Admit(t.Context(), client("quick"))
+			f.ok(err)
+			leave = append(leave, l)
+		}
+		if waited := time.Since(begin); waited > 0 {
+			t.Errorf("waited %v behind those who are slow", waited)
+		}
+		for _, l := range leave {
+			l()
+		}
+		for _, v := range sending { // what has arrived whole is worked on, two at a time
+			if f.ok(v.Work(t.Context())); v == sending[1] {
+				sending[0].Leave()
+				sending[1].Leave()
+			}
+		}
+		for _, v := range append(sending[2:], reading...) {
+			v.Leave()
+		}
+		for _, id := range []string{"sends", "reads"} {
+			_, err := a.Arrive(client(id))
+			f.ok(err)
+		}
+	})
+}
+
 func TestFullDoorIsNotTheClientsFault(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
