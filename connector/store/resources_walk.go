@@ -168,7 +168,7 @@ func (p *pager[T]) few(ctx context.Context, d choice, ids []connector.ID) error 
 	}
 	if ids == nil || a.usesSets && len(ids) > 0 {
 		is := " IN ("
-		if ids == nil { // of one row SQLite makes no table to look into
+		if ids == nil && !d.many { // of one row SQLite makes no table to look into
 			is = " = ("
 		}
 		q := a.rowsOf(test, true).wrapped("SELECT "+p.columns, "").then(d.set.wrapped(" AND "+a.id+is, ")"))

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -129,10 +130,26 @@ func resourcesAgainstModel(f *fixture) {
 	}
 }
 
+// severalByName finds all users whose names an `or` has, each of which a unique index gives.
+func (m *worldMaker) severalByName() {
+	m.Helper()
+	where := &connector.Condition{Op: connector.OpOr}
+	var want []connector.ID
+	for _, u := range m.users {
+		if len(want) < 3 && m.seen(u) {
+			where.Of = append(where.Of, &connector.Condition{Op: connector.OpEq, Field: connector.OnUserName, Value: connector.Fold(u.UserName())})
+			want = append(want, u.ID)
+		}
+	}
+	slices.SortFunc(want, func(a, b connector.ID) int { return bytes.Compare(a[:], b[:]) })
+	m.equal(m.listed(connector.UserResource, connector.ResourceQuery{Org: Org, Client: m.client, Where: where, Limit: 10}, false), want)
+}
+
 // resourcesOne reads users and groups one by one.
 func resourcesOne(f *fixture) {
 	m := newWorld(f, 40, 10)
 	for _, m.client = range []string{client, client2} {
+		m.severalByName()
 		for _, u := range m.users {
 			got, err := m.s.ClientUser(m.ctx, Org, m.client, u.ID)
 			l := m.link(m.client, u.ID)
