@@ -35,8 +35,7 @@ type remedy struct {
 // explain gives an error of a database or of the disk its kind and a hint, where one is known and the error has
 // none yet; the text stays.
 func explain(err error) error {
-	var known *connector.Error
-	if errors.As(err, &known) {
+	if _, ok := errors.AsType[*connector.Error](err); ok {
 		return err
 	}
 	if r, ok := sqliteRemedy(err); ok {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -327,5 +328,21 @@ func TestFullDiskSaysWhatToDo(t *testing.T) {
 	}
 	if err := wrap("x", invalid("y", "own words")); connector.KindOf(err) != connector.Invalid || connector.HintOf(err) != "" {
 		t.Errorf("an error of ours: %v", err)
+	}
+}
+
+// Each table is copied by Transfer, or it is known why not.
+func TestEveryTableIsTransferred(t *testing.T) {
+	t.Parallel()
+	db := openFile(t, filepath.Join(t.TempDir(), "usherd.db"))
+	tables, err := texts(t.Context(), db.pool, `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := append([]string{"migrations", "leases", "token_revision"}, transferred[:]...)
+	slices.Sort(tables)
+	slices.Sort(known)
+	if d := cmp.Diff(known, tables); d != "" {
+		t.Errorf("known (-) and there (+):\n%s", d)
 	}
 }

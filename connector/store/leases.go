@@ -56,6 +56,17 @@ func (r *reader) LeaseHolder(ctx context.Context, name string) (string, error) {
 	return holder, wrap("lease holder", err)
 }
 
+// liveLeases says which leases are held, and by whom.
+func liveLeases(ctx context.Context, q querier) ([]string, error) {
+	rows, err := q.stream(ctx, sqlLiveLeases)
+	return add[string](nil, rows, err, func(r *sql.Rows, v *string) error {
+		var holder string
+		err := r.Scan(v, &holder)
+		*v = fmt.Sprintf("%s (by %s)", *v, holder)
+		return err
+	})
+}
+
 // Release gives a lease back; none held is no error.
 func (db *DB) Release(ctx context.Context, name, holder string) error {
 	return db.write(connector.WithoutFences(ctx), func(t *tx) error {

@@ -133,13 +133,7 @@ func settle(ctx context.Context, path string) error {
 			return err
 		}
 		if has > 0 {
-			rows, err := q.stream(ctx, sqlLiveLeases)
-			held, err := add[string](nil, rows, err, func(r *sql.Rows, v *string) error {
-				var holder string
-				err := r.Scan(v, &holder)
-				*v = fmt.Sprintf("%s (by %s)", *v, holder)
-				return err
-			})
+			held, err := liveLeases(ctx, q)
 			if err != nil {
 				return err
 			}

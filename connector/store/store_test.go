@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,7 +12,12 @@ import (
 
 func open(t *testing.T, path string) *store.DB {
 	t.Helper()
-	db, err := store.Open(t.Context(), "sqlite:"+path, store.Options{Now: time.Now})
+	return openURL(t, "sqlite:"+path)
+}
+
+func openURL(t *testing.T, url string) *store.DB {
+	t.Helper()
+	db, err := store.Open(t.Context(), url, store.Options{Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +33,7 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) storetest.Store {
 		t.Helper()
-		return open(t, filepath.Join(t.TempDir(), "usherd.db"))
+		return copied{open(t, filepath.Join(t.TempDir(), "usherd.db")), t, new(sync.Once)}
 	})
 }
 
