@@ -18,7 +18,7 @@ type Fence struct {
 
 type fencesKey struct{}
 
-// WithFence returns a context under which a store writes only while the lease is held under that token: each
+// WithFence returns a context under which a store writes only as long as nobody has taken the lease since: each
 // transaction asks for that first, and fails with ErrLeaseLost otherwise. Fences that ctx has already stay. So
 // whatever a run writes, by whatever method, is fenced by the context that it was given with its lease, and a
 // process that was frozen writes nothing when it wakes up.

@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,12 +12,11 @@ import (
 )
 
 const (
-	// TTL is how long a lease outlives a process that cannot be seen to be dead.
-	TTL = 15 * time.Second
-	// renewal is how often a lease is renewed, and again how soon after it could not be.
-	renewal, again = TTL / 3, time.Second
-	// reserve is how long before the lease can have run out its holder has to stop: what is being written ends by then.
-	reserve = TTL / 5
+	// TTL is how long a lease outlives a process that cannot be seen to be dead, where its options do not say. Renewals
+	// wait behind what is being written where the store has one writer.
+	TTL = 30 * time.Second
+	// again is how soon it is tried once more to renew a lease.
+	again = time.Second
 	// freeTime is how long giving a lease back may take.
 	freeTime = 5 * time.Second
 )
@@ -38,6 +38,7 @@ type Options struct {
 	Name  string
 	// Holder is another one each time that a lease is taken. It begins with the name of the process and a space.
 	Holder string
+	TTL    time.Duration // 0 = TTL; it is renewed when a third of it is over
 	// Dead says of the name of a process that it has certainly ended; nil = that cannot be seen.
 	Dead func(process string) bool
 	// Renewed is told of each attempt to renew the lease; may be nil.
@@ -51,6 +52,9 @@ type Lease struct {
 	sure  *time.Timer // runs until the holder has to stop, unless it renews
 }
 
+// sureFor is how long after it was asked for the lease is certainly there, less what it takes to end what is being written.
+func (l *Lease) sureFor() time.Duration { return l.o.TTL - l.o.TTL/5 }
+
 // Process is the name of the process in that of a holder.
 func Process(holder string) string {
 	process, _, _ := strings.Cut(holder, " ")
@@ -60,6 +64,7 @@ func Process(holder string) string {
 // Take takes the lease, also from a process that has died with it. While a living one holds it, the error is of Kind
 // Conflict and names it. Keep must be called at once.
 func Take(ctx context.Context, o Options) (*Lease, error) {
+	o.TTL = cmp.Or(o.TTL, TTL)
 	l := &Lease{o: o}
 	err := l.take(ctx)
 	if err == nil || connector.KindOf(err) != connector.Conflict {
@@ -79,8 +84,8 @@ func Take(ctx context.Context, o Options) (*Lease, error) {
 }
 
 func (l *Lease) take(ctx context.Context) (err error) {
-	l.sure = time.NewTimer(TTL - reserve) // from before the question on: the answer may take its time
-	if l.token, err = l.o.Store.Lease(ctx, l.o.Name, l.o.Holder, TTL); err != nil {
+	l.sure = time.NewTimer(l.sureFor()) // from before the question on: the answer may take its time
+	if l.token, err = l.o.Store.Lease(ctx, l.o.Name, l.o.Holder, l.o.TTL); err != nil {
 		l.sure.Stop()
 	}
 	return err
@@ -120,7 +125,7 @@ func Lost(ctx context.Context) error {
 // is awake.
 func (l *Lease) Keep(ctx context.Context) error {
 	defer func() { l.sure.Stop() }()
-	for wait := renewal; ; {
+	for wait := l.o.TTL / 3; ; {
 		next := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
@@ -135,7 +140,7 @@ func (l *Lease) Keep(ctx context.Context) error {
 		err := l.renew(ctx)
 		switch {
 		case err == nil:
-			wait = renewal
+			wait = l.o.TTL / 3
 		case errors.Is(err, connector.ErrLeaseLost):
 			return err
 		default:
@@ -148,10 +153,10 @@ func (l *Lease) Keep(ctx context.Context) error {
 func (l *Lease) renew(ctx context.Context) error {
 	ask, cancel := context.WithCancel(ctx)
 	defer cancel()
-	sure := time.NewTimer(TTL - reserve)
+	sure := time.NewTimer(l.sureFor())
 	answer := make(chan error, 1)
 	go func() {
-		token, err := l.o.Store.Lease(ask, l.o.Name, l.o.Holder, TTL)
+		token, err := l.o.Store.Lease(ask, l.o.Name, l.o.Holder, l.o.TTL)
 		if err == nil && token != l.token { // it ran out, and somebody has had it since
 			l.giveBack(ask)
 			err = l.lost(errors.New("somebody else has had it"))

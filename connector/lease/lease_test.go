@@ -14,6 +14,8 @@ import (
 	"usherd/connector/lease"
 )
 
+const ttl = 15 * time.Second
+
 func isLost(err error) bool { return errors.Is(err, connector.ErrLeaseLost) }
 
 // rows are leases with the clock of a bubble, which a real database does not know. They do what storetest demands.
@@ -134,7 +136,7 @@ func newRows() *rows { return &rows{list: map[string]row{}} }
 // hold takes a lease in a bubble.
 func hold(t *testing.T, l *line) (held context.Context, release func()) {
 	t.Helper()
-	got, err := lease.Take(t.Context(), lease.Options{Store: l, Name: "x", Holder: "me 1"})
+	got, err := lease.Take(t.Context(), lease.Options{Store: l, Name: "x", Holder: "me 1", TTL: ttl})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +155,7 @@ func TestHolderStopsBeforeItsLeaseCanHaveRunOut(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := &line{rows: newRows()}
 				held, release := hold(t, l)
-				time.Sleep(10 * lease.TTL)
+				time.Sleep(10 * ttl)
 				if held.Err() != nil {
 					t.Fatal(context.Cause(held))
 				}
@@ -247,7 +249,7 @@ func contend(t *testing.T, seed uint64) {
 		processes.Go(func() {
 			for term := 0; ctx.Err() == nil; term++ {
 				ask, enough := context.WithTimeout(ctx, 2*time.Second)
-				l, err := lease.Take(ask, lease.Options{Store: lines[i], Name: "x", Holder: fmt.Sprintf("p%d %d", i, term)})
+				l, err := lease.Take(ask, lease.Options{Store: lines[i], Name: "x", Holder: fmt.Sprintf("p%d %d", i, term), TTL: ttl})
 				if enough(); err != nil {
 					_ = wait(ctx, time.Second)
 					continue
@@ -285,7 +287,7 @@ func contend(t *testing.T, seed uint64) {
 		if idle += time.Second / 4; len(now) == 1 {
 			idle = 0
 		}
-		if idle > lease.TTL+5*time.Second {
+		if idle > ttl+5*time.Second {
 			t.Fatalf("nobody has held it for %s", idle)
 		}
 	}

@@ -21,7 +21,8 @@ const (
 
 	sqlReleaseLease = `UPDATE leases SET holder = '', expires_at = 0 WHERE name = ? AND holder = ?`
 
-	sqlHoldsLease = `SELECT 1 FROM leases WHERE name = ? AND token = ? AND holder <> '' AND expires_at > ` + sqlNow
+	// One that has run out still excludes others as long as nobody has taken it.
+	sqlHoldsLease = `SELECT 1 FROM leases WHERE name = ? AND token = ? AND holder <> ''`
 
 	sqlLeaseHolder = `SELECT holder FROM leases WHERE name = ? AND expires_at > ` + sqlNow
 
