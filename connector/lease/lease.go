@@ -97,18 +97,23 @@ func (l *Lease) Fence() connector.Fence { return connector.Fence{Lease: l.o.Name
 // Turn is one more than that of whoever had the lease before.
 func (l *Lease) Turn() int64 { return l.token }
 
-// Hold renews the lease until release is called, which gives it back, or ctx ends. The context that it returns is
-// fenced, and ends as soon as the lease is lost, see Lost.
+// Hold renews the lease until release is called, which gives it back: also when ctx has ended, for what is done then is
+// not done before. The context that it returns is fenced, and ends as soon as the lease is lost, see Lost.
 func (l *Lease) Hold(ctx context.Context) (held context.Context, release func()) {
 	held, cancel := context.WithCancelCause(connector.WithFence(ctx, l.Fence()))
+	keep, stop := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := l.Keep(held); err != nil {
+		if err := l.Keep(keep); err != nil {
 			cancel(err)
 		}
 	}()
-	return held, func() { cancel(nil); <-done }
+	return held, func() {
+		stop()
+		<-done
+		cancel(nil)
+	}
 }
 
 // Lost returns why a context of Hold has ended, where it is because the lease is lost, else nil.
