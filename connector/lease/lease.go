@@ -110,9 +110,9 @@ func (l *Lease) Hold(ctx context.Context) (held context.Context, release func())
 		}
 	}()
 	return held, func() {
+		cancel(nil)
 		stop()
 		<-done
-		cancel(nil)
 	}
 }
 
