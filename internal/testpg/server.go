@@ -29,13 +29,13 @@ type Options struct {
 // Server is a running PostgreSQL. Its methods must not be called concurrently unless they say so; the server
 // itself may of course be used by any number of clients.
 type Server struct {
-	Dir    string // where it keeps everything: its socket, and its data in data
-	Port   int    // of the socket's name, and on 127.0.0.1 with TCP
-	PID    int    // of the first process; another one after Restart, 0 while it does not run
-	CAFile string // PEM; with TLS
+	Dir      string // where it keeps everything: its socket, and its data in data
+	Port     int    // of the socket's name, and on 127.0.0.1 with TCP
+	PID      int    // of the first process; another one after Restart, 0 while it does not run
+	CAFile   string // PEM; with TLS
+	Programs string // folder of PostgreSQL's programs, such as psql and pg_dump
 
 	o        Options
-	bin      string
 	user     *testproc.User
 	proc     *testproc.Process
 	unmount  func() error
@@ -56,7 +56,7 @@ func StartIn(ctx context.Context, dir string, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = data(ctx, s.bin, s.user, s.data()); err == nil {
+	if err = data(ctx, s.Programs, s.user, s.data()); err == nil {
 		err = s.begin(ctx)
 	}
 	if err != nil {
@@ -75,7 +75,7 @@ func newServer(dir string, o Options) (*Server, error) {
 	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
 	}
-	s := &Server{Dir: dir, o: o, bin: bin}
+	s := &Server{Dir: dir, o: o, Programs: bin}
 	s.o.TCP = o.TCP || o.TLS
 	if s.user, err = testproc.Another("postgres", "nobody"); err != nil {
 		return nil, &testproc.MissingError{Server: "PostgreSQL", Reason: "does not run as root: " + err.Error()}
@@ -177,7 +177,7 @@ func (s *Server) configure() error {
 // run starts the process and waits until it takes connections.
 func (s *Server) run(ctx context.Context) error {
 	p, err := testproc.Start(ctx, testproc.Command{
-		Argv: []string{filepath.Join(s.bin, "postgres"), "-D", s.data()}, Env: []string{"LC_ALL=C"}, Log: s.log(),
+		Argv: []string{filepath.Join(s.Programs, "postgres"), "-D", s.data()}, Env: []string{"LC_ALL=C"}, Log: s.log(),
 		Dir: s.Dir, User: s.user, Interrupt: true, // SIGTERM would wait for the clients
 	})
 	if err != nil {

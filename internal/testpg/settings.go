@@ -20,7 +20,7 @@ func (s *Server) SQL(ctx context.Context, database, statement string) (string, e
 }
 
 func (s *Server) psql(ctx context.Context, user, database, statement string, env ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1",
+	cmd := exec.CommandContext(ctx, filepath.Join(s.Programs, "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1",
 		"-h", s.Dir, "-p", strconv.Itoa(s.Port), "-U", user, "-d", database, "-c", statement)
 	cmd.Env = append(environment(), env...)
 	out, err := output(cmd)

@@ -31,7 +31,7 @@ func (s *Server) standbyIn(ctx context.Context, dir string, o StandbyOptions) (*
 		return nil, err
 	}
 	name := "standby_" + strconv.FormatInt(databases.Add(1), 10)
-	copied := exec.CommandContext(ctx, filepath.Join(s.bin, "pg_basebackup"), "-D", other.data(), "-R", "-C", "-S", name, "-X", "stream",
+	copied := exec.CommandContext(ctx, filepath.Join(s.Programs, "pg_basebackup"), "-D", other.data(), "-R", "-C", "-S", name, "-X", "stream",
 		"-c", "fast", "--no-sync", "-d", "host="+s.Dir+" port="+strconv.Itoa(s.Port)+" user=postgres application_name="+name)
 	copied.Env, copied.Dir = environment(), dir
 	testproc.RunAs(copied, s.user)

@@ -14,7 +14,7 @@ import (
 // ask runs psql with an URL, as a client of ours would, and returns what it says and whether it worked.
 func ask(t *testing.T, s *Server, url, statement string) (string, bool) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), filepath.Join(s.bin, "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", statement)
+	cmd := exec.CommandContext(t.Context(), filepath.Join(s.Programs, "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", statement)
 	cmd.Env = environment()
 	out, err := cmd.CombinedOutput()
 	return strings.TrimSpace(string(out)), err == nil
