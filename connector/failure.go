@@ -89,11 +89,13 @@ func NewRef(about ...string) string {
 
 // Waiter is a place on the waiting list of a package with the record to try again.
 type Waiter struct {
+	ID      ID // of the place; the list is in order of them
 	Org     string
 	Package string
 	Source  string
 	Record  *Record
 	Since   time.Time
+	Asked   time.Time // when the source has asked for the seat last
 }
 
 // ErrMoved is what Save answers for a change whose user, link or names are not any more what was

@@ -116,6 +116,8 @@ type Tx interface {
 	// CloseGone closes the open items and waiting places of these anchors, whose people are not in the
 	// source any more.
 	CloseGone(ctx context.Context, org, source string, anchors []Anchor) error
+	// LeaveList takes a place off the waiting list; one that is not there any more is no error. The open item stays.
+	LeaveList(ctx context.Context, w Waiter) error
 	// PutRun inserts the run or overwrites it.
 	PutRun(ctx context.Context, run *Run) error
 	// PutOutcomes keeps changes that left no event (held, failed, skipped) for the run's report.

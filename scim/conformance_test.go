@@ -17,7 +17,7 @@ func TestConformanceNamesItsProofs(t *testing.T) {
 		t.Fatal(err)
 	}
 	var tests strings.Builder
-	for _, dir := range []string{".", "../cmd/usherd"} {
+	for _, dir := range []string{".", "../cmd/usherd", "../connector/provision"} {
 		err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 			if err != nil || e.IsDir() || !strings.HasSuffix(path, "_test.go") {
 				return err

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"usherd/connector"
 	"usherd/scim/schema"
@@ -171,6 +172,30 @@ func TestTryingAgainIsOneOpenItem(t *testing.T) {
 	w.send("PATCH", "/Users/"+bob, patchOf(`{"op":"replace","path":"active","value":false}`)).want(t, http.StatusOK)
 	if items, waiting := count(); items != 0 || waiting != 0 {
 		t.Errorf("everybody has been served: %d open items, %d waiting", items, waiting)
+	}
+}
+
+// Somebody whose POST found no seat has no id to be deleted by: pushed as inactive, or not any more, the person gets none.
+func TestWhoWaitsCanBeWithdrawn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *connector.Organization) { o.Packages[0].Seats = 1 })
+	ann := w.send("POST", "/Users", person("ann", "")).want(t, http.StatusCreated).text("id")
+	for _, name := range []string{"bob", "cyd", "dan"} {
+		w.send("POST", "/Users", person(name, `,"externalId":"`+name+`"`)).want(t, http.StatusForbidden)
+	}
+	bob := w.send("POST", "/Users", person("bob", `,"externalId":"bob","active":false`)).want(t, http.StatusCreated).text("id")
+	w.mu.Lock()
+	w.now = w.now.Add(8 * 24 * time.Hour)
+	w.mu.Unlock()
+	w.send("POST", "/Users", person("dan", `,"externalId":"dan"`)).want(t, http.StatusForbidden)
+	w.send("DELETE", "/Users/"+ann, "").want(t, http.StatusNoContent)
+	if r := w.send("GET", "/Users/"+bob, "").want(t, http.StatusOK); r.field("active") != false {
+		t.Errorf("%s", r.body)
+	}
+	for name, want := range map[string]float64{"cyd": 0, "dan": 1} {
+		if r := w.send("GET", `/Users?filter=userName+eq+"`+name+`"`, ""); r.field("totalResults") != want {
+			t.Errorf("%s: %s", name, r.body)
+		}
 	}
 }
 

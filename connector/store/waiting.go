@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"time"
 
 	"usherd/connector"
 )
@@ -17,31 +18,46 @@ const (
    since = CASE WHEN waiting.package = excluded.package THEN waiting.since ELSE excluded.since END,
    package = excluded.package`
 
-	sqlLeaveList = `DELETE FROM waiting WHERE org = ? AND source = ? AND person IN (*)`
+	sqlLeaveList  = `DELETE FROM waiting WHERE org = ? AND source = ? AND person IN (*)`
+	sqlLeavePlace = `DELETE FROM waiting WHERE org = ? AND package = ? AND id = ?`
 
-	sqlWaiting = `SELECT org, package, source, record, since FROM waiting WHERE org = ? AND package = ? ORDER BY id LIMIT 0 + ?`
+	sqlWaiting = `SELECT id, org, package, source, record, since FROM waiting WHERE org = ? AND package = ? ORDER BY id LIMIT 0 + ?`
 )
+
+// placeDoc is what is kept of a place: the record to try again, and when it came last.
+type placeDoc struct {
+	recordDoc
+	Asked time.Time `json:"asked,omitzero"` // there is none in a place from before it was kept
+}
 
 // Waiting returns the head of the waiting list of a package, longest waiting first.
 func (r *reader) Waiting(ctx context.Context, org, pkg string, limit int) ([]connector.Waiter, error) {
 	rows, err := r.q.query(ctx, sqlWaiting, org, pkg, limit)
 	list, err := add[connector.Waiter](nil, rows, err, func(r *sql.Rows, w *connector.Waiter) error {
 		var doc []byte
-		if err := r.Scan(&w.Org, &w.Package, &w.Source, &doc, (*timeColumn)(&w.Since)); err != nil {
+		if err := r.Scan((*idColumn)(&w.ID), &w.Org, &w.Package, &w.Source, &doc, (*timeColumn)(&w.Since)); err != nil {
 			return err
 		}
-		var d recordDoc
+		var d placeDoc
 		if err := json.Unmarshal(doc, &d); err != nil {
 			return err
 		}
-		w.Record = d.record()
+		if w.Record, w.Asked = d.record(), d.Asked; w.Asked.IsZero() {
+			w.Asked = w.Since
+		}
 		return nil
 	})
 	return list, wrap("waiting", err)
 }
 
+// LeaveList takes a place off the list, see connector.Tx.
+func (t *tx) LeaveList(ctx context.Context, w connector.Waiter) error {
+	_, err := t.s.exec(ctx, sqlLeavePlace, w.Org, w.Package, w.ID[:])
+	return wrap("waiting", err)
+}
+
 func (s *saver) wait(c *connector.Change, pkg string, person []byte) error {
-	doc, err := json.Marshal(newRecordDoc(c.Waiting))
+	doc, err := json.Marshal(placeDoc{*newRecordDoc(c.Waiting), timeOf(micros(s.now))})
 	if err != nil {
 		return err
 	}

@@ -127,7 +127,10 @@ func waitingOrder(f *fixture) {
 	list, err := f.s.Waiting(f.ctx, Org, "gold", 10)
 	f.ok(err)
 	f.equal(len(list), 4)
-	f.equal(list[0], connector.Waiter{Org: Org, Package: "gold", Source: Source, Record: again.Waiting, Since: Start().Add(time.Minute)})
+	f.equal(list[0], connector.Waiter{
+		ID: list[0].ID, Org: Org, Package: "gold", Source: Source, Record: again.Waiting, Since: Start().Add(time.Minute), Asked: f.now,
+	})
+	f.equal(list[0].ID.IsZero(), false)
 
 	f.save(Fail(1, connector.EmailTaken)) // another reason: leaves
 	f.save(&connector.Change{Action: connector.Skipped, Org: Org, Source: Source, Anchor: AnchorOf(2)})
@@ -139,6 +142,20 @@ func waitingOrder(f *fixture) {
 	f.equal(len(list), 1)
 	f.equal(list[0].Record.Anchor, AnchorOf(3))
 	f.equal(f.seats("tin").Waiting, 1)
+	items := len(f.items())
+	for range 2 {
+		for _, w := range []connector.Waiter{{ID: list[0].ID, Org: "other", Package: "gold"}, {ID: list[0].ID, Org: Org, Package: "tin"}} {
+			f.ok(f.s.Write(f.ctx, func(tx connector.Tx) error { return tx.LeaveList(f.ctx, w) }))
+		}
+		f.equal(f.seats("gold").Waiting, 1)
+	}
+	for range 2 {
+		f.ok(f.s.Write(f.ctx, func(tx connector.Tx) error { return tx.LeaveList(f.ctx, list[0]) }))
+		f.equal(f.seats("gold").Waiting, 0)
+	}
+	f.equal(len(f.items()), items)
+	f.save(Fail(3, connector.NoSeat))
+	f.equal(f.seats("gold").Waiting, 1)
 	f.packages(connector.Package{ID: "gold", Seats: 1})
 	f.create(3, "gold")
 	f.equal(f.seats("gold").Waiting, 0)
