@@ -72,7 +72,7 @@ func (a *asker) active(c *connector.Condition) leaf {
 // linked tests the anchor of the client's own link.
 func (a *asker) linked(c *connector.Condition) leaf {
 	a.usesLink = true
-	l := leaf{test: anchorTest("coalesce(l.anchor, x'')", c.Op, c.Value), cost: wholeTerm}
+	l := leaf{test: anchorTest("coalesce(l.anchor, CAST('' AS BLOB))", c.Op, c.Value), cost: wholeTerm}
 	// The index of anchors goes over all organizations: but for one anchor, the client's own links are looked at.
 	l.set = say(`SELECT w.user_id AS id FROM links w WHERE w.org = ? AND w.source = ? AND `, a.org, a.client).then(anchorTest(noIndex+"w.anchor", c.Op, c.Value))
 	if c.Op == connector.OpEq {

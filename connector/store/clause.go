@@ -71,7 +71,7 @@ func textTest(column string, op connector.ConditionOp, v string) clause {
 		}
 	case connector.OpEw:
 		if v != "" {
-			return present.then(say(" AND substr(CAST("+column+" AS BLOB), ?) = ?", -len(v), []byte(v)))
+			return present.then(say(" AND length(CAST("+column+" AS BLOB)) >= ? AND substr(CAST("+column+" AS BLOB), length(CAST("+column+" AS BLOB)) - ? + 1) = ?", len(v), len(v), []byte(v)))
 		}
 	case connector.OpGt:
 		return is(">").then(say(" AND "+column+" < ?", unnamed))
@@ -116,7 +116,7 @@ func anchorTest(column string, op connector.ConditionOp, v string) clause {
 		}
 	case connector.OpEw:
 		if v != "" {
-			return present.then(say(" AND substr(substr("+column+", 2), ?) = ?", -len(v), []byte(v)))
+			return present.then(say(" AND length("+column+") > ? AND substr("+column+", length("+column+") - ? + 1) = ?", len(v), len(v), []byte(v)))
 		}
 	case connector.OpGt:
 		return between(">", "<", value, end)

@@ -228,3 +228,13 @@ func reverseLabels(domain string) string {
 		end = i
 	}
 }
+
+// lowerASCII is what lower is in SQL: of letters beyond ASCII it knows nothing.
+func lowerASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, s)
+}

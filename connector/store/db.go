@@ -29,10 +29,13 @@ type DB struct {
 	w      *session // belongs to the writer goroutine
 
 	jobs    chan *job
-	quit    chan struct{} // closed by Close
-	stopped chan struct{} // closed by the writer when it has ended
+	quit    chan struct{}   // closed by Close
+	stopped chan struct{}   // closed by the writer when it has ended
+	waiting context.Context //nolint:containedctx // ends with Close: a database that is away is not waited for any more
 	once    sync.Once
-	closed  error
+
+	stopWaiting context.CancelFunc
+	closed      error
 }
 
 var (
@@ -56,7 +59,7 @@ func open(ctx context.Context, storeURL string, o Options, files fs.FS) (*DB, er
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	engine, err := newSQLite(storeURL, o)
+	engine, err := newEngine(storeURL, o)
 	if err != nil {
 		return nil, err
 	}
@@ -64,8 +67,10 @@ func open(ctx context.Context, storeURL string, o Options, files fs.FS) (*DB, er
 		engine: engine, now: o.Now, log: o.Log, jobs: make(chan *job, 256),
 		quit: make(chan struct{}), stopped: make(chan struct{}),
 	}
+	db.waiting, db.stopWaiting = context.WithCancel(context.Background())
 	if err := db.connect(ctx, files); err != nil {
-		return nil, errors.Join(err, db.disconnect())
+		db.stopWaiting()
+		return nil, errors.Join(err, db.disconnect(context.WithoutCancel(ctx)))
 	}
 	go db.writer(context.WithoutCancel(ctx))
 	return db, nil
@@ -86,25 +91,20 @@ func (db *DB) connect(ctx context.Context, files fs.FS) (err error) {
 		return err
 	}
 	db.pool = &pool{db: readers}
-	db.reader = reader{db.pool, fewIDs}
+	db.reader = reader{db.engine.querier(db.pool), fewIDs}
 	return nil
 }
 
-func (db *DB) disconnect() error {
-	var err error
-	if db.w != nil {
-		err = db.w.close()
-	}
-	return errors.Join(err, db.engine.close())
-}
+func (db *DB) disconnect(ctx context.Context) error { return db.engine.close(ctx, db.w) }
 
 // Close ends the writer after what has been handed to it, and closes the store. Writes that come later
 // fail. Calling it again returns what it returned.
 func (db *DB) Close() error {
 	db.once.Do(func() {
 		close(db.quit)
+		db.stopWaiting()
 		<-db.stopped
-		db.closed = db.disconnect()
+		db.closed = db.disconnect(context.Background())
 	})
 	return db.closed
 }

@@ -38,8 +38,10 @@ func explain(err error) error {
 	if _, ok := errors.AsType[*connector.Error](err); ok {
 		return err
 	}
-	if r, ok := sqliteRemedy(err); ok {
-		return &connector.Error{Kind: r.kind, Err: err, Hint: r.hint}
+	for _, remedyOf := range [...]func(error) (remedy, bool){sqliteRemedy, pgRemedy} {
+		if r, ok := remedyOf(err); ok {
+			return &connector.Error{Kind: r.kind, Err: err, Hint: r.hint}
+		}
 	}
 	return err
 }

@@ -28,7 +28,7 @@ const (
 	sqlGroupsByName = `SELECT ` + groupColumns + ` FROM groups g WHERE g.org = ? AND g.folded = ? ORDER BY g.id LIMIT 2`
 
 	// Somebody asks for one group: looking through those of the organization is quick enough.
-	sqlGroupsByText = `SELECT ` + groupColumns + ` FROM groups g WHERE g.org = ? AND (lower(g.dn) = lower(?) OR g.anchor IN (?, ?, ?, ?)) ORDER BY g.id LIMIT 2`
+	sqlGroupsByText = `SELECT ` + groupColumns + ` FROM groups g WHERE g.org = ? AND (lower(g.dn) = ? OR g.anchor IN (?, ?, ?, ?)) ORDER BY g.id LIMIT 2`
 )
 
 func scanGroup(r *sql.Rows, g *connector.Group) error { return r.Scan(groupDest(g)...) }
@@ -101,7 +101,7 @@ func (r *reader) FindGroup(ctx context.Context, org, key string) (*connector.Gro
 	rows, err := r.q.query(ctx, sqlGroupsByName, org, connector.Fold(key))
 	found, err := add[connector.Group](nil, rows, err, scanGroup)
 	if err == nil && len(found) == 0 {
-		args := []any{org, key}
+		args := []any{org, lowerASCII(key)}
 		for _, kind := range [...]connector.AnchorKind{connector.ObjectGUID, connector.EntryUUID, connector.NSUniqueID, connector.TextAnchor} {
 			anchor, _ := connector.ParseAnchor(kind, key)
 			args = append(args, anchorBlob(anchor))

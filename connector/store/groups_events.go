@@ -14,7 +14,8 @@ const (
 
 	sqlRunGroupEvents = `SELECT ` + groupEventColumns + ` FROM group_events WHERE run = ? ORDER BY id, kind, member`
 	sqlGroupHistory   = `SELECT ` + groupEventColumns + ` FROM group_events WHERE group_id = ? AND id >= ? AND org = ? ORDER BY id, kind, member`
-	sqlRunGroups      = `SELECT group_id, min(id) FROM group_events WHERE run = ? GROUP BY group_id`
+	sqlRunGroups      = `SELECT group_id, id FROM (
+ SELECT group_id, id, row_number() OVER (PARTITION BY group_id ORDER BY id) AS n FROM group_events WHERE run = ?) AS s WHERE n = 1`
 )
 
 // RunGroupEvents streams what a run did to groups and memberships, in the order in which it did, but for

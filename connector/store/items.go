@@ -30,7 +30,7 @@ const (
 
 	sqlOpenItems = `SELECT ` + itemColumns + ` FROM open_items
  WHERE org = ? AND id > ? AND (? = '' OR source = ?) AND (? = '' OR reason = ?) AND (? = '' OR instr(folded, ?) > 0)
-   AND (? IS NULL OR user_id = ? OR folded = ?)
+   AND (? = 0 OR user_id = ? OR folded = ?)
  ORDER BY id LIMIT 0 + ?`
 )
 
@@ -70,12 +70,11 @@ func (r *reader) OpenItems(ctx context.Context, q connector.ItemQuery) (items []
 		return nil, "", invalid("open items", "After is not what a page gave: %w", err)
 	}
 	limit, subject := pageSize(q.Limit), connector.Fold(q.Subject)
-	var user any
-	name := ""
+	about, name, user := 0, "", connector.ID{}
 	if q.About != nil {
-		user, name = q.About.ID[:], connector.Fold(q.About.UserName())
+		about, name, user = 1, connector.Fold(q.About.UserName()), q.About.ID
 	}
-	rows, err := r.q.query(ctx, sqlOpenItems, q.Org, after[:], q.Source, q.Source, q.Reason, q.Reason, subject, subject, user, user, name, limit+1)
+	rows, err := r.q.query(ctx, sqlOpenItems, q.Org, after[:], q.Source, q.Source, q.Reason, q.Reason, subject, subject, about, user[:], name, limit+1)
 	list, err := add[itemRow](nil, rows, err, scanItem)
 	if err != nil {
 		return nil, "", wrap("open items", err)

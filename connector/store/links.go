@@ -37,8 +37,8 @@ const (
 
 	sqlRechecked = `UPDATE links SET recheck_at = 0 WHERE org = ? AND source = ? AND anchor = ? AND recheck_at > 0 AND recheck_at <= ?`
 
-	sqlForgetHashes = `UPDATE links SET hash = zeroblob(16), recheck_at = 1
- WHERE org = ? AND source IN (SELECT source FROM link_sources WHERE org = ?) AND user_id IN (SELECT id FROM users WHERE org = ? AND email_domain >= ? AND email_domain < ?) AND hash <> zeroblob(16)`
+	sqlForgetHashes = `UPDATE links SET hash = ?, recheck_at = 1
+ WHERE org = ? AND source IN (SELECT source FROM link_sources WHERE org = ?) AND user_id IN (SELECT id FROM users WHERE org = ? AND email_domain >= ? AND email_domain < ?) AND hash <> ?`
 )
 
 // linkSource notes that a source has links. No source is ever taken off that list.
@@ -153,7 +153,8 @@ func (db *DB) ForgetHashes(ctx context.Context, org, domain string) (int, error)
 	}
 	n := 0
 	err := db.write(ctx, func(t *tx) error {
-		changed, err := t.s.exec(ctx, sqlForgetHashes, org, org, org, from, afterPrefix(from))
+		var none connector.Hash
+		changed, err := t.s.exec(ctx, sqlForgetHashes, none[:], org, org, org, from, afterPrefix(from), none[:])
 		n = int(changed)
 		return err
 	})

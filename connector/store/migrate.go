@@ -144,11 +144,11 @@ func (db *DB) step(ctx context.Context, known []migration) error {
 		}
 		m := known[n]
 		if n == 0 {
-			if _, err := db.w.conn.ExecContext(ctx, db.engine.createMarks()); err != nil {
+			if err := db.engine.script(ctx, db.w, db.engine.createMarks()); err != nil {
 				return err
 			}
 		}
-		if _, err := db.w.conn.ExecContext(ctx, m.text); err != nil {
+		if err := db.engine.script(ctx, db.w, m.text); err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
 		if fill := fills[m.name]; fill != nil {
@@ -162,12 +162,11 @@ func (db *DB) step(ctx context.Context, known []migration) error {
 		_, err = db.w.conn.ExecContext(ctx, sqlPutMark, m.version, m.name, m.checksum, micros(db.now()))
 		return err
 	}()
-	end := "COMMIT"
-	if err != nil {
-		end = "ROLLBACK"
+	if err == nil {
+		return wrap("migrate", db.engine.commit(ctx, db.w))
 	}
-	if _, e := db.w.exec(context.WithoutCancel(ctx), end); err == nil {
-		err = e
+	if _, e := db.w.exec(context.WithoutCancel(ctx), "ROLLBACK"); e != nil {
+		db.log.Debug("rollback", zap.Error(e)) // the database has done it by itself
 	}
 	return wrap("migrate", err)
 }

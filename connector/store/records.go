@@ -59,7 +59,7 @@ func (t *tx) putChunk(ctx context.Context, c *connector.RecordChunk, id connecto
 // person of the base.
 func (db *DB) Records(ctx context.Context, org, source string, since time.Time) iter.Seq2[connector.StoredRecord, error] {
 	return func(yield func(connector.StoredRecord, error) bool) {
-		t, err := db.pool.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+		t, err := db.pool.db.BeginTx(ctx, snapshot)
 		if err != nil {
 			yield(connector.StoredRecord{}, wrap("records", err))
 			return

@@ -25,7 +25,7 @@ const (
 	sqlDropBlob  = `DELETE FROM record_blobs WHERE org = ? AND hash = ?
  AND NOT EXISTS (SELECT 1 FROM record_chunks c WHERE c.org = record_blobs.org AND c.hash = record_blobs.hash)`
 
-	sqlOldChunks = `SELECT id, run, at, records, hash, x'' FROM record_chunks WHERE org = ? AND source = ? AND at < ? LIMIT 0 + ?`
+	sqlOldChunks = `SELECT id, run, at, records, hash, CAST('' AS BLOB) FROM record_chunks WHERE org = ? AND source = ? AND at < ? LIMIT 0 + ?`
 )
 
 // CompactRecords forgets of what a source said before that time all but the last word about each person who

@@ -15,11 +15,11 @@ const (
 	sqlPutBodies = `INSERT INTO request_bodies (org, source, id, asked, answered) VALUES (?,?,?,?,?) ON CONFLICT (org, source, id) DO NOTHING`
 
 	sqlCountQuirk = `INSERT INTO request_quirks (org, source, quirk, n, first, last) VALUES (?,?,?,?,?,?)
- ON CONFLICT (org, source, quirk) DO UPDATE SET n = request_quirks.n + excluded.n, last = max(request_quirks.last, excluded.last)`
+ ON CONFLICT (org, source, quirk) DO UPDATE SET n = request_quirks.n + excluded.n, last = CASE WHEN excluded.last > request_quirks.last THEN excluded.last ELSE request_quirks.last END`
 	sqlQuirks     = `SELECT org, source, quirk, n, first, last FROM request_quirks WHERE org = ? AND source = ? ORDER BY quirk`
 	sqlDropQuirks = `DELETE FROM request_quirks WHERE last < ?` // there are a few for each client
 
-	sqlOldRequest = `SELECT max(id) FROM (SELECT id FROM requests WHERE org = ? AND source = ? AND id < ? ORDER BY id LIMIT 0 + ?)`
+	sqlOldRequest = `SELECT id FROM (SELECT id FROM requests WHERE org = ? AND source = ? AND id < ? ORDER BY id LIMIT 0 + ?) AS s ORDER BY id DESC LIMIT 1`
 	sqlDropOld    = `DELETE FROM requests WHERE org = ? AND source = ? AND id <= ?`
 	sqlDropBodies = `DELETE FROM request_bodies WHERE org = ? AND source = ? AND id <= ?`
 

@@ -169,7 +169,7 @@ func (r *reader) smallest(ctx context.Context, c *connector.Condition, sets []ch
 		if sets[i].cost == oneRow {
 			return &sets[i], nil, nil
 		}
-		ids, err := r.ids(ctx, keep(c), sets[i].set.wrapped("SELECT id FROM (", ") LIMIT 0 + ?").then(say("", r.few+1)))
+		ids, err := r.ids(ctx, keep(c), sets[i].set.wrapped("SELECT id FROM (", ") AS s LIMIT 0 + ?").then(say("", r.few+1)))
 		if err != nil {
 			return nil, nil, err
 		}

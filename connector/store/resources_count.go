@@ -138,7 +138,7 @@ func (k counter) set(ctx context.Context, c *connector.Condition, set clause, ma
 	if many {
 		what = "SELECT count(DISTINCT id) FROM ("
 	}
-	q := set.wrapped(what, ")")
+	q := set.wrapped(what, ") AS s")
 	if k.kind == connector.UserResource {
 		q = q.then(say(" WHERE id NOT IN ("+goneLinks+")", k.q.Org, k.q.Client))
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"iter"
+	"math"
 	"slices"
 	"strings"
 
@@ -33,7 +34,7 @@ const (
 // ClientMembers streams members of a client's group, see connector.Resources.
 func (r *reader) ClientMembers(ctx context.Context, org, client string, group, after connector.ID, limit int) iter.Seq2[connector.ClientMember, error] {
 	if limit <= 0 {
-		limit = -1
+		limit = math.MaxInt32
 	}
 	return func(yield func(connector.ClientMember, error) bool) {
 		rows, err := r.q.stream(ctx, sqlClientMembers, group[:], org, client, after[:], limit)

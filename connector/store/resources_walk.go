@@ -129,7 +129,7 @@ func (p *pager[T]) along(ctx context.Context, set clause) error {
 	if p.down {
 		order, sign = " ORDER BY id DESC LIMIT 0 + ?", " AND id < ?"
 	}
-	q := set.wrapped("SELECT id FROM (", ") WHERE ")
+	q := set.wrapped("SELECT id FROM (", ") AS s WHERE ")
 	if p.kind == connector.UserResource {
 		q = q.then(say("id NOT IN ("+goneLinks+")", p.q.Org, p.q.Client))
 	} else {

@@ -104,7 +104,14 @@ type session struct {
 type linkSource struct{ org, source string }
 
 func newSession(conn *sql.Conn) *session {
-	return &session{conn: conn, stmts: map[string]*sql.Stmt{}, bulk: map[string]driver.StmtExecContext{}, linked: map[linkSource]bool{}}
+	s := &session{}
+	s.renew(conn)
+	return s
+}
+
+// renew has the session go on with another connection.
+func (s *session) renew(conn *sql.Conn) {
+	*s = session{conn: conn, stmts: map[string]*sql.Stmt{}, bulk: map[string]driver.StmtExecContext{}, linked: map[linkSource]bool{}}
 }
 
 func (s *session) stmt(ctx context.Context, q string) (*sql.Stmt, error) {

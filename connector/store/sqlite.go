@@ -66,8 +66,13 @@ func (e *sqliteEngine) readers(context.Context) (_ *sql.DB, err error) {
 	return e.r, nil
 }
 
-func (e *sqliteEngine) close() error {
+func (e *sqliteEngine) querier(p *pool) querier { return p }
+
+func (e *sqliteEngine) close(_ context.Context, s *session) error {
 	var errs []error
+	if s != nil {
+		errs = append(errs, s.close())
+	}
 	for _, db := range [...]*sql.DB{e.r, e.w} {
 		if db != nil {
 			errs = append(errs, db.Close())
@@ -128,6 +133,11 @@ func (e *sqliteEngine) createMarks() string {
 	return `CREATE TABLE migrations (version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, checksum BLOB NOT NULL, at INTEGER NOT NULL) STRICT`
 }
 
+func (e *sqliteEngine) script(ctx context.Context, s *session, text string) error {
+	_, err := s.conn.ExecContext(ctx, text)
+	return err
+}
+
 // keep puts a copy of the file beside it.
 func (e *sqliteEngine) keep(ctx context.Context, s *session, version int) error {
 	target, err := freeName(fmt.Sprintf("%s.v%d", e.path, version))
@@ -161,6 +171,11 @@ func (e *sqliteEngine) commit(ctx context.Context, s *session) error {
 }
 
 func (e *sqliteEngine) spoils(err error) bool { return primary(err) != 0 }
+
+// lost and wait: the file does not go away.
+func (e *sqliteEngine) lost(error) error { return nil }
+
+func (e *sqliteEngine) wait(context.Context, int, error) bool { return false }
 
 const (
 	bulkCheckpoint   = 64000 // pages of the log before a checkpoint, while a bulk run goes on

@@ -41,7 +41,7 @@ type Transferred struct {
 // error of Kind Conflict. Progress, which may be nil, is called now and then with how many rows of a table are copied.
 // Memory does not grow with the store.
 func Transfer(ctx context.Context, from, to *DB, progress func(table string, rows int64)) (list []Transferred, err error) {
-	t, err := from.pool.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
+	t, err := from.pool.db.BeginTx(ctx, snapshot)
 	if err != nil {
 		return nil, wrap("transfer", err)
 	}

@@ -14,7 +14,7 @@ import (
 	"usherd/connector/store/storetest"
 )
 
-// copied is a store that is transferred into an empty one before it is closed: whatever the tests of the suite leave
+// copied is a store that is transferred into an empty one of SQLite before it is closed: whatever the tests of the suite leave
 // is what has to arrive.
 type copied struct {
 	*store.DB
@@ -30,7 +30,7 @@ func (c copied) Close() (err error) {
 func (c copied) transfer() (err error) {
 	c.t.Helper()
 	ctx := context.WithoutCancel(c.t.Context())
-	to, err := store.Open(ctx, newstore.URL(c.t), store.Options{Now: time.Now})
+	to, err := store.Open(ctx, newstore.SQLite(c.t), store.Options{Now: time.Now})
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func kind(err error) connector.Kind {
 
 func filled(t *testing.T) *store.DB {
 	t.Helper()
-	db := openURL(t, newstore.URL(t))
+	db := openURL(t, newstore.SQLite(t))
 	saveAll(t.Context(), t, db, creations(2500))
 	return db
 }
@@ -66,7 +66,7 @@ func filled(t *testing.T) *store.DB {
 // What was copied there and back is what it was.
 func TestTransferThereAndBack(t *testing.T) {
 	t.Parallel()
-	from, there, back := filled(t), openURL(t, newstore.URL(t)), openURL(t, newstore.URL(t))
+	from, there, back := filled(t), openURL(t, newstore.Postgres(t)), openURL(t, newstore.SQLite(t))
 	said := map[string]int64{}
 	first, err := store.Transfer(t.Context(), from, there, func(table string, rows int64) { said[table] = rows })
 	if err != nil {

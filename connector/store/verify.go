@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"iter"
 
 	"usherd/connector"
 )
@@ -17,7 +16,7 @@ const verifyMax = 1000
 // store) against one state of the database, and returns a sentence for each thing that does not hold,
 // 1,000 at most. It reads everything, in constant memory.
 func (db *DB) Verify(ctx context.Context) ([]string, error) {
-	t, err := db.pool.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	t, err := db.pool.db.BeginTx(ctx, snapshot)
 	if err != nil {
 		return nil, wrap("verify", err)
 	}
@@ -74,7 +73,7 @@ const (
  WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.id = e.user_id) LIMIT 1000`
 
 	sqlWrongCounts = `SELECT 'organization ' || org || ': ' || sum(n) || ' users more are counted as ' || state || ' than there are'
- FROM (SELECT org, state, n FROM user_counts UNION ALL SELECT org, state, -count(*) FROM users GROUP BY org, state)
+ FROM (SELECT org, state, n FROM user_counts UNION ALL SELECT org, state, -count(*) FROM users GROUP BY org, state) AS s
  GROUP BY org, state HAVING sum(n) <> 0`
 
 	sqlLostChunks = `SELECT 'records that source ' || c.source || ' of ' || c.org || ' has said are lost' FROM record_chunks c
@@ -121,8 +120,8 @@ func (v *verifier) sentences(ctx context.Context, queries ...string) error {
 }
 
 const (
-	sqlAllUsers  = `SELECT u.seat, u.email_domain, ` + userColumns + ` FROM users u ORDER BY u.id`
-	sqlAllEvents = `SELECT '', ` + eventColumns + ` FROM events e ORDER BY e.user_id, e.version`
+	sqlAllUsers  = `SELECT u.seat, u.email_domain, ` + userColumns + ` FROM users u WHERE u.id > ? ORDER BY u.id LIMIT 0 + ?`
+	sqlAllEvents = `SELECT '', ` + eventColumns + ` FROM events e WHERE e.user_id > ? AND e.user_id <= ? ORDER BY e.user_id, e.version`
 	sqlKeyOf     = `SELECT user_id FROM user_keys WHERE org = ? AND kind = ? AND value = ?`
 	sqlTermOf    = `SELECT user_id FROM user_terms WHERE org = ? AND kind = ? AND value = ? AND user_id = ?`
 )
@@ -136,12 +135,9 @@ func scanStoredUser(r *sql.Rows, u *storedUser) error {
 	return r.Scan(append([]any{&u.seat, &u.domain}, userDest(&u.User)...)...)
 }
 
-// users walks the users and beside them their events, both in order of the ids.
+// users walks the users and beside them their events, both in order of the ids, a page after the other: a connection
+// need not be able to read from several statements at once.
 func (v *verifier) users(ctx context.Context) error {
-	rows, err := v.r.q.stream(ctx, sqlAllEvents)
-	next, stop := iter.Pull2(each(rows, err, scanEvent))
-	defer stop()
-	e, eventErr, more := next()
 	keyOf, err := v.prepare(ctx, sqlKeyOf)
 	if err != nil {
 		return err
@@ -152,33 +148,45 @@ func (v *verifier) users(ctx context.Context) error {
 		return err
 	}
 	defer termOf.Close() //nolint:errcheck // read only
-
-	users, err := v.r.q.stream(ctx, sqlAllUsers)
-	for u, err := range each(users, err, scanStoredUser) {
-		if err != nil {
+	for last := (connector.ID{}); ; {
+		rows, err := v.r.q.stream(ctx, sqlAllUsers, last[:], verifyPage)
+		users, err := add[storedUser](nil, rows, err, scanStoredUser)
+		if err != nil || len(users) == 0 {
 			return err
 		}
-		h := history{user: &u.User}
-		for more && compareIDs(e.User, u.ID) <= 0 {
-			if eventErr != nil {
-				return eventErr
+		end := users[len(users)-1].ID
+		rows, err = v.r.q.stream(ctx, sqlAllEvents, last[:], end[:])
+		histories := map[connector.ID]*history{}
+		for i := range users {
+			histories[users[i].ID] = &history{user: &users[i].User}
+		}
+		for e, err := range each(rows, err, scanEvent) {
+			if err != nil {
+				return err
 			}
-			if e.User == u.ID {
+			if h := histories[e.User]; h != nil {
 				h.add(&e)
 			}
-			e, eventErr, more = next()
 		}
-		faults := append(h.faults(), columnFaults(&u)...)
-		for _, f := range faults {
-			if err := v.report("user %s (%s): %s", u.ID, u.Profile.Subject(), f); err != nil {
+		for i := range users {
+			if err := v.user(ctx, &users[i], histories[users[i].ID], keyOf, termOf); err != nil {
 				return err
 			}
 		}
-		if err := v.userNames(ctx, &u, keyOf, termOf); err != nil {
+		last = end
+	}
+}
+
+// verifyPage is how many users are looked at with their events at a time.
+const verifyPage = 500
+
+func (v *verifier) user(ctx context.Context, u *storedUser, h *history, keyOf, termOf *sql.Stmt) error {
+	for _, f := range append(h.faults(), columnFaults(u)...) {
+		if err := v.report("user %s (%s): %s", u.ID, u.Profile.Subject(), f); err != nil {
 			return err
 		}
 	}
-	return eventErr
+	return v.userNames(ctx, u, keyOf, termOf)
 }
 
 func (v *verifier) prepare(ctx context.Context, q string) (*sql.Stmt, error) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -151,6 +152,8 @@ var (
 	errBroken = errors.New("the transaction is lost")
 	// errSpoiled says that a job has failed after it had written, in a transaction that others share.
 	errSpoiled = errors.New("the transaction holds half of a job")
+	// errHidden is the error of a job that has ended without one although a statement has failed.
+	errHidden = errors.New("a statement has failed, and with it all that was written")
 )
 
 // runGroup runs the jobs in one transaction and answers them all. Savepoints cost a third of a change, for SQLite
@@ -160,9 +163,9 @@ func (db *DB) runGroup(ctx context.Context, group []*job) {
 	if len(group) == 0 {
 		return
 	}
-	errs, err := db.transact(ctx, group, false)
+	errs, err := db.persist(ctx, group, false)
 	if errors.Is(err, errSpoiled) {
-		errs, err = db.transact(ctx, group, true)
+		errs, err = db.persist(ctx, group, true)
 	}
 	if errors.Is(err, errBroken) && len(group) > 1 {
 		for _, j := range group {
@@ -180,6 +183,18 @@ func (db *DB) runGroup(ctx context.Context, group []*job) {
 	}
 }
 
+// persist runs transact again as long as the transaction gets lost by no fault of the jobs.
+func (db *DB) persist(ctx context.Context, group []*job, apart bool) (errs []error, err error) {
+	for n := 0; ; n++ {
+		errs, err = db.transact(ctx, group, apart)
+		if lost, ok := errors.AsType[*lostError](err); !ok {
+			return errs, err
+		} else if !db.engine.wait(db.waiting, n, lost) { //nolint:contextcheck // it ends with Close, the other one does not
+			return make([]error, len(group)), wrap("write", lost.error)
+		}
+	}
+}
+
 // transact returns the errors of the single jobs and one that holds for those without. Each job has a savepoint
 // where they are to be apart.
 func (db *DB) transact(ctx context.Context, group []*job, apart bool) (errs []error, err error) {
@@ -191,7 +206,7 @@ func (db *DB) transact(ctx context.Context, group []*job, apart bool) (errs []er
 	for i, j := range group {
 		if apart {
 			errs[i], err = db.runApart(ctx, j)
-		} else if errs[i], err = db.runJob(j); len(group) == 1 {
+		} else if errs[i], err = db.runJob(j); len(group) == 1 && errors.Is(err, errSpoiled) {
 			err = nil // there is nobody beside it
 		}
 		if err != nil {
@@ -217,8 +232,11 @@ func (db *DB) transact(ctx context.Context, group []*job, apart bool) (errs []er
 func (db *DB) runJob(j *job) (own, all error) {
 	db.w.wrote = false
 	own = db.call(j)
-	if own != nil && (db.w.wrote || db.engine.spoils(own)) {
-		return own, errSpoiled
+	switch lost := db.engine.lost(own); {
+	case lost != nil:
+		return own, lost
+	case db.engine.spoils(own), own != nil && db.w.wrote:
+		return cmp.Or(own, errHidden), errSpoiled
 	}
 	return own, nil
 }
@@ -228,7 +246,14 @@ func (db *DB) runApart(ctx context.Context, j *job) (own, all error) {
 	if _, err := db.w.exec(ctx, "SAVEPOINT job"); err != nil {
 		return err, fmt.Errorf("%w: %w", errBroken, err)
 	}
-	if own = db.call(j); own != nil {
+	own = db.call(j)
+	if lost := db.engine.lost(own); lost != nil {
+		return own, lost
+	}
+	if own == nil && db.engine.spoils(nil) {
+		own = errHidden
+	}
+	if own != nil {
 		if err := db.w.undo(ctx, "ROLLBACK TO job"); err != nil {
 			return own, fmt.Errorf("%w: %w", errBroken, own)
 		}

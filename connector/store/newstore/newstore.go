@@ -10,11 +10,61 @@ import (
 	"time"
 
 	"usherd/connector/store"
+	"usherd/internal/testpg"
 )
 
-// URL returns the URL of an empty SQLite store in a folder of its own. Its schema is made once in a process and copied:
-// with the race detector, making it takes longer than most tests.
+// onPostgres is set to "postgres" in the environment where tests are to run on it.
+const onPostgres = "USHERD_TEST_STORE"
+
+// URL returns the URL of an empty store of one's own: of SQLite, or with USHERD_TEST_STORE=postgres in the environment
+// of PostgreSQL.
 func URL(tb testing.TB) string {
+	tb.Helper()
+	if os.Getenv(onPostgres) == "postgres" {
+		return Postgres(tb)
+	}
+	return SQLite(tb)
+}
+
+// Postgres returns the URL of an empty store in a database of its own, which goes with the test.
+func Postgres(tb testing.TB) string {
+	tb.Helper()
+	if err := emptyDatabase(tb); err != nil {
+		tb.Fatal(err)
+	}
+	return testpg.Clone(tb, template)
+}
+
+// template is the database that is copied.
+const template = "usherd_empty"
+
+var making sync.Mutex
+
+var isMade bool
+
+// emptyDatabase makes the template once in a process.
+func emptyDatabase(tb testing.TB) error {
+	tb.Helper()
+	making.Lock()
+	defer making.Unlock()
+	if isMade {
+		return nil
+	}
+	server, ctx := testpg.Shared(tb), context.Background()
+	if _, err := server.SQL(ctx, "postgres", "CREATE DATABASE "+template+" OWNER usherd"); err != nil {
+		return err
+	}
+	db, err := store.Open(ctx, server.URLOf(template), store.Options{Now: func() time.Time { return made }})
+	if err != nil {
+		return err
+	}
+	isMade = true
+	return db.Close()
+}
+
+// SQLite returns the URL of an empty SQLite store in a folder of its own. Its schema is made once in a process and copied:
+// with the race detector, making it takes longer than most tests.
+func SQLite(tb testing.TB) string {
 	tb.Helper()
 	empty, err := emptyStore()
 	if err != nil {

@@ -136,7 +136,6 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"quirks are counted", quirksCounted},
 		{"the dialect of a client", clientProfile},
 		{"an assertion is used once", assertionsOnce},
-		{"backup while writing", backupWhileWriting},
 		{"large sets", largeSets},
 		{"groups are created, edited and deleted", groupsWritten},
 		{"groups are listed and found", groupsFound},
@@ -148,6 +147,12 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"random changes against a model", againstModel},
 	})
 	Resources(t, open)
+}
+
+// Backups runs the part of the suite that is about stores which write a copy of themselves to a file.
+func Backups(t *testing.T, open func(t *testing.T) Store) {
+	t.Helper()
+	runAll(t, open, []test{{"backup while writing", backupWhileWriting}})
 }
 
 // Resources runs the part of the suite that is about what clients see.
