@@ -36,71 +36,77 @@ type daemon struct {
 	log     *zap.Logger
 	metrics *metrics
 	systemd systemd
-	runner  *schedule.Runner
 	watch   watchers
 	door    *door
 	reload  <-chan os.Signal
 
+	turning sync.Mutex // while a term begins or ends, or another configuration comes into force
+
 	mu   sync.Mutex
 	site *site
+	lead leadership
 	last map[string]*connector.Run // by "org/source"
 }
 
 // newDaemon puts the parts together; nothing runs yet.
 func newDaemon(a *app, s *site, log *zap.Logger, reload <-chan os.Signal) *daemon {
-	d := &daemon{
+	return &daemon{
 		app: a, log: log, metrics: newMetrics(), systemd: newSystemd(a.env), reload: reload,
-		site: s, last: map[string]*connector.Run{},
+		site: s, lead: newLeadership(&s.file.Config, a.now()), last: map[string]*connector.Run{},
 	}
-	d.runner = schedule.New(schedule.Options{Now: a.now, Ended: d.jobEnded, Observe: d.planned})
-	return d
 }
 
 // run works until ctx ends; then it lets the runs that go on end consistently.
 func (d *daemon) run(ctx context.Context, ln net.Listener) error {
-	alone, err := takeSingle(ctx, d.site.db, d.app.now())
+	first, err := d.start(ctx)
 	if err != nil {
-		return err
-	}
-	if err := d.site.adopt(ctx, d.app); err != nil {
-		return err
-	}
-	jobs, err := d.jobs(ctx, d.site)
-	if err != nil {
-		return err
-	}
-	d.runner.Replace(jobs)
-	if err := d.offerSeats(ctx, d.site); err != nil {
-		return err
-	}
-	if err := d.metrics.refresh(ctx, d.site); err != nil {
-		return err
-	}
-	if d.door, err = d.openDoor(ctx); err != nil {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.door.serve(ctx, d.log) })
 	g.Go(func() error { return d.health(ctx, ln) })
-	g.Go(func() error { return d.runner.Serve(ctx) })
-	g.Go(func() error { return d.retries(ctx) })
-	g.Go(func() error { return alone.Keep(ctx) })
 	g.Go(func() error { return d.reloads(ctx) })
+	g.Go(func() error { return d.attend(ctx) })
 	g.Go(func() error {
 		return d.systemd.keepAlive(ctx, func() bool { return d.storeAnswers(ctx) == nil })
 	})
 	d.log.Info("ready", zap.String("listen", ln.Addr().String()), zap.String("revision", d.site.file.Revision), zap.Int("sources", len(d.sources(ctx))))
-	d.watch.replace(ctx, d, d.site) // what it tells comes after that
+	g.Go(func() error { return d.campaign(ctx, first) }) // what it tells comes after that
 	d.systemd.tell(ctx, "READY=1")
 	<-ctx.Done()
 	d.systemd.tell(context.WithoutCancel(ctx), "STOPPING=1")
 	d.log.Info("stopping")
 	err = g.Wait()
-	d.watch.wait()
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}
 	return errors.Join(err, d.door.close())
+}
+
+// start takes the lead where nobody else has it, and opens the door. The term is nil while another replica leads.
+func (d *daemon) start(ctx context.Context) (first *term, err error) {
+	l, err := d.candidate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if l != nil {
+		if first, err = d.begin(ctx, l); err != nil {
+			return nil, err
+		}
+		defer func() {
+			if err != nil {
+				first.release()
+			}
+		}()
+	}
+	if first == nil {
+		err = d.recallAll(ctx, d.site)
+	}
+	if err := errors.Join(err, d.metrics.refresh(ctx, d.site)); err != nil {
+		return first, err
+	}
+	d.door, err = d.openDoor(ctx)
+	return first, err
 }
 
 // offerSeats gives seats that have become free while the daemon was down, or by the configuration.
@@ -122,16 +128,16 @@ func (d *daemon) jobs(ctx context.Context, s *site) ([]schedule.Job, error) {
 			if t.pushes() {
 				continue
 			}
-			runs, err := s.db.Runs(ctx, connector.RunFilter{Org: o.Org.ID, Source: t.id, Limit: lookBack})
+			runs, err := d.recall(ctx, s, t)
 			if err != nil {
 				return nil, err
 			}
-			runs = slices.DeleteFunc(runs, func(r *connector.Run) bool { return r.Mode != connector.ModeFull })
 			job := schedule.Job{Name: t.name(), Schedule: o.Schedules[t.id], Run: func(ctx context.Context) error { return d.sync(ctx, s, t) }}
 			if len(runs) > 0 {
 				job.Last = runs[0].Started
-				d.remember(runs[0])
-				d.metrics.remember(runs)
+			}
+			if len(runs) > 1 && cutOff(runs[0]) && !cutOff(runs[1]) { // its moment is made up for, but not again and again
+				job.Last = runs[1].Started
 			}
 			jobs = append(jobs, job)
 		}
@@ -147,6 +153,25 @@ func (d *daemon) jobs(ctx context.Context, s *site) ([]schedule.Job, error) {
 		schedule.Job{Name: "records", Schedule: daily, Run: func(ctx context.Context) error { return d.forget(ctx, s) }},
 		schedule.Job{Name: "housekeeping", Schedule: hourly, Run: func(ctx context.Context) error { return d.housekeeping(ctx, s) }},
 	), nil
+}
+
+// recall finds the full runs of a source, the latest first, and remembers how it is.
+func (d *daemon) recall(ctx context.Context, s *site, t target) ([]*connector.Run, error) {
+	runs, err := s.db.Runs(ctx, connector.RunFilter{Org: t.org.Org.ID, Source: t.id, Limit: lookBack})
+	if err != nil {
+		return nil, err
+	}
+	runs = slices.DeleteFunc(runs, func(r *connector.Run) bool { return r.Mode != connector.ModeFull })
+	if len(runs) > 0 {
+		d.remember(runs[0])
+		d.metrics.remember(runs)
+	}
+	return runs, nil
+}
+
+// cutOff reports whether a run by the schedule never came to its end.
+func cutOff(run *connector.Run) bool {
+	return run.Actor == connector.ActorSchedule && run.Error == connector.CutOff
 }
 
 func (t target) name() string { return t.org.Org.ID + "/" + t.id }
@@ -269,7 +294,7 @@ func (d *daemon) reloads(ctx context.Context) error {
 		case <-d.reload:
 			d.reloadTold(ctx)
 		case <-tick.C:
-			if holder := d.request(ctx); holder != "" {
+			if holder := d.request(ctx); holder != "" && d.term() != nil {
 				d.answer(ctx, holder, d.reloadTold(ctx))
 			}
 		}
@@ -291,6 +316,8 @@ func (d *daemon) reloadTold(ctx context.Context) bool {
 }
 
 func (d *daemon) reloadNow(ctx context.Context) error {
+	d.turning.Lock()
+	defer d.turning.Unlock()
 	file, err := d.app.load()
 	if err != nil {
 		return err
@@ -306,23 +333,56 @@ func (d *daemon) reloadNow(ctx context.Context) error {
 	if err := errors.Join(s.build(d.app), s.readKeys()); err != nil {
 		return err
 	}
-	if err := s.adopt(ctx, d.app); err != nil {
+	if err := d.replace(ctx, s); err != nil {
 		return err
 	}
-	jobs, err := d.jobs(ctx, s)
-	if err != nil {
-		return err
-	}
-	d.mu.Lock()
-	d.site = s
-	d.mu.Unlock()
-	d.runner.Replace(jobs)
-	d.watch.replace(ctx, d, s)
 	if err := d.door.replace(ctx, s); err != nil {
 		return err
 	}
 	d.log.Info("reloaded", zap.String("revision", file.Revision), zap.Stringers("changes", config.Diff(old.file, file)))
-	return errors.Join(d.offerSeats(ctx, s), d.metrics.refresh(ctx, s))
+	return errors.Join(d.offer(s), d.metrics.refresh(ctx, s))
+}
+
+// replace puts another configuration in force here, and for everybody where this daemon leads.
+func (d *daemon) replace(ctx context.Context, s *site) error {
+	t := d.term()
+	if t == nil {
+		err := d.recallAll(ctx, s)
+		if err == nil {
+			d.use(s)
+		}
+		return err
+	}
+	return t.replace(d, s)
+}
+
+// replace takes over another configuration in the middle of a term.
+func (t *term) replace(d *daemon, s *site) error {
+	if err := s.adopt(t.ctx, d.app); err != nil {
+		return err
+	}
+	jobs, err := d.jobs(t.ctx, s)
+	if err != nil {
+		return err
+	}
+	d.use(s)
+	t.runner.Replace(jobs)
+	d.watch.replace(t.ctx, d, s)
+	return nil
+}
+
+// offer is offerSeats for who leads.
+func (d *daemon) offer(s *site) error {
+	if t := d.term(); t != nil {
+		return d.offerSeats(t.ctx, s)
+	}
+	return nil
+}
+
+func (d *daemon) use(s *site) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.site = s
 }
 
 func (d *daemon) current() *site {
@@ -365,8 +425,10 @@ func (d *daemon) planned(name string, next time.Time) {
 // sources tells how each source is.
 func (d *daemon) sources(ctx context.Context) []sourceHealth {
 	status := map[string]schedule.Status{}
-	for _, s := range d.runner.Status() {
-		status[s.Name] = s
+	if t := d.term(); t != nil {
+		for _, s := range t.runner.Status() {
+			status[s.Name] = s
+		}
 	}
 	s := d.current()
 	list := []sourceHealth{}

@@ -30,6 +30,12 @@ type started struct {
 // serve starts the daemon of the rig; it ends with the test, or with stop.
 func (r *rig) serve() *started {
 	r.t.Helper()
+	return r.serveAs(func(*daemon) {})
+}
+
+// serveAs is serve for a daemon that is changed before it starts.
+func (r *rig) serveAs(change func(*daemon)) *started {
+	r.t.Helper()
 	var out, errs bytes.Buffer
 	a, lines := r.app(&out, &errs), newLogLines()
 	a.configPath = r.config()
@@ -51,6 +57,7 @@ func (r *rig) serve() *started {
 	}
 	hup := make(chan os.Signal, 1)
 	d := newDaemon(a, s, log, hup)
+	change(d)
 	done := make(chan error, 1)
 	go func() { done <- d.run(ctx, ln) }()
 	stopped := false
@@ -75,7 +82,7 @@ func (d *started) trigger(t *testing.T, msg string) map[string]any {
 	tick := time.NewTicker(time.Millisecond) // the run before is told of a moment before it is over
 	defer tick.Stop()
 	for {
-		err := d.runner.Trigger("acme/hq")
+		err := d.runNow("acme/hq")
 		if err == nil {
 			return d.log.await(t, msg)
 		}

@@ -44,6 +44,7 @@ func (d *daemon) health(ctx context.Context, ln net.Listener) error {
 type readiness struct {
 	Ready   bool           `json:"ready"`
 	Error   string         `json:"error,omitempty"`
+	Replica replicaHealth  `json:"replica"`
 	Sources []sourceHealth `json:"sources"`
 }
 
@@ -65,7 +66,7 @@ type sourceHealth struct {
 func (d *daemon) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
-	answer := readiness{Ready: true, Sources: d.sources(ctx)}
+	answer := readiness{Ready: true, Replica: d.replicaHealth(), Sources: d.sources(ctx)}
 	code := http.StatusOK
 	if err := d.storeAnswers(ctx); err != nil {
 		answer.Ready, answer.Error, code = false, "the store does not answer", http.StatusServiceUnavailable

@@ -31,6 +31,7 @@ type metrics struct {
 	delay     *prometheus.HistogramVec
 	missed    *prometheus.GaugeVec
 	trouble   *prometheus.GaugeVec
+	lead      *leadMetrics
 }
 
 func newMetrics() *metrics {
@@ -41,8 +42,8 @@ func newMetrics() *metrics {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
 	m := &metrics{
-		registry: prometheus.NewRegistry(),
-		runs:     counter("usherd_runs_total", "Runs that have ended, by result.", "org", "source", "result"),
+		registry: prometheus.NewRegistry(), lead: newLeadMetrics(),
+		runs: counter("usherd_runs_total", "Runs that have ended, by result.", "org", "source", "result"),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "usherd_run_duration_seconds", Help: "How long runs took.", Buckets: prometheus.ExponentialBuckets(0.01, 3, 12),
 		}, []string{"org", "source"}),
@@ -71,6 +72,7 @@ func newMetrics() *metrics {
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), info,
 		m.runs, m.seconds, m.people, m.lastOK, m.next, m.entries, m.held, m.users, m.seats, m.due, m.domains, m.reloads, m.tokens,
 		m.following, m.delay, m.missed, m.trouble)
+	m.registry.MustRegister(m.lead.all()...)
 	return m
 }
 

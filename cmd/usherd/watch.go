@@ -258,15 +258,15 @@ const retryLook = 5 * time.Second
 
 // retries tries sources again that have failed by the schedule, before their next time comes: sooner at first,
 // then less and less often.
-func (d *daemon) retries(ctx context.Context) error {
+func (d *daemon) retries(t *term) error {
 	tick := time.NewTicker(retryLook)
 	defer tick.Stop()
 	for {
 		select {
-		case <-ctx.Done():
+		case <-t.ctx.Done():
 			return nil
 		case <-tick.C:
-			if err := d.retry(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			if err := d.retry(t.ctx); err != nil && !errors.Is(err, context.Canceled) {
 				d.log.Warn("looking for sources to try again", zap.Error(err))
 			}
 		}
@@ -286,7 +286,7 @@ func (d *daemon) retry(ctx context.Context) error {
 				return err
 			}
 			if trouble.Failures > 0 && !d.app.now().Before(trouble.Next) {
-				_ = d.runner.Trigger(t.name()) // it runs, or waits to run, already
+				_ = d.runNow(t.name()) // it runs, or waits to run, already
 			}
 		}
 	}

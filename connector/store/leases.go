@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 
 	"usherd/connector"
@@ -25,6 +26,8 @@ const (
 	sqlHoldsLease = `SELECT 1 FROM leases WHERE name = ? AND token = ? AND holder <> ''`
 
 	sqlLeaseHolder = `SELECT holder FROM leases WHERE name = ? AND expires_at > ` + sqlNow
+
+	sqlDropLeases = `DELETE FROM leases WHERE name >= ? AND name < ? AND expires_at <= ` + sqlNow
 
 	sqlLiveLeases = `SELECT name, holder FROM leases WHERE expires_at > ` + sqlNow + ` ORDER BY name`
 )
@@ -65,6 +68,32 @@ func liveLeases(ctx context.Context, q querier) ([]string, error) {
 		err := r.Scan(v, &holder)
 		*v = fmt.Sprintf("%s (by %s)", *v, holder)
 		return err
+	})
+}
+
+// Leases returns who holds each lease now whose name begins like that, by name.
+func (r *reader) Leases(ctx context.Context, prefix string) (map[string]string, error) {
+	rows, err := r.q.query(ctx, sqlLiveLeases)
+	list, err := add[[2]string](nil, rows, err, func(r *sql.Rows, v *[2]string) error { return r.Scan(&v[0], &v[1]) })
+	held := map[string]string{}
+	for _, l := range list {
+		if strings.HasPrefix(l[0], prefix) {
+			held[l[0]] = l[1]
+		}
+	}
+	return held, wrap("leases", err)
+}
+
+// DropLeases forgets leases that nobody holds whose names begin like that. Their tokens begin again: it is for names that
+// nothing is fenced with. The prefix ends in a character before 0x7f.
+func (db *DB) DropLeases(ctx context.Context, prefix string) error {
+	if prefix == "" {
+		return invalid("drop leases", "a prefix is missing")
+	}
+	last := len(prefix) - 1
+	return db.write(ctx, func(t *tx) error {
+		_, err := t.s.exec(ctx, sqlDropLeases, prefix, prefix[:last]+string(prefix[last]+1))
+		return wrap("drop leases", err)
 	})
 }
 

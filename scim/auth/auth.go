@@ -55,6 +55,14 @@ func New(o Options) *Authenticator {
 // nothing any more.
 func (a *Authenticator) Replace(sources map[Source]Limits) { a.gate.replace(sources) }
 
+// Share says among how many processes that serve the same clients their limits are shared out: each lets a client
+// do one part of what it may, but one request at a time at least. It is 1 at first, and less counts as 1.
+func (a *Authenticator) Share(parts int) {
+	parts = min(max(parts, 1), maxParts)
+	a.gate.split(parts)
+	a.guesses.split(parts)
+}
+
 // Client is who sends a request.
 type Client struct {
 	Source

@@ -19,6 +19,8 @@ const (
 	// A client may have that many access tokens a second for long, and at once.
 	issueRate  = 2
 	issueBurst = 60
+	// maxParts bounds among how many processes limits are shared out.
+	maxParts = 1000
 )
 
 // gate hands out the right to work. A client has a rate and a number of requests at a time; what is beyond waits in
@@ -27,6 +29,7 @@ const (
 // nothing else, so that whoever sends or reads slowly is in nobody's way but its own.
 type gate struct {
 	total int
+	parts atomic.Int32                     // among which clients are shared out, see Authenticator.Share; 0 = 1
 	lanes atomic.Pointer[map[Source]*lane] // never changed, but replaced
 
 	mu      sync.Mutex
@@ -46,7 +49,17 @@ type lane struct {
 }
 
 // most is how many of its requests run at a time: no client takes more than half of the door.
-func (g *gate) most(l *lane) int { return max(min(l.limits.Load().Concurrency, g.total/2), 1) }
+func (g *gate) most(l *lane) int {
+	return max(min(l.limits.Load().Concurrency/int(g.share()), g.total/2), 1)
+}
+
+func (g *gate) share() float64 { return float64(max(g.parts.Load(), 1)) }
+
+// take takes one of a bucket that others fill as well, where they are several.
+func (g *gate) take(b *bucket, rate, burst int, now time.Time) (wait time.Duration) {
+	share := g.share()
+	return b.take(float64(rate)/share, max(float64(burst)/share, 1), now)
+}
 
 // replace sets the limits of all clients. What runs or waits goes on.
 func (g *gate) replace(sources map[Source]Limits) {
@@ -65,6 +78,15 @@ func (g *gate) replace(sources map[Source]Limits) {
 	g.next()
 }
 
+// split shares the limits of all clients out among so many processes. Where there are fewer than before, who waits may
+// have a place.
+func (g *gate) split(parts int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.parts.Store(int32(parts)) //nolint:gosec // at most maxParts
+	g.next()
+}
+
 // lane is that of a source, nil when there is no such source.
 func (g *gate) lane(id Source) *lane {
 	if lanes := g.lanes.Load(); lanes != nil {
@@ -79,7 +101,7 @@ func (g *gate) arrive(l *lane, now time.Time) *Error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	limits := l.limits.Load()
-	if wait := l.bucket.take(float64(limits.Rate), float64(limits.Burst), now); wait > 0 {
+	if wait := g.take(&l.bucket, limits.Rate, limits.Burst, now); wait > 0 {
 		return later(http.StatusTooManyRequests, ReasonRate, wait, "too many requests a second: wait, and send them more slowly")
 	}
 	if l.present >= 2*g.most(l) {
@@ -126,7 +148,7 @@ func (g *gate) queue(l *lane) (turn chan struct{}) {
 func (g *gate) issue(l *lane, now time.Time) *Error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if wait := l.issued.take(issueRate, issueBurst, now); wait > 0 {
+	if wait := g.take(&l.issued, issueRate, issueBurst, now); wait > 0 {
 		return later(http.StatusTooManyRequests, ReasonRate, wait, "too many access tokens: use each until it ends")
 	}
 	return nil

@@ -16,8 +16,21 @@ const (
 
 // guesses count tokens that are not known by where they come from. The zero value is ready.
 type guesses struct {
-	mu sync.Mutex
-	at map[netip.Addr]*bucket
+	mu    sync.Mutex
+	at    map[netip.Addr]*bucket
+	parts int // among which they are shared out; 0 = 1
+}
+
+// split shares what an address may do out among so many processes.
+func (g *guesses) split(parts int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.parts = parts
+}
+
+func (g *guesses) take(b *bucket, now time.Time) (wait time.Duration) {
+	parts := float64(max(g.parts, 1))
+	return b.take(guessRate/parts, max(guessBurst/parts, 1), now)
 }
 
 // where is the address, or its network of 64 bits in IPv6, which one machine has to itself.
@@ -37,7 +50,7 @@ func (g *guesses) wait(a netip.Addr, now time.Time) time.Duration {
 	if b == nil {
 		return 0
 	}
-	wait := b.take(guessRate, guessBurst, now)
+	wait := g.take(b, now)
 	if wait == 0 {
 		b.free++ // it costs only when it turns out to be none
 	}
@@ -57,7 +70,7 @@ func (g *guesses) count(a netip.Addr, now time.Time) {
 		b = &bucket{}
 		g.at[where(a)] = b
 	}
-	b.take(guessRate, guessBurst, now)
+	g.take(b, now)
 }
 
 // clean makes room: those who have been quiet are forgotten, all when there are too many.

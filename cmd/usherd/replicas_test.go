@@ -1,0 +1,250 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"usherd/connector"
+	"usherd/connector/lease"
+	"usherd/connector/store"
+)
+
+// replica is a daemon of several on one store, in this process. On SQLite that is for tests only.
+func (r *rig) replica() *started {
+	r.t.Helper()
+	return r.serveAs(func(d *daemon) { d.lead.shared, d.lead.ttl = true, leaderTTL })
+}
+
+// is what a daemon says of itself.
+func (d *started) is(t *testing.T) replicaHealth {
+	t.Helper()
+	answer, err := http.Get("http://" + d.addr + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var r readiness
+	if err := json.NewDecoder(answer.Body).Decode(&r); err != nil || answer.StatusCode != http.StatusOK || !r.Ready {
+		t.Fatalf("/readyz: %d %v", answer.StatusCode, err)
+	}
+	return r.Replica
+}
+
+// leaders are those that say that they lead.
+func leaders(t *testing.T, all ...*started) (leading []*started) {
+	t.Helper()
+	for _, d := range all {
+		if d.is(t).Leads {
+			leading = append(leading, d)
+		}
+	}
+	return leading
+}
+
+const replicaConfig = `listen: 127.0.0.1:0
+store: sqlite:$DIR/usherd.db
+scim: {listen: "127.0.0.1:0", url: "https://scim.test"}
+organizations:
+- id: acme
+  partner_id: P-1
+  packages: [{id: standard, seats: 10}]
+  package: standard
+  sources:
+  - {id: idp, scim: {rate: 300, concurrency: 6}}
+`
+
+func TestOneReplicaLeadsAndTheOthersStandBy(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, replicaConfig)
+	one := r.replica()
+	if was := one.is(t); !was.Leads || was.Leader != was.Name || was.Token == 0 || was.Revision != one.current().file.Revision {
+		t.Fatalf("the first one: %+v", was)
+	}
+	two, three := r.replica(), r.replica()
+	for _, d := range []*started{two, three} {
+		if now := d.is(t); now.Leads || now.Leader != one.is(t).Name || now.Token != 0 {
+			t.Errorf("a standby: %+v", now)
+		}
+		if d.gauge(t, "usherd_leader") != 0 || d.gauge(t, "usherd_leader_token") != 0 || d.term() != nil {
+			t.Error("the metrics say that it leads")
+		}
+		if err := d.runNow("housekeeping"); connector.KindOf(err) != connector.Unavailable {
+			t.Errorf("it runs jobs: %v", err)
+		}
+	}
+	r.until("all know each other", func() bool { return one.is(t).Replicas == 3 && two.is(t).Replicas == 3 && three.is(t).Replicas == 3 })
+	if n := one.gauge(t, "usherd_replicas"); n != 3 {
+		t.Errorf("%v replicas", n)
+	}
+	token := one.is(t).Token
+	start := time.Now()
+	one.stop()
+	var next []*started
+	r.until("another one leads", func() bool {
+		next = leaders(t, two, three)
+		return len(next) > 0
+	})
+	if took := time.Since(start); took > leaderTTL/2 {
+		t.Errorf("the lead of one that stops is taken over after %s", took)
+	}
+	if now := next[0].is(t); len(next) != 1 || now.Token <= token || next[0].gauge(t, "usherd_leader") != 1 {
+		t.Errorf("%d lead, %+v", len(next), now)
+	}
+	r.until("the one that has left is not counted", func() bool { return two.is(t).Replicas == 2 && three.is(t).Replicas == 2 })
+	if err := next[0].runNow("housekeeping"); err != nil {
+		t.Error(err)
+	}
+}
+
+// A leader that has been away for too long does nothing more under its old term.
+func TestLeadThatIsLostEndsItsTerm(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, replicaConfig)
+	d := r.replica()
+	was := d.term()
+	r.withStore(func(db *store.DB) {
+		o := lease.Options{Store: db, Name: leaderLease, Holder: "elsewhere:1 x.term1", Dead: func(string) bool { return true }}
+		if _, err := lease.Take(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.current().db.DropTokens(was.ctx, time.Now()); !errors.Is(err, connector.ErrLeaseLost) {
+			t.Errorf("it writes under its old term: %v", err)
+		}
+		d.log.await(t, "the lead is lost: runs of this replica have ended")
+		if line := d.log.await(t, "standing by: another replica leads"); line["leader"] != "elsewhere:1 x" {
+			t.Errorf("it stands by for %v", line)
+		}
+		if now := d.is(t); now.Leads {
+			t.Errorf("it says %+v", now)
+		}
+		if err := db.Release(t.Context(), o.Name, o.Holder); err != nil {
+			t.Fatal(err)
+		}
+	})
+	r.until("it leads again", func() bool { return d.is(t).Leads })
+	if now := d.term(); now.lease.Turn() <= was.lease.Turn() {
+		t.Errorf("turn %d comes after %d", now.lease.Turn(), was.lease.Turn())
+	}
+}
+
+// On a file, a second daemon is refused as ever.
+func TestTwoDaemonsOnOneFileAreRefused(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, replicaConfig)
+	r.serve()
+	_, errs, code := r.run("serve")
+	if code != exitError || !strings.Contains(errs, "another usherd serves this store") {
+		t.Errorf("exit code %d: %s", code, errs)
+	}
+}
+
+// A replica reads its file again when the leader has another one in force; where the file here is not that one, it says
+// so and goes on with what it has.
+func TestReplicasHaveOneConfiguration(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, replicaConfig)
+	one := r.replica()
+	two := r.replica()
+	r.configure(strings.Replace(replicaConfig, "seats: 10", "seats: 20", 1))
+	r.must(exitOK, "reload")
+	one.log.await(t, "reloaded")
+	two.log.await(t, "reloaded")
+	r.until("both have the same", func() bool { return one.is(t).Revision == two.is(t).Revision && two.is(t).LeaderRevision == "" })
+	r.configure(strings.Replace(replicaConfig, "seats: 10", "seats: 30", 1))
+	one.hup <- nil
+	one.log.await(t, "reloaded")
+	two.log.await(t, "reloaded")
+	r.configure(strings.Replace(replicaConfig, "seats: 10", "seats: 40", 1))
+	two.hup <- nil
+	two.log.await(t, "reloaded")
+	if line := two.log.await(t, "this replica has another configuration than the one that leads"); line["leader_revision"] != one.is(t).Revision {
+		t.Errorf("%v", line)
+	}
+	r.until("it is told", func() bool { return two.gauge(t, "usherd_replica_revision_differs") == 1 })
+	if is := two.is(t); is.LeaderRevision != one.is(t).Revision || is.LeaderRevision == is.Revision {
+		t.Errorf("%+v", is)
+	}
+	if n := decode[struct{ Seats []connector.SeatCount }](r, exitOK, "seats", "-o", "json").Seats; len(n) != 1 || n[0].Seats != 30 {
+		t.Errorf("a standby has put its own seats in force: %+v", n)
+	}
+}
+
+// Replicas share out what a client may do, refuse what another one has revoked, and go on where another one has begun.
+func TestReplicasAreOneDoor(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, replicaConfig)
+	all := []*started{r.replica(), r.replica()}
+	token := decode[newTokenJSON](r, exitOK, "token", "create", "--source", "idp", "-o", "json").Token
+	ask := func(d *started, method, path, body string) (int, map[string]any) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, "http://"+d.door.ln.Addr().String()+"/scim/acme/v2"+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		req.Header.Set("Content-Type", "application/scim+json")
+		answer, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc := map[string]any{}
+		if len(text) > 0 {
+			if err := json.Unmarshal(text, &doc); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return answer.StatusCode, doc
+	}
+	for i := range 12 {
+		name := string(rune('a'+i)) + "@acme.test"
+		status, doc := ask(all[i%2], http.MethodPost, "/Users",
+			`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"`+name+`","name":{"givenName":"A","familyName":"B"},"emails":[{"value":"`+name+`"}],"active":true}`)
+		if want := map[bool]int{true: http.StatusCreated, false: http.StatusConflict}[i < 10]; status != want && i < 10 {
+			t.Fatalf("%d: %d %v", i, status, doc)
+		}
+	}
+	if n := decode[struct{ Seats []connector.SeatCount }](r, exitOK, "seats", "-o", "json").Seats; n[0].Used != 10 {
+		t.Errorf("%+v", n)
+	}
+	for _, by := range []string{"startIndex=1"} { // each page from the other replica
+		var got []string
+		for i, next := 0, by; next != "" && i < 10; i++ {
+			status, doc := ask(all[i%2], http.MethodGet, "/Users?count=4&"+next, "")
+			if status != http.StatusOK {
+				t.Fatalf("%s: %d %v", next, status, doc)
+			}
+			list, _ := doc["Resources"].([]any)
+			for _, v := range list {
+				got = append(got, v.(map[string]any)["id"].(string))
+			}
+			next = ""
+			if cursor, ok := doc["nextCursor"].(string); ok {
+				next = "cursor=" + cursor
+			} else if by != "cursor=" && len(list) == 4 {
+				next = "startIndex=" + string(rune('1'+len(got)))
+			}
+		}
+		slices.Sort(got)
+		if total := decode[struct{ Users []userJSON }](r, exitOK, "users", "--limit", "0", "-o", "json").Users; len(slices.Compact(got)) != len(total) {
+			t.Errorf("%s: %d users, want %d", by, len(got), len(total))
+		}
+	}
+	r.must(exitOK, "token", "revoke", decode[struct{ Tokens []struct{ ID string } }](r, exitOK, "token", "list", "-o", "json").Tokens[0].ID)
+	for _, d := range all {
+		r.until("the token is refused", func() bool {
+			status, _ := ask(d, http.MethodGet, "/Users?count=1", "")
+			return status == http.StatusUnauthorized
+		})
+	}
+}
