@@ -69,7 +69,7 @@ func newBench(b *testing.B) (*benchWorld, http.Handler, []benched) {
 	w.replace()
 	log := requestlog.New(requestlog.Options{Store: w.db, Now: time.Now})
 	b.Cleanup(func() { _ = log.Close() })
-	group := w.groupOf(ids[:benchUsers/2])
+	group := w.groupOf("G", ids[:benchUsers/2])
 	patch := func(op, path, value string) string {
 		return fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":%q,"path":%q,"value":%s}]}`, op, path, value)
 	}
@@ -115,14 +115,14 @@ func (w *world) fill(n int) []connector.ID {
 	return ids
 }
 
-// groupOf makes a group with these members and returns its id.
-func (w *world) groupOf(ids []connector.ID) string {
+// groupOf makes a group with that name and these members and returns its id.
+func (w *world) groupOf(name string, ids []connector.ID) string {
 	w.t.Helper()
 	var members []string
 	for _, id := range ids {
 		members = append(members, fmt.Sprintf(`{"value":%q}`, id))
 	}
-	r := w.send(http.MethodPost, "/Groups?attributes=id", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"G","members":[`+strings.Join(members, ",")+`]}`)
+	r := w.send(http.MethodPost, "/Groups?attributes=id", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"`+name+`","members":[`+strings.Join(members, ",")+`]}`)
 	_, id, _ := strings.Cut(r.body, `"id":"`)
 	if r.status != http.StatusCreated || len(id) < 36 {
 		w.t.Fatal(r.status, r.body)

@@ -55,7 +55,7 @@ func (x *exchange) bulk() (*answer, error) {
 			out = append(out, op.out)
 		}
 	}
-	answered, err := encode(object{"schemas": []string{bulkResponseURN}, "Operations": out})
+	answered, err := body.Append(nil, object{"schemas": []string{bulkResponseURN}, "Operations": out})
 	return &answer{status: http.StatusOK, body: answered}, err
 }
 

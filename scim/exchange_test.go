@@ -1,7 +1,6 @@
 package scim_test
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"flag"
@@ -15,6 +14,8 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
+
+	"usherd/scim/body"
 )
 
 var update = flag.Bool("update", false, "write the answers of the exchanges anew")
@@ -121,6 +122,16 @@ func (p *player) request(text string) string {
 	return p.shown(r)
 }
 
+// byName is an object with its members in order of their names, in which they stand means nothing. None may be there twice.
+func byName(text string) (string, error) {
+	o, err := body.Parse([]byte(text))
+	if err != nil {
+		return "", err
+	}
+	pretty, err := json.MarshalIndent(o, "", "  ")
+	return string(pretty), err
+}
+
 // encoded escapes the values of a query.
 func encoded(query string) string {
 	var parts []string
@@ -158,11 +169,11 @@ func (p *player) shown(r response) string {
 		}
 	}
 	if r.body != "" {
-		var pretty bytes.Buffer
-		if err := json.Indent(&pretty, []byte(r.body), "", "  "); err != nil {
+		pretty, err := byName(r.body)
+		if err != nil {
 			fmt.Fprintf(&b, "\nno JSON: %v\n%s", err, r.body)
 		} else {
-			b.WriteString("\n" + pretty.String() + "\n")
+			b.WriteString("\n" + pretty + "\n")
 		}
 	}
 	text := uuidPattern.ReplaceAllStringFunc(b.String(), func(id string) string {

@@ -14,9 +14,9 @@ import (
 	"usherd/scim/schema"
 )
 
-// candidate is a rendered resource that matches, and what it is sorted by.
+// candidate is a resource that matches, and what it is sorted by.
 type candidate struct {
-	r   map[string]any
+	item
 	Key sortKey
 	ID  string
 }
@@ -64,7 +64,7 @@ func (x *exchange) cut(found []candidate, l *listing) (*page, error) {
 	}
 	p := &page{total: len(found)}
 	for _, c := range found[from:to] {
-		p.resources = append(p.resources, l.projection.apply(c.r))
+		p.items = append(p.items, c.item)
 	}
 	if from == to {
 		return p, nil
@@ -111,24 +111,28 @@ func (x *exchange) span(found []candidate, l *listing) (from, to int, err error)
 	return from, min(from+l.count, len(found)), nil
 }
 
-// candidates are the resources that match, rendered whole.
+// candidates are the resources that match.
 func (x *exchange) candidates(t *schema.Type, l *listing) ([]candidate, error) {
 	ctx, q := x.r.Context(), x.query(l)
 	q.Limit = maxPage
 	var found []candidate
-	for looked := 0; ; {
-		list, next, err := x.rendered(ctx, t, q, l)
+	for seen := 0; ; {
+		list, next, err := x.looked(ctx, t, q, l)
 		if err != nil {
 			return nil, err
 		}
-		if looked += len(list); looked > maxCandidates {
+		if seen += len(list); seen > maxCandidates {
 			return nil, refuse(http.StatusBadRequest, tooMany, "more than "+strconv.Itoa(maxCandidates)+
 				" resources would have to be looked at for this filter or order: add a condition on id, userName, externalId, emails, displayName or meta.lastModified, or sort by one of them")
 		}
-		for _, r := range list {
+		for _, it := range list {
+			r, err := x.object(ctx, it, l)
+			if err != nil {
+				return nil, err
+			}
 			if l.filter == nil || l.filter.Match(r) {
 				id, _ := r["id"].(string)
-				found = append(found, candidate{r, keyOf(r, l.sortBy), id})
+				found = append(found, candidate{it, keyOf(r, l.sortBy), id})
 			}
 		}
 		if q.After = next; next == "" {
@@ -137,23 +141,15 @@ func (x *exchange) candidates(t *schema.Type, l *listing) ([]candidate, error) {
 	}
 }
 
-// rendered is one page of candidates.
-func (x *exchange) rendered(ctx context.Context, t *schema.Type, q connector.ResourceQuery, l *listing) (list []map[string]any, next string, err error) {
+// looked is one page of candidates.
+func (x *exchange) looked(ctx context.Context, t *schema.Type, q connector.ResourceQuery, l *listing) (list []item, next string, err error) {
 	if t == schema.Group() {
 		page, err := x.s.o.Store.ClientGroups(ctx, q)
 		if err != nil {
 			return nil, "", err
 		}
-		members := l.projection
-		if a, _ := t.Find("", "members"); l.filter != nil && l.filter.Asks(a) || l.sortBy != nil && l.sortBy.Parent == a {
-			members = &projection{t: t}
-		}
 		for i := range page.Items {
-			r, err := x.fullGroup(ctx, &page.Items[i], members)
-			if err != nil {
-				return nil, "", err
-			}
-			list = append(list, r)
+			list = append(list, item{group: &page.Items[i], projection: l.projection})
 		}
 		return list, page.Next, nil
 	}
@@ -163,9 +159,31 @@ func (x *exchange) rendered(ctx context.Context, t *schema.Type, q connector.Res
 	}
 	shown, err := x.shown(ctx, page.Items, &projection{t: t})
 	for _, u := range shown {
-		list = append(list, x.org.userObject(u))
+		list = append(list, item{user: u, projection: l.projection})
 	}
 	return list, page.Next, err
+}
+
+// object renders a candidate as filter and order look at it: of a group the members only where they are asked for, and
+// no longer than it takes.
+func (x *exchange) object(ctx context.Context, it item, l *listing) (map[string]any, error) {
+	if it.user != nil {
+		return x.org.userObject(it.user), nil
+	}
+	r := x.org.groupObject(it.group)
+	a, _ := schema.Group().Find("", "members")
+	if (l.filter == nil || !l.filter.Asks(a)) && (l.sortBy == nil || l.sortBy.Parent != a) {
+		return r, nil
+	}
+	members := make([]any, 0, it.group.MemberCount)
+	for m, err := range x.members(ctx, it.group.ID) {
+		if err != nil {
+			return nil, err
+		}
+		members = append(members, x.org.memberObject(&m))
+	}
+	r["members"] = members
+	return r, nil
 }
 
 // sortKey is what a resource is sorted by (RFC 7644 section 3.4.2.3): text, folded unless case counts.

@@ -25,38 +25,14 @@ func (x *exchange) groupAnswer(status int, id connector.ID) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx := x.r.Context()
-	g, err := x.s.o.Store.ClientGroup(ctx, x.org.Settings.ID, x.source, id)
+	g, err := x.s.o.Store.ClientGroup(x.r.Context(), x.org.Settings.ID, x.source, id)
 	if absent(err) {
 		return nil, nobody(schema.Group(), id.String())
 	} else if err != nil {
 		return nil, err
 	}
 	x.notes.person = g.Name
-	r, err := x.fullGroup(ctx, g, p)
-	if err != nil {
-		return nil, err
-	}
-	b, err := encode(p.apply(r))
-	return &answer{status: status, body: b, etag: groupTag(&g.Group), location: x.org.base + "Groups/" + id.String()}, err
-}
-
-// fullGroup renders a group with its members, where they are asked for. A group without any has an empty list: some
-// clients take a missing one for a service that keeps no members (scim.md 3.4, authentik).
-func (x *exchange) fullGroup(ctx context.Context, g *connector.ClientGroup, p *projection) (map[string]any, error) {
-	r := x.org.groupObject(g)
-	if !p.wants("members") {
-		return r, nil
-	}
-	members := make([]any, 0, g.MemberCount)
-	for m, err := range x.s.o.Store.ClientMembers(ctx, x.org.Settings.ID, x.source, g.ID, connector.ID{}, 0) {
-		if err != nil {
-			return nil, err
-		}
-		members = append(members, x.org.memberObject(m))
-	}
-	r["members"] = members
-	return r, nil
+	return x.resourceAnswer(status, item{group: g, projection: p}), nil
 }
 
 // wish is a group as a request has it: its attributes and what becomes of its members, in order.

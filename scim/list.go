@@ -55,8 +55,7 @@ func (x *exchange) listed(t *schema.Type, q url.Values) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := encode(page.object(l))
-	return &answer{status: http.StatusOK, body: b}, err
+	return x.listAnswer(l, page), nil
 }
 
 func (x *exchange) listing(t *schema.Type, q url.Values) (*listing, error) {
@@ -200,25 +199,26 @@ func (l *listing) byCursors(q url.Values) error {
 // page is what is answered of a list.
 type page struct {
 	total          int
-	resources      []any
+	items          []item
 	next, previous string // cursors
 }
 
-func (p *page) object(l *listing) object {
-	if p.resources == nil {
-		p.resources = []any{}
-	}
-	o := object{"schemas": []string{listURN}, "totalResults": p.total, "itemsPerPage": len(p.resources), "Resources": p.resources}
+// write renders everything but the resources.
+func (p *page) write(w *outlet, l *listing) {
+	w.List("schemas")
+	w.Text("", listURN)
+	w.End()
+	w.Int("totalResults", p.total)
+	w.Int("itemsPerPage", len(p.items))
 	if !l.byCursor {
-		o["startIndex"] = l.start
+		w.Int("startIndex", l.start)
 	}
 	if p.next != "" {
-		o["nextCursor"] = p.next
+		w.Text("nextCursor", p.next)
 	}
 	if p.previous != "" {
-		o["previousCursor"] = p.previous
+		w.Text("previousCursor", p.previous)
 	}
-	return o
 }
 
 func (x *exchange) query(l *listing) connector.ResourceQuery {
@@ -251,7 +251,7 @@ func (x *exchange) indexed(t *schema.Type, l *listing) (*page, error) {
 		at, err = x.userPage(ctx, q, l, p)
 	}
 	if first && err == nil {
-		if p.total = len(p.resources); at.next != "" {
+		if p.total = len(p.items); at.next != "" {
 			p.total, err = x.s.o.Store.CountResources(ctx, resourceKind(t), q)
 		}
 	}
@@ -259,7 +259,7 @@ func (x *exchange) indexed(t *schema.Type, l *listing) (*page, error) {
 		return nil, err
 	}
 	if !l.byCursor {
-		x.remember(l, len(p.resources), at.last)
+		x.remember(l, len(p.items), at.last)
 		return p, nil
 	}
 	if at.next != "" {
@@ -309,7 +309,7 @@ func (x *exchange) userPage(ctx context.Context, q connector.ResourceQuery, l *l
 	}
 	shown, err := x.shown(ctx, found.Items, l.projection)
 	for _, u := range shown {
-		p.resources = append(p.resources, l.projection.apply(x.org.userObject(u)))
+		p.items = append(p.items, item{user: u, projection: l.projection})
 	}
 	return endsOf(found), err
 }
@@ -352,11 +352,7 @@ func (x *exchange) groupPage(ctx context.Context, q connector.ResourceQuery, l *
 		return ends{}, err
 	}
 	for i := range found.Items {
-		r, err := x.fullGroup(ctx, &found.Items[i], l.projection)
-		if err != nil {
-			return ends{}, err
-		}
-		p.resources = append(p.resources, l.projection.apply(r))
+		p.items = append(p.items, item{group: &found.Items[i], projection: l.projection})
 	}
 	return endsOf(found), nil
 }

@@ -95,7 +95,7 @@ func (e *editor) removeWhere(ctx context.Context, edit patch.MemberEdit) error {
 	org, client := e.x.org.Settings.ID, e.x.source
 	found := false
 	remove := func(m connector.ClientMember) {
-		if edit.Where.Match(map[string]any{"members": []any{e.x.org.memberObject(m)}}) {
+		if edit.Where.Match(map[string]any{"members": []any{e.x.org.memberObject(&m)}}) {
 			found = found || e.wanted[m.ID]
 			e.wanted[m.ID] = false
 		}

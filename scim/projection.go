@@ -102,10 +102,18 @@ func (p *projection) shows(a *schema.Attribute) bool {
 	return slices.ContainsFunc(a.Sub, func(s *schema.Attribute) bool { return p.only[s] })
 }
 
+// all reports whether the answer has everything that is rendered: what is never returned is not.
+func (p *projection) all() bool { return p.only == nil && p.without == nil }
+
+// whole reports whether a complex attribute is shown with all that is below it.
+func (p *projection) whole(a *schema.Attribute) bool {
+	return p.all() || p.only[a] && p.without == nil
+}
+
 // apply takes out of a rendered resource what the answer has not, in place.
 func (p *projection) apply(r map[string]any) map[string]any {
-	if p.only == nil && p.without == nil {
-		return r // what is never returned is not rendered
+	if p.all() {
+		return r
 	}
 	p.prune(r, p.t.Common)
 	p.prune(r, p.t.Core.Attributes)
@@ -129,7 +137,7 @@ func (p *projection) prune(r map[string]any, list []*schema.Attribute) {
 		case !ok:
 		case !p.shows(a):
 			delete(r, a.Name)
-		case a.Kind == schema.Complex && (!p.only[a] || p.without != nil): // not named whole
+		case a.Kind == schema.Complex && !p.whole(a):
 			if v = p.pruned(v, a); v == nil {
 				delete(r, a.Name)
 			} else {

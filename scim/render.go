@@ -1,6 +1,8 @@
 package scim
 
 import (
+	"time"
+
 	"usherd/connector"
 	"usherd/connector/failure"
 	"usherd/scim/body"
@@ -16,93 +18,144 @@ type shownUser struct {
 	warnings []string
 }
 
-// userObject renders a User. The object belongs to the caller.
-func (o *organization) userObject(u *shownUser) map[string]any {
-	r := resource.FromProfile(u.User.Profile)
+// writeUser renders a User.
+func (o *organization) writeUser(s body.Sink, u *shownUser) {
 	id := u.User.ID.String()
-	schemas := []any{schema.UserURN}
-	if _, ok := r[schema.EnterpriseURN]; ok {
-		schemas = append(schemas, schema.EnterpriseURN)
+	s.Object("")
+	s.List("schemas")
+	s.Text("", schema.UserURN)
+	if resource.Extended(u.User.Profile) {
+		s.Text("", schema.EnterpriseURN)
 	}
-	r["schemas"] = append(schemas, schema.UsherdURN)
-	r["id"] = id
-	r["active"] = active(u.User)
+	s.Text("", schema.UsherdURN)
+	s.End()
+	s.Text("id", id)
 	if e := u.ExternalID(); e != "" {
-		r["externalId"] = e
+		s.Text("externalId", e)
 	}
-	r["meta"] = map[string]any{
-		"resourceType": "User", "created": stamp(u.User.CreatedAt), "lastModified": stamp(u.User.UpdatedAt),
-		"location": o.base + "Users/" + id, "version": userTag(u),
-	}
+	resource.Write(s, u.User.Profile)
+	s.Bool("active", active(u.User))
 	if len(u.groups) > 0 {
-		list := make([]any, len(u.groups))
-		for i, g := range u.groups {
-			typ := "direct"
-			if !g.Direct {
-				typ = "indirect"
-			}
-			list[i] = map[string]any{"value": g.ID.String(), "display": g.Name, "type": typ, "$ref": o.base + "Groups/" + g.ID.String()}
+		s.List("groups")
+		for i := range u.groups {
+			o.writeGroupName(s, &u.groups[i])
 		}
-		r["groups"] = list
+		s.End()
 	}
-	r[schema.UsherdURN] = standing(u)
+	writeStanding(s, u)
+	writeMeta(s, "User", u.User.CreatedAt, u.User.UpdatedAt, o.base+"Users/"+id, userTag(u))
+	s.End()
+}
+
+// userObject is what writeUser writes as a map. The object belongs to the caller.
+func (o *organization) userObject(u *shownUser) map[string]any {
+	return built(func(s body.Sink) { o.writeUser(s, u) })
+}
+
+// built is the object that write writes.
+func built(write func(s body.Sink)) map[string]any {
+	var b body.Builder
+	write(&b)
+	r, _ := b.Made().(map[string]any)
 	return r
+}
+
+func writeMeta(s body.Sink, kind string, created, modified time.Time, location, version string) {
+	s.Object("meta")
+	s.Text("resourceType", kind)
+	s.Text("created", stamp(created))
+	s.Text("lastModified", stamp(modified))
+	s.Text("location", location)
+	s.Text("version", version)
+	s.End()
+}
+
+// writeGroupName renders a group of a user.
+func (o *organization) writeGroupName(s body.Sink, g *connector.GroupName) {
+	id, kind := g.ID.String(), "direct"
+	if !g.Direct {
+		kind = "indirect"
+	}
+	s.Object("")
+	s.Text("value", id)
+	s.Text("display", g.Name)
+	s.Text("type", kind)
+	s.Text("$ref", o.base+"Groups/"+id)
+	s.End()
 }
 
 // active is what a client means by it: everything but inactive. Who waits for approval is active, and may not sign
 // in yet.
 func active(u *connector.User) bool { return u.State != connector.Inactive }
 
-// standing is the usherd extension of a user.
-func standing(u *shownUser) map[string]any {
-	e := map[string]any{"state": string(u.User.State)}
+// writeStanding renders the usherd extension of a user.
+func writeStanding(s body.Sink, u *shownUser) {
+	s.Object(schema.UsherdURN)
+	s.Text("state", string(u.User.State))
 	if u.User.Package != "" {
-		e["package"] = u.User.Package
+		s.Text("package", u.User.Package)
 	}
 	if u.User.PendingApproval {
-		e["pendingApproval"] = true
+		s.Bool("pendingApproval", true)
 	}
-	if u.failed != nil {
-		e["lastFailure"] = map[string]any{
-			"code": u.failed.Code, "reason": u.failed.Reason, "title": u.failed.Title, "message": u.failed.Message,
-			"fields": u.failed.Fields, "ref": u.failed.Ref, "at": stamp(u.failed.At),
-		}
+	if f := u.failed; f != nil {
+		s.Object("lastFailure")
+		s.Value("code", f.Code)
+		s.Text("reason", f.Reason)
+		s.Text("title", f.Title)
+		s.Text("message", f.Message)
+		s.Value("fields", f.Fields)
+		s.Text("ref", f.Ref)
+		s.Text("at", stamp(f.At))
+		s.End()
 	}
 	if len(u.warnings) > 0 {
-		e["warnings"] = u.warnings
+		s.Value("warnings", u.warnings)
 	}
-	return e
+	s.End()
 }
 
-// groupObject renders a Group without members.
-func (o *organization) groupObject(g *connector.ClientGroup) map[string]any {
+// writeGroup renders the attributes of a Group into an object that was begun, but for its members.
+func (o *organization) writeGroup(s body.Sink, g *connector.ClientGroup) {
 	id := g.ID.String()
-	r := map[string]any{
-		"schemas": []any{schema.GroupURN}, "id": id, "displayName": g.Name,
-		"meta": map[string]any{
-			"resourceType": "Group", "created": stamp(g.CreatedAt), "lastModified": stamp(g.UpdatedAt),
-			"location": o.base + "Groups/" + id, "version": groupTag(&g.Group),
-		},
-	}
+	s.List("schemas")
+	s.Text("", schema.GroupURN)
+	s.End()
+	s.Text("id", id)
+	s.Text("displayName", g.Name)
 	if e := g.ExternalID(); e != "" {
-		r["externalId"] = e
+		s.Text("externalId", e)
 	}
-	return r
+	writeMeta(s, "Group", g.CreatedAt, g.UpdatedAt, o.base+"Groups/"+id, groupTag(&g.Group))
 }
 
-// memberObject renders a member.
-func (o *organization) memberObject(m connector.ClientMember) map[string]any {
-	endpoint, typ := "Users/", "User"
+// groupObject is a Group without members as a map, which belongs to the caller.
+func (o *organization) groupObject(g *connector.ClientGroup) map[string]any {
+	return built(func(s body.Sink) {
+		s.Object("")
+		o.writeGroup(s, g)
+		s.End()
+	})
+}
+
+// writeMember renders a member.
+func (o *organization) writeMember(s body.Sink, m *connector.ClientMember) {
+	endpoint, kind := "Users/", "User"
 	if m.Kind == connector.GroupResource {
-		endpoint, typ = "Groups/", "Group"
+		endpoint, kind = "Groups/", "Group"
 	}
 	id := m.ID.String()
-	e := map[string]any{"value": id, "$ref": o.base + endpoint + id, "type": typ}
+	s.Object("")
+	s.Text("value", id)
+	s.Text("$ref", o.base+endpoint+id)
+	s.Text("type", kind)
 	if m.Display != "" {
-		e["display"] = m.Display
+		s.Text("display", m.Display)
 	}
-	return e
+	s.End()
 }
 
-// encode is the body of an answer.
-func encode(v any) ([]byte, error) { return body.Append(make([]byte, 0, 1024), v) }
+// memberObject is a member as a map.
+func (o *organization) memberObject(m *connector.ClientMember) map[string]any {
+	return built(func(s body.Sink) { o.writeMember(s, m) })
+}

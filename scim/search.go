@@ -101,19 +101,14 @@ func (x *exchange) searchedAll(q url.Values) (*answer, error) {
 		if err != nil {
 			return nil, err
 		}
-		for i := range list {
-			list[i].r = l.projection.apply(list[i].r)
-		}
 		found, last = append(found, list...), l
 	}
-	last.projection = &projection{t: schema.User()} // applied already
 	last.key = x.listKey("", q, last)
 	p, err := x.cut(found, last)
 	if err != nil {
 		return nil, err
 	}
-	b, err := encode(p.object(last))
-	return &answer{status: http.StatusOK, body: b}, err
+	return x.listAnswer(last, p), nil
 }
 
 // listingOfAll is the listing of one type among all.

@@ -133,7 +133,8 @@ type notes struct {
 // answer is what a request comes to.
 type answer struct {
 	status   int
-	body     []byte // "" = none
+	body     []byte                // "" = none
+	render   func(o *outlet) error // writes the body, nil where body is it
 	etag     string
 	location string
 	header   map[string]string
@@ -148,11 +149,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		a = x.refused(err)
 	}
-	if x.visit != nil {
-		x.visit.Rest() // whoever reads slowly does so in its own time
-	}
-	x.write(w, a)
-	x.finish(a) //nolint:contextcheck // "
+	x.answer(w, a) //nolint:contextcheck // "
 }
 
 // serve finds out who asks for what, and does it.
@@ -315,27 +312,47 @@ func told(err error) (*Error, bool) {
 	return out, true
 }
 
-func (x *exchange) write(w http.ResponseWriter, a *answer) {
+// notModified reports whether the client has this version already (RFC 9110 section 13.1.2).
+func (x *exchange) notModified(a *answer) bool {
+	if a.etag == "" || a.status != http.StatusOK || x.r.Method != http.MethodGet && x.r.Method != http.MethodHead {
+		return false
+	}
+	list := x.r.Header.Values("If-None-Match")
+	return len(list) > 0 && matches(strings.Join(list, ","), a.etag)
+}
+
+// head writes status and headers; length is that of the body, -1 where it is not known yet.
+func (x *exchange) head(w http.ResponseWriter, a *answer, length int) {
+	if x.visit != nil {
+		x.visit.Rest() // whoever reads slowly does so in its own time
+	}
 	h := w.Header()
 	for name, value := range a.header {
 		h.Set(name, value)
 	}
 	if a.location != "" {
-		h.Set("Location", a.location)
+		h["Location"] = []string{a.location}
 	}
 	if a.etag != "" {
-		h.Set("ETag", a.etag)
-		if (x.r.Method == http.MethodGet || x.r.Method == http.MethodHead) && a.status == http.StatusOK && matches(strings.Join(x.r.Header.Values("If-None-Match"), ","), a.etag) {
-			a.status, a.body = http.StatusNotModified, nil
-		}
+		h["Etag"] = []string{a.etag}
 	}
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	if len(a.body) > 0 {
-		h.Set("Content-Type", mediaType)
-		h.Set("Content-Length", strconv.Itoa(len(a.body)))
+	h["Cache-Control"] = noStore
+	h["X-Content-Type-Options"] = noSniff
+	if length != 0 {
+		h["Content-Type"] = ourType
+	}
+	if length > 0 {
+		h["Content-Length"] = []string{strconv.Itoa(length)}
 	}
 	w.WriteHeader(a.status)
+}
+
+// Headers that all answers share are made once; nobody changes them in place.
+var noStore, noSniff, ourType = []string{"no-store"}, []string{"nosniff"}, []string{mediaType}
+
+// write sends an answer that is there as a whole.
+func (x *exchange) write(w http.ResponseWriter, a *answer) {
+	x.head(w, a, len(a.body))
 	if x.r.Method != http.MethodHead {
 		_, _ = w.Write(a.body) // a client that has gone needs no answer
 	}
@@ -363,9 +380,7 @@ func (x *exchange) rescue(w http.ResponseWriter) {
 		panic(v)
 	}
 	x.s.o.Log.Error("scim request panicked", zap.Any("panic", v), zap.String("path", x.r.URL.Path), zap.Stack("stack"))
-	a := x.refused(errPanic)
-	x.write(w, a)
-	x.finish(a)
+	x.answer(w, x.refused(errPanic))
 }
 
 var errPanic = errors.New("the request panicked")

@@ -54,8 +54,7 @@ func (x *exchange) userAnswer(status int, u *connector.ClientUser, s *said) (*an
 	if shown.failed, err = x.lastFailure(ctx, u); err != nil {
 		return nil, err
 	}
-	b, err := encode(p.apply(x.org.userObject(shown)))
-	return &answer{status: status, body: b, etag: userTag(shown), location: x.org.base + "Users/" + u.User.ID.String()}, err
+	return x.resourceAnswer(status, item{user: shown, projection: p}), nil
 }
 
 func (x *exchange) groupsOf(ctx context.Context, u *connector.ClientUser) ([]connector.GroupName, error) {
@@ -331,7 +330,7 @@ func (x *exchange) pushed(status int, u *connector.ClientUser, s *said) (*answer
 	x.count(s.notes)
 	a, err := x.userAnswer(status, u, s)
 	if err == nil && status == http.StatusNoContent {
-		a.body, a.location = nil, ""
+		a.render, a.location = nil, ""
 	}
 	return a, err
 }

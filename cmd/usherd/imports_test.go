@@ -34,7 +34,7 @@ var allowed = map[string][]string{
 	"scim/fleet":                       {},
 	"scim/schema":                      {},
 	"scim/check":                       {},
-	"scim/resource":                    {"connector", "scim/schema"},
+	"scim/resource":                    {"connector", "scim/body", "scim/schema"},
 	"scim/filter":                      {"connector", "scim/schema"},
 	"ldapsync":                         {"connector"},
 	"ldapsync/ldaptest":                {},

@@ -4,4 +4,7 @@
 //
 // It never looks at what a key means, and never reads from a connection: how long a body may be is decided
 // by who reads it.
+//
+// Answers go the other way by a Sink: what is rendered is said once, part by part, and becomes bytes, or a map where it
+// is looked at or changed before.
 package body

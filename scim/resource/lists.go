@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"usherd/connector"
+	"usherd/scim/body"
 )
 
 // Profile is connector.Profile.
@@ -35,14 +36,17 @@ func main(elements []element) int {
 	return min(len(elements), 1) - 1
 }
 
-func plainEmails(p Profile) (out []element) {
+func plainEmails(w *elements, p Profile) {
 	if v := p.Get(connector.Email); v != "" {
-		out = append(out, element{"value": v, "type": "work", "primary": true})
+		w.begin()
+		w.s.Text("value", v)
+		w.s.Text("type", "work")
+		w.s.Bool("primary", true)
+		w.s.End()
 	}
 	for _, v := range p[connector.OtherEmails] {
-		out = append(out, element{"value": v, "type": "other"})
+		w.typed(v, "other")
 	}
-	return out
 }
 
 func splitEmails(elements []element) Profile {
@@ -65,16 +69,15 @@ func splitEmails(elements []element) Profile {
 // phoneTypes are the plain attributes of telephone numbers and the type that each stands for.
 var phoneTypes = []struct{ attribute, typ string }{{"phone", "work"}, {"mobilePhone", "mobile"}, {"fax", "fax"}}
 
-func plainPhones(p Profile) (out []element) {
+func plainPhones(w *elements, p Profile) {
 	for _, t := range phoneTypes {
 		if v := p.Get(t.attribute); v != "" {
-			out = append(out, element{"value": v, "type": t.typ})
+			w.typed(v, t.typ)
 		}
 	}
 	for _, v := range p["otherPhones"] {
-		out = append(out, element{"value": v, "type": "other"})
+		w.typed(v, "other")
 	}
-	return out
 }
 
 func splitPhones(elements []element) Profile {
@@ -96,18 +99,21 @@ func splitPhones(elements []element) Profile {
 // addressParts are the plain attributes of an address under the names that an element has.
 var addressParts = []string{"streetAddress", "locality", "region", "postalCode", "country"}
 
-func plainAddresses(p Profile) []element {
-	e := element{}
+func plainAddresses(w *elements, p Profile) {
+	begun := false
 	for _, name := range addressParts {
 		if v := p.Get(name); v != "" {
-			e[name] = v
+			if !begun {
+				w.begin()
+				begun = true
+			}
+			w.s.Text(name, v)
 		}
 	}
-	if len(e) == 0 {
-		return nil
+	if begun {
+		w.s.Text("type", "work")
+		w.s.End()
 	}
-	e["type"] = "work"
-	return []element{e}
 }
 
 func splitAddresses(elements []element) Profile {
@@ -122,12 +128,13 @@ func splitAddresses(elements []element) Profile {
 	return p
 }
 
-func plainValues(attribute string) func(Profile) []element {
-	return func(p Profile) (out []element) {
+func plainValues(attribute string) func(*elements, Profile) {
+	return func(w *elements, p Profile) {
 		for _, v := range p[attribute] {
-			out = append(out, element{"value": v})
+			w.begin()
+			w.s.Text("value", v)
+			w.s.End()
 		}
-		return out
 	}
 }
 
@@ -143,20 +150,71 @@ func splitValues(attribute string) func([]element) Profile {
 	}
 }
 
-// render gives the elements of a list: those that are kept, as long as the plain attributes say the same, for
-// another source may own these; else what the plain ones mean.
-func (l *list) render(p Profile) []element {
-	var kept []element
+// elements writes one list after the other. A list without elements is not written.
+type elements struct {
+	s     body.Sink
+	list  string // its name
+	begun bool
+}
+
+// begin begins an element.
+func (w *elements) begin() {
+	w.beginList()
+	w.s.Object("")
+}
+
+func (w *elements) beginList() {
+	if !w.begun {
+		w.s.List(w.list)
+		w.begun = true
+	}
+}
+
+// typed writes an element with a type.
+func (w *elements) typed(value, typ string) {
+	w.begin()
+	w.s.Text("value", value)
+	w.s.Text("type", typ)
+	w.s.End()
+}
+
+// write writes the elements of a list: those that are kept, as long as the plain attributes say the same, for another
+// source may own these; else what the plain ones mean.
+func (l *list) write(w *elements, p Profile) {
+	w.list, w.begun = l.name, false
+	kept := l.kept(p)
+	if l.plain != nil && (len(kept) == 0 || !equal(l.split(kept), l.split(l.means(p)))) {
+		l.plain(w, p)
+	} else {
+		for _, e := range kept {
+			w.beginList()
+			w.s.Value("", e)
+		}
+	}
+	if w.begun {
+		w.s.End()
+	}
+}
+
+func (l *list) kept(p Profile) (kept []element) {
 	if text := p.Get(l.details); text != "" && json.Unmarshal([]byte(text), &kept) != nil {
-		kept = nil
+		return nil
 	}
-	if l.plain == nil {
-		return kept
+	return kept
+}
+
+// means are the elements that the plain attributes mean.
+func (l *list) means(p Profile) []element {
+	var b body.Builder
+	b.List("")
+	l.plain(&elements{s: &b, begun: true}, p)
+	b.End()
+	values, _ := b.Made().([]any)
+	out := make([]element, len(values))
+	for i, v := range values {
+		out[i], _ = v.(element)
 	}
-	if len(kept) > 0 && equal(l.split(kept), l.split(l.plain(p))) {
-		return kept
-	}
-	return l.plain(p)
+	return out
 }
 
 // parse puts what the elements mean into p: the plain attributes, and the elements themselves where these say more.
@@ -166,7 +224,7 @@ func (l *list) parse(elements []element, p Profile) {
 		for name, values := range plain {
 			p[name] = slices.Sorted(slices.Values(values)) // in what order a client names roles means nothing
 		}
-		if slices.Equal(canonical(elements), canonical(l.plain(plain))) {
+		if slices.Equal(canonical(elements), canonical(l.means(plain))) {
 			return
 		}
 	}

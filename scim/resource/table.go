@@ -40,9 +40,9 @@ const manager = "manager"
 type list struct {
 	name    string // in the User
 	details string // attribute of the profile that keeps whole elements
-	// plain gives the elements that the plain attributes of the profile mean, and split the plain attributes that
+	// plain writes the elements that the plain attributes of the profile mean, and split gives the plain attributes that
 	// the elements mean. Both are nil where there are none.
-	plain func(p Profile) []element
+	plain func(w *elements, p Profile)
 	split func(elements []element) Profile
 }
 

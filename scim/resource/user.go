@@ -1,45 +1,63 @@
 package resource
 
 import (
+	"slices"
+
 	"usherd/connector"
+	"usherd/scim/body"
 	"usherd/scim/schema"
 )
 
-// FromProfile gives the attributes of a User that a profile means: those of the core schema and of the enterprise
-// extension, without id, meta and whatever else is not of the person's profile. The result belongs to the caller.
-func FromProfile(p Profile) map[string]any {
-	r := map[string]any{}
-	for _, at := range places {
+// Write writes the attributes of a User that a profile means into an object that was begun: those of the core schema
+// and of the enterprise extension, without id, meta and whatever else is not of the person's profile.
+func Write(s body.Sink, p Profile) {
+	open := ""
+	into := func(section string) {
+		if section == open {
+			return
+		}
+		if open != "" {
+			s.End()
+		}
+		if open = section; section != "" {
+			s.Object(section)
+		}
+	}
+	for i := range places {
+		at := &places[i]
 		if v := p.Get(at.attribute); v != "" {
-			section(r, at.section)[at.name] = v
+			into(at.section)
+			s.Text(at.name, v)
 		}
 	}
 	if v := p.Get(manager); v != "" {
-		section(r, schema.EnterpriseURN)[manager] = map[string]any{"value": v}
+		into(schema.EnterpriseURN)
+		s.Object(manager)
+		s.Text("value", v)
+		s.End()
 	}
+	into("")
+	w := elements{s: s}
 	for i := range lists {
-		if elements := lists[i].render(p); len(elements) > 0 {
-			values := make([]any, len(elements))
-			for j, e := range elements {
-				values[j] = e
-			}
-			r[lists[i].name] = values
-		}
+		lists[i].write(&w, p)
 	}
-	return r
 }
 
-// section is the object of r with that name, made where there is none; r itself for "".
-func section(r map[string]any, name string) map[string]any {
-	if name == "" {
-		return r
-	}
-	s, ok := r[name].(map[string]any)
-	if !ok {
-		s = map[string]any{}
-		r[name] = s
-	}
-	return s
+// Extended reports whether Write writes the enterprise extension.
+func Extended(p Profile) bool {
+	return p.Get(manager) != "" || slices.ContainsFunc(places, func(at place) bool {
+		return at.section == schema.EnterpriseURN && p.Get(at.attribute) != ""
+	})
+}
+
+// FromProfile gives what Write writes as a map, which belongs to the caller.
+func FromProfile(p Profile) map[string]any {
+	var b body.Builder
+	b.Object("")
+	Write(&b, p)
+	b.End()
+	r, _ := b.Made().(map[string]any)
+	return r
 }
 
 // ToProfile is the profile that a validated User means. What a profile has no place for, such as a password, is
