@@ -14,8 +14,11 @@ import (
 type Config struct {
 	// Listen is host:port where health, readiness and metrics are served; default 127.0.0.1:9470.
 	Listen string `yaml:"listen,omitempty"`
-	// Store is the URL of the database: sqlite:PATH.
+	// Store is the URL of the database: sqlite:PATH, or postgres://USER@HOST:5432/DATABASE?sslmode=verify-full with
+	// several hosts where there are standbys. It changes with a restart only.
 	Store string `yaml:"store"`
+	// StorePassword is the password for PostgreSQL; default what the file says that PGPASSFILE names.
+	StorePassword connector.Secret `yaml:"store_password,omitempty"`
 	// Log says how much is told and in which form.
 	Log Log `yaml:"log,omitempty"`
 	// DNS is the resolver that proves domains and finds servers.

@@ -16,7 +16,7 @@ import (
 type LoadOptions struct {
 	Env            func(string) (string, bool) // os.LookupEnv; nil = no variables
 	CredentialsDir string                      // systemd's CREDENTIALS_DIRECTORY; "" = none
-	// NoSecrets fetches none, for commands that only look into the store: they work without the rights
+	// NoSecrets fetches none but the store's, for commands that only look into the store: they work without the rights
 	// to read the secrets, and whoever would use one is refused by its server.
 	NoSecrets bool
 }

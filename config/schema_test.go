@@ -143,7 +143,7 @@ func scalarSchema(k key, typ reflect.Type) object {
 	case k.name == "id":
 		return object{"type": []string{"string", "integer"}, "pattern": idPattern}
 	case k.name == "store":
-		return object{"type": "string", "pattern": "^sqlite:."}
+		return object{"type": "string", "pattern": "^(sqlite:.|postgres(ql)?://([^:@/]*@)?[^@]*$)"}
 	case k.name == "required":
 		return object{"type": "string", "pattern": "^(" + strings.Join(attributeNames(), "|") + `|custom\..+)$`}
 	}

@@ -18,6 +18,9 @@ import (
 
 const maxSecret = 64 << 10
 
+// storePassword is the secret that is fetched for every command: none can do without the store.
+const storePassword = "store_password"
+
 // secretGetter fetches what a secret's block names.
 type secretGetter struct {
 	env         func(string) (string, bool)
@@ -46,7 +49,7 @@ func (d *decoder) secret(n *yaml.Node, v reflect.Value, path string) {
 		d.bad(value, at, "a name or path belongs here, as text")
 		return
 	}
-	if d.get.none {
+	if d.get.none && path != storePassword {
 		v.Set(reflect.ValueOf(connector.NewSecret("not fetched")))
 		return
 	}

@@ -138,29 +138,6 @@ func (v *validator) address(path, value, example string) {
 	}
 }
 
-// store checks the URL and makes its path absolute. The message does not quote it: the URLs of other
-// databases hold passwords.
-func (v *validator) store() {
-	c := v.config
-	path, ok := strings.CutPrefix(c.Store, "sqlite:")
-	rest, slashes := strings.CutPrefix(path, "//")
-	switch {
-	case c.Store == "":
-		v.reject("store", "the store is missing: write store: sqlite:/var/lib/usherd/usherd.db")
-	case !ok:
-		v.reject("store", "this is no store: write sqlite: and the path of the database's file, as in sqlite:/var/lib/usherd/usherd.db")
-	case path == "":
-		v.reject("store", "the path of the database's file is missing: write it behind sqlite:")
-	case strings.HasPrefix(path, ":memory:"):
-		v.reject("store", "a store in memory forgets who has an account: write the path of a file")
-	case slashes && !strings.HasPrefix(rest, "/"):
-		v.reject("store", "sqlite:// names a host: write sqlite: and the path of the database's file")
-	case slashes:
-	default:
-		c.Store = "sqlite:" + v.absolute(path)
-	}
-}
-
 // absolute makes relative paths start at the folder of the configuration: a service has none of its
 // own.
 func (v *validator) absolute(path string) string {

@@ -323,7 +323,7 @@ func (d *daemon) reloadNow(ctx context.Context) error {
 		return err
 	}
 	old := d.current()
-	if file.Config.Store != old.file.Config.Store || file.Config.Listen != old.file.Config.Listen {
+	if file.Config.Store != old.file.Config.Store || file.Config.StorePassword.Reveal() != old.file.Config.StorePassword.Reveal() || file.Config.Listen != old.file.Config.Listen {
 		d.log.Warn("store and listen change with a restart only")
 	}
 	if !reflect.DeepEqual(file.Config.SCIM, old.file.Config.SCIM) {

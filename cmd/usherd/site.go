@@ -50,7 +50,7 @@ func (a *app) open(ctx context.Context) (*site, error) {
 }
 
 func (a *app) openFile(ctx context.Context, file *config.File, log *zap.Logger) (*site, error) {
-	db, err := store.Open(ctx, file.Config.Store, store.Options{Now: a.now, Log: log})
+	db, err := store.Open(ctx, file.Config.Store, store.Options{Now: a.now, Log: log, Password: file.Config.StorePassword})
 	if err != nil {
 		return nil, err
 	}

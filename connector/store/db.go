@@ -16,6 +16,8 @@ import (
 type Options struct {
 	Now func() time.Time // for the marks of migrations and the ids of waiting places; must not be nil
 	Log *zap.Logger      // nil = silent
+
+	Password connector.Secret // for PostgreSQL, in the place of one in the URL or PGPASSFILE
 }
 
 // DB is an open store. It implements connector.Store and more; all methods are safe for concurrent

@@ -30,6 +30,9 @@ func newPostgres(storeURL string, o Options) (*pgEngine, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !o.Password.IsZero() {
+		u.config.Password = o.Password.Reveal()
+	}
 	return &pgEngine{url: u, log: o.Log, holder: connector.NewID(o.Now()).String(), away: outage{log: o.Log}}, nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/netip"
 	"runtime"
 	"strconv"
 	"strings"
@@ -159,35 +158,6 @@ func (u *pgURL) locals() string {
 		b.WriteString("; SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
 	}
 	return b.String()
-}
-
-// Unencrypted returns the first host to which a store of that URL may send a password and all about people in the
-// clear, "" where there is none: sockets and the machine itself are left out. A URL that is no good has none.
-func Unencrypted(storeURL string) string {
-	if !isPostgres(storeURL) {
-		return ""
-	}
-	config, err := pgx.ParseConfig(storeURL)
-	if err != nil {
-		return ""
-	}
-	if config.TLSConfig == nil && !isLocal(config.Host) {
-		return config.Host
-	}
-	for _, f := range config.Fallbacks {
-		if f.TLSConfig == nil && !isLocal(f.Host) {
-			return f.Host
-		}
-	}
-	return ""
-}
-
-func isLocal(host string) bool {
-	if strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") || host == "localhost" {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
 }
 
 // watched is a connection that ends when the other side is silent for too long.

@@ -20,7 +20,7 @@ func Path(storeURL string) (string, error) {
 	if !ok {
 		return "", &connector.Error{
 			Kind: connector.Invalid, Op: "store", Err: fmt.Errorf("the URL %q names no known store", redact(storeURL)),
-			Hint: "write sqlite:PATH, such as sqlite:/var/lib/usherd/usherd.db",
+			Hint: "write sqlite:PATH, such as sqlite:/var/lib/usherd/usherd.db, or postgres://USER@HOST/DATABASE",
 		}
 	}
 	if rest, ok := strings.CutPrefix(path, "//"); ok {

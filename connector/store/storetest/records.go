@@ -142,10 +142,12 @@ func compactedRecords(f *fixture) {
 		f.ok(f.s.DropRecords(f.ctx, Org, Source, f.now.Add(time.Hour)))
 		m := &recordModel{linked: map[connector.Anchor]bool{}}
 		from := int(seed) * 3000
+		var people []*connector.Change
 		for n := from; n < from+1500; n += 1 + r.IntN(2) {
-			f.create(n, "")
+			people = append(people, Create(n, "", f.now))
 			m.linked[AnchorOf(n)] = true
 		}
+		f.save(people...)
 		for step := range 30 {
 			f.now = f.now.Add(time.Hour)
 			m.say(f, r, from, step)
