@@ -12,17 +12,20 @@ import (
 )
 
 // cursors writes and reads the cursors of RFC 9865: a place in a list, sealed with what the list is, so that one of
-// another client, list or time is refused. They need no memory; the key is that of the process, so that a restart
-// ends them as age does.
+// another client, list or time is refused. They need no memory: whoever has the key goes on with what another process
+// has given out.
 type cursors struct {
 	key []byte
 	now func() time.Time
 }
 
-func newCursors(now func() time.Time) *cursors {
-	c := &cursors{key: make([]byte, 32), now: now}
-	_, _ = rand.Read(c.key) // crypto/rand.Read never returns an error (Go 1.24)
-	return c
+// newCursors seals with that key, or where it is nil with one that nobody else has.
+func newCursors(key []byte, now func() time.Time) *cursors {
+	if key == nil {
+		key = make([]byte, 32)
+		_, _ = rand.Read(key) // crypto/rand.Read never returns an error (Go 1.24)
+	}
+	return &cursors{key: key, now: now}
 }
 
 const (
@@ -49,7 +52,7 @@ func (c *cursors) open(query, cursor string) (string, error) {
 	}
 	b, mac := b[:len(b)-macBytes], b[len(b)-macBytes:]
 	if !hmac.Equal(mac, c.mac(query, b)) {
-		return "", refuse(http.StatusBadRequest, invalidCursor, "this cursor is of another list or of before a restart: repeat the filter, sorting and count that it was given for, or begin again")
+		return "", refuse(http.StatusBadRequest, invalidCursor, "this cursor is of another list: repeat the filter, sorting and count that it was given for, or begin again")
 	}
 	at := time.Unix(int64(binary.BigEndian.Uint64(b[1:head])), 0) //nolint:gosec // sealed by us
 	if c.now().Sub(at) > cursorLifetime {

@@ -64,6 +64,9 @@ type Options struct {
 	// Recognised is told of the dialect that a client turns out to speak, and by what; nil = nobody.
 	Recognised func(client auth.Source, profile, why string)
 	Metrics    *Metrics
+	// CursorKey seals cursors; servers that have the same go on with each other's lists. Nil = nobody else has it, and a
+	// restart ends them.
+	CursorKey []byte
 }
 
 // Server serves SCIM for all organizations. It is safe for concurrent use.
@@ -88,7 +91,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, catalogue: cat, places: newPlaces(o.Now), cursors: newCursors(o.Now)}
+	s := &Server{o: o, catalogue: cat, places: newPlaces(o.Now), cursors: newCursors(o.CursorKey, o.Now)}
 	return s, s.Replace(nil)
 }
 

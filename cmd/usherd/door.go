@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 
 	"usherd/config"
 	"usherd/connector"
+	"usherd/connector/store"
 	"usherd/scim"
 	"usherd/scim/auth"
 	"usherd/scim/oauth"
@@ -44,11 +46,14 @@ func (d *daemon) openDoor(ctx context.Context) (*door, error) {
 	if err := x.listen(ctx, c); err != nil {
 		return nil, err
 	}
+	key, err := cursorKey(ctx, d.site.db)
+	if err != nil {
+		return nil, errors.Join(err, x.ln.Close())
+	}
 	m := scim.NewMetrics(d.metrics.registry)
 	x.gate = auth.New(auth.Options{Store: d.site.db, Trusted: c.TrustedNetworks(), Now: d.app.now})
-	var err error
 	x.server, err = scim.New(scim.Options{
-		Store: d.site.db, Gate: x.gate, URL: c.URL, Now: d.app.now, Log: d.log, Metrics: m,
+		Store: d.site.db, Gate: x.gate, URL: c.URL, Now: d.app.now, Log: d.log, Metrics: m, CursorKey: key,
 		Recognised: func(client auth.Source, profile, why string) { d.recognised(ctx, client, profile, why) },
 	})
 	if err != nil {
@@ -66,6 +71,13 @@ func (d *daemon) openDoor(ctx context.Context) (*door, error) {
 	})
 	x.handler = x.log.Handler(x.routes())
 	return x, nil
+}
+
+// cursorKey is the one that all replicas seal cursors with, so that each goes on with what another one has given out.
+func cursorKey(ctx context.Context, db *store.DB) ([]byte, error) {
+	fresh := make([]byte, 32)
+	_, _ = rand.Read(fresh) // crypto/rand.Read never returns an error (Go 1.24)
+	return db.Secret(ctx, "scim cursors", fresh)
 }
 
 // routes takes paths below /scim/ as they are: a ServeMux would answer one with // or .. in it by a redirection, which no

@@ -217,7 +217,7 @@ func TestReplicasAreOneDoor(t *testing.T) {
 	if n := decode[struct{ Seats []connector.SeatCount }](r, exitOK, "seats", "-o", "json").Seats; n[0].Used != 10 {
 		t.Errorf("%+v", n)
 	}
-	for _, by := range []string{"startIndex=1"} { // each page from the other replica
+	for _, by := range []string{"cursor=", "startIndex=1"} { // each page from the other replica
 		var got []string
 		for i, next := 0, by; next != "" && i < 10; i++ {
 			status, doc := ask(all[i%2], http.MethodGet, "/Users?count=4&"+next, "")

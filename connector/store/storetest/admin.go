@@ -3,7 +3,9 @@ package storetest
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"usherd/connector"
@@ -233,6 +235,64 @@ func leases(f *fixture) {
 	f.ok(f.s.Release(both, "sync/acme/ad", "a"))
 	f.kind(f.fenced(both), connector.Conflict)
 	f.ok(f.s.Release(both, "other", "a"))
+}
+
+func listedLeases(f *fixture) {
+	for name, ttl := range map[string]time.Duration{
+		"replica:a": time.Hour, "replica:b": time.Microsecond, "replica:c": time.Hour, "replicas": time.Hour, "source:acme/ad": time.Microsecond,
+	} {
+		_, err := f.s.Lease(f.ctx, name, "holder of "+name, ttl)
+		f.ok(err)
+	}
+	f.ok(f.s.Release(f.ctx, "replica:c", "holder of replica:c"))
+	for {
+		held, err := f.s.Leases(f.ctx, "replica:")
+		f.ok(err)
+		if len(held) == 1 {
+			f.equal(held, map[string]string{"replica:a": "holder of replica:a"})
+			break
+		}
+	}
+	f.ok(f.s.DropLeases(f.ctx, "replica:"))
+	again := func(name string) int64 {
+		token, err := f.s.Lease(f.ctx, name, "another one", time.Hour)
+		f.ok(err)
+		return token
+	}
+	f.equal(again("replica:b"), int64(1)) // it was forgotten
+	f.equal(again("replica:c"), int64(1))
+	for { // the clock of the database counts milliseconds
+		if holder, err := f.s.LeaseHolder(f.ctx, "source:acme/ad"); err != nil || holder == "" {
+			f.ok(err)
+			break
+		}
+	}
+	f.equal(again("source:acme/ad"), int64(2))
+	held, err := f.s.Leases(f.ctx, "")
+	f.ok(err)
+	f.equal(len(held), 5)
+	f.kind(f.s.DropLeases(f.ctx, ""), connector.Invalid)
+}
+
+func secrets(f *fixture) {
+	var all sync.Map
+	var wait sync.WaitGroup
+	for i := range 8 {
+		wait.Go(func() {
+			got, err := f.s.Secret(f.ctx, "key", append([]byte{0, 0xff}, strconv.Itoa(i)...))
+			f.ok(err)
+			all.Store(string(got), true)
+		})
+	}
+	wait.Wait()
+	n := 0
+	all.Range(func(any, any) bool { n++; return true })
+	f.equal(n, 1)
+	other, err := f.s.Secret(f.ctx, "another key", []byte{1})
+	f.ok(err)
+	f.equal(other, []byte{1})
+	_, err = f.s.Secret(f.ctx, "no key", nil)
+	f.kind(err, connector.Invalid)
 }
 
 // fenced writes in every way, and demands that a refusal is that of the fence and leaves nothing. The error is that of

@@ -72,6 +72,9 @@ type Store interface {
 	PutClientProfile(ctx context.Context, p connector.ClientProfile) error
 	UseAssertion(ctx context.Context, org, source string, hash []byte, until time.Time) (bool, error)
 	DropAssertions(ctx context.Context, now time.Time) error
+	Leases(ctx context.Context, prefix string) (map[string]string, error)
+	DropLeases(ctx context.Context, prefix string) error
+	Secret(ctx context.Context, name string, fresh []byte) ([]byte, error)
 	Backup(ctx context.Context, path string) error
 	Verify(ctx context.Context) ([]string, error)
 	Close() error
@@ -120,6 +123,8 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"interrupted and old runs", oldRuns},
 		{"source state", sourceState},
 		{"leases", leases},
+		{"leases are listed and forgotten by what their names begin with", listedLeases},
+		{"a secret is made once", secrets},
 		{"domains", domains},
 		{"claims", claims},
 		{"hashes are forgotten by domain", forgetHashes},
