@@ -142,7 +142,9 @@ func (e *pgEngine) close(ctx context.Context, s *session) error {
 		if e.conn.alive() {
 			_, _ = s.exec(ctx, pgLeave, e.holder) // it is forgotten in the end anyway
 		}
-		errs = append(errs, s.close())
+		if err := s.close(); !errors.Is(err, sql.ErrConnDone) { // one that was lost is closed
+			errs = append(errs, err)
+		}
 	}
 	for _, db := range [...]*sql.DB{e.r, e.w} {
 		if db != nil {

@@ -3,9 +3,13 @@ package store
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
+
+// grace is how long the answer to a read is still waited for when nobody wants it any more.
+const grace = time.Second
 
 // pgPool is a querier for reads outside of transactions. What could not be asked because the database is away is
 // asked again as long as it has not been away for long.
@@ -18,7 +22,15 @@ func (p *pgPool) query(ctx context.Context, q string, args ...any) (*sql.Rows, e
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return p.ask(context.WithoutCancel(ctx), q, args...) // cancelling would cost the connection
+	// Cancelling costs the connection: it is done only when the server takes much longer than the caller has time.
+	patient, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, giveUp) })
+	rows, err := p.ask(patient, q, args...)
+	stop()
+	if err != nil && ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return rows, err
 }
 
 func (p *pgPool) stream(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
