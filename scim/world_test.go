@@ -100,6 +100,15 @@ func newWorld(tb testing.TB, edit ...func(o *connector.Organization)) *world {
 	return w
 }
 
+// preset is compiled once: mappings are never changed.
+var preset = sync.OnceValue(func() *mapping.Mapping {
+	m, faults := mapping.Compile(mapping.Config{Preset: mapping.SCIM})
+	if len(faults) > 0 {
+		panic(faults)
+	}
+	return m
+})
+
 func (w *world) organization(id string, edit []func(o *connector.Organization)) *scim.Organization {
 	w.t.Helper()
 	o := &connector.Organization{
@@ -116,11 +125,7 @@ func (w *world) organization(id string, edit []func(o *connector.Organization)) 
 	}
 	maps, clients := map[string]*mapping.Mapping{}, map[string]scim.Client{}
 	for _, s := range o.Sources {
-		m, faults := mapping.Compile(mapping.Config{Preset: mapping.SCIM})
-		if len(faults) > 0 {
-			w.t.Fatal(faults)
-		}
-		maps[s.ID] = m
+		maps[s.ID] = preset()
 		if s.Kind == connector.SCIM {
 			clients[s.ID] = scim.Client{Profile: scim.Auto}
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"io"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	"usherd/config"
 	"usherd/connector"
 	"usherd/connector/store"
+	"usherd/connector/store/newstore"
 	"usherd/connector/store/storetest"
 )
 
@@ -20,7 +20,7 @@ func TestOldRecordsAreForgotten(t *testing.T) {
 	t.Parallel()
 	now := storetest.Start()
 	a := &app{now: func() time.Time { return now }, err: io.Discard}
-	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "usherd.db"), store.Options{Now: a.now})
+	db, err := store.Open(t.Context(), newstore.URL(t), store.Options{Now: a.now})
 	if err != nil {
 		t.Fatal(err)
 	}

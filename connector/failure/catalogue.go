@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 
 	"usherd/connector"
@@ -17,9 +18,11 @@ var files embed.FS
 // Catalogue gives the texts of failures. It is safe for concurrent use.
 type Catalogue struct{ texts *Texts }
 
-// New reads the catalogue that is built in. It fails only if the program was built with texts that are
-// not complete, which the tests of this package rule out.
-func New() (*Catalogue, error) {
+// New returns the catalogue that is built in, which is read once. It fails only if the program was built with texts that
+// are not complete, which the tests of this package rule out.
+func New() (*Catalogue, error) { return builtIn() }
+
+var builtIn = sync.OnceValues(func() (*Catalogue, error) {
 	sub, err := fs.Sub(files, "texts")
 	if err != nil {
 		return nil, fmt.Errorf("failure catalogue: %w", err)
@@ -29,7 +32,7 @@ func New() (*Catalogue, error) {
 		return nil, fmt.Errorf("failure catalogue: %w", err)
 	}
 	return &Catalogue{t}, nil
-}
+})
 
 // Text is a failure in words of one language, as plain text: what is put into a page must be escaped.
 type Text struct {

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +14,7 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/store"
+	"usherd/connector/store/newstore"
 	"usherd/scim/auth"
 )
 
@@ -82,7 +82,7 @@ func (c *counted) questions() (byHash, revision int) {
 
 type fixture struct {
 	testing.TB
-	path  string
+	url   string // of the store
 	store *counted
 	clock *clock
 	auth  *auth.Authenticator
@@ -103,7 +103,7 @@ func networks(list ...string) (out []netip.Prefix) {
 
 func newFixture(tb testing.TB) *fixture {
 	tb.Helper()
-	f := &fixture{TB: tb, path: filepath.Join(tb.TempDir(), "usherd.db"), clock: &clock{at: start}}
+	f := &fixture{TB: tb, url: newstore.URL(tb), clock: &clock{at: start}}
 	f.store = &counted{DB: f.open()}
 	f.auth = auth.New(auth.Options{Store: f.store, Sources: sources, Trusted: networks("10.0.0.0/8"), Now: f.clock.now})
 	return f
@@ -112,7 +112,7 @@ func newFixture(tb testing.TB) *fixture {
 // open opens the store, as another process would.
 func (f *fixture) open() *store.DB {
 	f.Helper()
-	db, err := store.Open(f.Context(), "sqlite:"+f.path, store.Options{Now: time.Now})
+	db, err := store.Open(f.Context(), f.url, store.Options{Now: time.Now})
 	if err != nil {
 		f.Fatal(err)
 	}

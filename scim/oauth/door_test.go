@@ -7,7 +7,6 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,6 +15,7 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/store"
+	"usherd/connector/store/newstore"
 	"usherd/scim/auth"
 )
 
@@ -38,7 +38,7 @@ func newDoor(t *testing.T) *door {
 	t.Helper()
 	d := &door{T: t, mux: http.NewServeMux()}
 	var err error
-	if d.db, err = store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "usherd.db"), store.Options{Now: d.at}); err != nil {
+	if d.db, err = store.Open(t.Context(), newstore.URL(t), store.Options{Now: d.at}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -11,7 +11,6 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +22,7 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/store"
+	"usherd/connector/store/newstore"
 	"usherd/scim/auth"
 )
 
@@ -425,7 +425,7 @@ func FuzzToken(f *testing.F) {
 	f.Add("grant_type=client_credentials&client_id=okta&client_secret=usherd_scim_x", "")
 	f.Add("grant_type=client_credentials", "Basic "+base64.StdEncoding.EncodeToString([]byte("acme%2Fokta:x")))
 	f.Add(jwt(sign("EdDSA", "ed", `{"alg":"EdDSA"}`, goodClaims(map[string]any{"exp": 1}))).Encode(), "")
-	db, err := store.Open(f.Context(), "sqlite:"+filepath.Join(f.TempDir(), "usherd.db"), store.Options{Now: time.Now})
+	db, err := store.Open(f.Context(), newstore.URL(f), store.Options{Now: time.Now})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -17,6 +16,7 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/store"
+	"usherd/connector/store/newstore"
 	"usherd/scim/requestlog"
 )
 
@@ -210,7 +210,7 @@ func TestRowsThatAreNotKept(t *testing.T) {
 // Many goroutines at once, on a real store: every row arrives, once.
 func TestManyAtOnce(t *testing.T) {
 	t.Parallel()
-	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "usherd.db"), store.Options{Now: time.Now})
+	db, err := store.Open(t.Context(), newstore.URL(t), store.Options{Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +257,7 @@ func TestManyAtOnce(t *testing.T) {
 }
 
 func BenchmarkAdd(b *testing.B) {
-	db, err := store.Open(b.Context(), "sqlite:"+filepath.Join(b.TempDir(), "usherd.db"), store.Options{Now: time.Now})
+	db, err := store.Open(b.Context(), newstore.URL(b), store.Options{Now: time.Now})
 	if err != nil {
 		b.Fatal(err)
 	}
