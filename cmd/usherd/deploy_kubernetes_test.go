@@ -17,7 +17,7 @@ import (
 
 func TestKubernetesManifestsFitTheImageAndTheConfiguration(t *testing.T) {
 	t.Parallel()
-	for folder, kind := range map[string]string{"sqlite": "StatefulSet"} {
+	for folder, kind := range map[string]string{"postgresql": "Deployment", "sqlite": "StatefulSet"} {
 		t.Run(folder, func(t *testing.T) {
 			t.Parallel()
 			m := readManifests(t, deploy+"kubernetes/"+folder+"/")

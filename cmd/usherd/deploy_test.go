@@ -72,7 +72,7 @@ func deployed(t *testing.T, file string) *config.Config {
 	if err := testproc.WriteCertificate(secrets, "db", "127.0.0.1", false); err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"bind-password": "secret\n", "pgpass": "*:*:*:usherd:secret\n", "db-ca.crt": read(t, filepath.Join(secrets, "ca.crt"))} {
+	for name, text := range map[string]string{"bind-password": "secret\n", "store-password": "secret\n", "db-ca.crt": read(t, filepath.Join(secrets, "ca.crt"))} {
 		if err := os.WriteFile(filepath.Join(secrets, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
