@@ -21,15 +21,23 @@ var fills = map[string]func(context.Context, *session) error{"0007_resources.sql
 
 const (
 	sqlMarks   = `SELECT version, name, checksum FROM migrations ORDER BY version`
+	sqlSince   = `SELECT version, since FROM migrations WHERE version > ?`
+	sqlSetMark = `UPDATE migrations SET since = ? WHERE version = ?`
 	sqlPutMark = `INSERT INTO migrations (version, name, checksum, at) VALUES (?,?,?,?)`
 )
 
+// migration is one step of the schema. A first line "-- since: N" says that a usherd which knows the steps up to N only
+// goes on working after this one: it only adds, and what it adds may be left out. Then two versions can run side by
+// side on one database while it is upgraded.
 type migration struct {
 	version  int
+	since    int // 0: whoever does not know this step is refused
 	name     string
 	checksum []byte
 	text     string
 }
+
+const sinceMark = "-- since: "
 
 // loadMigrations reads the files in order.
 func loadMigrations(files fs.FS) ([]migration, error) {
@@ -51,7 +59,13 @@ func loadMigrations(files fs.FS) ([]migration, error) {
 		// A checkout may have turned line ends into CRLF.
 		clean := strings.ReplaceAll(string(text), "\r\n", "\n")
 		sum := sha256.Sum256([]byte(clean))
-		list = append(list, migration{version, n, sum[:], clean})
+		m := migration{version: version, name: n, checksum: sum[:], text: clean}
+		if line, _, _ := strings.Cut(clean, "\n"); strings.HasPrefix(line, sinceMark) {
+			if m.since, err = strconv.Atoi(strings.TrimPrefix(line, sinceMark)); err != nil || m.since < 1 || m.since >= version {
+				return nil, fmt.Errorf("migration %s: %q names no earlier one", n, line)
+			}
+		}
+		list = append(list, m)
 	}
 	return list, nil
 }
@@ -88,6 +102,9 @@ func applied(ctx context.Context, q querier, e engine, known []migration) (int, 
 	}
 	for i, m := range marks {
 		if i >= len(known) {
+			if n, err := needed(ctx, q, len(known)); err != nil || n <= len(known) {
+				return len(known), err
+			}
 			return 0, &connector.Error{
 				Kind: connector.Refused, Op: "store: open " + e.where(),
 				Err:  fmt.Errorf("its schema is version %d, and this usherd knows versions up to %d", marks[len(marks)-1].version, len(known)),
@@ -103,6 +120,21 @@ func applied(ctx context.Context, q querier, e engine, known []migration) (int, 
 		}
 	}
 	return len(marks), nil
+}
+
+// needed returns up to which step somebody must know them to work with those that come after known.
+func needed(ctx context.Context, q querier, known int) (n int, err error) {
+	rows, err := q.stream(ctx, sqlSince, known)
+	for m, err := range each(rows, err, func(r *sql.Rows, m *migration) error { return r.Scan(&m.version, &m.since) }) {
+		if err != nil {
+			return 0, err
+		}
+		if m.since == 0 {
+			m.since = m.version
+		}
+		n = max(n, m.since)
+	}
+	return n, nil
 }
 
 // migrate brings the schema up to date, one transaction for each file.
@@ -160,6 +192,9 @@ func (db *DB) step(ctx context.Context, known []migration) error {
 			db.log.Info("schema migrated", zap.String("migration", m.name))
 		}
 		_, err = db.w.conn.ExecContext(ctx, sqlPutMark, m.version, m.name, m.checksum, micros(db.now()))
+		if err == nil && m.since > 0 {
+			_, err = db.w.conn.ExecContext(ctx, sqlSetMark, m.since, m.version)
+		}
 		return err
 	}()
 	if err == nil {

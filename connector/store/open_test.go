@@ -83,7 +83,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, statement := range map[string]string{
-		newer:  "INSERT INTO migrations VALUES (999, '0999_future.sql', x'00', 1)",
+		newer:  "INSERT INTO migrations VALUES (999, '0999_future.sql', x'00', 1, 0)",
 		branch: "UPDATE migrations SET checksum = x'00'",
 	} {
 		db := open(t, path)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -19,9 +20,12 @@ const (
 	retryMost  = 500 * time.Millisecond
 )
 
-// outage is a time in which the database cannot be reached, as all who use it see it.
+// outage is a time in which the database cannot be reached. The writer and those who read have one each: what can be read
+// need not take writes.
 type outage struct {
-	log  *zap.Logger
+	log      *zap.Logger
+	patience time.Duration
+
 	on   atomic.Bool
 	mu   sync.Mutex
 	end  context.Context //nolint:containedctx // ends when patience does
@@ -33,7 +37,7 @@ type outage struct {
 func (o *outage) wait(ctx context.Context, n int, err error) bool {
 	o.mu.Lock()
 	if o.end == nil {
-		o.end, o.stop = context.WithTimeout(context.Background(), patience)
+		o.end, o.stop = context.WithTimeout(context.Background(), o.patience)
 		o.on.Store(true)
 		o.log.Warn("the database is away", zap.Error(err))
 	}
@@ -44,11 +48,21 @@ func (o *outage) wait(ctx context.Context, n int, err error) bool {
 	defer timer.Stop()
 	select {
 	case <-end.Done():
-	case <-ctx.Done():
 	case <-timer.C:
-		return end.Err() == nil
+	case <-ctx.Done():
+		return false
 	}
-	return false
+	return !errors.Is(end.Err(), context.DeadlineExceeded) // if it has ended otherwise, the database is back
+}
+
+// long reports whether the database has been away for longer than it is waited for.
+func (o *outage) long() bool {
+	if !o.on.Load() {
+		return false
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.end != nil && o.end.Err() != nil
 }
 
 // over says that the database has answered.

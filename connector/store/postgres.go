@@ -22,7 +22,8 @@ type pgEngine struct {
 	conn   *pgConn // of the session; used by the writer alone
 	holder string  // names this process among writer_marks
 	n      int64   // of the transactions that it has begun
-	away   outage
+	away   outage  // of the writer
+	gone   outage  // of those who read
 }
 
 func newPostgres(storeURL string, o Options) (*pgEngine, error) {
@@ -33,7 +34,11 @@ func newPostgres(storeURL string, o Options) (*pgEngine, error) {
 	if !o.Password.IsZero() {
 		u.config.Password = o.Password.Reveal()
 	}
-	return &pgEngine{url: u, log: o.Log, holder: connector.NewID(o.Now()).String(), away: outage{log: o.Log}}, nil
+	e := &pgEngine{url: u, log: o.Log, holder: connector.NewID(o.Now()).String()}
+	for _, o := range [...]*outage{&e.away, &e.gone} {
+		o.log, o.patience = e.log, patience
+	}
+	return e, nil
 }
 
 func (e *pgEngine) where() string { return e.url.shown }
@@ -76,11 +81,14 @@ func (e *pgEngine) dial(ctx context.Context, s *session) error {
 }
 
 const (
-	pgHasMarks  = `SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = 'migrations'`
-	pgHasTables = `SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema()`
+	// Tables that the account may not use count too, those of extensions do not.
+	pgHasTables = `SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p')
+   AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')`
+	pgHasMarks = pgHasTables + ` AND c.relname = 'migrations'`
 
 	pgCreateMarks = `CREATE TABLE IF NOT EXISTS migrations (version bigint NOT NULL PRIMARY KEY, name text COLLATE "C" NOT NULL, checksum bytea NOT NULL,
- at bigint NOT NULL, since bigint NOT NULL DEFAULT 0)`
+ at bigint NOT NULL)`
 
 	// The one row of writer is locked by whoever writes. In writer_marks stands which transaction of a process was
 	// committed last: whoever has lost the answer to a commit looks there.
@@ -134,7 +142,7 @@ func (e *pgEngine) readers(ctx context.Context) (*sql.DB, error) {
 	return e.r, nil
 }
 
-func (e *pgEngine) querier(p *pool) querier { return &pgPool{p.db, &e.away} }
+func (e *pgEngine) querier(p *pool) querier { return &pgPool{p.db, &e.gone, &e.away} }
 
 func (e *pgEngine) close(ctx context.Context, s *session) error {
 	var errs []error

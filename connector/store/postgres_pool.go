@@ -14,8 +14,9 @@ const grace = time.Second
 // pgPool is a querier for reads outside of transactions. What could not be asked because the database is away is
 // asked again as long as it has not been away for long.
 type pgPool struct {
-	db   *sql.DB
-	away *outage
+	db      *sql.DB
+	away    *outage
+	writing *outage // of the writer: what has been waited for by one of them long enough the other does not wait for
 }
 
 func (p *pgPool) query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
@@ -48,7 +49,7 @@ func (p *pgPool) ask(ctx context.Context, q string, args ...any) (*sql.Rows, err
 			p.away.over()
 			return rows, nil
 		}
-		if ctx.Err() != nil || !passing(err) || !p.away.wait(ctx, n, err) {
+		if ctx.Err() != nil || !passing(err) || p.writing.long() || !p.away.wait(ctx, n, err) {
 			return nil, err
 		}
 	}

@@ -52,13 +52,13 @@ var (
 )
 
 const (
-	// silence is how long a server may take to say anything about a statement. After that it is taken for frozen.
-	silence        = 60 * time.Second
+	answerTimeout  = 60 // seconds; see parsePostgres
 	connectTimeout = 5 * time.Second
 )
 
 // parsePostgres reads postgres://USER@HOST[:PORT][,HOST…]/DATABASE[?PARAMETERS], whose parameters are those of libpq,
-// settings of the server, default_query_exec_mode, and pool_max_conns: how many connections read. No error tells
+// settings of the server, default_query_exec_mode, and two of our own: pool_max_conns is how many connections read,
+// answer_timeout after how many seconds without a word about a statement a server is taken for frozen. No error tells
 // the password.
 func parsePostgres(storeURL string) (*pgURL, error) {
 	bad := func(format string, args ...any) error {
@@ -72,10 +72,15 @@ func parsePostgres(storeURL string) (*pgURL, error) {
 		return nil, bad("the URL of the database cannot be read (%s)", cause(err))
 	}
 	u := &pgURL{config: config, readers: max(4, 2*runtime.NumCPU()), shown: ShownURL(storeURL)}
-	if text, ok := config.RuntimeParams["pool_max_conns"]; ok {
-		delete(config.RuntimeParams, "pool_max_conns")
-		if u.readers, err = strconv.Atoi(text); err != nil || u.readers < 1 {
-			return nil, bad("pool_max_conns is %q, and not a number from 1 on", text)
+	silence := answerTimeout
+	for name, n := range map[string]*int{"pool_max_conns": &u.readers, "answer_timeout": &silence} {
+		text, ok := config.RuntimeParams[name]
+		if !ok {
+			continue
+		}
+		delete(config.RuntimeParams, name) // the server knows nothing of it
+		if *n, err = strconv.Atoi(text); err != nil || *n < 1 {
+			return nil, bad("%s is %q, and not a number from 1 on", name, text)
 		}
 	}
 	config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsPrimary // of several hosts, the one that takes writes
@@ -89,7 +94,7 @@ func parsePostgres(storeURL string) (*pgURL, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &watched{Conn: c}, nil
+		return &watched{Conn: c, silence: time.Duration(silence) * time.Second}, nil
 	}
 	return u, nil
 }
@@ -163,15 +168,16 @@ func (u *pgURL) locals() string {
 // watched is a connection that ends when the other side is silent for too long.
 type watched struct {
 	net.Conn
-	timer *time.Timer
+	silence time.Duration
+	timer   *time.Timer
 }
 
 // Read implements net.Conn.
 func (c *watched) Read(b []byte) (int, error) {
 	if c.timer == nil {
-		c.timer = time.AfterFunc(silence, func() { _ = c.SetReadDeadline(time.Unix(1, 0)) })
+		c.timer = time.AfterFunc(c.silence, func() { _ = c.SetReadDeadline(time.Unix(1, 0)) })
 	} else {
-		c.timer.Reset(silence)
+		c.timer.Reset(c.silence)
 	}
 	defer c.timer.Stop()
 	return c.Conn.Read(b)
