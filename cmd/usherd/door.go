@@ -101,8 +101,7 @@ func (x *door) listen(ctx context.Context, c *config.SCIM) error {
 		if _, err := pair.get(nil); err != nil {
 			return err
 		}
-		// Entra's documents allow nothing but TLS 1.2; whoever can speaks 1.3.
-		x.tls = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: pair.get}
+		x.tls = &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: suites12, GetCertificate: pair.get}
 	}
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
@@ -112,6 +111,14 @@ func (x *door) listen(ctx context.Context, c *config.SCIM) error {
 	}
 	x.ln = ln
 	return nil
+}
+
+// suites12 are what TLS 1.2 is spoken with, which Entra's documents ask for; whoever can speaks 1.3, which has its own. All
+// have forward secrecy and authenticated encryption (RFC 9325 section 4.2).
+var suites12 = []uint16{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 }
 
 // tokenAsked has a request for an access token logged with the others of the client, but for its body.
