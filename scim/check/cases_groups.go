@@ -23,7 +23,7 @@ func groupsArea() area {
 		{id: "group-rename", section: "3.5.2.3", name: "a new name leaves the members", needs: patching, run: groupRename},
 		{id: "group-put", section: "3.5.1", name: "PUT replaces name and members", needs: users, run: groupPut},
 		{id: "group-nested", rfc: "7643", section: "4.2", name: "a group may be a member of a group", should: true, run: groupNested},
-		{id: "group-unknown-member", section: "3.3", name: "somebody unknown does not become a member", run: groupUnknownMember},
+		{id: "group-unknown-member", section: "3.3", name: "somebody unknown does not become a member", should: true, run: groupUnknownMember},
 		{id: "group-delete", section: "3.6", name: "DELETE leaves the members", needs: users, run: groupDelete},
 	}}
 }
