@@ -12,7 +12,7 @@ type Request struct {
 
 	Method string
 	Path   string
-	Query  string // as it came, without the question mark
+	Query  string // as it came, without the question mark; of one operation of several bulk= and its number
 	Status int
 	// ScimType is the detail error keyword of the answer (RFC 7644 section 3.12), "" where it has none.
 	ScimType string

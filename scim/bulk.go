@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"usherd/scim/body"
+	"usherd/scim/requestlog"
 )
 
 const (
@@ -25,9 +28,11 @@ type bulkOp struct {
 	Data    map[string]any
 	refs    []string // bulkIds that it refers to, each once
 
-	done bool
-	id   string // of the resource that a POST has made
-	out  object
+	done  bool
+	id    string // of the resource that a POST has made
+	out   object
+	began time.Time
+	notes *notes // of its request; nil = there was none
 }
 
 // bulk carries out many operations through the same code as single requests, each in a transaction of its own. One
@@ -253,7 +258,7 @@ func (b *bulkRun) complete(op *bulkOp) {
 	data := map[string]any{"schemas": []any{"urn:ietf:params:scim:api:messages:2.0:PatchOp"}, "Operations": []any{
 		map[string]any{"op": "add", "value": members},
 	}}
-	a, err := b.request(http.MethodPatch, "Groups/"+op.id, "", data)
+	a, err := b.request(op, http.MethodPatch, "Groups/"+op.id, "", data)
 	if err != nil {
 		at := op.out["location"] // of the group, which is there without them
 		b.end(op, &answer{}, err)
@@ -273,12 +278,13 @@ func (b *bulkRun) do(op *bulkOp) {
 	if data != nil {
 		data, _ = b.resolved(data).(map[string]any)
 	}
-	a, err := b.request(op.Method, op.Path, op.Version, data)
+	a, err := b.request(op, op.Method, op.Path, op.Version, data)
 	b.end(op, a, err)
 }
 
 // request carries out one operation as if it had come alone.
-func (b *bulkRun) request(method, path, version string, data map[string]any) (*answer, error) {
+func (b *bulkRun) request(of *bulkOp, method, path, version string, data map[string]any) (*answer, error) {
+	of.began = b.x.s.o.Now()
 	op, err := route(method, path)
 	if err != nil {
 		return nil, err
@@ -295,6 +301,7 @@ func (b *bulkRun) request(method, path, version string, data map[string]any) (*a
 	}
 	x := *b.x
 	x.r, x.sent, x.notes = r, sent, &notes{began: b.x.notes.began}
+	of.notes = x.notes
 	a, err := op.do(&x)
 	b.x.notes.quirks = append(b.x.notes.quirks, x.notes.quirks...)
 	return a, err
@@ -309,8 +316,10 @@ func (b *bulkRun) end(op *bulkOp, a *answer, err error) {
 	}
 	if err != nil {
 		b.failed++
+		b.x.notes.typ, b.x.notes.ref = "", "" // of the one before
 		a = b.x.refused(err)
 		op.out["response"] = json.RawMessage(a.body)
+		b.log(op, a)
 	}
 	op.out["status"] = strconv.Itoa(a.status)
 	if a.etag != "" {
@@ -323,4 +332,18 @@ func (b *bulkRun) end(op *bulkOp, a *answer, err error) {
 	case op.Method != http.MethodPost:
 		op.out["location"] = b.x.org.base + op.Path
 	}
+}
+
+// log gives a refused operation its row in the request log: that of the whole request says 200.
+func (b *bulkRun) log(op *bulkOp, a *answer) {
+	now := b.x.s.o.Now()
+	p := requestlog.Part{
+		Number: slices.Index(b.ops, op) + 1, Method: op.Method, Path: "/scim/" + b.x.org.Settings.ID + "/v2/" + op.Path, Began: now, Status: a.status,
+		ScimType: b.x.notes.typ, Ref: b.x.notes.ref,
+	}
+	if op.notes != nil {
+		p.Began, p.Person, p.User = op.began, op.notes.person, op.notes.user
+	}
+	p.Duration = now.Sub(p.Began)
+	requestlog.From(b.x.r.Context()).Part(p)
 }

@@ -3,12 +3,17 @@ package scim_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"usherd/connector"
+	"usherd/scim"
+	"usherd/scim/requestlog"
 )
 
 // bulkOf is a bulk request of operations.
@@ -211,5 +216,66 @@ func TestBulkOfALongChain(t *testing.T) {
 	got, _ := h.results(h.send("POST", "/Bulk", bulkOf("", list...)).want(t, http.StatusOK))
 	if len(got) != n || slices.ContainsFunc(got, func(s string) bool { return s != "201" }) {
 		t.Errorf("statuses %v", got)
+	}
+}
+
+// Each operation of a bulk request that was refused has a row in the request log, with what it was, whom it was about and
+// why; the whole request has one too, and those that went well none.
+func TestRefusedOperationsAreLogged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *connector.Organization) { o.Packages[0].Seats = 1 })
+	log := requestlog.New(requestlog.Options{Store: w.db, Now: w.clock})
+	logged := httptest.NewServer(log.Handler(w.server))
+	defer logged.Close()
+	w.srv.Close()
+	w.srv = logged
+	for _, o := range w.orgs {
+		o.Clients["idp"] = scim.Client{Profile: scim.Auto, KeepLog: true, LogBodies: true}
+	}
+	w.replace()
+	ann := w.send("POST", "/Users", person("ann", "")).want(t, http.StatusCreated).text("id")
+	const gone = "0190f3c1-7a2b-7c3d-8e4f-5a6b7c8d9e0f"
+	r := w.send("POST", "/Bulk", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],"Operations":[`+strings.Join([]string{
+		`{"method":"PATCH","path":"/Users/` + ann + `","data":` + patchOf(`{"op":"replace","path":"title","value":"Boss"}`) + `}`,
+		`{"method":"POST","path":"/Users","bulkId":"a","data":` + person("bob", "") + `}`,
+		`{"method":"POST","path":"/Users","bulkId":"b","data":` + person("ann", "") + `}`,
+		`{"method":"PATCH","path":"/Users/` + ann + `","data":` + patchOf(`{"op":"replace","path":"id","value":"x"}`) + `}`,
+		`{"method":"DELETE","path":"/Groups/` + gone + `"}`,
+		`{"method":"PUT","path":"/Groups/bulkId:nobody","data":{"displayName":"G"}}`,
+	}, ",")+`]}`).want(t, http.StatusOK)
+	ops, _ := r.field("Operations").([]any)
+	ref := ops[1].(map[string]any)["response"].(map[string]any)["urn:usherd:params:scim:api:messages:2.0:Failure"].(map[string]any)["ref"]
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := w.db.Requests(t.Context(), connector.RequestQuery{Org: "acme", Source: "idp"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, row := range slices.Backward(rows) {
+		if row.At.IsZero() || row.Remote == "" || row.Profile == "" {
+			t.Errorf("%+v", row)
+		}
+		line := fmt.Sprint(row.Method, " ", row.Path, " ", row.Query, " ", row.Status, " ", row.ScimType, " ", row.Person)
+		if row.Ref != "" && row.Query != "" {
+			line += fmt.Sprint(" ", row.Ref)
+		}
+		got = append(got, line)
+	}
+	want := []string{
+		"POST /scim/acme/v2/Users  201  ann",
+		"POST /scim/acme/v2/Bulk  200  ",
+		fmt.Sprint("POST /scim/acme/v2/Users bulk=2 403  bob ", ref),
+		"", // by its words
+		"PATCH /scim/acme/v2/Users/" + ann + " bulk=4 400 mutability ann",
+		"DELETE /scim/acme/v2/Groups/" + gone + " bulk=5 404  " + gone,
+		"PUT /scim/acme/v2/Groups/bulkId:nobody bulk=6 409  ",
+	}
+	if len(got) == len(want) && strings.HasPrefix(got[3], "POST /scim/acme/v2/Users bulk=3 409 uniqueness ann ") {
+		want[3] = got[3]
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -66,7 +66,8 @@ func (a *app) scimLogCmd() *cobra.Command {
 	var f logFlags
 	cmd := &cobra.Command{
 		Use: "log", Short: "Show what identity providers have asked, and what they were answered", Args: noArgs,
-		Long: `log shows the requests of sources that push, the latest first. Secrets are masked before anything is stored. Bodies
+		Long: `log shows the requests of sources that push, the latest first; of a bulk request also each operation that was refused,
+as if it had come alone (?bulk= says which it was). Secrets are masked before anything is stored. Bodies
 are stored for sources with scim.log.bodies only. The daemon writes the log a moment after each answer; it may
 run beside this command.`,
 		Example: "  usherd scim log\n  usherd scim log --status 4xx --since 1h\n  usherd scim log --person ann@example.com\n" +

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"usherd/connector"
@@ -19,6 +20,7 @@ type Entry struct {
 	bodies bool
 	in     capture
 	out    capture
+	parts  []connector.Request
 }
 
 type entryKey struct{}
@@ -77,6 +79,32 @@ func (e *Entry) Failed(scimType, ref string) {
 	}
 }
 
+// Part is one operation of a request that has several: of a bulk request (RFC 7644 section 3.7).
+type Part struct {
+	Number   int // among all, from 1
+	Method   string
+	Path     string
+	Began    time.Time
+	Duration time.Duration
+	Status   int
+	ScimType string
+	Ref      string
+	Person   string
+	User     connector.ID
+}
+
+// Part gives a part of the request a row of its own, as if it had come alone, but for bodies and quirks, which are in the
+// row of all; the query tells its number.
+func (e *Entry) Part(p Part) {
+	if e == nil {
+		return
+	}
+	e.parts = append(e.parts, connector.Request{
+		At: p.Began, Method: cut(p.Method, 32), Path: Path(p.Path), Query: "bulk=" + strconv.Itoa(p.Number), Status: p.Status, ScimType: p.ScimType,
+		Person: cut(p.Person, pathMost), User: p.User, Duration: max(p.Duration, 0), Ref: p.Ref,
+	})
+}
+
 // Handler logs the requests that next answers. The row is added when next returns, or panics.
 func (r *Recorder) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
@@ -97,6 +125,10 @@ func (r *Recorder) Handler(next http.Handler) http.Handler {
 				a.status = unanswered
 			}
 			r.Add(e.finish(a.status, r.o.Now().Sub(began)), e.keep)
+			for _, part := range e.parts {
+				part.Org, part.Source, part.Profile, part.Remote = e.row.Org, e.row.Source, e.row.Profile, e.row.Remote
+				r.Add(part, e.keep)
+			}
 		}()
 		next.ServeHTTP(a, q)
 		unanswered = http.StatusOK

@@ -92,6 +92,7 @@ func TestNoEntry(t *testing.T) {
 	e.About("x", connector.ID{1})
 	e.Dialect("x", "y")
 	e.Failed("x", "y")
+	e.Part(requestlog.Part{Number: 1})
 	if e != nil {
 		t.Error("there is an entry")
 	}
