@@ -45,7 +45,7 @@ var allowed = map[string][]string{
 	"scim/oauth":                       {"connector", "scim/auth"},
 	"scim/requestlog":                  {"connector"},
 	"config":                           {"connector", "connector/mapping", "connector/policy", "connector/schedule", "ldapsync"},
-	"internal/bench":                   {"config", "connector", "connector/store", "connector/store/storetest", "ldapsync/ldaptest", "ldapsync/testserver", "ldapsync/testserver/ldifgen"},
+	"internal/bench":                   {"config", "connector", "connector/store", "connector/store/storetest", "internal/testpg", "ldapsync/ldaptest", "ldapsync/testserver", "ldapsync/testserver/ldifgen"},
 	"internal/gotest":                  {},
 	"internal/testproc":                {},
 	"internal/testpg":                  {"internal/testproc"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -37,6 +38,7 @@ type site struct {
 	ad         bool   // an Active Directory
 	config     string // path
 	store      string // path; whether it is there depends on what was measured last
+	url        string // of the store; "" = SQLite at that path
 }
 
 // site starts a directory in which so many percent of the people have no e-mail.
@@ -93,7 +95,8 @@ func (s *site) configure() error {
 	if s.ad {
 		kind, keys = "active_directory", ""
 	}
-	text := fmt.Sprintf(configuration, s.listen, "sqlite:"+s.store, benchOrg, sourceID, s.more, kind, s.server.LDAPSURL, s.server.CAFile,
+	url := cmp.Or(s.url, "sqlite:"+s.store)
+	text := fmt.Sprintf(configuration, s.listen, url, benchOrg, sourceID, s.more, kind, s.server.LDAPSURL, s.server.CAFile,
 		s.server.Host, s.server.SyncDN, variable, s.people) + keys
 	if err := os.WriteFile(s.config, []byte(text), 0o600); err != nil {
 		return err

@@ -34,7 +34,7 @@ var suites = []suite{
 	{name: "faulty", about: "the same, with 5 % of the people without e-mail", measure: func(ctx context.Context, b *bench) error { return b.directory(ctx, "faulty", 5) }},
 	{name: "start", about: "daemon on a full store until it is ready", measure: measureStart},
 	{name: "scim", about: "requests to the SCIM door next to a bare HTTP server", measure: measureSCIM},
-	{name: "store", about: "single durable changes and the last seats of a package, on each engine", byName: true, measure: measureStore},
+	{name: "store", about: "single durable changes, last seats, 1,000,000 people first, on each engine", byName: true, measure: measureStore},
 	{name: "changes", about: "from a change in the directory to the user; with samba and million", byName: true, measure: measureFollowing},
 	{name: "samba", about: "from a change in a domain controller to the user", byName: true, measure: measureDomain},
 	{name: "million", about: "memory and time for 1,000,000 people in a directory in memory", byName: true, measure: measureMillion},
@@ -53,7 +53,7 @@ func main() {
 func run(ctx context.Context, args []string, in io.Reader, out, table io.Writer) (err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(table)
-	people := flags.Int("people", 100_000, "`number` of people in the directory; scim has 20,000 and million 1,000,000 unless it is given")
+	people := flags.Int("people", 100_000, "`number` of people in the directory; scim has 20,000, million and store 1,000,000 unless it is given")
 	serve := flags.String("serve", "", "be the directory of the suite million, with the certificate in this `file`")
 	bare := flags.Bool("bare", false, "be the bare server of the suite scim")
 	rounds := flags.Int("rounds", 5, "`number` of turns that yardstick and usherd take")

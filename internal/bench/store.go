@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 	"usherd/connector"
 	"usherd/connector/store"
 	"usherd/connector/store/storetest"
+	"usherd/internal/testpg"
 )
 
 const (
@@ -31,8 +33,12 @@ type engine struct {
 
 // measureStore measures single durable changes and the last seats of a package, on each engine in turns.
 func measureStore(ctx context.Context, b *bench) error {
+	engines, end, err := b.engines(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
 	b.fill("stores with %d users", storePeople)
-	engines := b.engines()
 	for i := range b.o.rounds {
 		b.say("store: round %d of %d", i+1, b.o.rounds)
 		for _, e := range engines {
@@ -41,15 +47,58 @@ func measureStore(ctx context.Context, b *bench) error {
 			}
 		}
 	}
-	return nil
+	return b.storeMillion(ctx, engines)
 }
 
-func (b *bench) engines() []engine {
+// engines starts the databases; end ends them.
+func (b *bench) engines(ctx context.Context) (list []engine, end func(), err error) {
+	dir := filepath.Join(b.dir, "postgres")
+	if err := os.Mkdir(dir, 0o755); err != nil { //nolint:gosec // the server runs as another user
+		return nil, nil, err
+	}
+	server, err := testpg.StartIn(ctx, dir, testpg.Options{Durable: true})
+	if err != nil {
+		return nil, nil, err
+	}
 	n := 0
-	return []engine{{"sqlite", func(context.Context) (string, error) {
-		n++
-		return "sqlite:" + filepath.Join(b.dir, fmt.Sprintf("store%d.db", n)), nil
-	}}}
+	name := func() string { n++; return fmt.Sprint("store", n) }
+	return []engine{
+		{"sqlite", func(context.Context) (string, error) {
+			return "sqlite:" + filepath.ToSlash(filepath.Join(b.dir, name()+".db")), nil
+		}},
+		{"postgres", func(ctx context.Context) (string, error) {
+			database := name()
+			_, err := server.SQL(ctx, "postgres", "CREATE DATABASE "+database)
+			return server.URLOf(database), err
+		}},
+	}, server.Close, nil
+}
+
+// storeMillion measures a first sync of very many people into each engine, once.
+func (b *bench) storeMillion(ctx context.Context, engines []engine) (err error) {
+	m, err := b.startMillion(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.close()) }()
+	if _, err := b.usherd(ctx); err != nil {
+		return err
+	}
+	for _, e := range engines {
+		b.say("store: first sync of %d people into %s", b.o.million, e.name)
+		if m.url, err = e.url(ctx); err != nil {
+			return err
+		}
+		if err := m.configure(); err != nil {
+			return err
+		}
+		first, _, err := b.sync(ctx, m.site, true)
+		if err != nil {
+			return fmt.Errorf("%s: %w", e.name, err)
+		}
+		b.add(figure{name: "store." + e.name + ".million_first_s", unit: "s"}, first.wall.Seconds())
+	}
+	return nil
 }
 
 // storeRound measures one engine once, on a store of its own.
