@@ -15,6 +15,9 @@ import (
 // kinds are the stores that every test runs on which is not about one of them.
 var kinds = map[string]func(testing.TB) string{"sqlite": newstore.SQLite, "postgres": newstore.Postgres}
 
+// others are where stores are copied to.
+var others = map[string]func(testing.TB) string{"sqlite": newstore.Postgres, "postgres": newstore.SQLite}
+
 func open(t *testing.T, path string) *store.DB {
 	t.Helper()
 	return openURL(t, "sqlite:"+path)
@@ -52,7 +55,7 @@ func TestConformance(t *testing.T) {
 		t.Helper()
 		storetest.Run(t, func(t *testing.T) storetest.Store {
 			t.Helper()
-			return copied{openURL(t, kinds[kind](t)), t, new(sync.Once)}
+			return copied{openURL(t, kinds[kind](t)), t, others[kind], new(sync.Once)}
 		})
 	})
 }

@@ -19,6 +19,7 @@ import (
 type copied struct {
 	*store.DB
 	t    *testing.T
+	to   func(testing.TB) string // the URL of an empty store
 	once *sync.Once
 }
 

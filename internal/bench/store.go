@@ -52,12 +52,14 @@ func measureStore(ctx context.Context, b *bench) error {
 
 // engines starts the databases; end ends them.
 func (b *bench) engines(ctx context.Context) (list []engine, end func(), err error) {
-	dir := filepath.Join(b.dir, "postgres")
-	if err := os.Mkdir(dir, 0o755); err != nil { //nolint:gosec // the server runs as another user
+	top, err := os.MkdirTemp("", "usherd-bench-pg-")
+	if err != nil {
 		return nil, nil, err
 	}
-	server, err := testpg.StartIn(ctx, dir, testpg.Options{Durable: true})
+	remove := func() { _ = os.RemoveAll(top) }
+	server, err := startPostgres(ctx, top)
 	if err != nil {
+		remove()
 		return nil, nil, err
 	}
 	n := 0
@@ -68,10 +70,19 @@ func (b *bench) engines(ctx context.Context) (list []engine, end func(), err err
 		}},
 		{"postgres", func(ctx context.Context) (string, error) {
 			database := name()
-			_, err := server.SQL(ctx, "postgres", "CREATE DATABASE "+database)
+			_, err := server.SQL(ctx, "postgres", "CREATE DATABASE "+database+" OWNER usherd")
 			return server.URLOf(database), err
 		}},
-	}, server.Close, nil
+	}, func() { server.Close(); remove() }, nil
+}
+
+// startPostgres starts a server that keeps what it has said, below a folder that it may walk through: as another user,
+// where this is root.
+func startPostgres(ctx context.Context, top string) (*testpg.Server, error) {
+	if err := os.Chmod(top, 0o755); err != nil { //nolint:gosec // see above
+		return nil, err
+	}
+	return testpg.StartIn(ctx, filepath.Join(top, "server"), testpg.Options{Durable: true})
 }
 
 // storeMillion measures a first sync of very many people into each engine, once.
