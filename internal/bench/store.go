@@ -47,10 +47,18 @@ func measureStore(ctx context.Context, b *bench) error {
 			}
 		}
 	}
-	return b.storeMillion(ctx, engines)
+	if err := b.storeMillion(ctx, engines); err != nil {
+		return err
+	}
+	b.say("store: one of two replicas is frozen")
+	url, err := engines[len(engines)-1].url(ctx)
+	if err != nil {
+		return err
+	}
+	return b.failover(ctx, url)
 }
 
-// engines starts the databases; end ends them.
+// engines starts the databases, last the one that replicas can share; end ends them.
 func (b *bench) engines(ctx context.Context) (list []engine, end func(), err error) {
 	top, err := os.MkdirTemp("", "usherd-bench-pg-")
 	if err != nil {

@@ -35,3 +35,6 @@ func cpuOf(pid int) time.Duration {
 	system, _ := strconv.Atoi(fields[12])
 	return time.Duration(user+system) * tick
 }
+
+// freeze stops a process where it is.
+func freeze(p *os.Process) error { return p.Signal(syscall.SIGSTOP) }

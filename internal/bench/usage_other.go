@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"time"
 )
@@ -12,3 +13,6 @@ func peakMB(*os.ProcessState) float64 { return 0 }
 
 // cpuOf is known on Linux only.
 func cpuOf(int) time.Duration { return 0 }
+
+// freeze stops a process where it is, which is known how to do on Linux only.
+func freeze(*os.Process) error { return errors.ErrUnsupported }
