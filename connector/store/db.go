@@ -37,6 +37,7 @@ type DB struct {
 	once    sync.Once
 
 	stopWaiting context.CancelFunc
+	disconnect  func() error
 	closed      error
 }
 
@@ -69,12 +70,14 @@ func open(ctx context.Context, storeURL string, o Options, files fs.FS) (*DB, er
 		engine: engine, now: o.Now, log: o.Log, jobs: make(chan *job, 256),
 		quit: make(chan struct{}), stopped: make(chan struct{}),
 	}
-	db.waiting, db.stopWaiting = context.WithCancel(context.Background())
+	own := context.WithoutCancel(ctx)
+	db.waiting, db.stopWaiting = context.WithCancel(own)
+	db.disconnect = func() error { return db.engine.close(own, db.w) }
 	if err := db.connect(ctx, files); err != nil {
 		db.stopWaiting()
-		return nil, errors.Join(err, db.disconnect(context.WithoutCancel(ctx)))
+		return nil, errors.Join(err, db.disconnect())
 	}
-	go db.writer(context.WithoutCancel(ctx))
+	go db.writer(own)
 	return db, nil
 }
 
@@ -97,8 +100,6 @@ func (db *DB) connect(ctx context.Context, files fs.FS) (err error) {
 	return nil
 }
 
-func (db *DB) disconnect(ctx context.Context) error { return db.engine.close(ctx, db.w) }
-
 // Close ends the writer after what has been handed to it, and closes the store. Writes that come later
 // fail. Calling it again returns what it returned.
 func (db *DB) Close() error {
@@ -106,7 +107,7 @@ func (db *DB) Close() error {
 		close(db.quit)
 		db.stopWaiting()
 		<-db.stopped
-		db.closed = db.disconnect(context.Background())
+		db.closed = db.disconnect()
 	})
 	return db.closed
 }
