@@ -27,6 +27,7 @@ const (
 	PartnerIDMissing       Reason = "partner_id_missing"
 	AccountInactive        Reason = "account_inactive"
 	AccountPendingApproval Reason = "account_pending_approval"
+	AccountNotVerified     Reason = "account_not_verified"
 	RequiredMissing        Reason = "required_missing"
 	NoSeat                 Reason = "no_seat"
 	MemberStatusPresent    Reason = "member_status_present"

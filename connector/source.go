@@ -28,7 +28,9 @@ type SourceSettings struct {
 	// their members is renamed, without a change of the groups: Active Directory does. Elsewhere lists keep
 	// what was written into them.
 	RenamesFollow bool
-	Fingerprint   Hash // of everything that decides who is in scope and how a record is mapped
+	// OnlyKnown says that signing in creates nobody (Kind SignIn): whoever is unknown is refused.
+	OnlyKnown   bool
+	Fingerprint Hash // of everything that decides who is in scope and how a record is mapped
 }
 
 // FirstRun says whether a first run, or the first after scope, filter or mapping changed, is held for

@@ -82,7 +82,7 @@ var assertionReasons = []reasonOf{
 }
 
 // signInOnly are reasons of 31 that an update cannot have.
-var signInOnly = []connector.Reason{connector.AccountInactive, connector.AccountPendingApproval}
+var signInOnly = []connector.Reason{connector.AccountInactive, connector.AccountPendingApproval, connector.AccountNotVerified}
 
 // bothReasons are those of 31 and of 32.
 var bothReasons = []connector.Reason{

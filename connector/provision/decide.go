@@ -225,7 +225,13 @@ func present(s connector.Standing) bool {
 
 // verdict is what the sources say together: the first in priority that has an opinion; where all
 // that know the person have lost it, what the first of those says.
+// Somebody's sign-in years ago is no word on whether the person is still there: it counts for those only whom no
+// other source has ever had.
 func verdict(org *connector.Organization, says map[string]connector.Standing) (connector.Standing, string) {
+	onlySignIn := !slices.ContainsFunc(org.Sources, func(s connector.SourceSettings) bool {
+		_, ok := says[s.ID]
+		return ok && s.Kind != connector.SignIn
+	})
 	for i := range org.Sources {
 		id := org.Sources[i].ID
 		if s := says[id]; s == connector.StandingEnabled || s == connector.StandingDisabled {
@@ -236,6 +242,7 @@ func verdict(org *connector.Organization, says map[string]connector.Standing) (c
 	for i := range org.Sources {
 		id := org.Sources[i].ID
 		switch s, ok := says[id]; {
+		case org.Sources[i].Kind == connector.SignIn && !onlySignIn:
 		case ok && present(s):
 			return s, id
 		case ok && first == "":
@@ -248,6 +255,8 @@ func verdict(org *connector.Organization, says map[string]connector.Standing) (c
 // check is step 3: everything that the organization's rules hold against the profile.
 func (d *decision) check(f *facts) {
 	switch {
+	case f.signIn && d.turnedAway():
+		return
 	case d.unborn() && d.says == connector.StandingDisabled:
 		d.failures, d.rival = nil, connector.Anchor{} // nobody is created, so nobody is in the way
 	case len(d.failures) > 0 && (!d.leaving() || d.src.Kind == connector.SCIM):
@@ -277,7 +286,11 @@ func (d *decision) check(f *facts) {
 
 // unborn reports whether there is nobody, and nobody is created either. Who is pushed as disabled is created
 // all the same, and deactivated with it: the client asks for the account that it has made.
+// Whoever signs in is there.
 func (d *decision) unborn() bool {
+	if d.src.Kind == connector.SignIn {
+		return false
+	}
 	pushed := d.src.Kind == connector.SCIM && d.says == connector.StandingDisabled
 	return d.user == nil && d.says != connector.StandingEnabled && !pushed
 }

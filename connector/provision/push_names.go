@@ -12,7 +12,9 @@ import (
 // returns, but stands in nobody's way: when somebody else wants a name of theirs, their time is over (RFC 7644 section
 // 3.6: deleted resources are not considered where values have to be unique).
 func (p *Provisioner) decidePush(ctx context.Context, tx connector.Tx, push Push, rec *connector.Record) (*decision, error) {
-	d, err := p.decideOne(ctx, tx, push.Source, rec)
+	f := newFacts(p.o.Now())
+	f.signIn = push.SignIn
+	d, err := p.decideBy(ctx, tx, f, push.Source, rec)
 	if err != nil || d.src.Kind != connector.SCIM || !wantsNames(d.change) {
 		return d, err
 	}

@@ -20,6 +20,9 @@ type Push struct {
 	// Accept looks at the decision before it is written, and its error refuses that: before is the user as it
 	// was, nil where there was none, and link the source's own. Nil accepts everything.
 	Accept func(before *connector.User, link *connector.Link, ch *connector.Change) error
+	// SignIn says that the person is signing in at this moment (sources of Kind SignIn): who may not is refused, and
+	// a first sign-in makes a verified user active.
+	SignIn bool
 	Cause  connector.Cause
 }
 
@@ -89,7 +92,11 @@ func (p *Provisioner) submitIn(ctx context.Context, tx connector.Tx, push Push) 
 
 // decideOne decides one person by what stands in the transaction.
 func (p *Provisioner) decideOne(ctx context.Context, r connector.Reader, source string, rec *connector.Record) (*decision, error) {
-	ds, err := p.decide(ctx, r, newFacts(p.o.Now()), source, []*connector.Record{rec})
+	return p.decideBy(ctx, r, newFacts(p.o.Now()), source, rec)
+}
+
+func (p *Provisioner) decideBy(ctx context.Context, r connector.Reader, f *facts, source string, rec *connector.Record) (*decision, error) {
+	ds, err := p.decide(ctx, r, f, source, []*connector.Record{rec})
 	if err != nil {
 		return nil, err
 	}

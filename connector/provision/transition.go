@@ -25,6 +25,10 @@ func (d *decision) transition(f *facts) {
 	d.change.After = &after
 	facts := lifecycle.Facts{Kind: d.kind(), DomainVerified: d.verified(f), Resume: after.Resume, PendingApproval: after.PendingApproval}
 	switch {
+	case d.src.Kind == connector.SignIn: // which takes nothing away and brings nobody back
+		if f.signIn {
+			move(d.change, &after, lifecycle.SignIn, facts)
+		}
 	case d.leaving():
 		d.deactivate(&after, facts, f.now)
 	case d.says != connector.StandingEnabled:
@@ -50,7 +54,7 @@ func (d *decision) create(f *facts) {
 		d.change.Skip = connector.SkipNewButDisabled
 		return
 	}
-	facts := lifecycle.Facts{Kind: d.src.Kind, DomainVerified: d.verified(f)}
+	facts := lifecycle.Facts{Kind: d.src.Kind, DomainVerified: d.verified(f), PendingApproval: d.org.Approval}
 	state := lifecycle.First(facts)
 	d.change = d.newChange(connector.Created)
 	d.change.After = &connector.User{
@@ -58,6 +62,9 @@ func (d *decision) create(f *facts) {
 		PendingApproval: d.org.Approval, CreatedAt: f.now,
 	}
 	d.change.Transitions = []connector.Transition{{To: state, Signal: string(lifecycle.Created)}}
+	if f.signIn {
+		move(d.change, d.change.After, lifecycle.SignIn, facts)
+	}
 	if d.says == connector.StandingDisabled {
 		deactivate(d.change, d.change.After, facts, deactivation{
 			by: connector.BySource, source: d.saysSrc, reason: string(d.says), at: f.now, grace: d.grace(),

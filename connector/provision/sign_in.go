@@ -1,0 +1,47 @@
+package provision
+
+import "usherd/connector"
+
+// turnedAway refuses whom the state of the account lets not sign in, before anything else is asked: nothing of the
+// person changes by it. Where signing in creates nobody, no account was to be created, and the refusal is that of a
+// sign-in by itself.
+func (d *decision) turnedAway() bool {
+	code := connector.CodeCreation
+	switch u := d.user; {
+	case len(d.failures) > 0: // whose account it is cannot be told
+		return false
+	case u == nil && d.src.OnlyKnown:
+		d.turnAway(connector.CodeNoAccount, connector.NoAccount)
+	case u == nil:
+		return false
+	case u.State == connector.Inactive && d.src.OnlyKnown:
+		d.turnAway(connector.CodeDeactivated, connector.AccountDeactivated)
+	case u.State == connector.Inactive:
+		d.turnAway(code, connector.AccountInactive)
+	case u.PendingApproval:
+		d.turnAway(code, connector.AccountPendingApproval)
+	case u.State == connector.NotVerified:
+		d.turnAway(code, connector.AccountNotVerified)
+	default:
+		return false
+	}
+	return true
+}
+
+func (d *decision) turnAway(code connector.Code, reason connector.Reason) {
+	d.failures = []connector.Failure{{Code: code, Reason: reason}}
+}
+
+// SignInRefusal is why a user may not use services although its account is as it should be: one that has just been
+// created may wait for approval, or its address may not be proven. Nil lets the person in.
+func SignInRefusal(u *connector.User) *connector.Failure {
+	switch {
+	case u.PendingApproval:
+		return &connector.Failure{Code: connector.CodeCreation, Reason: connector.AccountPendingApproval}
+	case u.State == connector.NotVerified:
+		return &connector.Failure{Code: connector.CodeCreation, Reason: connector.AccountNotVerified}
+	case u.State == connector.Inactive:
+		return &connector.Failure{Code: connector.CodeDeactivated, Reason: connector.AccountDeactivated}
+	}
+	return nil
+}
