@@ -181,6 +181,12 @@ func TestPlans(t *testing.T) {
 		sqlOldRequest:        "SEARCH requests USING PRIMARY KEY (org=? AND source=? AND id<?)",
 		sqlDropOld:           "SEARCH requests USING PRIMARY KEY (org=? AND source=? AND id<?)",
 		sqlDropBodies:        "SEARCH request_bodies USING INDEX sqlite_autoindex_request_bodies_1 (org=? AND source=? AND id<?)",
+		sqlTicket:            "SEARCH tickets USING PRIMARY KEY (org=? AND source=? AND kind=? AND hash=?)",
+		sqlDropTicket:        "SEARCH tickets USING INDEX tickets_until (until<?)",
+		sqlSignIns:           "SEARCH s USING PRIMARY KEY (org=? AND source=? AND id>? AND id<?)",
+		sqlSignInsOf:         "SEARCH s USING INDEX sign_ins_person (org=? AND source=? AND folded=? AND id>? AND id<?)",
+		sqlSignIn:            "SEARCH s USING PRIMARY KEY (org=? AND source=? AND id=?)",
+		sqlDropOldSignIns:    "SEARCH sign_ins USING PRIMARY KEY (org=? AND source=? AND id<?)",
 		sqlDropAssertion:     "SEARCH used_assertions USING COVERING INDEX used_assertions_until (until<?)",
 		sqlPackages:          "SEARCH w USING COVERING INDEX waiting_package (org=? AND package=?)",
 	} {

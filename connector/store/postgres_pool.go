@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,8 +16,7 @@ const grace = time.Second
 type pgPool struct {
 	db      *sql.DB
 	away    *outage
-	writing *outage       // of the writer: what has been waited for by one of them long enough the other does not wait for
-	asked   *atomic.Int64 // statements
+	writing *outage // of the writer: what has been waited for by one of them long enough the other does not wait for
 }
 
 func (p *pgPool) query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
@@ -46,7 +44,6 @@ func (p *pgPool) once(ctx context.Context, q string, args ...any) (*sql.Rows, er
 
 func (p *pgPool) ask(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
 	for n := 0; ; n++ {
-		p.asked.Add(1)
 		rows, err := p.db.QueryContext(ctx, q, args...)
 		if err == nil {
 			p.away.over()

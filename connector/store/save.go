@@ -17,9 +17,7 @@ func (t *tx) Save(ctx context.Context, changes []*connector.Change, cause connec
 			return nil, err
 		}
 		s := saver{t: t, ctx: ctx, cause: cause, now: now, changes: changes[from:to], errs: errs[from:to]}
-		err = s.save()
-		clear(t.read)
-		if err != nil {
+		if err := s.save(); err != nil {
 			return nil, wrap("save", err)
 		}
 		from = to
@@ -164,7 +162,11 @@ func (s *saver) save() error {
 	if err := s.t.s.batch(s.ctx, s.write); err != nil {
 		return err
 	}
-	s.moveSeats()
-	s.countStates()
+	if err := s.writeSeats(); err != nil {
+		return err
+	}
+	if err := s.writeCounts(); err != nil {
+		return err
+	}
 	return s.follow()
 }

@@ -255,10 +255,14 @@ func (s *saver) writeLinks(b *batch, c *connector.Change) (bool, error) {
 	return true, nil
 }
 
-func (s *saver) countStates() {
+func (s *saver) writeCounts() error {
 	for state, n := range s.states {
-		if n != 0 {
-			s.t.s.count(s.changes[0].Org, state, n)
+		if n == 0 {
+			continue
+		}
+		if _, err := s.t.s.exec(s.ctx, sqlCountState, s.changes[0].Org, state, n); err != nil {
+			return err
 		}
 	}
+	return nil
 }

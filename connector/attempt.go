@@ -1,0 +1,57 @@
+package connector
+
+import "time"
+
+// TicketKind says what a ticket is for.
+type TicketKind string
+
+// The kinds of tickets.
+const (
+	RequestTicket TicketKind = "request" // a browser has gone to the identity provider and may come back
+	CodeTicket    TicketKind = "code"    // an application may ask once who has come back
+)
+
+// Ticket is something that is good for one use, for a while. Whoever has the secret has it; only its hash is kept.
+type Ticket struct {
+	Org    string
+	Source string
+	Kind   TicketKind
+	Hash   TokenHash // of the secret
+	Until  time.Time // when it is good for nothing any more
+	Data   []byte    // what the one who gave it out wants to know then
+}
+
+// Attempt is one attempt to sign in.
+type Attempt struct {
+	ID     ID // made when it came, so that ids grow with time
+	Org    string
+	Source string // the identity provider
+	At     time.Time
+	Code   Code   // of the failure; 0 = signed in
+	Reason Reason // of the failure
+	// Person is the user name or e-mail, or what the identity provider calls the person; "" where that is not known.
+	Person string
+	User   ID     // zero = none
+	Ref    string // of the failure
+	Remote string // address of the browser
+	Took   time.Duration
+	Steps  []AttemptStep
+}
+
+// AttemptStep is one step on the way of a sign-in.
+type AttemptStep struct {
+	Name   string `json:"step"`
+	Result string `json:"result"`           // ok, refused, or skipped
+	Detail string `json:"detail,omitempty"` // one sentence in English; values are masked
+}
+
+// AttemptQuery chooses attempts to sign in, latest first; empty fields choose all of the organization.
+type AttemptQuery struct {
+	Org    string
+	Source string
+	Person string    // user name or e-mail, compared by Fold
+	Failed bool      // only those that were refused
+	Since  time.Time // zero = from the first on
+	Before ID        // only older ones than this; zero = from the latest on
+	Limit  int       // at most 1,000, which is also what 0 means
+}
