@@ -26,6 +26,8 @@ type Config struct {
 	// SCIM is the door where identity providers push users and groups. Left out, there is none. It changes with a
 	// restart only.
 	SCIM *SCIM `yaml:"scim,omitempty"`
+	// SSO is the door where people sign in by SAML 2.0. Left out, there is none. It changes with a restart only.
+	SSO *SSO `yaml:"sso,omitempty"`
 	// Organizations are the customers; each has its own rules, packages, sources and users.
 	Organizations []Organization `yaml:"organizations"`
 }
@@ -117,7 +119,8 @@ type Package struct {
 // Seats is a number, or the word "unlimited" (connector.Unlimited).
 type Seats int
 
-// Source is a directory with its mapping, schedule and safety rules, or an identity provider that pushes by SCIM.
+// Source is a directory with its mapping, schedule and safety rules, an identity provider that pushes by SCIM, or one where
+// people sign in by SAML.
 type Source struct {
 	// ID is a short name, unique in the organization. Never change it: users are linked under it, and tokens are
 	// given out for it.
@@ -128,12 +131,15 @@ type Source struct {
 	// GroupPackages give packages to the members of groups, nested ones included, whose mapping gives none: the
 	// first of these groups that a person is in counts.
 	GroupPackages []connector.GroupPackage `yaml:"group_packages,omitempty"`
-	// Directory says how the directory is reached and who in it is meant. A source has this or scim.
+	// Directory says how the directory is reached and who in it is meant. A source has this, scim or saml.
 	Directory ldapsync.Config `yaml:"directory,omitempty"`
 	// SCIM says how the identity provider may push. Write scim: {} when all its defaults are right.
 	SCIM *Push `yaml:"scim,omitempty"`
+	// SAML says how people sign in at the identity provider.
+	SAML *SAML `yaml:"saml,omitempty"`
 	// Mapping makes profiles of what the directory says; default the preset of the directory's type. With scim it
-	// has a rule for package at most: the identity provider has a mapping of its own.
+	// has a rule for package at most: the identity provider has a mapping of its own. With saml the preset knows the
+	// usual names of attributes.
 	Mapping mapping.Config `yaml:"mapping,omitempty"`
 	// Schedule says when the source is read; default never by itself.
 	Schedule schedule.Config `yaml:"schedule,omitempty"`

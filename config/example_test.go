@@ -33,7 +33,7 @@ func TestExampleOfSCIM(t *testing.T) {
 	text, options := placed(t)
 	top := regexp.MustCompile(`(?ms)^# scim:.*?\n\n`)
 	text = top.ReplaceAllFunc(text, func(b []byte) []byte { return commentedOut.ReplaceAll(b, []byte("$1$2")) })
-	push := regexp.MustCompile(`(?ms)^      # - id: entra.*\z`)
+	push := regexp.MustCompile(`(?ms)^      # - id: entra.*?\n\n`)
 	text = push.ReplaceAllFunc(text, func(b []byte) []byte { return commentedOut.ReplaceAll(b, []byte("$1$2")) })
 	f, err := Parse("example.yaml", text, options)
 	if err != nil {
@@ -41,6 +41,28 @@ func TestExampleOfSCIM(t *testing.T) {
 	}
 	if len(f.Warnings) > 0 || f.Config.SCIM == nil || f.Organizations[0].Clients["entra"] == nil {
 		t.Errorf("%v %+v", f.Warnings, f.Organizations[0])
+	}
+}
+
+// TestExampleOfSAML does the same for sign-ins, for each way to know the identity provider.
+func TestExampleOfSAML(t *testing.T) {
+	t.Parallel()
+	block := regexp.MustCompile(`(?ms)^# sso:.*?\n\n|^      # - id: login.*\z`)
+	for way, others := range map[string]string{
+		"metadata_url":  `(?m)^.*(metadata_file|entity_id|sso_url|certificate_files):.*\n`,
+		"metadata_file": `(?m)^.*(metadata_url|entity_id|sso_url|certificate_files):.*\n`,
+		"by hand":       `(?m)^.*(metadata_url|metadata_file):.*\n`,
+	} {
+		text, options := placed(t)
+		text = block.ReplaceAllFunc(text, func(b []byte) []byte { return commentedOut.ReplaceAll(b, []byte("$1$2")) })
+		text = regexp.MustCompile(others).ReplaceAll(text, nil)
+		f, err := Parse("example.yaml", text, options)
+		if err != nil {
+			t.Fatal(way, err)
+		}
+		if len(f.Warnings) > 0 || f.Config.SSO == nil || f.Organizations[0].SignOns["login"] == nil {
+			t.Errorf("%s: %v %+v", way, f.Warnings, f.Organizations[0])
+		}
 	}
 }
 

@@ -18,6 +18,7 @@ type Runtime struct {
 	Mappings    map[string]*mapping.Mapping // by source
 	Directories map[string]*Directory
 	Clients     map[string]*Client            // only sources that push
+	SignOns     map[string]*SignOn            // only sources where people sign in
 	Schedules   map[string]*schedule.Schedule // only sources that have one
 	Changes     map[string]Changes            // only sources whose changes are asked for
 
@@ -41,7 +42,7 @@ type Directory struct {
 func (v *validator) runtime(o *Organization, path string) *Runtime {
 	r := &Runtime{
 		Org: organization(o), Mappings: map[string]*mapping.Mapping{}, Directories: map[string]*Directory{},
-		Clients: map[string]*Client{}, Schedules: map[string]*schedule.Schedule{}, Changes: map[string]Changes{}, path: path,
+		Clients: map[string]*Client{}, SignOns: map[string]*SignOn{}, Schedules: map[string]*schedule.Schedule{}, Changes: map[string]Changes{}, path: path,
 	}
 	for i := range o.Sources {
 		v.source(r, &o.Sources[i], index(join(path, "sources"), i))
@@ -70,7 +71,11 @@ func organization(o *Organization) *connector.Organization {
 }
 
 func (v *validator) source(r *Runtime, s *Source, path string) {
-	if s.SCIM != nil {
+	switch {
+	case s.SAML != nil:
+		v.signIn(r, s, path)
+		return
+	case s.SCIM != nil:
 		v.push(r, s, path)
 		return
 	}
@@ -81,6 +86,8 @@ func (v *validator) source(r *Runtime, s *Source, path string) {
 	switch s.Mapping.Preset {
 	case "":
 		s.Mapping.Preset = preset(s.Directory.Type)
+	case mapping.SAML:
+		v.reject(join(path, "mapping.preset"), "%s is for sources with a saml block: leave it out, or write one of %s", mapping.SAML, strings.Join(mapping.Presets(), ", "))
 	case mapping.SCIM:
 		v.reject(join(path, "mapping.preset"), "%s is for sources with a scim block: leave it out, or write one of %s", mapping.SCIM, strings.Join(mapping.Presets(), ", "))
 	}
@@ -132,7 +139,7 @@ func (v *validator) changes(s *Source, path string) {
 func (v *validator) directory(s *Source, path string) {
 	at := join(path, "directory")
 	if !v.given(at) {
-		v.reject(at, "the source has no directory: write a block with type, servers, bind and bases, or scim: {} for an identity provider that pushes")
+		v.reject(at, "the source has no directory: write a block with type, servers, bind and bases, scim: {} for an identity provider that pushes, or saml for one where people sign in")
 		return
 	}
 	d := &s.Directory

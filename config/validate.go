@@ -31,6 +31,8 @@ var words = map[string][]string{
 	"bind.method":    {string(ldapsync.BindSimple), string(ldapsync.BindExternal), string(ldapsync.BindKerberos)},
 	"mapping.preset": mapping.Presets(),
 	"scim.profile":   profiles,
+
+	"saml.name_id_format": {"persistent", "email", "unspecified"},
 }
 
 // validator checks what the types cannot say, and fills in defaults.
@@ -115,6 +117,9 @@ func (v *validator) all() []*Runtime {
 	}
 	if c.SCIM != nil {
 		v.scim(c.SCIM)
+	}
+	if c.SSO != nil {
+		v.sso(c.SSO)
 	}
 	if len(c.Organizations) == 0 {
 		v.reject("organizations", "there is no organization: write at least one under the key organizations, with id and sources")

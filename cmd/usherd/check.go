@@ -114,9 +114,9 @@ func (a *app) checkConnect(ctx context.Context, file *config.File, orgID, source
 			if orgID != "" && orgID != r.Org.ID || source != "" && source != settings.ID {
 				continue
 			}
-			if named++; settings.Kind == connector.SCIM {
+			if named++; settings.Kind != connector.Directory {
 				if !o.json() {
-					fmt.Fprintf(a.out, "\n%s/%s\n  pushes by itself; there is nothing to connect to\n", r.Org.ID, settings.ID)
+					fmt.Fprintf(a.out, "\n%s/%s\n  %s; there is nothing to connect to\n", r.Org.ID, settings.ID, byItself(settings.Kind))
 				}
 				continue
 			}

@@ -8,6 +8,7 @@ import (
 
 	"usherd/config"
 	"usherd/scim/oauth"
+	"usherd/sso/saml2"
 )
 
 // checkFiles finds files that sources name and that are not there, or not what they should be. Load does
@@ -24,6 +25,15 @@ func checkFiles(file *config.File) config.Faults {
 		look("scim.tls.cert_file", s.TLS.CertFile, checkPEM)
 		look("scim.tls.key_file", s.TLS.KeyFile, func([]byte) string { return checkPair(s.TLS.CertFile, s.TLS.KeyFile) })
 	}
+	if s := file.Config.SSO; s != nil {
+		look("sso.tls.cert_file", s.TLS.CertFile, checkPEM)
+		look("sso.tls.key_file", s.TLS.KeyFile, func([]byte) string { return checkPair(s.TLS.CertFile, s.TLS.KeyFile) })
+		for i, k := range s.Keys {
+			at := fmt.Sprintf("sso.keys[%d].", i)
+			look(at+"cert_file", k.CertFile, checkPEM)
+			look(at+"key_file", k.KeyFile, func([]byte) string { return checkPair(k.CertFile, k.KeyFile) })
+		}
+	}
 	for i, o := range file.Config.Organizations {
 		for j, s := range o.Sources {
 			at, d := fmt.Sprintf("organizations[%d].sources[%d].", i, j), s.Directory
@@ -34,6 +44,12 @@ func checkFiles(file *config.File) config.Faults {
 			look(at+"directory.bind.krb5_conf", d.Bind.Krb5Conf, nil)
 			if s.SCIM != nil {
 				look(at+"scim.oauth.keys_file", s.SCIM.OAuth.KeysFile, checkKeys)
+			}
+			if s.SAML != nil {
+				look(at+"saml.metadata_file", s.SAML.MetadataFile, func(text []byte) string { return checkMetadata(text, s.SAML.EntityID) })
+				for k, name := range s.SAML.CertificateFiles {
+					look(fmt.Sprintf("%ssaml.certificate_files[%d]", at, k), name, checkPEM)
+				}
 			}
 		}
 	}
@@ -69,6 +85,14 @@ func checkPair(certFile, keyFile string) string {
 // checkKeys says what is wrong with the public keys of an identity provider.
 func checkKeys(text []byte) string {
 	if _, err := oauth.ParseKeys(text); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// checkMetadata says what is wrong with the metadata of an identity provider.
+func checkMetadata(text []byte, entityID string) string {
+	if _, err := saml2.ReadMetadata(text, entityID); err != nil {
 		return err.Error()
 	}
 	return ""

@@ -38,6 +38,7 @@ type daemon struct {
 	systemd systemd
 	watch   watchers
 	door    *door
+	signOn  *signOn
 	reload  <-chan os.Signal
 
 	turning sync.Mutex // while a term begins or ends, or another configuration comes into force
@@ -62,9 +63,9 @@ func (d *daemon) run(ctx context.Context, ln net.Listener) error {
 	if err != nil {
 		return err
 	}
-	d.metrics.watch(d.site.db)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.door.serve(ctx, d.log) })
+	g.Go(func() error { return d.signOn.serve(ctx, d.log) })
 	g.Go(func() error { return d.health(ctx, ln) })
 	g.Go(func() error { return d.reloads(ctx) })
 	g.Go(func() error { return d.attend(ctx) })
@@ -81,10 +82,10 @@ func (d *daemon) run(ctx context.Context, ln net.Listener) error {
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}
-	return errors.Join(err, d.door.close())
+	return errors.Join(err, d.door.end())
 }
 
-// start takes the lead where nobody else has it, and opens the door. The term is nil while another replica leads.
+// start takes the lead where nobody else has it, and opens the doors. The term is nil while another replica leads.
 func (d *daemon) start(ctx context.Context) (first *term, err error) {
 	l, err := d.candidate(ctx)
 	if err != nil {
@@ -106,7 +107,12 @@ func (d *daemon) start(ctx context.Context) (first *term, err error) {
 	if err := errors.Join(err, d.metrics.refresh(ctx, d.site)); err != nil {
 		return first, err
 	}
-	d.door, err = d.openDoor(ctx)
+	if d.door, err = d.openDoor(ctx); err != nil {
+		return first, err
+	}
+	if d.signOn, err = d.openSignOn(ctx); err != nil {
+		err = errors.Join(err, d.door.shut())
+	}
 	return first, err
 }
 
@@ -327,8 +333,8 @@ func (d *daemon) reloadNow(ctx context.Context) error {
 	if file.Config.Store != old.file.Config.Store || file.Config.StorePassword.Reveal() != old.file.Config.StorePassword.Reveal() || file.Config.Listen != old.file.Config.Listen {
 		d.log.Warn("store and listen change with a restart only")
 	}
-	if !reflect.DeepEqual(file.Config.SCIM, old.file.Config.SCIM) {
-		d.log.Warn("the scim block at the top of the file changes with a restart only")
+	if !reflect.DeepEqual(file.Config.SCIM, old.file.Config.SCIM) || !reflect.DeepEqual(file.Config.SSO, old.file.Config.SSO) {
+		d.log.Warn("the scim and sso blocks at the top of the file change with a restart only")
 	}
 	s := &site{file: file, db: old.db, since: d.app.now()}
 	if err := errors.Join(s.build(d.app), s.readKeys()); err != nil {
@@ -340,6 +346,7 @@ func (d *daemon) reloadNow(ctx context.Context) error {
 	if err := d.door.replace(ctx, s); err != nil {
 		return err
 	}
+	d.signOn.replace(s)
 	d.log.Info("reloaded", zap.String("revision", file.Revision), zap.Stringers("changes", config.Diff(old.file, file)))
 	return errors.Join(d.offer(s), d.metrics.refresh(ctx, s))
 }
@@ -437,7 +444,7 @@ func (d *daemon) sources(ctx context.Context) []sourceHealth {
 		for _, settings := range o.Org.Sources {
 			t := target{o, settings.ID, o.sources[settings.ID]}
 			if t.pushes() {
-				list = append(list, sourceHealth{Source: t.name(), Follows: "pushes"})
+				list = append(list, sourceHealth{Source: t.name(), Follows: t.comes()})
 				continue
 			}
 			st := status[t.name()]

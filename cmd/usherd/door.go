@@ -3,16 +3,13 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/netip"
 	"os"
 	"strings"
 	"sync"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -27,8 +24,7 @@ import (
 
 // door is where identity providers push: SCIM for all organizations on one address.
 type door struct {
-	ln      net.Listener
-	tls     *tls.Config // nil = plain HTTP
+	*listener
 	gate    *auth.Authenticator
 	server  *scim.Server
 	oauth   *oauth.Server
@@ -42,13 +38,14 @@ func (d *daemon) openDoor(ctx context.Context) (*door, error) {
 	if c == nil {
 		return nil, nil //nolint:nilnil // there is none
 	}
-	x := &door{}
-	if err := x.listen(ctx, c); err != nil {
+	ln, err := listen(ctx, "scim", c.Listen, c.TLS)
+	if err != nil {
 		return nil, err
 	}
+	x := &door{listener: ln}
 	key, err := cursorKey(ctx, d.site.db)
 	if err != nil {
-		return nil, errors.Join(err, x.ln.Close())
+		return nil, errors.Join(err, x.close())
 	}
 	m := scim.NewMetrics(d.metrics.registry)
 	x.gate = auth.New(auth.Options{Store: d.site.db, Trusted: c.TrustedNetworks(), Now: d.app.now})
@@ -57,14 +54,14 @@ func (d *daemon) openDoor(ctx context.Context) (*door, error) {
 		Recognised: func(client auth.Source, profile, why string) { d.recognised(ctx, client, profile, why) },
 	})
 	if err != nil {
-		return nil, errors.Join(err, x.ln.Close())
+		return nil, errors.Join(err, x.close())
 	}
 	x.oauth = oauth.New(oauth.Options{Store: d.site.db, Gate: x.gate, URL: c.URL, Now: d.app.now, Log: d.log, Seen: d.tokenAsked})
 	if err := d.site.readKeys(); err != nil { // the others need not wait for it
 		d.log.Error("a source cannot prove by signatures who it is", zap.Error(err), zap.String("what_to_do", "usherd check, then usherd reload"))
 	}
 	if err := x.replace(ctx, d.site); err != nil {
-		return nil, errors.Join(err, x.ln.Close())
+		return nil, errors.Join(err, x.close())
 	}
 	x.log = requestlog.New(requestlog.Options{ //nolint:contextcheck // it writes what waits when the daemon has ended
 		Store: d.site.db, Now: d.app.now, Log: d.log, Lost: m.Lost,
@@ -92,33 +89,6 @@ func (x *door) routes() http.Handler {
 		}
 		mux.ServeHTTP(w, r)
 	})
-}
-
-// listen takes the address, and reads the certificate where there is one.
-func (x *door) listen(ctx context.Context, c *config.SCIM) error {
-	if c.TLS.CertFile != "" {
-		pair := &keyPair{certFile: c.TLS.CertFile, keyFile: c.TLS.KeyFile}
-		if _, err := pair.get(nil); err != nil {
-			return err
-		}
-		x.tls = &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: suites12, GetCertificate: pair.get}
-	}
-	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
-	if err != nil {
-		return &connector.Error{
-			Kind: connector.Unavailable, Op: "scim", Err: err, Hint: "another program may have the address " + c.Listen + ": see scim.listen in the configuration",
-		}
-	}
-	x.ln = ln
-	return nil
-}
-
-// suites12 are what TLS 1.2 is spoken with, which Entra's documents ask for; whoever can speaks 1.3, which has its own. All
-// have forward secrecy and authenticated encryption (RFC 9325 section 4.2).
-var suites12 = []uint16{
-	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 }
 
 // tokenAsked has a request for an access token logged with the others of the client, but for its body.
@@ -199,63 +169,21 @@ func (x *door) serve(ctx context.Context, log *zap.Logger) error {
 		x.gate.Serve(ctx, func(err error) { log.Error("when tokens were used cannot be kept", zap.Error(err)) })
 	})
 	defer uses.Wait()
-	server := &http.Server{
-		Handler: x.handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 2 * time.Minute,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: zap.NewStdLog(log.Named("scim")),
-	}
-	stop := context.AfterFunc(ctx, func() {
-		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		_ = server.Shutdown(end)
-	})
-	defer stop()
-	log.Info("scim listens", zap.String("listen", x.ln.Addr().String()))
-	listen := func() error { return server.Serve(x.ln) }
-	if x.tls != nil {
-		server.TLSConfig = x.tls
-		listen = func() error { return server.ServeTLS(x.ln, "", "") }
-	}
-	if err := listen(); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	return x.listener.serve(ctx, x.handler, log)
 }
 
-// close writes what the request log still holds.
-func (x *door) close() error {
+// shut closes the door before it was ever open.
+func (x *door) shut() error {
+	if x == nil {
+		return nil
+	}
+	return errors.Join(x.close(), x.log.Close())
+}
+
+// end writes what the request log still holds.
+func (x *door) end() error {
 	if x == nil {
 		return nil
 	}
 	return x.log.Close()
-}
-
-// keyPair is a certificate that is read again when its file has changed, so that a renewed one needs no restart.
-type keyPair struct {
-	certFile, keyFile string
-
-	mu      sync.Mutex
-	changed time.Time
-	cert    *tls.Certificate
-}
-
-func (p *keyPair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	info, err := os.Stat(p.certFile)
-	if err == nil && p.cert != nil && info.ModTime().Equal(p.changed) {
-		return p.cert, nil
-	}
-	if err == nil {
-		var cert tls.Certificate
-		if cert, err = tls.LoadX509KeyPair(p.certFile, p.keyFile); err == nil {
-			p.cert, p.changed = &cert, info.ModTime()
-			return p.cert, nil
-		}
-	}
-	if p.cert != nil { // a renewal that is only half there: the last one is good
-		return p.cert, nil
-	}
-	return nil, &connector.Error{
-		Kind: connector.Invalid, Op: "scim", Err: fmt.Errorf("the certificate cannot be read: %w", err), Hint: "see scim.tls in the configuration",
-	}
 }

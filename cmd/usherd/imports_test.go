@@ -41,6 +41,8 @@ var allowed = map[string][]string{
 	"ldapsync/testserver":              {"ldapsync/testserver/ldifgen", "internal/testproc"},
 	"ldapsync/testserver/ldifgen":      {},
 	"ldapsync/testserver/changescript": {},
+	"sso":                              {"connector", "connector/failure", "connector/provision", "sso/saml2"},
+	"sso/saml2":                        {"connector"},
 	"scim/auth":                        {"connector"},
 	"scim/oauth":                       {"connector", "scim/auth"},
 	"scim/requestlog":                  {"connector"},
@@ -65,6 +67,9 @@ var soleUsers = map[string][]string{
 	"github.com/nicksnyder/go-i18n/v2": {"connector/failure"},
 	"github.com/spf13/cobra":           {"cmd/usherd"},
 	"github.com/elimity-com/scim":      {"scim"},
+	"github.com/crewjam/saml":          {"sso/saml2"},
+	"github.com/russellhaering":        {"sso/saml2"},
+	"github.com/beevik/etree":          {"sso/saml2"},
 	"github.com/scim2/filter-parser":   {"scim"},
 }
 

@@ -21,7 +21,7 @@ func (s *site) clients(orgID, source string) ([]target, error) {
 		return nil, err
 	}
 	all, err := s.targets(orgID, source)
-	push := slices.DeleteFunc(slices.Clone(all), func(t target) bool { return !t.pushes() })
+	push := slices.DeleteFunc(slices.Clone(all), func(t target) bool { return !t.client() })
 	if err == nil && len(push) == 0 {
 		if source != "" {
 			return nil, usagef("source %s is a directory: nobody pushes it", source)

@@ -149,7 +149,26 @@ type target struct {
 }
 
 // pushes reports whether the source is an identity provider: nothing can be read from it.
-func (t target) pushes() bool { return t.org.Clients[t.id] != nil }
+func (t target) pushes() bool { return t.client() || t.org.SignOns[t.id] != nil }
+
+// client reports whether it pushes by SCIM.
+func (t target) client() bool { return t.org.Clients[t.id] != nil }
+
+// comes says how the people of an identity provider come.
+func (t target) comes() string {
+	if t.client() {
+		return "pushes"
+	}
+	return "signs in"
+}
+
+// byItself says why there is nothing to read from an identity provider.
+func byItself(kind connector.SourceKind) string {
+	if kind == connector.SignIn {
+		return "signs people in when they come"
+	}
+	return "pushes by itself"
+}
 
 // targets returns the sources that the flags name: all of them when they name none.
 func (s *site) targets(orgID, source string) ([]target, error) {
@@ -179,7 +198,7 @@ func (s *site) directories(w io.Writer, orgID, source string) ([]target, error) 
 	}
 	for _, t := range all {
 		if t.pushes() {
-			fmt.Fprintf(w, "%s pushes by itself; there is nothing to sync\n", t.name())
+			fmt.Fprintf(w, "%s %s; there is nothing to sync\n", t.name(), byItself(t.org.Org.Source(t.id).Kind))
 		}
 	}
 	return read, err

@@ -19,7 +19,7 @@ import (
 type sourceJSON struct {
 	Org         string     `json:"org"`
 	Source      string     `json:"source"`
-	Type        string     `json:"type"`            // of directory, or scim
+	Type        string     `json:"type"`            // of directory, scim, or sso
 	Status      string     `json:"status"`          // never_run, ok, failing, quarantined, waits_for_approval, pushes
 	Follows     string     `json:"follows"`         // live, "every 2m", or "" = only by full runs
 	Mechanism   string     `json:"mechanism"`       // by which the last changes were told
@@ -88,7 +88,7 @@ func (s *site) sourceList(ctx context.Context, orgID string, now time.Time) ([]s
 
 func (s *site) sourceStanding(ctx context.Context, t target, now time.Time) (sourceJSON, error) {
 	if t.pushes() {
-		return sourceJSON{Org: t.org.Org.ID, Source: t.id, Type: string(connector.SCIM), Status: "pushes"}, nil
+		return sourceJSON{Org: t.org.Org.ID, Source: t.id, Type: string(t.org.Org.Source(t.id).Kind), Status: t.comes()}, nil
 	}
 	j := sourceJSON{
 		Org: t.org.Org.ID, Source: t.id, Type: string(t.org.Directories[t.id].Config.Type), Status: "ok", Follows: follows(t.org.Changes[t.id]),
@@ -218,7 +218,7 @@ func (a *app) showStanding(j sourceJSON) {
 
 var statusWords = map[string]string{
 	"never_run": "never read", "ok": "ok", "failing": "failing", "quarantined": "in quarantine", "waits_for_approval": "waits for approval",
-	"pushes": "pushes by itself",
+	"pushes": "pushes by itself", "signs in": "people sign in",
 }
 
 func times(n int) string {

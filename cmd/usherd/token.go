@@ -90,7 +90,7 @@ func (a *app) createToken(ctx context.Context, s *site, f newTokenFlags) error {
 	if err := s.db.AddToken(ctx, k); err != nil {
 		return err
 	}
-	door := s.door(k.Org)
+	door := s.door(k.Org, k.Source)
 	if f.output.json() {
 		return writeJSON(a.out, newTokenJSON{a.tokenJSON(s, &k), secret.Reveal(), door})
 	}
@@ -155,13 +155,13 @@ func (s *site) pushing(orgID, source string) (target, error) {
 	}
 	var known []string
 	for _, settings := range o.Org.Sources {
-		if settings.Kind == connector.SCIM {
+		if settings.Kind == connector.SCIM || settings.Kind == connector.SignIn {
 			known = append(known, settings.ID)
 		}
 	}
 	switch {
 	case len(known) == 0:
-		return target{}, usagef("no source of %s pushes: add one with scim: {} to the configuration", o.Org.ID)
+		return target{}, usagef("no source of %s pushes or signs people in: add one with scim: {} to the configuration", o.Org.ID)
 	case source == "" && len(known) > 1:
 		return target{}, usagef("several sources push: name one with --source %s", strings.Join(known, " | "))
 	case source == "":
@@ -172,8 +172,11 @@ func (s *site) pushing(orgID, source string) (target, error) {
 	return target{o, source, nil}, nil
 }
 
-// door is the address of an organization for identity providers, "" when there is none.
-func (s *site) door(orgID string) string {
+// door is the address at which a token of a source is good, "" when there is none.
+func (s *site) door(orgID, source string) string {
+	if o, err := s.org(orgID); err == nil && o.SignOns[source] != nil && s.file.Config.SSO != nil {
+		return s.file.Config.SSO.URL + "/api/v1/orgs/" + orgID + "/sign-in/exchange"
+	}
 	if s.file.Config.SCIM == nil {
 		return ""
 	}

@@ -181,7 +181,7 @@ func (a *app) userRetryCmd(orgID *string) *cobra.Command {
 					return err
 				}
 				if t.pushes() {
-					return usagef("%s pushes by itself: ask it to send %s again, or wait until it does", t.name(), args[0])
+					return usagef("%s %s: ask it to send %s again, or wait until it does", t.name(), byItself(t.org.Org.Source(t.id).Kind), args[0])
 				}
 				return a.person(cmd.Context(), s, t, f, connector.ModeFull)
 			})

@@ -172,8 +172,8 @@ func (a *app) orgEffect(ctx context.Context, old *site, o *org, f runFlags) (*re
 		if f.source != "" && f.source != settings.ID {
 			continue
 		}
-		if settings.Kind == connector.SCIM {
-			fmt.Fprintf(a.err, "%s/%s pushes by itself; on what it has pushed the configuration can be tried with --replay\n", o.Org.ID, settings.ID)
+		if settings.Kind != connector.Directory {
+			fmt.Fprintf(a.err, "%s/%s %s; on what it has pushed the configuration can be tried with --replay\n", o.Org.ID, settings.ID, byItself(settings.Kind))
 			continue
 		}
 		source, err := a.sourceEffect(ctx, old, o, settings, &e.People)

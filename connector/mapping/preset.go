@@ -5,6 +5,11 @@ import "usherd/connector"
 // SCIM is the preset of sources that push: their records carry the names of the profile's attributes.
 const SCIM = "scim"
 
+// SAML is the preset of sources where people sign in: their records carry attributes under the short names of LDAP where
+// they have one, and under those that the identity provider gives them. The user name is not asked for under uid alone;
+// the name by which the identity provider knows the person (subject) counts where it is made for people.
+const SAML = "saml"
+
 // presets are sets of rules for directories that keep to their usual schema. Photos are left out:
 // they are large, and few want them copied.
 var presets = map[string]map[string]Rule{
@@ -40,6 +45,7 @@ var presets = map[string]map[string]Rule{
 		"country":           {"c ?? co"},
 	},
 	SCIM:       asNamed(),
+	SAML:       saml(),
 	"openldap": inetOrgPerson("without(mail, mail)"),
 	"389ds":    inetOrgPerson("concat(without(mail, mail), without(mailAlternateAddress, mail))"),
 }
@@ -77,6 +83,18 @@ func inetOrgPerson(otherEmails string) map[string]Rule {
 	}
 }
 
+// saml is inetOrgPerson with the other names that identity providers give to what is always required.
+func saml() map[string]Rule {
+	rules := inetOrgPerson("without(mail, mail)")
+	rules["userName"] = Rule{"userName ?? uid ?? eduPersonPrincipalName ?? userPrincipalName ?? name ?? subject"}
+	rules["givenName"] = Rule{"givenName ?? firstName"}
+	rules["familyName"] = Rule{"sn ?? surname ?? lastName ?? familyName"}
+	rules["email"] = Rule{"mail ?? email ?? emailAddress"}
+	rules["phone"] = Rule{"telephoneNumber ?? phone"}
+	rules["department"] = Rule{"departmentNumber ?? department ?? ou"}
+	return rules
+}
+
 // asNamed takes every attribute of a profile from the one of the same name.
 func asNamed() map[string]Rule {
 	rules := map[string]Rule{}
@@ -86,5 +104,5 @@ func asNamed() map[string]Rule {
 	return rules
 }
 
-// Presets returns the names of the sets of rules for directories; SCIM is not one of them.
+// Presets returns the names of the sets of rules for directories; SCIM and SAML are not among them.
 func Presets() []string { return []string{"active_directory", "openldap", "389ds", "none"} }

@@ -78,6 +78,9 @@ type Client struct {
 	lane *lane
 }
 
+// Address is where a request comes from, through proxies that are trusted; not valid where that cannot be told.
+func (a *Authenticator) Address(r *http.Request) netip.Addr { return clientAddress(r, a.o.Trusted) }
+
 // Authenticate says who sends r, by a token as bearer (RFC 6750) or as the password of Basic, and that it may do so:
 // the token is live, of the organization that the path names, from an allowed network, and of a scope that covers the
 // method. Everything but GET, HEAD, OPTIONS and POST to a path that ends in /.search writes.

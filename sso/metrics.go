@@ -1,0 +1,38 @@
+package sso
+
+import (
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"usherd/connector"
+)
+
+// Metrics count sign-ins. A nil Metrics counts nothing.
+type Metrics struct {
+	attempts *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+}
+
+// NewMetrics registers the metrics.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "usherd_sso_sign_ins_total", Help: "Attempts to sign in, by the number of the failure; 0 = signed in.",
+		}, []string{"org", "source", "code"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "usherd_sso_sign_in_seconds", Help: "How long responses of identity providers took.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"org", "source"}),
+	}
+	r.MustRegister(m.attempts, m.seconds)
+	return m
+}
+
+func (m *Metrics) attempt(a connector.Attempt) {
+	if m == nil {
+		return
+	}
+	m.attempts.WithLabelValues(a.Org, a.Source, strconv.Itoa(int(a.Code))).Inc()
+	m.seconds.WithLabelValues(a.Org, a.Source).Observe(a.Took.Seconds())
+}
