@@ -30,12 +30,6 @@ type started struct {
 // serve starts the daemon of the rig; it ends with the test, or with stop.
 func (r *rig) serve() *started {
 	r.t.Helper()
-	return r.serveAs(func(*daemon) {})
-}
-
-// serveAs is serve for a daemon that is changed before it starts.
-func (r *rig) serveAs(change func(*daemon)) *started {
-	r.t.Helper()
 	var out, errs bytes.Buffer
 	a, lines := r.app(&out, &errs), newLogLines()
 	a.configPath = r.config()
@@ -57,7 +51,6 @@ func (r *rig) serveAs(change func(*daemon)) *started {
 	}
 	hup := make(chan os.Signal, 1)
 	d := newDaemon(a, s, log, hup)
-	change(d)
 	done := make(chan error, 1)
 	go func() { done <- d.run(ctx, ln) }()
 	stopped := false

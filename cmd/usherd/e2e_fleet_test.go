@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,23 +46,55 @@ var fleetOrgs = []fleetOrg{
 }
 
 // config has limits that a client meets now and then.
-func (o fleetOrg) config() string {
+func (o fleetOrg) config(concurrency int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "- id: %s\n  partner_id: P-1\n  packages: [{id: standard, seats: 100000}]\n  package: standard\n  sources:\n", o.id)
 	for _, p := range o.products {
-		fmt.Fprintf(&b, "  - {id: %s, scim: {rate: 1000, concurrency: 2}}\n", p)
+		fmt.Fprintf(&b, "  - {id: %s, scim: {rate: 1000, concurrency: %d}}\n", p, concurrency)
 	}
 	return b.String()
 }
 
-// sailing is the fleet beside a daemon that is killed again and again.
+// sailing is the fleet beside daemons that are killed again and again.
 type sailing struct {
 	*rig
 	seed    uint64
-	rand    *rand.Rand // of when the daemon is killed
-	door    atomic.Value
+	rand    *rand.Rand // of when a daemon is killed
+	doors   doors
 	clients map[string][]*fleet.Client // by organization
 	kills   int
+}
+
+// doors are the addresses of the daemons that can be asked.
+type doors struct {
+	mu   sync.Mutex
+	open []string
+}
+
+// set says which there are.
+func (d *doors) set(open ...string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.open = open
+}
+
+// any is one of them at random; where there is none, one where nobody listens.
+func (d *doors) any() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.open) == 0 {
+		return "127.0.0.1:1"
+	}
+	return d.open[rand.IntN(len(d.open))]
+}
+
+// crew is how a fleet is made.
+type crew struct {
+	people, groups int    // of all companies together
+	workers        int    // of each client
+	concurrency    int    // that a client is allowed
+	store          string // URL; "" = SQLite in the rig's folder
+	more           string // organizations beside those of the clients
 }
 
 // fleetSize is how many people and groups there are, how many days go by, and how long a daemon may live.
@@ -84,7 +116,7 @@ func fleetSize(t *testing.T) (people, groups, days int, life time.Duration) {
 func TestFleet(t *testing.T) {
 	t.Parallel()
 	people, groups, days, life := fleetSize(t)
-	s := newSailing(t, people, groups)
+	s := newSailing(t, crew{people: people, groups: groups, workers: 6, concurrency: 2})
 	start := time.Now()
 	for day := range days {
 		if day > 0 {
@@ -113,7 +145,7 @@ func TestFleet(t *testing.T) {
 	s.stored()
 }
 
-func newSailing(t *testing.T, people, groups int) *sailing {
+func newSailing(t *testing.T, made crew) *sailing {
 	t.Helper()
 	s := &sailing{seed: uint64(time.Now().UnixNano()), clients: map[string][]*fleet.Client{}}
 	if text := os.Getenv(fleetSeed); text != "" {
@@ -127,11 +159,10 @@ func newSailing(t *testing.T, people, groups int) *sailing {
 	s.rand = rand.New(rand.NewPCG(s.seed, 2))
 	blocks, n := []string{fleetConfig}, 0
 	for _, o := range fleetOrgs {
-		blocks = append(blocks, o.config())
+		blocks = append(blocks, o.config(made.concurrency))
 		n += len(o.products)
 	}
-	s.rig = newRig(t, strings.Join(blocks, ""))
-	s.door.Store("")
+	s.rig = newRigOn(t, made.store, strings.Join(blocks, "")+made.more)
 	for _, o := range fleetOrgs {
 		state := connector.NotVerified
 		if o.proven {
@@ -144,11 +175,11 @@ func newSailing(t *testing.T, people, groups int) *sailing {
 			})
 		}
 		for i, p := range o.products {
-			made := decode[newTokenJSON](s.rig, exitOK, "token", "create", "--org", o.id, "--source", string(p), "-o", "json")
+			token := decode[newTokenJSON](s.rig, exitOK, "token", "create", "--org", o.id, "--source", string(p), "-o", "json")
 			s.clients[o.id] = append(s.clients[o.id], fleet.NewClient(fleet.Options{
-				Product: p, Company: fleet.NewCompany(s.seed+uint64(len(s.clients)*10+i), fmt.Sprintf("c%d.%s.test", i, o.id), people/n, groups/n),
-				Base:  func() string { return fmt.Sprintf("http://%s/scim/%s/v2", s.door.Load(), o.id) },
-				Token: made.Token, Seed: s.seed, Workers: 6, Faults: 0.12, Forgets: 0.03, State: string(state),
+				Product: p, Company: fleet.NewCompany(s.seed+uint64(len(s.clients)*10+i), fmt.Sprintf("c%d.%s.test", i, o.id), made.people/n, made.groups/n),
+				Base:  func() string { return fmt.Sprintf("http://%s/scim/%s/v2", s.doors.any(), o.id) },
+				Token: token.Token, Seed: s.seed, Workers: made.workers, Faults: 0.12, Forgets: 0.03, State: string(state),
 			}))
 		}
 	}
@@ -179,7 +210,7 @@ func (s *sailing) launch() (kill func()) {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { _ = cmd.Process.Kill() }) // one that has ended is no fault
-	s.door.Store(log.await(s.t, "scim listens")["listen"].(string))
+	s.doors.set(log.await(s.t, "scim listens")["listen"].(string))
 	return func() {
 		if err := cmd.Process.Kill(); err != nil {
 			s.t.Fatal(err)
@@ -197,16 +228,7 @@ func (s *sailing) day(life time.Duration) {
 	var failed error
 	go func() {
 		defer close(done)
-		var g errgroup.Group
-		for _, clients := range s.clients {
-			for _, c := range clients {
-				g.Go(func() error {
-					_, err := c.Cycle(ctx)
-					return err
-				})
-			}
-		}
-		failed = g.Wait()
+		failed = s.cycles(ctx)
 	}()
 	for ended := false; !ended && !s.t.Failed(); {
 		kill := s.launch()
@@ -225,6 +247,20 @@ func (s *sailing) day(life time.Duration) {
 		s.t.Fatal(failed)
 	}
 	s.verify()
+}
+
+// cycles is one of every client.
+func (s *sailing) cycles(ctx context.Context) error {
+	var g errgroup.Group
+	for _, clients := range s.clients {
+		for _, c := range clients {
+			g.Go(func() error {
+				_, err := c.Cycle(ctx)
+				return err
+			})
+		}
+	}
+	return g.Wait()
 }
 
 // settle is what is left to do, without kills: nothing, for all was answered.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -67,6 +68,7 @@ func quickUsherd() (path string, err error) {
 type rig struct {
 	t     *testing.T
 	dir   string
+	store string // URL; "" = a file in dir
 	clock func() time.Time
 	env   map[string]string
 }
@@ -74,13 +76,25 @@ type rig struct {
 // newRig writes the configuration. $DIR in it is the rig's folder.
 func newRig(t *testing.T, config string) *rig {
 	t.Helper()
-	r := &rig{t: t, dir: t.TempDir(), clock: time.Now, env: map[string]string{"LDAP_PASSWORD": "secret"}}
+	return newRigOn(t, "", config)
+}
+
+// newRigOn is newRig with another store where there is one.
+func newRigOn(t *testing.T, url, config string) *rig {
+	t.Helper()
+	r := &rig{t: t, dir: t.TempDir(), store: url, clock: time.Now, env: map[string]string{"LDAP_PASSWORD": "secret"}}
 	r.configure(config)
 	return r
 }
 
+// usual is how configurations name the store of a rig.
+const usual = "sqlite:$DIR/usherd.db"
+
 func (r *rig) configure(config string) {
 	r.t.Helper()
+	if r.store != "" {
+		config = strings.ReplaceAll(config, usual, r.store)
+	}
 	if err := os.WriteFile(r.config(), []byte(strings.ReplaceAll(config, "$DIR", r.dir)), 0o600); err != nil {
 		r.t.Fatal(err)
 	}
@@ -204,7 +218,7 @@ func (r *rig) show(name string) userDocument {
 // withStore opens the store beside whoever else has it.
 func (r *rig) withStore(do func(*store.DB)) {
 	r.t.Helper()
-	db, err := store.Open(r.t.Context(), "sqlite:"+filepath.Join(r.dir, "usherd.db"), store.Options{Now: time.Now})
+	db, err := store.Open(r.t.Context(), cmp.Or(r.store, strings.ReplaceAll(usual, "$DIR", r.dir)), store.Options{Now: time.Now})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -336,6 +350,18 @@ func (l *logLines) Write(b []byte) (int, error) {
 		close(l.more)
 		l.more = make(chan struct{})
 	}
+}
+
+// lines are all with that message so far.
+func (l *logLines) lines(msg string) (list []map[string]any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, m := range l.all {
+		if m["msg"] == msg {
+			list = append(list, m)
+		}
+	}
+	return list
 }
 
 // await returns the next line, after those that were awaited before, with one of these messages.

@@ -13,13 +13,8 @@ import (
 	"usherd/connector"
 	"usherd/connector/lease"
 	"usherd/connector/store"
+	"usherd/connector/store/newstore"
 )
-
-// replica is a daemon of several on one store, in this process. On SQLite that is for tests only.
-func (r *rig) replica() *started {
-	r.t.Helper()
-	return r.serveAs(func(d *daemon) { d.lead.shared, d.lead.ttl = true, leaderTTL })
-}
 
 // is what a daemon says of itself.
 func (d *started) is(t *testing.T) replicaHealth {
@@ -61,12 +56,12 @@ organizations:
 
 func TestOneReplicaLeadsAndTheOthersStandBy(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, replicaConfig)
-	one := r.replica()
+	r := newRigOn(t, newstore.Postgres(t), replicaConfig)
+	one := r.serve()
 	if was := one.is(t); !was.Leads || was.Leader != was.Name || was.Token == 0 || was.Revision != one.current().file.Revision {
 		t.Fatalf("the first one: %+v", was)
 	}
-	two, three := r.replica(), r.replica()
+	two, three := r.serve(), r.serve()
 	for _, d := range []*started{two, three} {
 		if now := d.is(t); now.Leads || now.Leader != one.is(t).Name || now.Token != 0 {
 			t.Errorf("a standby: %+v", now)
@@ -105,8 +100,8 @@ func TestOneReplicaLeadsAndTheOthersStandBy(t *testing.T) {
 // A leader that has been away for too long does nothing more under its old term.
 func TestLeadThatIsLostEndsItsTerm(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, replicaConfig)
-	d := r.replica()
+	r := newRigOn(t, newstore.Postgres(t), replicaConfig)
+	d := r.serve()
 	was := d.term()
 	r.withStore(func(db *store.DB) {
 		o := lease.Options{Store: db, Name: leaderLease, Holder: "elsewhere:1 x.term1", Dead: func(string) bool { return true }}
@@ -148,9 +143,9 @@ func TestTwoDaemonsOnOneFileAreRefused(t *testing.T) {
 // so and goes on with what it has.
 func TestReplicasHaveOneConfiguration(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, replicaConfig)
-	one := r.replica()
-	two := r.replica()
+	r := newRigOn(t, newstore.Postgres(t), replicaConfig)
+	one := r.serve()
+	two := r.serve()
 	r.configure(strings.Replace(replicaConfig, "seats: 10", "seats: 20", 1))
 	r.must(exitOK, "reload")
 	one.log.await(t, "reloaded")
@@ -178,8 +173,8 @@ func TestReplicasHaveOneConfiguration(t *testing.T) {
 // Replicas share out what a client may do, refuse what another one has revoked, and go on where another one has begun.
 func TestReplicasAreOneDoor(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, replicaConfig)
-	all := []*started{r.replica(), r.replica()}
+	r := newRigOn(t, newstore.Postgres(t), replicaConfig)
+	all := []*started{r.serve(), r.serve()}
 	token := decode[newTokenJSON](r, exitOK, "token", "create", "--source", "idp", "-o", "json").Token
 	ask := func(d *started, method, path, body string) (int, map[string]any) {
 		t.Helper()
