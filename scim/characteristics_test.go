@@ -55,7 +55,7 @@ func TestCharacteristics(t *testing.T) {
 		// null, [] and absence are one (RFC 7643 section 2.5); values come back as sent.
 		{name: "null and nothing in a PUT", request: put(`,"title":null,"phoneNumbers":[]`), status: 200, want: []string{"!title", "!nickName", "!phoneNumbers", `externalId = "e-1"`, "active = true"}},
 		{name: "values are kept as sent", request: put(`,"title":"Ünïcode e\u0301  İ ß"`), status: 200, want: []string{"title = \"Ünïcode e\u0301  İ ß\"", "!" + standing + ".warnings"}},
-		{name: "but for blanks around them", request: put(`,"title":"  Guide "`), status: 200, want: []string{`title = "Guide"`, "!" + standing + ".warnings"}},
+		{name: "blanks around them too", request: put(`,"title":"  Guide "`), status: 200, want: []string{`title = "  Guide "`, "!" + standing + ".warnings"}},
 		{name: "canonical values in any case", request: ops(`{"op":"replace","path":"emails[type eq \"WORK\"].display","value":"x"}`), status: 200, want: []string{`emails[0].display = "x"`, `emails[0].type = "work"`}},
 		// at most one primary value.
 		{name: "a new primary value", request: ops(`{"op":"add","path":"emails","value":[{"value":"home@example.com","type":"home","primary":true}]}`), status: 200, want: []string{"emails[1].primary = true", "!emails[0].primary = true"}},

@@ -107,8 +107,8 @@ func (s *said) differs(u *connector.User) []string {
 	return out
 }
 
-// same reports whether two lists have the same values in any order. Blanks around a value are none of it: no mapping
-// keeps them.
+// same reports whether two lists have the same values in any order. Blanks around a value are none of it: a mapping may
+// leave them out.
 func same(a, b []string) bool {
 	return slices.Equal(bare(a), bare(b))
 }

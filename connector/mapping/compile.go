@@ -65,7 +65,7 @@ func Compile(c Config) (*Mapping, []connector.Fault) {
 		return nil, faults
 	}
 	m.attributes, m.slots = table.names, table.index
-	m.fingerprint = fingerprint(m.rules)
+	m.fingerprint, m.asSent = fingerprint(m.rules), c.Preset == SCIM
 	return m, nil
 }
 

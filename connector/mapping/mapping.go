@@ -15,6 +15,7 @@ type Mapping struct {
 	attributes  []string       // source attributes, by slot
 	slots       map[string]int // folded name -> slot
 	fingerprint connector.Hash
+	asSent      bool // blanks around texts are kept: a client that reads back what it has not sent sends it again
 	frames      sync.Pool
 	layout      atomic.Pointer[[]place]
 }

@@ -207,6 +207,17 @@ func TestDoublesAndBlanksAreDropped(t *testing.T) {
 	}
 }
 
+// What a client pushes is kept as it is, for the client compares; blanks alone are no value, and types keep their form.
+func TestPushedTextsStayAsSent(t *testing.T) {
+	t.Parallel()
+	m := compile(t, mapping.Config{Preset: mapping.SCIM, Attributes: map[string]mapping.Rule{"nickName": {"trim(title)"}, "hireDate": {"hireDate"}}})
+	got := m.Map(record("title", " The  Boss\u00a0", "email", "a@x ", "department", " \t ", "hireDate", " 2024-01-31 ")).Profile
+	want := connector.Profile{"title": {" The  Boss\u00a0"}, "nickName": {"The  Boss"}, "email": {"a@x "}, "hireDate": {"2024-01-31T00:00:00Z"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestTimesAreCanonical(t *testing.T) {
 	t.Parallel()
 	m := compile(t, rules("hireDate", "x"))

@@ -63,15 +63,18 @@ func (f *frame) putText(info *connector.AttributeInfo, s string, from int) error
 	return f.putBytes(info, []byte(s), from) // bounded by maxBytes, or a constant of the configuration
 }
 
-// putBytes appends one value in canonical form; blanks are no value. from is where the values of
-// this target begin in spans.
+// putBytes appends one value in canonical form; blanks are no value, and those around a text are not kept but where it
+// stays as it was sent. from is where the values of this target begin in spans.
 func (f *frame) putBytes(info *connector.AttributeInfo, v []byte, from int) error {
 	if info.Type == connector.BinaryType {
 		return f.putBinary(info, v, from)
 	}
-	v = bytes.TrimSpace(v)
-	if len(v) == 0 {
+	bare := bytes.TrimSpace(v)
+	if len(bare) == 0 {
 		return nil
+	}
+	if f.mapping == nil || !f.mapping.asSent || info.Type != connector.TextType && info.Type != connector.EmailType {
+		v = bare
 	}
 	if len(v) > utf8.UTFMax*info.MaxLen {
 		return tooLongError{info.MaxLen, "characters"}

@@ -176,7 +176,7 @@ func (c *checker) addresses() {
 			if strings.TrimSpace(address) == "" || name == connector.Email && i > 0 {
 				continue
 			}
-			if err := CheckAddress(address); err != nil {
+			if err := CheckAddress(strings.TrimSpace(address)); err != nil { // blanks around it are none of it
 				invalid.add(name, err.Error())
 				continue
 			}

@@ -53,9 +53,18 @@ func (e *editor) editValues(v *values, ed edit) *Error {
 		return err
 	}
 	if ed.kind == Replace {
-		v.list = nil
+		v.replace(given)
+		return nil
 	}
 	return v.add(given)
+}
+
+// replace makes what is given the whole list, as POST and PUT do: two addresses of one type are two.
+func (v *values) replace(given []any) {
+	v.list = given
+	for i := range given {
+		v.set[i] = true
+	}
 }
 
 // elements returns checked copies of the values of a list.

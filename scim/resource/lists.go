@@ -120,12 +120,27 @@ func splitAddresses(elements []element) Profile {
 	p := Profile{}
 	if i := main(elements); i >= 0 {
 		for _, name := range addressParts {
-			if v := text(elements[i], name); v != "" {
+			if v := oneLine(text(elements[i], name)); v != "" {
 				p.Set(name, v)
 			}
 		}
 	}
 	return p
+}
+
+// oneLine joins the lines that a part of an address may have (RFC 7643 section 4.1.2). Attributes of people have one; the
+// element is kept as it was sent.
+func oneLine(s string) string {
+	if !strings.ContainsAny(s, "\r\n") {
+		return s
+	}
+	var lines []string
+	for l := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == '\r' || r == '\n' }) {
+		if l = strings.TrimSpace(l); l != "" {
+			lines = append(lines, l)
+		}
+	}
+	return strings.Join(lines, ", ")
 }
 
 func plainValues(attribute string) func(*elements, Profile) {
