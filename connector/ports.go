@@ -46,6 +46,12 @@ type Reader interface {
 	// Recheck returns at most limit anchors of a source whose links say that their state has become another
 	// one by the clock alone, or by what is known of a domain, the longest due first. Save ends it.
 	Recheck(ctx context.Context, org, source string, now time.Time, limit int) ([]Anchor, error)
+	// People returns the users whom records can be about, and all links, of any source, of each of them: those that the
+	// source has linked to these anchors, those with these ids, tombstones included, and the live ones that hold any of
+	// these keys. About one person it is one statement.
+	People(ctx context.Context, q PeopleQuery) ([]*User, []Link, error)
+	// ClientUserLinks is ClientUser with all links, of any source, of the user.
+	ClientUserLinks(ctx context.Context, org, client string, id ID) (*ClientUser, []Link, error)
 	// Users returns the users with these ids, tombstones included; absent ones are left out.
 	Users(ctx context.Context, org string, ids []ID) ([]*User, error)
 	// UsersByKey returns the live users that hold any of these keys (kinds userName and email are

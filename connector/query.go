@@ -24,6 +24,15 @@ type DueQuery struct {
 	Limit  int       // at most 1,000, which is also what 0 means; not of a count
 }
 
+// PeopleQuery chooses the users whom records of a source can be about.
+type PeopleQuery struct {
+	Org     string
+	Source  string    // whose the anchors are
+	Anchors []Anchor  // of the records
+	IDs     []ID      // that records name
+	Keys    []UserKey // that records would have; kinds as UsersByKey takes them
+}
+
 // GroupQuery chooses groups of a list, in order of their names; empty fields choose all.
 type GroupQuery struct {
 	Org    string

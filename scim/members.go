@@ -87,31 +87,25 @@ func (e *editor) replace(ctx context.Context, ids []connector.ID) error {
 	return nil
 }
 
-// removeWhere removes the members that a filter finds.
+// removeWhere removes the members that a filter finds. All of them are looked at, once.
 func (e *editor) removeWhere(ctx context.Context, edit patch.MemberEdit) error {
-	if err := e.all(ctx); err != nil {
-		return err
-	}
-	org, client := e.x.org.Settings.ID, e.x.source
 	found := false
-	remove := func(m connector.ClientMember) {
-		if edit.Where.Match(map[string]any{"members": []any{e.x.org.memberObject(&m)}}) {
+	remove := func(m *connector.ClientMember) {
+		if edit.Where.Match(map[string]any{"members": []any{e.x.org.memberObject(m)}}) {
 			found = found || e.wanted[m.ID]
 			e.wanted[m.ID] = false
 		}
 	}
-	for _, m := range e.added() { // by an operation before this one
+	added := e.added() // by an operation before this one
+	if err := e.each(ctx, remove); err != nil {
+		return err
+	}
+	for _, m := range added {
 		fresh, err := e.fresh(ctx, connector.ID(m.Key))
 		if err != nil {
 			return err
 		}
-		remove(fresh)
-	}
-	for m, err := range e.r.ClientMembers(ctx, org, client, e.group, connector.ID{}, 0) {
-		if err != nil {
-			return err
-		}
-		remove(m)
+		remove(&fresh)
 	}
 	return missing(edit, found)
 }
@@ -140,17 +134,24 @@ func missing(edit patch.MemberEdit, found bool) error {
 
 // all loads every member that is stored.
 func (e *editor) all(ctx context.Context) error {
-	if e.whole || e.count == 0 {
-		e.whole = true
+	if e.whole {
 		return nil
 	}
+	return e.each(ctx, func(*connector.ClientMember) {})
+}
+
+// each loads every member that is stored and hands it to f.
+func (e *editor) each(ctx context.Context, f func(m *connector.ClientMember)) error {
 	e.whole = true
-	org, client := e.x.org.Settings.ID, e.x.source
-	for m, err := range e.r.ClientMembers(ctx, org, client, e.group, connector.ID{}, 0) {
+	if e.count == 0 {
+		return nil
+	}
+	for m, err := range e.r.ClientMembers(ctx, e.x.org.Settings.ID, e.x.source, e.group, connector.ID{}, 0) {
 		if err != nil {
 			return err
 		}
 		e.keep(m.ID, true)
+		f(&m)
 	}
 	return nil
 }

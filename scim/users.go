@@ -147,8 +147,7 @@ type known struct {
 
 // find looks up the user of a request and holds that to If-Match.
 func (x *exchange) find(ctx context.Context, r connector.Reader, id connector.ID) (*known, error) {
-	org := x.org.Settings.ID
-	u, err := r.ClientUser(ctx, org, x.source, id)
+	u, links, err := r.ClientUserLinks(ctx, x.org.Settings.ID, x.source, id)
 	if absent(err) {
 		return nil, nobody(schema.User(), id.String())
 	} else if err != nil {
@@ -158,10 +157,6 @@ func (x *exchange) find(ctx context.Context, r connector.Reader, id connector.ID
 		return nil, err
 	}
 	k := &known{ClientUser: u}
-	if u.Anchor.IsZero() {
-		return k, nil
-	}
-	links, err := r.LinksOfUsers(ctx, org, []connector.ID{id})
 	for _, l := range links {
 		if l.Source == x.source {
 			if k.own = l.Profile; k.own == nil { // its link is the only one
@@ -169,7 +164,7 @@ func (x *exchange) find(ctx context.Context, r connector.Reader, id connector.ID
 			}
 		}
 	}
-	return k, err
+	return k, nil
 }
 
 // putUser replaces what the client says of the person: what it leaves out it says no more, but for active,

@@ -63,6 +63,7 @@ func (d *daemon) run(ctx context.Context, ln net.Listener) error {
 	if err != nil {
 		return err
 	}
+	d.metrics.watch(d.site.db)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.door.serve(ctx, d.log) })
 	g.Go(func() error { return d.signOn.serve(ctx, d.log) })

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"usherd/connector"
+	"usherd/connector/store"
 )
 
 // metrics are what the daemon tells Prometheus. People are never named there, only counted.
@@ -74,6 +75,13 @@ func newMetrics() *metrics {
 		m.following, m.delay, m.missed, m.trouble)
 	m.registry.MustRegister(m.lead.all()...)
 	return m
+}
+
+// watch counts what the store is asked.
+func (m *metrics) watch(db *store.DB) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "usherd_store_statements_total", Help: "SQL statements that were run, transactions begun and ended included.",
+	}, func() float64 { return float64(db.Statements()) }))
 }
 
 // ended counts a run.

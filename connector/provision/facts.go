@@ -40,38 +40,41 @@ func (f *facts) forget() {
 	f.byKey = map[connector.UserKey][]connector.ID{}
 }
 
-// loadPeople reads the links of the batch, the users behind them and those that matching could
-// find, with all their links.
+// loadPeople reads the links of the batch, the users behind them, those that its records name and those that
+// matching could find, with all their links.
 func (f *facts) loadPeople(ctx context.Context, r connector.Reader, org *connector.Organization, source string, ds []*decision) error {
-	anchors := make([]connector.Anchor, 0, len(ds))
-	keys := map[connector.UserKey]bool{}
-	var ids []connector.ID
+	q := connector.PeopleQuery{Org: org.ID, Source: source, Anchors: make([]connector.Anchor, 0, len(ds))}
 	for _, d := range ds {
-		anchors = append(anchors, d.rec.Anchor)
+		q.Anchors = append(q.Anchors, d.rec.Anchor)
 		if !d.rec.User.IsZero() {
-			ids = append(ids, d.rec.User)
+			q.IDs = append(q.IDs, d.rec.User)
 		}
-		for _, k := range matchKeys(org, d.mapped.Profile) {
-			keys[k] = true
+		keys := matchKeys(org, d.mapped.Profile)
+		if f.planned == nil { // nobody else's names are looked at: the rules will ask for these too
+			keys = append(keys, (&connector.User{Profile: d.mapped.Profile}).Keys()...)
+		}
+		for _, k := range keys {
+			if _, known := f.byKey[k]; !known {
+				f.byKey[k] = nil
+				q.Keys = append(q.Keys, k)
+			}
 		}
 	}
-	links, err := r.Links(ctx, org.ID, source, anchors)
-	if err != nil {
-		return err
-	}
-	for _, l := range links {
-		f.links[l.Anchor] = l
-		ids = append(ids, l.User)
-	}
-	users, err := r.Users(ctx, org.ID, ids)
+	users, links, err := r.People(ctx, q)
 	if err != nil {
 		return err
 	}
 	f.keepUsers(users)
-	if err := f.loadKeys(ctx, r, org.ID, keys); err != nil {
-		return err
+	f.keepKeys(users)
+	for _, u := range users {
+		f.linksOf[u.ID] = nil
 	}
-	return f.loadLinks(ctx, r, org.ID)
+	for _, l := range links {
+		if f.linksOf[l.User] = append(f.linksOf[l.User], l); l.Source == source {
+			f.links[l.Anchor] = l
+		}
+	}
+	return nil
 }
 
 // loadKeys finds the live users that hold any of these keys; keys that are known already cost
@@ -92,14 +95,22 @@ func (f *facts) loadKeys(ctx context.Context, r connector.Reader, org string, ke
 		return err
 	}
 	f.keepUsers(users)
+	f.keepKeys(users)
+	return nil
+}
+
+// keepKeys notes which of the keys that were asked for live users hold.
+func (f *facts) keepKeys(users []*connector.User) {
 	for _, u := range users {
+		if !u.State.Live() {
+			continue
+		}
 		for _, k := range userKeys(u) {
 			if _, asked := f.byKey[k]; asked && !slices.Contains(f.byKey[k], u.ID) {
 				f.byKey[k] = append(f.byKey[k], u.ID)
 			}
 		}
 	}
-	return nil
 }
 
 // keepUsers keeps users, and of live ones that they alone hold their unique names.
@@ -113,24 +124,6 @@ func (f *facts) keepUsers(users []*connector.User) {
 			f.byKey[k] = []connector.ID{u.ID}
 		}
 	}
-}
-
-func (f *facts) loadLinks(ctx context.Context, r connector.Reader, org string) error {
-	var ids []connector.ID
-	for id := range f.users {
-		if _, known := f.linksOf[id]; !known {
-			f.linksOf[id] = nil
-			ids = append(ids, id)
-		}
-	}
-	if len(ids) == 0 {
-		return nil
-	}
-	links, err := r.LinksOfUsers(ctx, org, ids)
-	for _, l := range links {
-		f.linksOf[l.User] = append(f.linksOf[l.User], l)
-	}
-	return err
 }
 
 // inSource reports whether an entry of the source, as far as is known still there, is linked to the user.

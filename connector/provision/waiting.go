@@ -117,9 +117,12 @@ func lastWord(push Push, w connector.Waiter) Push {
 	return push
 }
 
-// offerFreed is offer after a single change that may have freed a seat. That is stored: whoever asked for it need not
-// stay for what follows.
+// offerFreed is offer after a single change that may have freed a seat of a package that somebody can wait for. That is
+// stored: whoever asked for it need not stay for what follows.
 func (p *Provisioner) offerFreed(ctx context.Context, ch *connector.Change) error {
+	if p.endless(ch.FreeSeat) {
+		return nil
+	}
 	_, err := p.offer(context.WithoutCancel(ctx), ch.FreeSeat, waitingList)
 	return err
 }

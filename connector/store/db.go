@@ -112,6 +112,10 @@ func (db *DB) Close() error {
 	return db.closed
 }
 
+// Statements returns how many SQL statements were run, from the beginning of transactions to their ends. What costs one on
+// SQLite costs a way to the server and back on another database.
+func (db *DB) Statements() int64 { return db.w.asked.Load() + db.pool.asked.Load() }
+
 // Backup writes a consistent copy of the store to a file that must not exist, while others read and
 // write. The file is readable by its owner alone and is complete once it is there.
 func (db *DB) Backup(ctx context.Context, path string) error { return db.engine.backup(ctx, path) }

@@ -29,6 +29,7 @@ const (
 // PutGroups writes changes as CompareGroups gives them, see connector.Tx. A change of one member is a
 // handful of rows, however many the group has.
 func (t *tx) PutGroups(ctx context.Context, changes []*connector.GroupChange, follow bool, cause connector.Cause, now time.Time) error {
+	clear(t.read)
 	for _, c := range changes {
 		if g := c.Group(); g == nil || g.Org == "" || g.Source == "" || g.Anchor.IsZero() {
 			return invalid("put groups", "a change names no group")

@@ -141,9 +141,11 @@ func (t *tx) closePeople(ctx context.Context, org, source string, items, places 
 	if len(items)+len(places) == 0 {
 		return nil
 	}
-	type found struct{ items, places bool }
-	rows, err := t.q.query(ctx, sqlAnyPeople, org, source, org, source)
-	some, _, err := first(rows, err, func(r *sql.Rows, f *found) error { return r.Scan(&f.items, &f.places) })
+	key := linkSource{org, source}
+	some, err := t.s.somePeople(ctx, key)
+	if err == nil && some.places {
+		err = t.s.waitingMoved(ctx, key)
+	}
 	if err != nil {
 		return err
 	}
@@ -255,6 +257,7 @@ func (s *saver) putItem(c *connector.Change, f *connector.Failure, person []byte
 		at = s.now
 	}
 	now := micros(s.now)
+	delete(s.t.s.known.people, linkSource{c.Org, c.Source})
 	_, err := s.t.s.exec(s.ctx, sqlPutItem, c.Org, c.Source, person, f.Reason, id[:], ref, int(f.Code), strings.Join(f.Fields, "\n"),
 		f.Package, f.Domain, f.Detail, subject, connector.Fold(subject), idBlob(f.UserID), c.DN, micros(at), now, now, idBlob(s.cause.Run))
 	return err

@@ -205,9 +205,15 @@ func valueFor(field string) string {
 func TestResourcePlans(t *testing.T) {
 	t.Parallel()
 	db := openFile(t, filepath.Join(t.TempDir(), "usherd.db"))
+	const allLinks = "SEARCH s USING PRIMARY KEY (org=?) LEFT-JOIN\nSEARCH l USING PRIMARY KEY (org=? AND source=? AND user_id=?) LEFT-JOIN"
 	for q, want := range map[string]string{
 		sqlClientUser:          "SEARCH u USING INDEX users_live (org=? AND id=?)\nSEARCH l USING PRIMARY KEY (org=? AND source=? AND user_id=?) LEFT-JOIN",
 		sqlClientUserByAnchor:  "SEARCH l USING INDEX links_anchor (anchor=? AND source=? AND org=?)\nSEARCH u USING INDEX sqlite_autoindex_users_1 (id=?)",
+		sqlClientUserLinks:     "SEARCH u USING INDEX users_live (org=? AND id=?)\n" + allLinks,
+		sqlPersonByID:          "SEARCH u USING INDEX sqlite_autoindex_users_1 (id=?)\n" + allLinks,
+		sqlPersonByAnchor:      "SEARCH k USING COVERING INDEX links_anchor (anchor=? AND source=? AND org=?)\nSEARCH u USING INDEX sqlite_autoindex_users_1 (id=?)\n" + allLinks,
+		sqlPersonByKey:         "SEARCH k USING PRIMARY KEY (org=? AND kind=? AND value=?)\nSEARCH u USING INDEX sqlite_autoindex_users_1 (id=?)\n" + allLinks,
+		sqlPersonByTerm:        "SEARCH k USING PRIMARY KEY (org=? AND kind=? AND value=?)\nSEARCH u USING INDEX sqlite_autoindex_users_1 (id=?)\n" + allLinks,
 		sqlClientGroup:         "SEARCH g USING INDEX sqlite_autoindex_groups_1 (id=?)",
 		sqlClientGroupByAnchor: "SEARCH g USING INDEX groups_anchor (anchor=? AND source=? AND org=?)",
 		sqlClientMembers:       "SEARCH m USING PRIMARY KEY (group_id=? AND key>?)",
@@ -252,7 +258,14 @@ func TestReadsOfOneMakeNoTables(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(rec.asked) != 6 {
+	_, _, _ = r.ClientUserLinks(t.Context(), "acme", "idp", id)
+	if _, _, err := r.People(t.Context(), connector.PeopleQuery{
+		Org: "acme", Source: "idp", Anchors: []connector.Anchor{connector.AnchorOf(id)}, IDs: []connector.ID{id},
+		Keys: []connector.UserKey{{Kind: connector.UserName, Value: "ann"}, {Kind: "employeeNumber", Value: "7"}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if len(rec.asked) != 8 {
 		t.Errorf("%d statements", len(rec.asked))
 	}
 	for _, c := range rec.asked {

@@ -142,7 +142,7 @@ func (e *pgEngine) readers(ctx context.Context) (*sql.DB, error) {
 	return e.r, nil
 }
 
-func (e *pgEngine) querier(p *pool) querier { return &pgPool{p.db, &e.gone, &e.away} }
+func (e *pgEngine) querier(p *pool) querier { return &pgPool{p.db, &e.gone, &e.away, &p.asked} }
 
 func (e *pgEngine) close(ctx context.Context, s *session) error {
 	var errs []error

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,7 +17,8 @@ const grace = time.Second
 type pgPool struct {
 	db      *sql.DB
 	away    *outage
-	writing *outage // of the writer: what has been waited for by one of them long enough the other does not wait for
+	writing *outage       // of the writer: what has been waited for by one of them long enough the other does not wait for
+	asked   *atomic.Int64 // statements
 }
 
 func (p *pgPool) query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
@@ -44,6 +46,7 @@ func (p *pgPool) once(ctx context.Context, q string, args ...any) (*sql.Rows, er
 
 func (p *pgPool) ask(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
 	for n := 0; ; n++ {
+		p.asked.Add(1)
 		rows, err := p.db.QueryContext(ctx, q, args...)
 		if err == nil {
 			p.away.over()

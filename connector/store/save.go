@@ -17,7 +17,9 @@ func (t *tx) Save(ctx context.Context, changes []*connector.Change, cause connec
 			return nil, err
 		}
 		s := saver{t: t, ctx: ctx, cause: cause, now: now, changes: changes[from:to], errs: errs[from:to]}
-		if err := s.save(); err != nil {
+		err = s.save()
+		clear(t.read)
+		if err != nil {
 			return nil, wrap("save", err)
 		}
 		from = to
@@ -162,11 +164,7 @@ func (s *saver) save() error {
 	if err := s.t.s.batch(s.ctx, s.write); err != nil {
 		return err
 	}
-	if err := s.writeSeats(); err != nil {
-		return err
-	}
-	if err := s.writeCounts(); err != nil {
-		return err
-	}
+	s.moveSeats()
+	s.countStates()
 	return s.follow()
 }

@@ -56,32 +56,44 @@ func seatAfter(c *connector.Change, base *baseUser) string {
 
 func (s *saver) loadBase(org string) error {
 	type row struct {
-		id connector.ID
-		u  connector.User
-		b  baseUser
+		u    connector.User
+		seat string
 	}
 	s.base = map[connector.ID]*baseUser{}
 	args := make([]any, 0, len(s.changes))
 	for _, c := range s.changes {
-		if id := userOf(c); !id.IsZero() {
+		id := userOf(c)
+		if id.IsZero() {
+			continue
+		}
+		p, read := s.t.read[personKey{org, id}]
+		switch {
+		case !read:
 			args = append(args, id[:])
+		case p != nil:
+			s.base[id] = newBase(p.user, p.seat)
 		}
 	}
 	return inLists(sqlBaseUsers, []any{org}, args, func(q string, args []any) error {
 		rows, err := s.t.q.query(s.ctx, q, args...)
 		for v, err := range each(rows, err, func(r *sql.Rows, v *row) error {
-			return r.Scan((*idColumn)(&v.id), &v.b.version, &v.b.state, &v.b.seat, (*profileColumn)(&v.u.Profile))
+			return r.Scan((*idColumn)(&v.u.ID), &v.u.Version, &v.u.State, &v.seat, (*profileColumn)(&v.u.Profile))
 		}) {
 			if err != nil {
 				return err
 			}
-			if v.b.state.Live() {
-				v.b.names, v.b.terms = uniqueNames(nil, &v.u), terms(nil, v.u.Profile)
-			}
-			s.base[v.id] = &v.b
+			s.base[v.u.ID] = newBase(&v.u, v.seat)
 		}
 		return nil
 	})
+}
+
+func newBase(u *connector.User, seat string) *baseUser {
+	b := &baseUser{version: u.Version, state: u.State, seat: seat}
+	if u.State.Live() {
+		b.names, b.terms = uniqueNames(nil, u), terms(nil, u.Profile)
+	}
+	return b
 }
 
 // loadHolders reads who holds the unique names that users who exist want, and notes those that they
@@ -139,6 +151,10 @@ func (s *saver) loadLinks(org string) error {
 				continue
 			}
 			s.linked[l.Source] = true
+			if p := s.t.read[personKey{org, userOf(c)}]; p != nil && p.linked(l.Source, l.Anchor) {
+				s.links[keyOfLink(l)] = userOf(c)
+				continue
+			}
 			if s.careful || s.plans[i].base != nil {
 				wanted[l.Source] = append(wanted[l.Source], anchorBlob(l.Anchor))
 			}
@@ -184,11 +200,11 @@ func (s *saver) loadSeats(org string) error {
 	if len(s.seats) == 0 {
 		return nil
 	}
-	rows, err := s.t.q.query(s.ctx, sqlSeatRows, org)
-	for p, err := range each(rows, err, func(r *sql.Rows, p *packageRow) error { return r.Scan(&p.id, &p.seats, &p.used) }) {
-		if err != nil {
-			return err
-		}
+	packages, err := s.t.s.packages(s.ctx, org)
+	if err != nil {
+		return err
+	}
+	for _, p := range packages {
 		if r, ok := s.seats[p.id]; ok {
 			*r = seatRow{exists: true, seats: p.seats, used: p.used}
 		}

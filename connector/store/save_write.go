@@ -255,14 +255,10 @@ func (s *saver) writeLinks(b *batch, c *connector.Change) (bool, error) {
 	return true, nil
 }
 
-func (s *saver) writeCounts() error {
+func (s *saver) countStates() {
 	for state, n := range s.states {
-		if n == 0 {
-			continue
-		}
-		if _, err := s.t.s.exec(s.ctx, sqlCountState, s.changes[0].Org, state, n); err != nil {
-			return err
+		if n != 0 {
+			s.t.s.count(s.changes[0].Org, state, n)
 		}
 	}
-	return nil
 }

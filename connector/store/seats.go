@@ -12,8 +12,6 @@ const (
    (SELECT count(*) FROM waiting w WHERE w.org = p.org AND w.package = p.id)
  FROM packages p WHERE p.org = ? ORDER BY p.place < 0, p.place, p.id`
 
-	sqlSeatRows = `SELECT id, seats, used FROM packages WHERE org = ?`
-
 	sqlPutPackage = `INSERT INTO packages (org, id, name, seats, used, lowered, place) VALUES (?,?,?,?,0,0,?)
  ON CONFLICT (org, id) DO UPDATE SET name = excluded.name, seats = excluded.seats, place = excluded.place,
    lowered = CASE WHEN excluded.seats >= 0 AND packages.used > excluded.seats THEN 1 ELSE 0 END
@@ -56,20 +54,12 @@ func (r *seatRow) take() bool {
 
 func (r *seatRow) free() { r.delta-- }
 
-func (s *saver) writeSeats() error {
+func (s *saver) moveSeats() {
 	for id, r := range s.seats {
-		if r.delta == 0 {
-			continue
-		}
-		n, err := s.t.s.exec(s.ctx, sqlMoveSeats, r.delta, r.delta, s.changes[0].Org, id, r.delta, r.delta)
-		if err != nil {
-			return err
-		}
-		if n != 1 {
-			return conflict("save", "the seats of package %s have moved", id)
+		if r.delta != 0 {
+			s.t.s.moveSeats(s.changes[0].Org, id, r.delta)
 		}
 	}
-	return nil
 }
 
 // Seats returns the standing of all packages of the organization in the order of the configuration;
@@ -77,11 +67,15 @@ func (s *saver) writeSeats() error {
 func (r *reader) Seats(ctx context.Context, org string) ([]connector.SeatCount, error) {
 	rows, err := r.q.query(ctx, sqlPackages, org)
 	list, err := add[packageRow](nil, rows, err, scanPackage)
+	return seatCounts(list), wrap("seats", err)
+}
+
+func seatCounts(list []packageRow) []connector.SeatCount {
 	seats := make([]connector.SeatCount, len(list))
 	for i, p := range list {
 		seats[i] = connector.SeatCount{Package: p.id, Name: p.name, Seats: p.seats, Used: p.used, Waiting: p.waiting}
 	}
-	return seats, wrap("seats", err)
+	return seats
 }
 
 // SetPackages makes the organization's packages those of its configuration. Counters stay: a number

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"sync"
+	"sync/atomic"
 )
 
 // Parameters are written `?`, in order: modernc.org/sqlite looks each numbered one up by name, which
@@ -27,10 +28,12 @@ type querier interface {
 // only those that are streamed, and those that are not kept, can be cancelled once they have begun.
 type pool struct {
 	db    *sql.DB
-	stmts sync.Map // SQL -> *sql.Stmt
+	stmts sync.Map     // SQL -> *sql.Stmt
+	asked atomic.Int64 // statements
 }
 
 func (p *pool) stmt(ctx context.Context, q string) (*sql.Stmt, error) {
+	p.asked.Add(1)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -65,6 +68,7 @@ func (p *pool) stream(ctx context.Context, q string, args ...any) (*sql.Rows, er
 }
 
 func (p *pool) once(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+	p.asked.Add(1)
 	return p.db.QueryContext(ctx, q, args...)
 }
 
@@ -99,22 +103,28 @@ type session struct {
 
 	// linked are sources that link_sources is known to have.
 	linked map[linkSource]bool
+	known  known
+	asked  *atomic.Int64 // statements
 }
 
 type linkSource struct{ org, source string }
 
 func newSession(conn *sql.Conn) *session {
-	s := &session{}
+	s := &session{asked: &atomic.Int64{}}
 	s.renew(conn)
 	return s
 }
 
 // renew has the session go on with another connection.
 func (s *session) renew(conn *sql.Conn) {
-	*s = session{conn: conn, stmts: map[string]*sql.Stmt{}, bulk: map[string]driver.StmtExecContext{}, linked: map[linkSource]bool{}}
+	*s = session{
+		conn: conn, stmts: map[string]*sql.Stmt{}, bulk: map[string]driver.StmtExecContext{}, linked: map[linkSource]bool{}, known: newKnown(),
+		asked: s.asked,
+	}
 }
 
 func (s *session) stmt(ctx context.Context, q string) (*sql.Stmt, error) {
+	s.asked.Add(1)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -137,6 +147,7 @@ func (s *session) query(ctx context.Context, q string, args ...any) (*sql.Rows, 
 }
 
 func (s *session) stream(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+	s.asked.Add(1)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -164,6 +175,7 @@ func (s *session) exec(ctx context.Context, q string, args ...any) (int64, error
 // undo rolls the transaction back, or to its savepoint.
 func (s *session) undo(ctx context.Context, rollback string) error {
 	clear(s.linked)
+	s.forget()
 	_, err := s.exec(ctx, rollback)
 	return err
 }
@@ -207,6 +219,7 @@ func (b *batch) changed(q string, args ...driver.Value) (bool, error) {
 }
 
 func (b *batch) change(q string, args []driver.Value) (driver.Result, error) {
+	b.s.asked.Add(1)
 	st, ok := b.s.bulk[q]
 	if !ok {
 		p, err := b.c.PrepareContext(b.ctx, q)

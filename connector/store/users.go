@@ -78,11 +78,11 @@ func (r *reader) Users(ctx context.Context, org string, ids []connector.ID) ([]*
 func (r *reader) UsersByKey(ctx context.Context, org string, keys []connector.UserKey) ([]*connector.User, error) {
 	byKind := map[int64][]any{}
 	for _, k := range keys {
-		kind, ok := keyKinds[k.Kind]
-		if !ok {
-			return nil, invalid("users by key", "users cannot be found by %s: only by userName, email, employeeNumber and displayName", k.Kind)
+		kind, err := keyKind(k)
+		if err != nil {
+			return nil, err
 		}
-		if k.Value != "" && k.Value < unnamed {
+		if holdable(k) {
 			byKind[kind] = append(byKind[kind], k.Value)
 		}
 	}
@@ -112,6 +112,18 @@ func (r *reader) UsersByKey(ctx context.Context, org string, keys []connector.Us
 	}
 	return users, nil
 }
+
+// keyKind is the kind of a key, as stored.
+func keyKind(k connector.UserKey) (int64, error) {
+	kind, ok := keyKinds[k.Kind]
+	if !ok {
+		return 0, invalid("users by key", "users cannot be found by %s: only by userName, email, employeeNumber and displayName", k.Kind)
+	}
+	return kind, nil
+}
+
+// holdable reports whether anybody can hold the key.
+func holdable(k connector.UserKey) bool { return k.Value != "" && k.Value < unnamed }
 
 // CountUsers returns how many users the organization has in each state; states without any are left
 // out.

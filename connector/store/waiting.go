@@ -52,13 +52,19 @@ func (r *reader) Waiting(ctx context.Context, org, pkg string, limit int) ([]con
 
 // LeaveList takes a place off the list, see connector.Tx.
 func (t *tx) LeaveList(ctx context.Context, w connector.Waiter) error {
-	_, err := t.s.exec(ctx, sqlLeavePlace, w.Org, w.Package, w.ID[:])
+	err := t.s.waitingMoved(ctx, linkSource{w.Org, w.Source})
+	if err == nil {
+		_, err = t.s.exec(ctx, sqlLeavePlace, w.Org, w.Package, w.ID[:])
+	}
 	return wrap("waiting", err)
 }
 
 func (s *saver) wait(c *connector.Change, pkg string, person []byte) error {
 	doc, err := json.Marshal(placeDoc{*newRecordDoc(c.Waiting), timeOf(micros(s.now))})
 	if err != nil {
+		return err
+	}
+	if err := s.t.s.waitingMoved(s.ctx, linkSource{c.Org, c.Source}); err != nil {
 		return err
 	}
 	id := connector.NewID(s.now)

@@ -25,6 +25,7 @@ type job struct {
 	ctx   context.Context //nolint:containedctx // of the caller that waits for done
 	f     func(*tx) error
 	bulk  bool
+	own   bool         // of the store itself: it may write what is known of the transaction
 	state atomic.Int32 // 0 waits, 1 the writer has it, 2 given up by the caller
 	err   error
 	done  chan struct{}
@@ -51,7 +52,7 @@ func (j *job) answer(err error) {
 // its error. When ctx ends while f waits, nothing is written. f must not call Write or Bulk, and must
 // not end its goroutine.
 func (db *DB) Write(ctx context.Context, f func(connector.Tx) error) error {
-	return db.write(ctx, func(t *tx) error { return f(t) })
+	return db.submit(&job{ctx: ctx, f: func(t *tx) error { return f(t) }, done: make(chan struct{})})
 }
 
 // Bulk runs f in a transaction of its own, meant for chunks of about 1,000 people.
@@ -59,8 +60,9 @@ func (db *DB) Bulk(ctx context.Context, f func(connector.Tx) error) error {
 	return db.submit(&job{ctx: ctx, f: func(t *tx) error { return f(t) }, bulk: true, done: make(chan struct{})})
 }
 
+// write is Write for what the store does itself, whatever tables that is in.
 func (db *DB) write(ctx context.Context, f func(*tx) error) error {
-	return db.submit(&job{ctx: ctx, f: f, done: make(chan struct{})})
+	return db.submit(&job{ctx: ctx, f: f, own: true, done: make(chan struct{})})
 }
 
 func (db *DB) submit(j *job) error {
@@ -202,6 +204,7 @@ func (db *DB) transact(ctx context.Context, group []*job, apart bool) (errs []er
 	if err := db.engine.begin(ctx, db.w); err != nil {
 		return errs, err
 	}
+	db.w.forget()
 	good := 0
 	for i, j := range group {
 		if apart {
@@ -217,15 +220,29 @@ func (db *DB) transact(ctx context.Context, group []*job, apart bool) (errs []er
 		}
 	}
 	if err == nil && good > 0 {
-		if err = db.engine.commit(ctx, db.w); err == nil {
+		if err = db.commit(ctx, len(group) > 1 && !apart); err == nil {
 			return errs, nil
 		}
-		err = wrap("commit", err)
 	}
 	if e := db.w.undo(ctx, "ROLLBACK"); e != nil && err == nil {
 		db.log.Debug("rollback", zap.Error(e)) // SQLite has done it by itself
 	}
 	return errs, err
+}
+
+// commit writes the counters and ends the transaction. Counters of several jobs that cannot be written are one job's.
+func (db *DB) commit(ctx context.Context, several bool) error {
+	err := db.w.settle(ctx)
+	if err == nil {
+		return wrap("commit", db.engine.commit(ctx, db.w))
+	}
+	if lost := db.engine.lost(err); lost != nil {
+		return lost
+	}
+	if several {
+		return errSpoiled
+	}
+	return wrap("commit", err)
 }
 
 // runJob runs one function. The second error says that what the transaction holds of others must not stay.
@@ -247,6 +264,9 @@ func (db *DB) runApart(ctx context.Context, j *job) (own, all error) {
 		return err, fmt.Errorf("%w: %w", errBroken, err)
 	}
 	own = db.call(j)
+	if own == nil {
+		own = wrap("save", db.w.settle(ctx)) // what is left to be written is nobody else's
+	}
 	if lost := db.engine.lost(own); lost != nil {
 		return own, lost
 	}
@@ -280,7 +300,17 @@ func (db *DB) call(j *job) (err error) {
 	if err := t.fence(j.ctx); err != nil {
 		return err
 	}
-	return j.f(t)
+	if !j.own {
+		return j.f(t)
+	}
+	if err := db.w.settle(j.ctx); err != nil {
+		return err
+	}
+	if err := j.f(t); err != nil {
+		return err
+	}
+	defer db.w.forget()
+	return db.w.settle(j.ctx)
 }
 
 func (db *DB) bulk(ctx context.Context, on bool) {
@@ -292,8 +322,9 @@ func (db *DB) bulk(ctx context.Context, on bool) {
 // tx is one write transaction. It is valid until the function that it was given to returns.
 type tx struct {
 	reader
-	s   *session
-	now func() time.Time
+	s    *session
+	now  func() time.Time
+	read map[personKey]*person // people whom this job has read, as they are; nil = the id is nobody's
 }
 
 var _ connector.Tx = (*tx)(nil)

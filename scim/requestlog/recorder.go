@@ -12,15 +12,15 @@ import (
 )
 
 const (
-	batchRows  = 500
+	batchRows  = 1000
 	batchBytes = 4 << 20
-	batchWait  = 200 * time.Millisecond // how long the first row of a batch waits for others
-	memoryRows = 16_384                 // that wait for the store
-	memoryMost = 32 << 20               // bytes of them
-	rowBytes   = 512                    // of a row beside its texts and bodies
-	retryWait  = time.Second            // after the store has refused a batch
-	closeWait  = 10 * time.Second       // for the store at the end
-	toldEvery  = time.Minute            // between two lines about rows that are lost
+	batchWait  = time.Second      // how long the first row of a batch waits for others
+	memoryRows = 16_384           // that wait for the store
+	memoryMost = 32 << 20         // bytes of them
+	rowBytes   = 512              // of a row beside its texts and bodies
+	retryWait  = time.Second      // after the store has refused a batch
+	closeWait  = 10 * time.Second // for the store at the end
+	toldEvery  = time.Minute      // between two lines about rows that are lost
 )
 
 // Store is where rows go.

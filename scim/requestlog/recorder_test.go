@@ -98,24 +98,24 @@ func TestRowsAreWrittenInBatches(t *testing.T) {
 		if n := len(m.rows()); n > 0 {
 			t.Errorf("%d rows are written before others could join them", n)
 		}
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(time.Second)
 		if got := m.sizes(); !slices.Equal(got, []int{2}) {
 			t.Errorf("batches %v", got)
 		}
-		for n := range 1100 {
+		for n := range 2100 {
 			r.Add(row(2+n), true)
 		}
 		time.Sleep(60 * time.Millisecond) // long before the first would have waited
-		if got := m.sizes(); len(got) < 4 || len(m.rows()) != 1102 {
+		if got := m.sizes(); len(got) < 4 || len(m.rows()) != 2102 {
 			t.Errorf("batches %v", got)
 		}
-		r.Add(row(1102), true)
+		r.Add(row(2102), true)
 		if err := r.Close(); err != nil {
 			t.Error(err)
 		}
-		r.Add(row(1103), true)
+		r.Add(row(2103), true)
 		rows := m.rows()
-		if len(rows) != 1103 || m.counted("op-case") != 1103 {
+		if len(rows) != 2103 || m.counted("op-case") != 2103 {
 			t.Errorf("%d rows, %d quirks", len(rows), m.counted("op-case"))
 		}
 		for i := range rows {
@@ -138,12 +138,12 @@ func TestOldestRowsAreDroppedWhenTheStoreRefuses(t *testing.T) {
 		for n := range all {
 			r.Add(row(n), true)
 		}
-		time.Sleep(3 * time.Second)
+		time.Sleep(4 * time.Second)
 		if lost.Load() != all-most || logs.Len() != 1 || logs.All()[0].ContextMap()["last_error"] != "disk full" {
 			t.Errorf("%d lost, log %v", lost.Load(), logs.All())
 		}
 		m.set(nil, 0)
-		time.Sleep(2 * time.Second)
+		time.Sleep(4 * time.Second)
 		rows := m.rows()
 		if len(rows) != most || rows[0].Path != fmt.Sprint("/", all-most) {
 			t.Errorf("%d rows from %s on", len(rows), rows[0].Path)
@@ -160,7 +160,7 @@ func TestOldestRowsAreDroppedWhenTheStoreRefuses(t *testing.T) {
 		m.set(errors.New("gone"), 0)
 		time.Sleep(2 * time.Hour)
 		m.set(nil, 0)
-		time.Sleep(2 * time.Second)
+		time.Sleep(4 * time.Second)
 		if n := len(m.rows()) - most; n < 25 || n > 35 {
 			t.Errorf("%d large rows were kept in memory", n)
 		}
