@@ -41,6 +41,10 @@ test: test-servers ## all tests, with real servers (as root: Samba and 389-ds to
 test-servers: ## install the servers that tests use, where they are missing and it is possible
 	@.ci/servers
 
+test-patroni: ## PostgreSQL under Patroni and etcd, which it installs: leaders killed and frozen while clients write
+	@.ci/servers patroni
+	$(GO) run ./internal/gotest -tags=patroni -run=Patroni -count=1 -timeout=$(TIMEOUT) ./internal/testpg ./connector/store
+
 test-scim: ## what scim2-tester, an independent check, says of the SCIM door
 	@GO='$(GO)' .ci/test-scim
 
@@ -76,4 +80,4 @@ cross: ## build ./dist for Linux and Windows, amd64 and arm64
 clean: ## remove what was built, and the cached test domains and clusters
 	rm -rf bin dist .cache "$${XDG_CACHE_HOME:-$$HOME/.cache}/usherd-test"
 
-.PHONY: help build demo test test-servers test-scim check fmt fmt-check vet lint fuzz bench cross clean
+.PHONY: help build demo test test-servers test-patroni test-scim check fmt fmt-check vet lint fuzz bench cross clean

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// ask runs psql with an URL, as a client of ours would, and returns what it says and whether it worked.
-func ask(t *testing.T, s *Server, url, statement string) (string, bool) {
+// query runs psql with an URL, as a client of ours would, and returns what it says and whether it worked.
+func query(t *testing.T, s *Server, url, statement string) (string, bool) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), filepath.Join(s.Programs, "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", statement)
 	cmd.Env = environment()
@@ -23,7 +23,7 @@ func ask(t *testing.T, s *Server, url, statement string) (string, bool) {
 // says expects an answer.
 func says(t *testing.T, s *Server, url, statement, want string) {
 	t.Helper()
-	if got, ok := ask(t, s, url, statement); !ok || got != want {
+	if got, ok := query(t, s, url, statement); !ok || got != want {
 		t.Errorf("%s on %s: %q, want %q", statement, url, got, want)
 	}
 }
@@ -31,7 +31,7 @@ func says(t *testing.T, s *Server, url, statement, want string) {
 // refuses expects an error that holds a word.
 func refuses(t *testing.T, s *Server, url, statement, word string) {
 	t.Helper()
-	if got, ok := ask(t, s, url, statement); ok || !strings.Contains(got, word) {
+	if got, ok := query(t, s, url, statement); ok || !strings.Contains(got, word) {
 		t.Errorf("%s on %s: %q (worked: %v), want an error with %q", statement, url, got, ok, word)
 	}
 }

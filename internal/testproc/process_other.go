@@ -40,3 +40,9 @@ func (p *Process) Pause(bool) error { return errUnsupported }
 
 // LockFile refuses.
 func LockFile(string, bool) (func(), error) { return nil, errUnsupported }
+
+// KillIn does nothing.
+func KillIn(string) {}
+
+// PauseIn does nothing.
+func PauseIn(string, bool) {}
