@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	neturl "net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"usherd/connector/lease"
 	"usherd/connector/store"
 	"usherd/connector/store/newstore"
+	"usherd/internal/testpg"
 )
 
 // is what a daemon says of itself.
@@ -72,6 +74,12 @@ func TestOneReplicaLeadsAndTheOthersStandBy(t *testing.T) {
 		if err := d.runNow("housekeeping"); connector.KindOf(err) != connector.Unavailable {
 			t.Errorf("it runs jobs: %v", err)
 		}
+	}
+	if said := decode[struct{ Leader string }](r, exitOK, "sources", "-o", "json"); said.Leader != one.is(t).Name {
+		t.Errorf("usherd sources says that %q leads", said.Leader)
+	}
+	if text := r.must(exitOK, "sources"); !strings.Contains(text, "led by "+one.is(t).Name) {
+		t.Errorf("usherd sources:\n%s", text)
 	}
 	r.until("all know each other", func() bool { return one.is(t).Replicas == 3 && two.is(t).Replicas == 3 && three.is(t).Replicas == 3 })
 	if n := one.gauge(t, "usherd_replicas"); n != 3 {
@@ -170,6 +178,85 @@ func TestReplicasHaveOneConfiguration(t *testing.T) {
 	}
 }
 
+// newcomer is the body by which somebody is pushed.
+func newcomer(name string) string {
+	return `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"` + name + `","name":{"givenName":"A","familyName":"B"},` +
+		`"emails":[{"value":"` + name + `"}],"active":true}`
+}
+
+// scim asks the door of a daemon.
+func (d *started) scim(t *testing.T, token, method, path, body string) (int, map[string]any) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+d.door.ln.Addr().String()+"/scim/acme/v2"+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/scim+json")
+	answer, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := map[string]any{}
+	if len(text) > 0 {
+		if err := json.Unmarshal(text, &doc); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return answer.StatusCode, doc
+}
+
+// The first replica of a newer version adds to the schema while older ones serve: they go on, and only a new start of
+// an older one is refused.
+func TestOlderReplicaGoesOnBesideANewerSchema(t *testing.T) {
+	t.Parallel()
+	url := newstore.Postgres(t)
+	r := newRigOn(t, url, replicaConfig)
+	leader, standby := r.serve(), r.serve()
+	token := decode[newTokenJSON](r, exitOK, "token", "create", "--source", "idp", "-o", "json").Token
+	push := func(d *started, name string) {
+		t.Helper()
+		if status, doc := d.scim(t, token, http.MethodPost, "/Users", newcomer(name)); status != http.StatusCreated {
+			t.Fatalf("%s: %d %v", name, status, doc)
+		}
+	}
+	push(leader, "before@acme.test")
+	push(standby, "before2@acme.test")
+	at, err := neturl.Parse(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{
+		"ALTER TABLE users ADD COLUMN later text NOT NULL DEFAULT ''",
+		"CREATE TABLE later (id bytea PRIMARY KEY)",
+		"CREATE INDEX users_later ON users (org, later)",
+		"INSERT INTO migrations (version, name, checksum, at) SELECT max(version) + 1, 'later.sql', 'x', 1 FROM migrations",
+	} {
+		if _, err := testpg.Shared(t).SQL(t.Context(), strings.TrimPrefix(at.Path, "/"), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	push(leader, "after@acme.test")
+	push(standby, "after2@acme.test")
+	if err := leader.runNow("housekeeping"); err != nil {
+		t.Error(err)
+	}
+	leader.stop()
+	r.until("the other one leads", func() bool { return standby.is(t).Leads })
+	push(standby, "after3@acme.test")
+	if status, doc := standby.scim(t, token, http.MethodGet, "/Users?count=10", ""); status != http.StatusOK || doc["totalResults"] != 5.0 {
+		t.Errorf("%d %v", status, doc)
+	}
+	if _, errs, code := r.run("users"); code != exitError || !strings.Contains(errs, "knows versions up to") {
+		t.Errorf("an older program begins on a newer schema: %d, %s", code, errs)
+	}
+}
+
 // Replicas share out what a client may do, refuse what another one has revoked, and go on where another one has begun.
 func TestReplicasAreOneDoor(t *testing.T) {
 	t.Parallel()
@@ -178,33 +265,11 @@ func TestReplicasAreOneDoor(t *testing.T) {
 	token := decode[newTokenJSON](r, exitOK, "token", "create", "--source", "idp", "-o", "json").Token
 	ask := func(d *started, method, path, body string) (int, map[string]any) {
 		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), method, "http://"+d.door.ln.Addr().String()+"/scim/acme/v2"+path, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+token)
-		req.Header.Set("Content-Type", "application/scim+json")
-		answer, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer answer.Body.Close()
-		text, err := io.ReadAll(answer.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		doc := map[string]any{}
-		if len(text) > 0 {
-			if err := json.Unmarshal(text, &doc); err != nil {
-				t.Fatal(err)
-			}
-		}
-		return answer.StatusCode, doc
+		return d.scim(t, token, method, path, body)
 	}
 	for i := range 12 {
 		name := string(rune('a'+i)) + "@acme.test"
-		status, doc := ask(all[i%2], http.MethodPost, "/Users",
-			`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"`+name+`","name":{"givenName":"A","familyName":"B"},"emails":[{"value":"`+name+`"}],"active":true}`)
+		status, doc := ask(all[i%2], http.MethodPost, "/Users", newcomer(name))
 		if want := map[bool]int{true: http.StatusCreated, false: http.StatusConflict}[i < 10]; status != want && i < 10 {
 			t.Fatalf("%d: %d %v", i, status, doc)
 		}

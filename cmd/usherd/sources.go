@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -56,16 +57,42 @@ tried again by itself, less and less often, and at once after a change of the co
 				if err != nil {
 					return err
 				}
-				if o.json() {
-					return writeJSON(a.out, map[string]any{"sources": list})
+				leader, err := s.leader(cmd.Context())
+				if err != nil {
+					return err
 				}
-				return a.showSources(list)
+				if o.json() {
+					return writeJSON(a.out, sourcesJSON{list, leader})
+				}
+				return errors.Join(a.showSources(list), a.showLeader(leader))
 			})
 		},
 	}
 	cmd.Flags().StringVar(&orgID, "org", "", "organization (default: all)")
 	o.add(cmd, "text", "json")
 	return cmd
+}
+
+// sourcesJSON is what `usherd sources -o json` prints.
+type sourcesJSON struct {
+	Sources []sourceJSON `json:"sources"`
+	Leader  string       `json:"leader,omitempty"` // the replica that reads them, where there may be several
+}
+
+// leader is the replica that reads sources by itself, "" where none does or there is one daemon only.
+func (s *site) leader(ctx context.Context) (string, error) {
+	if !sharedStore(s.file.Config.Store) {
+		return "", nil
+	}
+	return leaderOf(ctx, s.db)
+}
+
+func (a *app) showLeader(leader string) error {
+	if leader == "" {
+		return nil
+	}
+	_, err := fmt.Fprintf(a.out, "\nled by %s\n", leader)
+	return err
 }
 
 // sourceList tells of the sources of one organization, or of all.
