@@ -206,7 +206,7 @@ func (d *daemon) sync(ctx context.Context, s *site, t target) error {
 func (d *daemon) syncWith(ctx context.Context, s *site, t target, req provision.SyncRequest) error {
 	req.Source, req.From, req.Actor, req.Revision = t.id, t.src, connector.ActorSchedule, s.file.Revision
 	plan, err := t.org.prov.Sync(ctx, req)
-	if plan == nil && connector.KindOf(err) == connector.Conflict { // the next one comes by itself
+	if plan == nil && connector.KindOf(err) == connector.Conflict && !errors.Is(err, connector.ErrLeaseLost) { // the next one comes by itself
 		d.log.Info("run left out: another one of the source goes on", zap.String("source", t.name()), zap.String("mode", string(req.Mode)))
 		return nil
 	}

@@ -16,6 +16,7 @@ import (
 	"usherd/connector/store"
 	"usherd/connector/store/newstore"
 	"usherd/internal/testpg"
+	"usherd/ldapsync/ldaptest"
 )
 
 // is what a daemon says of itself.
@@ -134,6 +135,49 @@ func TestLeadThatIsLostEndsItsTerm(t *testing.T) {
 	if now := d.term(); now.lease.Turn() <= was.lease.Turn() {
 		t.Errorf("turn %d comes after %d", now.lease.Turn(), was.lease.Turn())
 	}
+}
+
+// The leader's machine dies in the middle of a scheduled run: nobody can see that its process is dead. The next leader
+// does the run again at once, and does not wait for the source's lease to run out.
+func TestNextLeaderDoesTheRunThatWasCutOff(t *testing.T) {
+	t.Parallel()
+	directory, block := fake(t, ldaptest.Options{})
+	people(t, directory, 5)
+	r := newRigOn(t, newstore.Postgres(t),
+		strings.Replace(oneSource(block), "    first_run: apply\n", "    first_run: apply\n    schedule: {cron: \"0 3 1 1 *\"}\n", 1))
+	now := time.Now()
+	run := func(ago time.Duration, result connector.Result) *connector.Run {
+		started := now.Add(-ago)
+		return &connector.Run{
+			ID: connector.NewID(started), Org: "acme", Source: "hq", Mode: connector.ModeFull, Actor: connector.ActorSchedule, Result: result, Started: started,
+		}
+	}
+	good, dying := run(2*365*24*time.Hour, connector.ResultOK), run(time.Hour, connector.ResultRunning)
+	good.Finished = good.Started
+	r.withStore(func(db *store.DB) {
+		err := db.Write(t.Context(), func(tx connector.Tx) error { return errors.Join(tx.PutRun(t.Context(), good), tx.PutRun(t.Context(), dying)) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := db.Lease(t.Context(), leaderLease, "elsewhere:1 x.term1", time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		held := connector.WithFence(t.Context(), connector.Fence{Lease: leaderLease, Token: token})
+		if _, err := db.Lease(t.Context(), "source:acme/hq", lease.NewHolder(held, "elsewhere:1", "x"), time.Hour); err != nil {
+			t.Fatal(err)
+		}
+	})
+	d := r.serve()
+	r.until("it leads", func() bool { return d.is(t).Leads })
+	if line := d.log.await(t, "run ended"); line["created"] != 5.0 {
+		t.Errorf("%v", line)
+	}
+	r.withStore(func(db *store.DB) {
+		if was, err := db.Run(t.Context(), dying.ID); err != nil || was.Error != connector.CutOff {
+			t.Errorf("the run that died: %+v %v", was, err)
+		}
+	})
 }
 
 // On a file, a second daemon is refused as ever.

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,7 +38,7 @@ type Store interface {
 type Options struct {
 	Store Store
 	Name  string
-	// Holder is another one each time that a lease is taken. It begins with the name of the process and a space.
+	// Holder is another one each time that a lease is taken, see NewHolder.
 	Holder string
 	TTL    time.Duration // 0 = TTL; it is renewed when a third of it is over
 	// Dead says of the name of a process that it has certainly ended; nil = that cannot be seen.
@@ -55,14 +57,37 @@ type Lease struct {
 // sureFor is how long after it was asked for the lease is certainly there, less what it takes to end what is being written.
 func (l *Lease) sureFor() time.Duration { return l.o.TTL - l.o.TTL/5 }
 
+// NewHolder is the name of one who takes a lease under ctx, of a process and an id that nobody else has. It says by which
+// fences of ctx all that is done under the lease is fenced.
+func NewHolder(ctx context.Context, process, id string) string {
+	name := process + " " + id
+	for _, f := range connector.Fences(ctx) {
+		name += " " + f.Lease + "#" + strconv.FormatInt(f.Token, 10)
+	}
+	return name
+}
+
+// superseded reports whether what a holder does is refused because whoever asks has a later turn of what fences it.
+func superseded(ctx context.Context, holder string) bool {
+	for _, word := range strings.Fields(holder) {
+		name, text, _ := strings.Cut(word, "#")
+		token, err := strconv.ParseInt(text, 10, 64)
+		if err == nil && slices.ContainsFunc(connector.Fences(ctx), func(f connector.Fence) bool { return f.Lease == name && f.Token > token }) {
+			return true
+		}
+	}
+	return false
+}
+
 // Process is the name of the process in that of a holder.
 func Process(holder string) string {
 	process, _, _ := strings.Cut(holder, " ")
 	return process
 }
 
-// Take takes the lease, also from a process that has died with it. While a living one holds it, the error is of Kind
-// Conflict and names it. Keep must be called at once.
+// Take takes the lease, also from a process that has died with it, and from one whose every write is refused because ctx
+// has a later turn of what fences it, as that of a leader before. While somebody else holds it, the error is of Kind
+// Conflict and names the process. Keep must be called at once.
 func Take(ctx context.Context, o Options) (*Lease, error) {
 	o.TTL = cmp.Or(o.TTL, TTL)
 	l := &Lease{o: o}
@@ -74,7 +99,7 @@ func Take(ctx context.Context, o Options) (*Lease, error) {
 	if err != nil {
 		return nil, err
 	}
-	if other != "" && (o.Dead == nil || !o.Dead(Process(other))) {
+	if other != "" && !superseded(ctx, other) && (o.Dead == nil || !o.Dead(Process(other))) {
 		return nil, &connector.Error{Kind: connector.Conflict, Op: "lease " + o.Name, Err: fmt.Errorf("process %s holds it", Process(other))}
 	}
 	if err := o.Store.Release(ctx, o.Name, other); err != nil {

@@ -75,6 +75,47 @@ func TestWritesUnderALostLeaseAreRefused(t *testing.T) {
 	}
 }
 
+// Whoever has a later turn of what fences a holder takes its lease at once: nothing that it does is written any more. Others
+// wait until it runs out.
+func TestLeaseIsTakenFromWhoIsFencedOut(t *testing.T) {
+	t.Parallel()
+	db := openStore(t)
+	take := func(ctx context.Context, name, process string) (*lease.Lease, error) {
+		return lease.Take(ctx, lease.Options{
+			Store: db, Name: name, Holder: lease.NewHolder(ctx, process, connector.NewID(time.Now()).String()),
+			Dead: func(p string) bool { return p == "gone:1" },
+		})
+	}
+	lead := func(process string) context.Context {
+		t.Helper()
+		l, err := take(t.Context(), "lead", process)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return connector.WithFence(t.Context(), l.Fence())
+	}
+	first := lead("gone:1")
+	if _, err := take(first, "source", "host:1"); err != nil { // one that does not seem to be dead
+		t.Fatal(err)
+	}
+	for what, ctx := range map[string]context.Context{"a command": t.Context(), "the same turn": first} {
+		if _, err := take(ctx, "source", "host:2"); connector.KindOf(err) != connector.Conflict {
+			t.Errorf("%s has taken it: %v", what, err)
+		}
+	}
+	second := lead("host:2")
+	l, err := take(second, "source", "host:2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.DropTokens(connector.WithFence(first, connector.Fence{Lease: "source", Token: l.Turn() - 1}), time.Now()); !isLost(err) {
+		t.Errorf("the first one writes: %v", err)
+	}
+	if _, err := take(first, "source", "host:1"); connector.KindOf(err) != connector.Conflict {
+		t.Errorf("taken back under an earlier turn: %v", err)
+	}
+}
+
 func openStore(t *testing.T) *store.DB {
 	t.Helper()
 	db, err := store.Open(t.Context(), newstore.URL(t), store.Options{Now: time.Now})

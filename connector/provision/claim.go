@@ -55,7 +55,8 @@ func (p *Provisioner) claim(ctx context.Context, source string, patience time.Du
 // under the context is fenced.
 func (p *Provisioner) lease(ctx context.Context, source string) (*claimed, context.Context, error) {
 	l, err := lease.Take(ctx, lease.Options{
-		Store: p.o.Store, Name: "source:" + p.o.Org.ID + "/" + source, Holder: p.o.Process + " " + connector.NewID(p.o.Now()).String(), Dead: p.o.Dead,
+		Store: p.o.Store, Name: "source:" + p.o.Org.ID + "/" + source, Dead: p.o.Dead,
+		Holder: lease.NewHolder(ctx, p.o.Process, connector.NewID(p.o.Now()).String()),
 	})
 	if err != nil {
 		if connector.KindOf(err) == connector.Conflict {
