@@ -70,36 +70,34 @@ func (w *groupWriter) write(b *batch) error {
 	}
 	n, moved := int64(0), false
 	for _, m := range c.Removed {
-		gone, err := b.changed(sqlRemoveMember, g.ID[:], m.Key[:])
+		err := b.then(func(gone bool) error {
+			if !gone {
+				return nil
+			}
+			n, moved = n-1, true
+			return w.event(b, connector.MemberRemoved, m.Key[:], m.DN, "")
+		}, sqlRemoveMember, g.ID[:], m.Key[:])
 		if err != nil {
-			return err
-		}
-		if !gone {
-			continue
-		}
-		n, moved = n-1, true
-		if err := w.event(b, connector.MemberRemoved, m.Key[:], m.DN, ""); err != nil {
 			return err
 		}
 	}
 	for _, m := range c.Added {
-		added, err := b.changed(sqlAddMember, g.ID[:], m.Key[:], m.DN)
+		err := b.then(func(added bool) error {
+			if !added {
+				return nil
+			}
+			n, moved = n+1, true
+			if c.Action == connector.Created {
+				return nil // that the group was created says it
+			}
+			return w.event(b, connector.MemberAdded, m.Key[:], "", m.DN)
+		}, sqlAddMember, g.ID[:], m.Key[:], m.DN)
 		if err != nil {
 			return err
 		}
-		if !added {
-			continue
-		}
-		n, moved = n+1, true
-		if c.Action == connector.Created {
-			continue // that the group was created says it
-		}
-		if err := w.event(b, connector.MemberAdded, m.Key[:], "", m.DN); err != nil {
-			return err
-		}
 	}
-	if !moved {
-		return nil
+	if err := b.flush(); err != nil || !moved {
+		return err
 	}
 	return b.exec(sqlCountGroup, n, micros(w.now), g.ID[:])
 }

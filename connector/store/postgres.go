@@ -22,6 +22,7 @@ type pgEngine struct {
 	conn   *pgConn // of the session; used by the writer alone
 	holder string  // names this process among writer_marks
 	n      int64   // of the transactions that it has begun
+	next   int64   // statements that write before look; 0 = never again
 	away   outage  // of the writer
 	gone   outage  // of those who read
 }
@@ -34,7 +35,7 @@ func newPostgres(storeURL string, o Options) (*pgEngine, error) {
 	if !o.Password.IsZero() {
 		u.config.Password = o.Password.Reveal()
 	}
-	e := &pgEngine{url: u, log: o.Log, holder: connector.NewID(o.Now()).String()}
+	e := &pgEngine{url: u, log: o.Log, holder: connector.NewID(o.Now()).String(), next: figuresFirst}
 	for _, o := range [...]*outage{&e.away, &e.gone} {
 		o.log, o.patience = e.log, patience
 	}

@@ -30,8 +30,12 @@ func (c pgConnector) Connect(ctx context.Context) (driver.Conn, error) {
 // into memory then.
 type pgConn struct {
 	*stdlib.Conn
-	open  *pgRows
+	open *pgRows
+
+	written int64 // statements that were given to sendAll
+
 	texts map[string]string // as they are for PostgreSQL
+	forms map[string]*many  // of statements for several rows
 }
 
 func (c *pgConn) pgx() *pgx.Conn { return c.Conn.Conn() }

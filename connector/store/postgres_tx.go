@@ -82,6 +82,7 @@ func (e *pgEngine) commit(ctx context.Context, s *session) error {
 	results, err := e.conn.pgx().PgConn().Exec(ctx, "COMMIT").ReadAll()
 	switch {
 	case err == nil && len(results) == 1 && results[0].CommandTag.String() == "COMMIT":
+		e.look(ctx)
 		return nil
 	case err == nil: // the server had given it up, and now has rolled it back
 		return &lostError{errAborted}

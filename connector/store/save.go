@@ -148,6 +148,7 @@ type plan struct {
 	terms    []name
 	seat     string // afterwards
 	admitted bool
+	taken    bool   // a name or link turned out to be somebody else's
 	lacks    string // the package without whose seat it could not be admitted
 	asked    int    // the call of gather that came here last
 }

@@ -56,19 +56,23 @@ func (s *saver) write(b *batch) error {
 		if c.Action == connector.Failed {
 			continue
 		}
-		fits := true
 		var err error
 		if writesUser(c.Action) {
-			if buf, fits, err = s.writeUser(b, buf, c, p); err != nil {
+			if buf, err = s.writeUser(b, buf, c, p); err != nil {
 				return err
 			}
 		}
-		if fits {
-			if fits, err = s.writeLinks(b, c); err != nil {
+		if !p.taken {
+			if err := s.writeLinks(b, c, p); err != nil {
 				return err
 			}
 		}
-		if !fits {
+	}
+	if err := b.flush(); err != nil {
+		return err
+	}
+	for i := range s.plans {
+		if s.plans[i].taken {
 			if err := s.takeBack(b, i); err != nil {
 				return err
 			}
@@ -128,11 +132,11 @@ func deleteNames(b *batch, c *connector.Change, p *plan) error {
 	return nil
 }
 
-// writeUser writes names, user and event; buf is room for documents. It reports whether the names
-// were free.
-func (s *saver) writeUser(b *batch, buf []byte, c *connector.Change, p *plan) ([]byte, bool, error) {
-	if free, err := insertNames(b, c, p); err != nil || !free {
-		return buf, free, err
+// writeUser writes names, user and event; buf is room for documents. What is written of somebody whose names turn
+// out not to be free is taken back.
+func (s *saver) writeUser(b *batch, buf []byte, c *connector.Change, p *plan) ([]byte, error) {
+	if err := insertNames(b, c, p); err != nil || p.taken {
+		return buf, err
 	}
 	u := c.After
 	version := c.BaseVersion + 1
@@ -149,38 +153,43 @@ func (s *saver) writeUser(b *batch, buf []byte, c *connector.Change, p *plan) ([
 		}
 		if err := b.exec(sqlInsertUser, u.ID[:], c.Org, string(u.State), u.Package, p.seat, domain, flag(u.PackageFixed),
 			flag(u.PendingApproval), version, micros(created), micros(updated), buf); err != nil {
-			return buf, false, err
+			return buf, err
 		}
 	}
 	if p.base != nil || u.State == connector.Inactive {
 		if err := b.exec(sqlUpdateUser, string(u.State), u.Package, p.seat, domain, flag(u.PackageFixed), flag(u.PendingApproval), version,
 			micros(updated), buf, string(u.Resume), string(u.DeactivatedBy), u.DeactivatedSource, u.DeactivatedReason,
 			micros(u.DeactivatedAt), micros(u.DeleteAt), u.ID[:]); err != nil {
-			return buf, false, err
+			return buf, err
 		}
 	}
-	buf, err := s.writeEvent(b, buf, c, version)
-	return buf, true, err
+	return s.writeEvent(b, buf, c, version)
 }
 
-// insertNames reports whether all unique names were free.
-func insertNames(b *batch, c *connector.Change, p *plan) (bool, error) {
+// insertNames marks the plan where a unique name was not free.
+func insertNames(b *batch, c *connector.Change, p *plan) error {
 	user := c.After.ID[:]
 	for _, n := range p.names {
 		if p.base == nil || !hasName(p.base.names, n) {
-			if free, err := b.changed(sqlInsertKey, c.Org, n.kind, n.value, user); err != nil || !free {
-				return false, err
+			if err := b.then(p.unlessTaken, sqlInsertKey, c.Org, n.kind, n.value, user); err != nil || p.taken {
+				return err
 			}
 		}
 	}
 	for _, n := range p.terms {
 		if p.base == nil || !hasName(p.base.terms, n) {
 			if err := b.exec(sqlInsertTerm, c.Org, n.kind, n.value, user); err != nil {
-				return false, err
+				return err
 			}
 		}
 	}
-	return true, nil
+	return nil
+}
+
+// unlessTaken is told whether a name or link could be written.
+func (p *plan) unlessTaken(free bool) error {
+	p.taken = p.taken || !free
+	return nil
 }
 
 func (s *saver) writeEvent(b *batch, buf []byte, c *connector.Change, version int64) ([]byte, error) {
@@ -224,15 +233,15 @@ func storedTime(values []string) []string {
 	return []string{t.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano)}
 }
 
-// writeLinks reports whether the links were nobody else's.
-func (s *saver) writeLinks(b *batch, c *connector.Change) (bool, error) {
+// writeLinks marks the plan where a link was somebody else's.
+func (s *saver) writeLinks(b *batch, c *connector.Change, p *plan) error {
 	if c.Action == connector.Removed {
-		return true, b.exec(sqlDeleteLinksOfUser, c.Org, c.Org, c.After.ID[:])
+		return b.exec(sqlDeleteLinksOfUser, c.Org, c.Org, c.After.ID[:])
 	}
 	user := userOf(c)
 	if !c.Unlink.IsZero() {
 		if err := b.exec(sqlDeleteLink, c.Org, c.Source, anchorBlob(c.Unlink), user[:]); err != nil {
-			return false, err
+			return err
 		}
 	}
 	for _, l := range [...]*connector.Link{c.Link, c.Sibling} {
@@ -247,12 +256,12 @@ func (s *saver) writeLinks(b *batch, c *connector.Change) (bool, error) {
 		if l.Profile != nil {
 			profile = appendProfile(nil, l.Profile)
 		}
-		if free, err := b.changed(sqlPutLink, c.Org, l.Source, anchorBlob(l.Anchor), user[:], l.DN, l.Hash[:], profile, l.Package,
-			string(l.Standing), flag(l.Protected), idBlob(l.Run), micros(updated), micros(l.RecheckAt), keyBlob(l.Key), int64(l.PrimaryGroup)); err != nil || !free {
-			return false, err
+		if err := b.then(p.unlessTaken, sqlPutLink, c.Org, l.Source, anchorBlob(l.Anchor), user[:], l.DN, l.Hash[:], profile, l.Package,
+			string(l.Standing), flag(l.Protected), idBlob(l.Run), micros(updated), micros(l.RecheckAt), keyBlob(l.Key), int64(l.PrimaryGroup)); err != nil || p.taken {
+			return err
 		}
 	}
-	return true, nil
+	return nil
 }
 
 func (s *saver) countStates() {

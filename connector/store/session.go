@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"iter"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -191,31 +192,89 @@ func (s *session) batch(ctx context.Context, f func(b *batch) error) error {
 		if !ok {
 			return fmt.Errorf("driver connection %T cannot prepare", dc)
 		}
-		return f(&batch{s: s, c: c, ctx: context.WithoutCancel(ctx)})
+		b := &batch{s: s, c: c, ctx: context.WithoutCancel(ctx)}
+		b.pipe, _ = dc.(pipeline)
+		if err := f(b); err != nil {
+			return err
+		}
+		return b.flush()
 	})
 }
 
-// batch is a session inside session.batch.
+// pipeline is a connection that is better given many statements at once, since each is a way to the server and back.
+type pipeline interface {
+	// sendAll runs the statements, those of the same text together. Done, where it is not nil, is told whether the statement
+	// has written a row.
+	sendAll(ctx context.Context, list []queued) error
+}
+
+// queued is a statement that is to be run with others.
+type queued struct {
+	text string
+	args []any
+	done func(wrote bool) error
+
+	wrote bool // a row
+}
+
+// queueMax bounds what is sent at once.
+const queueMax = 10_000
+
+// batch is a session inside session.batch. Statements run in order, on some databases not before flush.
 type batch struct {
-	s   *session
-	c   driver.ConnPrepareContext
-	ctx context.Context //nolint:containedctx // lives as long as the call that it came with
+	s    *session
+	c    driver.ConnPrepareContext
+	ctx  context.Context //nolint:containedctx // lives as long as the call that it came with
+	pipe pipeline        // nil: statements run at once
+	list []queued
 }
 
 // exec runs a statement with arguments of the types int64, string, []byte and nil.
-func (b *batch) exec(q string, args ...driver.Value) error {
-	_, err := b.change(q, args)
-	return err
-}
+func (b *batch) exec(q string, args ...driver.Value) error { return b.then(nil, q, args...) }
 
-// changed is exec and reports whether a row was written.
-func (b *batch) changed(q string, args ...driver.Value) (bool, error) {
+// then is exec and calls done with whether a row was written, at once or when flush is called. Done may run
+// statements.
+func (b *batch) then(done func(wrote bool) error, q string, args ...driver.Value) error {
+	if b.pipe != nil {
+		return b.queue(done, q, args)
+	}
 	r, err := b.change(q, args)
-	if err != nil {
-		return false, err
+	if err != nil || done == nil {
+		return err
 	}
 	n, err := r.RowsAffected()
-	return n > 0, err
+	if err != nil {
+		return err
+	}
+	return done(n > 0)
+}
+
+// queue keeps a statement for later. Callers use their bytes again.
+func (b *batch) queue(done func(wrote bool) error, q string, args []driver.Value) error {
+	own := make([]any, len(args))
+	for i, a := range args {
+		if bytes, ok := a.([]byte); ok {
+			a = slices.Clone(bytes)
+		}
+		own[i] = a
+	}
+	b.s.wrote = true
+	if b.list = append(b.list, queued{text: q, args: own, done: done}); len(b.list) < queueMax {
+		return nil
+	}
+	return b.flush()
+}
+
+// flush runs what has not been run yet.
+func (b *batch) flush() error {
+	for len(b.list) > 0 {
+		list := b.list
+		b.list = nil
+		if err := b.pipe.sendAll(b.ctx, list); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (b *batch) change(q string, args []driver.Value) (driver.Result, error) {
