@@ -43,6 +43,8 @@ var allowed = map[string][]string{
 	"ldapsync/testserver/changescript": {},
 	"sso":                              {"connector", "connector/failure", "connector/provision", "sso/saml2"},
 	"sso/saml2":                        {"connector"},
+	"sso/idpserver":                    {"internal/testproc"},
+	"internal/webdriver":               {"internal/testproc"},
 	"scim/auth":                        {"connector"},
 	"scim/oauth":                       {"connector", "scim/auth"},
 	"scim/requestlog":                  {"connector"},
