@@ -155,7 +155,9 @@ func TestNextLeaderDoesTheRunThatWasCutOff(t *testing.T) {
 	good, dying := run(2*365*24*time.Hour, connector.ResultOK), run(time.Hour, connector.ResultRunning)
 	good.Finished = good.Started
 	r.withStore(func(db *store.DB) {
-		err := db.Write(t.Context(), func(tx connector.Tx) error { return errors.Join(tx.PutRun(t.Context(), good), tx.PutRun(t.Context(), dying)) })
+		err := db.Write(t.Context(), func(tx connector.Tx) error {
+			return errors.Join(tx.PutRun(t.Context(), good), tx.PutRun(t.Context(), dying))
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -60,16 +60,16 @@ func (l *Lease) sureFor() time.Duration { return l.o.TTL - l.o.TTL/5 }
 // NewHolder is the name of one who takes a lease under ctx, of a process and an id that nobody else has. It says by which
 // fences of ctx all that is done under the lease is fenced.
 func NewHolder(ctx context.Context, process, id string) string {
-	name := process + " " + id
+	words := []string{process, id}
 	for _, f := range connector.Fences(ctx) {
-		name += " " + f.Lease + "#" + strconv.FormatInt(f.Token, 10)
+		words = append(words, f.Lease+"#"+strconv.FormatInt(f.Token, 10))
 	}
-	return name
+	return strings.Join(words, " ")
 }
 
 // superseded reports whether what a holder does is refused because whoever asks has a later turn of what fences it.
 func superseded(ctx context.Context, holder string) bool {
-	for _, word := range strings.Fields(holder) {
+	for word := range strings.FieldsSeq(holder) {
 		name, text, _ := strings.Cut(word, "#")
 		token, err := strconv.ParseInt(text, 10, 64)
 		if err == nil && slices.ContainsFunc(connector.Fences(ctx), func(f connector.Fence) bool { return f.Lease == name && f.Token > token }) {
