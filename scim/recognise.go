@@ -13,6 +13,13 @@ type spoken struct {
 	profile dialect.Profile
 }
 
+// Know says which dialect another process has recognised a client to speak. It counts until the client shows one here.
+func (s *Server) Know(client auth.Source, profile string) {
+	if p, ok := dialect.ByName(profile); ok {
+		s.spoken.LoadOrStore(client, &spoken{p})
+	}
+}
+
 // recognise finds the profile of the client: the one that is set, else what this request or one before has told.
 func (x *exchange) recognise(body map[string]any) {
 	if x.client.Profile != Auto {

@@ -155,8 +155,12 @@ func (d *daemon) jobs(ctx context.Context, s *site) ([]schedule.Job, error) {
 	if len(faults)+len(more) > 0 {
 		return nil, fmt.Errorf("the built-in schedule is wrong: %v %v", faults, more)
 	}
+	checked, err := s.lastCheck(ctx)
+	if err != nil {
+		return nil, err
+	}
 	return append(jobs,
-		schedule.Job{Name: "domains", Schedule: daily, Run: func(ctx context.Context) error { return d.checkDomains(ctx, s) }},
+		schedule.Job{Name: "domains", Schedule: daily, Last: checked, Run: func(ctx context.Context) error { return d.checkDomains(ctx, s) }},
 		schedule.Job{Name: "tokens", Schedule: daily, Run: func(ctx context.Context) error { return d.warnOfTokens(ctx, s) }},
 		schedule.Job{Name: "records", Schedule: daily, Run: func(ctx context.Context) error { return d.forget(ctx, s) }},
 		schedule.Job{Name: "housekeeping", Schedule: hourly, Run: func(ctx context.Context) error { return d.housekeeping(ctx, s) }},

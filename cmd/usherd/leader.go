@@ -150,6 +150,23 @@ func (d *daemon) takeOver(t *term, s *site) error {
 	return d.offerSeats(t.ctx, s)
 }
 
+// lastCheck is when the domain that has waited longest was asked for; zero when none ever was. So a day is made up for on
+// which nobody led at the usual moment.
+func (s *site) lastCheck(ctx context.Context) (oldest time.Time, err error) {
+	for _, o := range s.orgs {
+		list, err := s.db.Domains(ctx, o.Org.ID)
+		if err != nil {
+			return oldest, err
+		}
+		for _, d := range list {
+			if !d.CheckedAt.IsZero() && (oldest.IsZero() || d.CheckedAt.Before(oldest)) {
+				oldest = d.CheckedAt
+			}
+		}
+	}
+	return oldest, nil
+}
+
 // serveTerm does what only one daemon may do, until ctx ends or the lead is lost; then all of it has ended. The error says
 // why the lead was lost.
 func (d *daemon) serveTerm(t *term) error {

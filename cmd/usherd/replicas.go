@@ -8,6 +8,8 @@ import (
 	"go.uber.org/zap"
 
 	"usherd/connector"
+	"usherd/scim"
+	"usherd/scim/auth"
 )
 
 const (
@@ -17,8 +19,8 @@ const (
 	presenceTTL = 15 * time.Second
 	// presenceLook is how often a replica says so, and looks who else is there.
 	presenceLook = presenceTTL / 5
-	// standbyRefresh is how often what the metrics count is counted again where no runs are done.
-	standbyRefresh = time.Minute
+	// replicaRefresh is how often a replica finds out what others have done: counts for its metrics, dialects of clients.
+	replicaRefresh = time.Minute
 )
 
 // attend tells the other replicas that this one is there, and with which configuration, and finds out how many there
@@ -31,7 +33,7 @@ func (d *daemon) attend(ctx context.Context) error {
 	defer a.leave(ctx)
 	look := time.NewTicker(presenceLook)
 	defer look.Stop()
-	refresh := time.NewTicker(standbyRefresh)
+	refresh := time.NewTicker(replicaRefresh)
 	defer refresh.Stop()
 	for {
 		if err := a.look(ctx); err != nil && ctx.Err() == nil {
@@ -42,7 +44,7 @@ func (d *daemon) attend(ctx context.Context) error {
 			return nil
 		case <-look.C:
 		case <-refresh.C:
-			if err := d.standbyRefresh(ctx); err != nil && ctx.Err() == nil {
+			if err := d.refresh(ctx); err != nil && ctx.Err() == nil {
 				d.log.Warn("metrics", zap.Error(err))
 			}
 		}
@@ -134,16 +136,36 @@ func (a *attendance) leave(ctx context.Context) {
 	_ = a.d.current().db.Release(free, a.name(), a.said) // else it runs out by itself
 }
 
-// standbyRefresh finds out what the leader has done.
-func (d *daemon) standbyRefresh(ctx context.Context) error {
-	if d.term() != nil {
-		return nil
-	}
+// refresh finds out what other replicas have done.
+func (d *daemon) refresh(ctx context.Context) error {
 	s := d.current()
+	if err := d.door.learn(ctx, s); err != nil || d.term() != nil {
+		return err
+	}
 	if err := d.recallAll(ctx, s); err != nil {
 		return err
 	}
 	return d.metrics.refresh(ctx, s)
+}
+
+// learn takes over which dialects other replicas have recognised clients to speak.
+func (x *door) learn(ctx context.Context, s *site) error {
+	if x == nil {
+		return nil
+	}
+	for _, o := range s.orgs {
+		for id, c := range o.Clients {
+			if c.Profile != scim.Auto {
+				continue
+			}
+			known, err := s.db.ClientProfile(ctx, o.Org.ID, id)
+			if err != nil {
+				return err
+			}
+			x.server.Know(auth.Source{Org: o.Org.ID, ID: id}, known.Profile)
+		}
+	}
+	return nil
 }
 
 // recallAll remembers how all sources are.

@@ -303,6 +303,9 @@ func TestOlderReplicaGoesOnBesideANewerSchema(t *testing.T) {
 	}
 }
 
+// asEntra is a change as nobody but Entra writes it.
+const asEntra = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"Replace","path":"displayName","value":"Ann"}]}`
+
 // Replicas share out what a client may do, refuse what another one has revoked, and go on where another one has begun.
 func TestReplicasAreOneDoor(t *testing.T) {
 	t.Parallel()
@@ -346,6 +349,19 @@ func TestReplicasAreOneDoor(t *testing.T) {
 			t.Errorf("%s: %d users, want %d", by, len(got), len(total))
 		}
 	}
+	_, one := ask(all[0], http.MethodGet, "/Users?count=1", "")
+	id := one["Resources"].([]any)[0].(map[string]any)["id"].(string)
+	if status, doc := ask(all[0], http.MethodPatch, "/Users/"+id, asEntra); status != http.StatusOK && status != http.StatusNoContent {
+		t.Fatalf("%d %v", status, doc)
+	}
+	if err := all[1].refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ask(all[1], http.MethodGet, "/Users?count=1&startIndex=2", "")
+	r.until("the other replica knows the client's dialect", func() bool {
+		list := decode[struct{ Requests []requestJSON }](r, exitOK, "scim", "log", "-o", "json").Requests
+		return slices.ContainsFunc(list, func(q requestJSON) bool { return strings.Contains(q.Query, "startIndex=2") && q.Profile == "entra" })
+	})
 	r.must(exitOK, "token", "revoke", decode[struct{ Tokens []struct{ ID string } }](r, exitOK, "token", "list", "-o", "json").Tokens[0].ID)
 	for _, d := range all {
 		r.until("the token is refused", func() bool {
