@@ -35,7 +35,7 @@ func sample(a *schema.Attribute, n int) any {
 	}
 	m := map[string]any{}
 	for i, s := range a.Sub {
-		if s.Mutability != schema.ReadOnly && !(s.Name == "primary" && n%2 == 1) {
+		if s.Mutability != schema.ReadOnly && (s.Name != "primary" || n%2 == 0) {
 			m[s.Name] = sample(s, n+i)
 		}
 	}

@@ -34,10 +34,11 @@ type decision struct {
 	says    connector.Standing // what the sources say together
 	saysSrc string             // the one that decides it
 
-	clashes  []int32 // changes of the same plan that want the same names
-	failures []connector.Failure
-	warnings []string
-	change   *connector.Change
+	displaced bool    // names of the deleted were given up for it
+	clashes   []int32 // changes of the same plan that want the same names
+	failures  []connector.Failure
+	warnings  []string
+	change    *connector.Change
 }
 
 // decide takes a batch of records through the five steps. It reads in bulk between them and writes

@@ -36,7 +36,18 @@ func (p *Provisioner) decidePush(ctx context.Context, tx connector.Tx, push Push
 			return nil, errs[0]
 		}
 	}
-	return p.decideOne(ctx, tx, push.Source, rec)
+	if d, err = p.decideOne(ctx, tx, push.Source, rec); err == nil {
+		d.displaced = true
+	}
+	return d, err
+}
+
+// inVainError undoes the transaction in which the deleted gave up their names for somebody who is refused all the same:
+// they stay as they were, and only the refusal is kept.
+type inVainError struct{ decision *decision }
+
+func (*inVainError) Error() string {
+	return "the names of the deleted were given up in vain"
 }
 
 // wantsNames reports whether names that others hold are all that is held against a change.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"usherd/connector"
 	"usherd/connector/provision"
 )
@@ -189,6 +191,50 @@ func (w *world) userByID(id connector.ID) *connector.User {
 		w.t.Fatal(users, err)
 	}
 	return users[0]
+}
+
+// Whoever is refused a seat has taken no name: the deleted one stays as it was, until there is a seat.
+func TestTheDeletedStayForWhoGetsNoSeat(t *testing.T) {
+	t.Parallel()
+	for name, waits := range map[string]bool{"no seat at all": false, "a seat that somebody waits for": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, func(o *connector.Organization) { seats(1)(o); client(o) })
+			off := func(r *connector.Record) *connector.Record {
+				r.Enabled = connector.EnabledNo
+				return r
+			}
+			id, other := connector.NewID(w.now), connector.NewID(w.now)
+			gone := pushed(1, "e1", id, "title", "Chief")
+			w.submit("idp", gone)
+			gone.Gone = true
+			w.submit("idp", gone)
+			w.submit("idp", off(pushed(2, "e2", other)))
+			w.submit("idp", pushed(3, "e3", connector.NewID(w.now)))
+			want := 1
+			if waits {
+				w.submit("idp", pushed(4, "e4", connector.NewID(w.now)))
+				want = 2
+			}
+			before := *w.userByID(id)
+			for range 2 {
+				w.wants(pushed(2, "e2", other, "uid", "u0001"))
+				if diff := cmp.Diff(before, *w.userByID(id)); diff != "" {
+					t.Fatalf("whose name was wanted in vain has changed: %s", diff)
+				}
+			}
+			if w.waiting() != want || len(w.items()) != want {
+				t.Errorf("%d wait, %+v", w.waiting(), w.items())
+			}
+			w.submit("idp", off(pushed(3, "e3", connector.ID{})))
+			if waits {
+				w.submit("idp", off(pushed(4, "e4", connector.ID{})))
+			}
+			if u := w.user("u0001"); u == nil || u.ID != other || u.State != connector.Verified || w.userByID(id).State != connector.Deleted {
+				t.Errorf("%v", u)
+			}
+		})
+	}
 }
 
 // The names of the deleted are free for others, at once; those of the deactivated are not.

@@ -59,6 +59,10 @@ func (p *Provisioner) submit(ctx context.Context, push Push) (*decision, error) 
 			break
 		}
 	}
+	if vain, ok := errors.AsType[*inVainError](err); ok {
+		d = vain.decision
+		err = p.o.Store.Write(ctx, func(tx connector.Tx) error { return p.keep(ctx, tx, push, d) })
+	}
 	return d, err
 }
 
@@ -81,13 +85,24 @@ func (p *Provisioner) submitIn(ctx context.Context, tx connector.Tx, push Push) 
 			return nil, err
 		}
 	}
-	if d.change, err = p.save(ctx, tx, d.change, push.Cause); err != nil {
+	if err := p.keep(ctx, tx, push, d); err != nil {
 		return nil, err
 	}
-	if chunk := p.packOne(push.Source, d.rec, push.Cause.Run); chunk != nil {
-		return d, tx.PutRecords(ctx, chunk)
+	if d.displaced && d.change.Action == connector.Failed {
+		return nil, &inVainError{d}
 	}
 	return d, nil
+}
+
+// keep writes a decision and the record that it rests on.
+func (p *Provisioner) keep(ctx context.Context, tx connector.Tx, push Push, d *decision) (err error) {
+	if d.change, err = p.save(ctx, tx, d.change, push.Cause); err != nil {
+		return err
+	}
+	if chunk := p.packOne(push.Source, d.rec, push.Cause.Run); chunk != nil {
+		return tx.PutRecords(ctx, chunk)
+	}
+	return nil
 }
 
 // decideOne decides one person by what stands in the transaction.
