@@ -290,7 +290,7 @@ func (a *app) showGroup(v *groupView, most int) error {
 		tab.Row("  description", g.Description)
 	}
 	tab.Row("  members", strconv.Itoa(g.MemberCount))
-	tab.Row("  effective", fmt.Sprintf("%d users, %d nested groups, %d outside", v.counts.Users, v.counts.Groups, v.counts.Outside))
+	tab.Row("  effective", fmt.Sprintf("%s, %s, %d outside", plural(v.counts.Users, "user"), plural(v.counts.Groups, "nested group"), v.counts.Outside))
 	tab.Row("  changed", date(g.UpdatedAt))
 	if err := tab.Flush(); err != nil {
 		return err

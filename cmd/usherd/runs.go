@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -34,6 +35,8 @@ func (a *app) runsCmd() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				// A run has its id when it is planned, and sources are planned beside each other.
+				slices.SortStableFunc(runs, func(a, b *connector.Run) int { return b.Started.Compare(a.Started) })
 				if o.json() {
 					return a.runsJSON(runs)
 				}

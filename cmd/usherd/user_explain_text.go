@@ -254,7 +254,7 @@ func (t *explanationText) history() error {
 	}
 	t.title("history of the state")
 	if t.e.Older > 0 {
-		t.para("  ", fmt.Sprintf("%d older steps are left out", t.e.Older))
+		t.para("  ", plural(t.e.Older, "older step")+" left out")
 	}
 	for _, s := range t.e.Transitions {
 		run := ""
