@@ -40,6 +40,10 @@ const (
 	packBytes = 1 << 20 // of records, before they are deflated
 )
 
+// packSmall is up to where records are not made smaller: to deflate what one person was said to be takes longer than to
+// store it, and it is put together with others in the end.
+const packSmall = 2 << 10
+
 // packForm is the first byte of packed records: the form of AppendRecord, deflated.
 const packForm = 2
 
@@ -80,6 +84,18 @@ func (p *RecordPacker) Count() int { return p.count }
 func (p *RecordPacker) Pack() RecordChunk {
 	p.out.Reset()
 	p.out.WriteByte(packForm)
+	if n := uint16(min(len(p.raw), packSmall)); len(p.raw) <= packSmall { //nolint:gosec // it is small
+		p.out.Write([]byte{1, byte(n), byte(n >> 8), byte(^n), byte(^n >> 8)}) // RFC 1951 section 3.2.4: the last block, stored
+		p.out.Write(p.raw)
+	} else {
+		p.deflate()
+	}
+	c := RecordChunk{Count: p.count, Hash: sha256.Sum256(p.raw), Data: bytes.Clone(p.out.Bytes())}
+	p.raw, p.count = p.raw[:0], 0
+	return c
+}
+
+func (p *RecordPacker) deflate() {
 	if p.w == nil {
 		p.w, _ = flate.NewWriter(&p.out, flate.BestSpeed) // the level is a known one
 	} else {
@@ -87,9 +103,6 @@ func (p *RecordPacker) Pack() RecordChunk {
 	}
 	_, _ = p.w.Write(p.raw) // a bytes.Buffer takes everything
 	_ = p.w.Close()
-	c := RecordChunk{Count: p.count, Hash: sha256.Sum256(p.raw), Data: bytes.Clone(p.out.Bytes())}
-	p.raw, p.count = p.raw[:0], 0
-	return c
 }
 
 var errPacked = errors.New("packed records are damaged")

@@ -130,6 +130,36 @@ func TestPackedRecordsComeBack(t *testing.T) {
 	}
 }
 
+// Few records are stored as they are, more of them deflated: both come back.
+func TestSmallPacksComeBack(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(5, 5))
+	var list []*connector.Record
+	stored, deflated := 0, 0
+	for n := range 40 {
+		list = append(list, said(r, n))
+		var got []*connector.Record
+		c := pack(list)[0]
+		for rec, err := range connector.UnpackRecords(c.Data) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, rec)
+		}
+		if d := cmp.Diff(list, got); d != "" {
+			t.Fatal(d)
+		}
+		if c.Data[1] == 1 { // the last block, and stored
+			stored++
+		} else {
+			deflated++
+		}
+	}
+	if stored == 0 || deflated == 0 {
+		t.Errorf("%d chunks are stored and %d deflated", stored, deflated)
+	}
+}
+
 // TestOneMorePersonChangesOneChunk holds what storing each chunk once rests on.
 func TestOneMorePersonChangesOneChunk(t *testing.T) {
 	t.Parallel()

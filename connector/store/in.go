@@ -20,15 +20,9 @@ var marks = func() map[int]string {
 // lists, before each.
 func inLists(q string, lead, args []any, f func(q string, args []any) error) error {
 	lists := strings.Count(q, "(*)")
-	list := make([]any, 0, len(lead)+inSizes[len(inSizes)-1])
+	list := make([]any, 0, lists*(len(lead)+inSize(len(args))))
 	for len(args) > 0 {
-		n := inSizes[len(inSizes)-1]
-		for _, s := range inSizes {
-			if len(args) <= s {
-				n = s
-				break
-			}
-		}
+		n := inSize(len(args))
 		part := args[:min(n, len(args))]
 		args = args[len(part):]
 		list = list[:0]
@@ -43,4 +37,14 @@ func inLists(q string, lead, args []any, f func(q string, args []any) error) err
 		}
 	}
 	return nil
+}
+
+// inSize is the length of the list that so many go into, or the first of them.
+func inSize(n int) int {
+	for _, s := range inSizes {
+		if n <= s {
+			return s
+		}
+	}
+	return inSizes[len(inSizes)-1]
 }

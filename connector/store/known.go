@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"slices"
 
 	"usherd/connector"
 )
@@ -164,10 +165,8 @@ func (t *tx) DomainsByName(ctx context.Context, names []string) ([]connector.Dom
 		}
 	}
 	var domains []connector.Domain
-	asked := map[string]bool{}
-	for _, n := range names {
-		if !asked[n] {
-			asked[n] = true
+	for i, n := range names {
+		if !slices.Contains(names[:i], n) {
 			domains = append(domains, t.s.known.domains[n]...)
 		}
 	}

@@ -46,11 +46,12 @@ func (t *tx) PutRecords(ctx context.Context, c *connector.RecordChunk) error {
 }
 
 func (t *tx) putChunk(ctx context.Context, c *connector.RecordChunk, id connector.ID) error {
-	if _, err := t.s.exec(ctx, sqlPutBlob, c.Org, c.Hash[:], c.Data); err != nil {
-		return err
-	}
-	_, err := t.s.exec(ctx, sqlPutChunk, c.Org, c.Source, id[:], idBlob(c.Run), micros(c.At), c.Count, c.Hash[:])
-	return err
+	return t.s.batch(ctx, func(b *batch) error {
+		if err := b.exec(sqlPutBlob, c.Org, c.Hash[:], c.Data); err != nil {
+			return err
+		}
+		return b.exec(sqlPutChunk, c.Org, c.Source, id[:], idBlob(c.Run), micros(c.At), int64(c.Count), c.Hash[:])
+	})
 }
 
 // Records streams what is kept of what a source has said: first, as Base and in no order, the last word of
