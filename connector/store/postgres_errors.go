@@ -89,6 +89,7 @@ var pgStates = map[string]remedy{
 	"57014": {connector.Unavailable, "the statement took longer than statement_timeout allows: the server may be overloaded"},
 	"25006": {connector.Unavailable, "the server takes no writes: it is a standby, or default_transaction_read_only is set; name all servers of the cluster in the URL"},
 	"42704": {connector.Invalid, "a setting in the URL is not known to this server: correct store"},
+	"54000": {connector.Invalid, "a name, an externalId or a DN is too long: PostgreSQL can find no value by more than 2,700 bytes of it"},
 	"XX001": {connector.Internal, "the database is damaged: stop usherd, and restore the database from a backup"},
 	"XX002": {connector.Internal, "an index of the database is damaged: REINDEX DATABASE, then usherd verify"},
 	"57":    {connector.Unavailable, pgAway},

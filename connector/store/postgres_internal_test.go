@@ -43,6 +43,7 @@ func TestErrorsOfPostgres(t *testing.T) {
 		{server("3F000"), false, false, connector.Refused, "search_path"},
 		{server("55P03"), false, false, connector.Unavailable, "another process"},
 		{server("57014"), false, false, connector.Unavailable, "statement_timeout"},
+		{server("54000"), false, false, connector.Invalid, "too long"},
 		{server("XX001"), false, false, connector.Internal, "damaged"},
 		{server("58030"), false, false, connector.Unavailable, "disk or system"},
 		{server("42601"), false, false, connector.Internal, ""},

@@ -1,0 +1,101 @@
+package store
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"usherd/connector"
+	"usherd/connector/store/storetest"
+)
+
+// After a first chunk, each statement of a hot path finds its rows by the index that is meant for it, whatever is asked
+// for: the plan is the one that is kept.
+func TestPlansOfPostgres(t *testing.T) {
+	t.Parallel()
+	db, err := openWith(t, emptyURLs(t)["postgres"], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var changes []*connector.Change
+	for n := range 1500 {
+		c := storetest.Create(n, "", storetest.Start())
+		c.Link.Key = connector.KeyOf([]byte(c.DN))
+		changes = append(changes, c)
+	}
+	err = db.Bulk(t.Context(), func(tx connector.Tx) error {
+		for part := range slices.Chunk(changes, 100) { // of as many runs
+			if _, err := tx.Save(t.Context(), part, storetest.RunCause(connector.NewID(storetest.Start())), storetest.Start()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for q, index := range map[string]string{
+		sqlBaseUsers:           "users_pkey",
+		sqlUsersByID:           "users_pkey",
+		sqlUsersByKey:          "user_keys_pkey",
+		sqlUsersByTerm:         "user_terms_pkey",
+		sqlKeyHolders:          "user_keys_pkey",
+		sqlLinkHolders:         "links_anchor",
+		sqlLinks:               "links_anchor",
+		sqlLinkedAnchors:       "links_anchor",
+		sqlLinksByKey:          "links_dn_key",
+		sqlLinksOfUsers:        "links_pkey",
+		sqlDeleteLinksOfUser:   "links_pkey",
+		sqlUserEvents:          "events_pkey",
+		sqlEventsUpTo:          "events_pkey",
+		sqlRunEvents:           "events_run",
+		sqlListByName:          "user_keys_pkey",
+		sqlListByTerm:          "user_terms_pkey",
+		sqlListByState:         "users_state",
+		sqlUsersDue:            "users_due",
+		sqlRecheck:             "links_recheck",
+		sqlClientUser:          "users_",
+		sqlClientUserByAnchor:  "links_anchor",
+		sqlClientGroup:         "groups_",
+		sqlClientGroupByAnchor: "groups_",
+		sqlMemberKeys:          "members_",
+		sqlOpenItems:           "open_items_",
+		sqlCloseItems:          "open_items_",
+		sqlTokenByHash:         "tokens_hash",
+		sqlRequestsOfClient:    "requests_",
+	} {
+		plan := pgPlan(t, db, strings.ReplaceAll(q, "(*)", "("+marks[8]+")"))
+		if !strings.Contains(plan, index) || strings.Contains(plan, "Seq Scan") {
+			t.Errorf("%s\ngot plan\n%s\nwant %s", q, plan, index)
+		}
+	}
+}
+
+// pgPlan is how a statement is run that is kept.
+func pgPlan(t *testing.T, db *DB, q string) string {
+	t.Helper()
+	var lines []string
+	err := db.write(t.Context(), func(x *tx) error {
+		e := db.engine.(*pgEngine)
+		setup := "SET LOCAL plan_cache_mode = force_generic_plan; PREPARE explained AS " + pgText(q)
+		if err := e.simple(t.Context(), setup); err != nil {
+			return err
+		}
+		arguments := strings.TrimSuffix(strings.Repeat("NULL,", strings.Count(q, "?")), ",")
+		if arguments != "" {
+			arguments = "(" + arguments + ")"
+		}
+		results, err := e.conn.pgx().PgConn().Exec(t.Context(), "EXPLAIN EXECUTE explained"+arguments).ReadAll()
+		if err != nil {
+			return err
+		}
+		for _, row := range results[0].Rows {
+			lines = append(lines, string(row[0]))
+		}
+		return e.simple(t.Context(), "DEALLOCATE explained")
+	})
+	if err != nil {
+		t.Fatalf("%s: %v", q, err)
+	}
+	return strings.Join(lines, "\n")
+}
