@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -84,8 +85,10 @@ func (p *RecordPacker) Count() int { return p.count }
 func (p *RecordPacker) Pack() RecordChunk {
 	p.out.Reset()
 	p.out.WriteByte(packForm)
-	if n := uint16(min(len(p.raw), packSmall)); len(p.raw) <= packSmall { //nolint:gosec // it is small
-		p.out.Write([]byte{1, byte(n), byte(n >> 8), byte(^n), byte(^n >> 8)}) // RFC 1951 section 3.2.4: the last block, stored
+	if len(p.raw) <= packSmall {
+		n := uint16(len(p.raw))                                //nolint:gosec // it is small
+		head := binary.LittleEndian.AppendUint16([]byte{1}, n) // RFC 1951 section 3.2.4: the last block, stored
+		p.out.Write(binary.LittleEndian.AppendUint16(head, ^n))
 		p.out.Write(p.raw)
 	} else {
 		p.deflate()
