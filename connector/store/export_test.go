@@ -21,7 +21,10 @@ func SetPatience(db *DB, d time.Duration) {
 }
 
 // OneReader has everything that is read outside of transactions come by one connection.
-func OneReader(db *DB) { db.pool.db.SetMaxOpenConns(1) }
+func OneReader(db *DB) {
+	db.pool.db.SetMaxOpenConns(1)
+	db.q = db.pool
+}
 
 // Work is what SQLite has done so far.
 type Work struct {

@@ -66,7 +66,7 @@ func (p *resourcePlace) value() any {
 type lookup[T any] struct {
 	kind    connector.ResourceKind
 	columns string
-	scan    func(*sql.Rows, *T) error
+	scan    func(row, *T) error
 	place   func(*T, connector.ResourceSort) resourcePlace
 }
 

@@ -67,7 +67,7 @@ type edge struct {
 	nested    bool // a group may have the group
 }
 
-func scanEdge(r *sql.Rows, e *edge) error {
+func scanEdge(r row, e *edge) error {
 	return r.Scan((*idColumn)(&e.of), (*idColumn)(&e.group), &e.name, &e.nested)
 }
 
@@ -103,9 +103,9 @@ type groupGraph struct {
 
 func (g *groupGraph) load(ctx context.Context, q string, lead []any, of []connector.ID) error {
 	return inLists(q, lead, idArgs(of), func(q string, args []any) error {
-		rows, err := g.r.q.query(ctx, q, args...)
-		for e, err := range each(rows, err, scanEdge) {
-			if err != nil {
+		return g.r.short(ctx, q, args, func(r row) error {
+			var e edge
+			if err := scanEdge(r, &e); err != nil {
 				return err
 			}
 			if _, known := g.names[e.group]; !known {
@@ -117,8 +117,8 @@ func (g *groupGraph) load(ctx context.Context, q string, lead []any, of []connec
 			if !slices.Contains(g.above[e.of], e.group) {
 				g.above[e.of] = append(g.above[e.of], e.group)
 			}
-		}
-		return nil
+			return nil
+		})
 	})
 }
 

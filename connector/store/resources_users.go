@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 
 	"usherd/connector"
 )
@@ -31,12 +30,12 @@ var groupLookup = lookup[connector.ClientGroup]{
 	kind: connector.GroupResource, columns: groupColumns, scan: scanClientGroup, place: placeOfGroup,
 }
 
-func scanClientUser(r *sql.Rows, c *connector.ClientUser) error {
+func scanClientUser(r row, c *connector.ClientUser) error {
 	c.User = &connector.User{}
 	return r.Scan(append(userDest(c.User), (*optionalAnchor)(&c.Anchor), (*optionalText)(&c.Standing), &c.Grouped, &c.Refused)...)
 }
 
-func scanClientGroup(r *sql.Rows, g *connector.ClientGroup) error {
+func scanClientGroup(r row, g *connector.ClientGroup) error {
 	return r.Scan(groupDest(&g.Group)...)
 }
 
@@ -82,38 +81,22 @@ func (r *reader) ClientGroups(ctx context.Context, q connector.ResourceQuery) (*
 
 // ClientUser returns the user with that id, see connector.Resources.
 func (r *reader) ClientUser(ctx context.Context, org, client string, id connector.ID) (*connector.ClientUser, error) {
-	rows, err := r.q.query(ctx, sqlClientUser, client, id[:], org)
-	return found(rows, err, scanClientUser, "user %s", id)
+	return found(ctx, r, sqlClientUser, []any{client, id[:], org}, scanClientUser, "user %s", id)
 }
 
 // ClientUserByExternalID returns the user whom the client calls so, see connector.Resources.
 func (r *reader) ClientUserByExternalID(ctx context.Context, org, client, externalID string) (*connector.ClientUser, error) {
 	anchor := anchorBlob(connector.Anchor{Kind: connector.TextAnchor, Raw: externalID})
-	rows, err := r.q.query(ctx, sqlClientUserByAnchor, anchor, client, org)
-	return found(rows, err, scanClientUser, "user whose externalId is %q", externalID)
+	return found(ctx, r, sqlClientUserByAnchor, []any{anchor, client, org}, scanClientUser, "user whose externalId is %q", externalID)
 }
 
 // ClientGroup returns the group with that id, see connector.Resources.
 func (r *reader) ClientGroup(ctx context.Context, org, client string, id connector.ID) (*connector.ClientGroup, error) {
-	rows, err := r.q.query(ctx, sqlClientGroup, id[:], client, org)
-	return found(rows, err, scanClientGroup, "group %s", id)
+	return found(ctx, r, sqlClientGroup, []any{id[:], client, org}, scanClientGroup, "group %s", id)
 }
 
 // ClientGroupByExternalID returns the group that the client calls so, see connector.Resources.
 func (r *reader) ClientGroupByExternalID(ctx context.Context, org, client, externalID string) (*connector.ClientGroup, error) {
 	anchor := anchorBlob(connector.Anchor{Kind: connector.TextAnchor, Raw: externalID})
-	rows, err := r.q.query(ctx, sqlClientGroupByAnchor, anchor, client, org)
-	return found(rows, err, scanClientGroup, "group whose externalId is %q", externalID)
-}
-
-// found returns the one row, or an error of Kind NotFound.
-func found[T any](rows *sql.Rows, err error, scan func(*sql.Rows, *T) error, what string, args ...any) (*T, error) {
-	v, ok, err := first(rows, err, scan)
-	switch {
-	case err != nil:
-		return nil, wrap("resource", err)
-	case !ok:
-		return nil, notFound("resource", "there is no "+what, args...)
-	}
-	return &v, nil
+	return found(ctx, r, sqlClientGroupByAnchor, []any{anchor, client, org}, scanClientGroup, "group whose externalId is %q", externalID)
 }

@@ -52,9 +52,29 @@ func (p *pager[T]) walk(ctx context.Context) error {
 	}
 	a := p.asker(true)
 	q := a.rowsOf(p.where(a), true).wrapped("SELECT "+p.columns, "").then(p.behind(a), p.inOrder(a), say(" LIMIT 0 + ?", p.q.Limit+1))
-	rows, err := p.r.ask(ctx, keep(p.q.Where), q)
-	p.rows, err = add(p.rows, rows, err, p.scan)
-	return err
+	return p.read(ctx, keep(p.q.Where), q)
+}
+
+// read adds the rows of a statement.
+func (p *pager[T]) read(ctx context.Context, keep bool, q clause) error {
+	take := func(r row) error {
+		var v T
+		if err := p.scan(r, &v); err != nil {
+			return err
+		}
+		p.rows = append(p.rows, v)
+		return nil
+	}
+	if keep {
+		return p.r.short(ctx, q.text, q.args, take)
+	}
+	rows, err := p.r.q.once(ctx, q.text, q.args...)
+	for _, err := range each(rows, err, func(r *sql.Rows, _ *struct{}) error { return take(r) }) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *pager[T]) where(a *asker) clause {
@@ -172,8 +192,7 @@ func (p *pager[T]) few(ctx context.Context, d choice, ids []connector.ID) error 
 			is = " = ("
 		}
 		q := a.rowsOf(test, true).wrapped("SELECT "+p.columns, "").then(d.set.wrapped(" AND "+a.id+is, ")"))
-		rows, err := p.r.ask(ctx, keep(p.q.Where), q)
-		p.rows, err = add(p.rows, rows, err, p.scan)
+		err := p.read(ctx, keep(p.q.Where), q)
 		p.cut()
 		return err
 	}
@@ -195,9 +214,7 @@ func (p *pager[T]) byIDs(ctx context.Context, a *asker, test clause, ids []conne
 		part := ids[:min(len(ids), inSizes[len(inSizes)-1])]
 		ids = ids[len(part):]
 		err := inLists(q.text, q.args, idArgs(part), func(text string, args []any) error {
-			rows, err := p.r.ask(ctx, test.text == always.text, say(text, args...))
-			p.rows, err = add(p.rows, rows, err, p.scan)
-			return err
+			return p.read(ctx, test.text == always.text, say(text, args...))
 		})
 		if err != nil {
 			return err

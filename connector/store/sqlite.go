@@ -19,9 +19,10 @@ import (
 
 // sqliteEngine is a file of SQLite in WAL mode, which several processes may have open.
 type sqliteEngine struct {
-	path string
-	log  *zap.Logger
-	w, r *sql.DB
+	path  string
+	log   *zap.Logger
+	w, r  *sql.DB
+	short *sqlitePool // nil before readers are opened
 }
 
 func newSQLite(storeURL string, o Options) (*sqliteEngine, error) {
@@ -61,17 +62,26 @@ func (e *sqliteEngine) readers(context.Context) (_ *sql.DB, err error) {
 	if err != nil {
 		return nil, wrap("open", err)
 	}
-	e.r.SetMaxOpenConns(readers)
-	e.r.SetMaxIdleConns(readers)
+	e.r.SetMaxOpenConns(readers + shortConns())
+	e.r.SetMaxIdleConns(readers + shortConns())
 	return e.r, nil
 }
 
-func (e *sqliteEngine) querier(p *pool) querier { return p }
+func (e *sqliteEngine) querier(p *pool) querier {
+	e.short = newSQLitePool(p, shortConns())
+	return e.short
+}
+
+// shortConns is how many connections are asked past database/sql: as many as can be at work, and one that waits for the disk.
+func shortConns() int { return runtime.NumCPU() + 1 }
 
 func (e *sqliteEngine) close(_ context.Context, s *session) error {
 	var errs []error
 	if s != nil {
 		errs = append(errs, s.close())
+	}
+	if e.short != nil {
+		errs = append(errs, e.short.close())
 	}
 	for _, db := range [...]*sql.DB{e.r, e.w} {
 		if db != nil {
