@@ -50,7 +50,7 @@ func TestSchemasAreAlike(t *testing.T) {
 			q = `SELECT table_name || '.' || column_name || ' ' || data_type || CASE WHEN is_nullable = 'NO' THEN ' not null' ELSE '' END
  FROM information_schema.columns WHERE table_schema = current_schema() AND table_name NOT IN ('writer', 'writer_marks')`
 		}
-		list, err := texts(t.Context(), db.reader.q, q)
+		list, err := texts(t.Context(), db.q, q)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,7 +60,7 @@ func TestSchemasAreAlike(t *testing.T) {
 		slices.Sort(list)
 		columns[kind] = list
 		if kind == "postgres" {
-			loose, err := texts(t.Context(), db.reader.q, `SELECT table_name || '.' || column_name FROM information_schema.columns
+			loose, err := texts(t.Context(), db.q, `SELECT table_name || '.' || column_name FROM information_schema.columns
  WHERE table_schema = current_schema() AND data_type = 'text' AND coalesce(collation_name, '') <> 'C'`)
 			if err != nil || len(loose) > 0 {
 				t.Errorf("these columns do not sort by bytes: %v, %v", loose, err)

@@ -95,7 +95,7 @@ func (c *cutter) serve(client net.Conn) {
 		if err != nil {
 			return
 		}
-		mode := int32(passOn)
+		mode := passOn
 		if bytes.Contains(buf[:n], commit) {
 			mode = c.mode.Swap(passOn)
 		}
@@ -150,9 +150,9 @@ func TestServerIsFrozen(t *testing.T) {
 	t.Parallel()
 	s := testpg.Start(t, testpg.Options{})
 	db := openURL(t, s.Database(t)+"&answer_timeout=1&connect_timeout=1")
-	c := newCrowd(db, 4, 0)
+	w := writing(t, db)
 	for range 2 {
-		c.more(t, 50)
+		w.more(t, 50)
 		if err := s.Freeze(); err != nil {
 			t.Fatal(err)
 		}
@@ -170,8 +170,8 @@ func TestServerIsFrozen(t *testing.T) {
 			t.Errorf("a read over a server that was frozen: %v", err)
 		}
 	}
-	c.more(t, 50)
-	if c.end(t); len(c.refused) > 0 {
-		t.Errorf("%d writes were refused: %v", len(c.refused), c.refused[0])
+	w.more(t, 50)
+	if w.kept(t, db); len(w.refuse) > 0 {
+		t.Errorf("%d writes were refused: %v", len(w.refuse), w.refuse[0])
 	}
 }

@@ -166,6 +166,7 @@ func TestAFrozenPrimaryThatWakesAcknowledgesNothing(t *testing.T) {
 	database := nameOf(t, primary.Database(t))
 	standby := primary.Standby(t, testpg.StandbyOptions{Synchronous: true})
 	old := openURL(t, testpg.URLOf(database, primary))
+	store.SetPatience(old, 2*time.Second)
 	w := writing(t, old)
 	w.more(t, 100)
 	if err := primary.Freeze(); err != nil {

@@ -36,7 +36,7 @@ func TestPatroniReplacesItsLeader(t *testing.T) {
 		if leader == old {
 			t.Fatalf("%s leads although it is %s", old.Name, away.name)
 		}
-		says(t, leader.Server, leader.URLOf(databaseOf(t, db)), "SELECT count(*) FROM n", map[int]string{0: "1", 1: "2"}[i])
+		says(t, leader.Server, leader.URLOf(mustParse(t, db).Path[1:]), "SELECT count(*) FROM n", map[int]string{0: "1", 1: "2"}[i])
 		if err := away.comeBack(old); err != nil {
 			t.Fatal(err)
 		}
@@ -45,5 +45,3 @@ func TestPatroniReplacesItsLeader(t *testing.T) {
 		}
 	}
 }
-
-func databaseOf(t *testing.T, db string) string { return mustParse(t, db).Path[1:] }
