@@ -3,6 +3,7 @@ package saml2_test
 import (
 	"errors"
 	"flag"
+	"maps"
 	"math/rand/v2"
 	"net/url"
 	"slices"
@@ -54,17 +55,24 @@ func TestAnotherByte(t *testing.T) {
 	}
 }
 
-// FuzzVerify looks for a response that nobody has signed and that is accepted, or a panic.
+// FuzzVerify looks for a response that nobody has signed and that is accepted, or a panic: in one that is good, or
+// nearly, two pieces are replaced. (A whole response as the argument would be made smaller for a minute each time that it
+// is interesting.)
 func FuzzVerify(f *testing.F) {
 	k := allKeys()
-	f.Add(signed(good))
-	f.Add(signedWith(good, k.first, dsig.RSASHA256SignatureMethod, "Assertion", "Response"))
-	f.Add(sealed(signed(good), how{}, k.ours.cert))
-	f.Add(good)
-	for _, response := range wrapping() {
-		f.Add(response)
+	seeds := []string{
+		signed(good), signedWith(good, k.first, dsig.RSASHA256SignatureMethod, "Assertion", "Response"), sealed(signed(good), how{}, k.ours.cert), good,
 	}
-	f.Fuzz(func(t *testing.T, response string) {
+	attacks := wrapping()
+	for _, name := range slices.Sorted(maps.Keys(attacks)) {
+		seeds = append(seeds, attacks[name])
+	}
+	for i := range seeds {
+		f.Add(uint8(i), uint32(0), uint32(0), "", uint32(0), uint32(0), "")
+	}
+	f.Add(uint8(0), uint32(200), uint32(10), "<!-- -->", uint32(900), uint32(0), `<saml:Assertion ID="_a2">`)
+	f.Fuzz(func(t *testing.T, which uint8, at1, n1 uint32, with1 string, at2, n2 uint32, with2 string) {
+		response := spliced(spliced(seeds[int(which)%len(seeds)], at1, n1, with1), at2, n2, with2)
 		a, err := verify(t, verifier(), response)
 		if err == nil {
 			if d := cmp.Diff(ann, a); d != "" {
@@ -74,12 +82,38 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
+// spliced replaces n bytes of a text, wherever at leads to.
+func spliced(text string, at, n uint32, with string) string {
+	if len(text) == 0 {
+		return with
+	}
+	from := int(at) % len(text)
+	to := min(from+int(n)%len(text), len(text))
+	return text[:from] + with + text[to:]
+}
+
+// FuzzRead looks for a panic in what is no response at all.
+func FuzzRead(f *testing.F) {
+	for _, doc := range []string{
+		"", "<a/>", `<Response xmlns="urn:oasis:names:tc:SAML:2.0:protocol" Version="2.0"><Status><StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></Status></Response>`,
+		"<!DOCTYPE a [<!ENTITY b \"c\">]><a>&b;</a>", "<a xmlns:b='c'><b:d b:e='f'/></a>", "<a><![CDATA[b]]>&#x9;</a>",
+	} {
+		f.Add(doc)
+	}
+	f.Fuzz(func(t *testing.T, doc string) {
+		if a, err := verify(t, verifier(), doc); err == nil {
+			t.Errorf("%q says %+v", doc, a)
+		}
+	})
+}
+
 // FuzzReadMetadata looks for a panic, and for an identity provider that nobody could sign in with.
 func FuzzReadMetadata(f *testing.F) {
-	f.Add(idpMetadata(allKeys().first, allKeys().second), "")
-	f.Add("<EntitiesDescriptor/>", idpID)
-	f.Fuzz(func(t *testing.T, doc, entity string) {
-		idp, err := saml2.ReadMetadata([]byte(doc), entity)
+	whole := idpMetadata(allKeys().first, allKeys().second)
+	f.Add(uint32(0), uint32(0), "", "")
+	f.Add(uint32(40), uint32(9), "<EntitiesDescriptor/>", idpID)
+	f.Fuzz(func(t *testing.T, at, n uint32, with, entity string) {
+		idp, err := saml2.ReadMetadata([]byte(spliced(whole, at, n, with)), entity)
 		if err == nil && (idp.EntityID == "" || idp.SSOURL == "" || len(idp.Certificates) == 0) {
 			t.Errorf("%+v", idp)
 		}
