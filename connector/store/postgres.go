@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"embed"
 	"errors"
@@ -35,7 +36,7 @@ func newPostgres(storeURL string, o Options) (*pgEngine, error) {
 	if !o.Password.IsZero() {
 		u.config.Password = o.Password.Reveal()
 	}
-	e := &pgEngine{url: u, log: o.Log, holder: connector.NewID(o.Now()).String(), next: figuresFirst}
+	e := &pgEngine{url: u, log: o.Log, holder: rand.Text(), next: figuresFirst}
 	for _, o := range [...]*outage{&e.away, &e.gone} {
 		o.log, o.patience = e.log, patience
 	}
