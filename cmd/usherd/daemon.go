@@ -243,7 +243,7 @@ func (d *daemon) tell(run *connector.Run) {
 		fields = append(fields, zap.String("error", run.Error), zap.String("what_to_do", run.Hint))
 	}
 	if run.Due > 0 {
-		fields = append(fields, zap.String("due", fmt.Sprintf("%s will be deleted within 7 days: usherd users --due 7d", plural(run.Due, "user"))))
+		fields = append(fields, zap.String("due", plural(run.Due, "user")+" will be deleted within 7 days: usherd users --due 7d"))
 	}
 	switch {
 	case run.Result == connector.ResultFailed:

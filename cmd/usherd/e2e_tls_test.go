@@ -36,7 +36,7 @@ func TestTLSOfTheDoor(t *testing.T) {
 			address := strings.TrimPrefix(r.daemon(t).door(), "http://")
 			// shake greets the door with one version, and one suite unless that is 1.3.
 			shake := func(version, suite uint16) (tls.ConnectionState, error) {
-				c := &tls.Config{RootCAs: roots, MinVersion: version, MaxVersion: version} //nolint:gosec // older versions have to be tried
+				c := &tls.Config{RootCAs: roots, MinVersion: version, MaxVersion: version}
 				if suite != 0 {
 					c.CipherSuites = []uint16{suite}
 				}

@@ -16,10 +16,10 @@ func TestRunsAreListedByTheirStart(t *testing.T) {
 	now := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
 	a, s := pushSite(t, &now)
 	var want []string
-	for i, started := range []time.Duration{3, 1, 2} {
+	for i, started := range []time.Duration{3 * time.Minute, time.Minute, 2 * time.Minute} {
 		run := &connector.Run{
 			ID: connector.NewID(now.Add(time.Duration(i) * time.Second)), Org: "acme", Source: "entra", Mode: connector.ModeFull,
-			Result: connector.ResultOK, Started: now.Add(started * time.Minute), Finished: now.Add(started*time.Minute + time.Second),
+			Result: connector.ResultOK, Started: now.Add(started), Finished: now.Add(started + time.Second),
 		}
 		if err := s.db.Write(t.Context(), func(tx connector.Tx) error { return tx.PutRun(t.Context(), run) }); err != nil {
 			t.Fatal(err)
