@@ -24,22 +24,6 @@ func Print(x filter.Expression) string {
 	return b.String()
 }
 
-// PrintPath writes a path as ParsePath reads it.
-func PrintPath(p filter.Path) string {
-	var b strings.Builder
-	printAttribute(&b, p.AttributePath)
-	if p.ValueExpression != nil {
-		b.WriteByte('[')
-		printExpression(&b, p.ValueExpression, bindsOr)
-		b.WriteByte(']')
-	}
-	if p.SubAttribute != nil {
-		b.WriteByte('.')
-		b.WriteString(*p.SubAttribute)
-	}
-	return b.String()
-}
-
 func printExpression(b *strings.Builder, x filter.Expression, within int) {
 	switch x := x.(type) {
 	case *filter.LogicalExpression:
