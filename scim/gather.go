@@ -170,7 +170,7 @@ func (x *exchange) object(ctx context.Context, it item, l *listing) (map[string]
 	if it.user != nil {
 		return x.org.userObject(it.user), nil
 	}
-	r := x.org.groupObject(it.group)
+	r := x.org.groupObject(it.group, nil)
 	a, _ := schema.Group().Find("", "members")
 	if (l.filter == nil || !l.filter.Asks(a)) && (l.sortBy == nil || l.sortBy.Parent != a) {
 		return r, nil

@@ -32,7 +32,7 @@ func (x *exchange) groupAnswer(status int, id connector.ID) (*answer, error) {
 		return nil, err
 	}
 	x.notes.person = g.Name
-	return x.resourceAnswer(status, item{group: g, projection: p}), nil
+	return x.resourceAnswer(status, item{group: g, projection: p, warnings: x.unknownMembers()}), nil
 }
 
 // wish is a group as a request has it: its attributes and what becomes of its members, in order.
@@ -157,7 +157,7 @@ func (x *exchange) changeGroup(id connector.ID, change func(g *connector.ClientG
 		if err != nil {
 			return nil, err
 		}
-		res, err := change(g, x.org.groupObject(g))
+		res, err := change(g, x.org.groupObject(g, nil))
 		if err != nil {
 			return nil, err
 		}

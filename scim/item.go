@@ -17,13 +17,14 @@ const memberChunk = 1000
 type item struct {
 	user       *shownUser
 	group      *connector.ClientGroup
+	warnings   []string // of what was not done to the group
 	projection *projection
 }
 
 // writeItem renders a resource as its projection has it.
 func (x *exchange) writeItem(ctx context.Context, o *outlet, it item) error {
 	if it.group != nil {
-		return x.writeWhole(ctx, o, it.group, it.projection)
+		return x.writeWhole(ctx, o, it)
 	}
 	if it.projection.all() {
 		x.org.writeUser(o, it.user)
@@ -35,12 +36,13 @@ func (x *exchange) writeItem(ctx context.Context, o *outlet, it item) error {
 
 // writeWhole renders a group with its members, where they are asked for. A group without any has an empty list: some
 // clients take a missing one for a service that keeps no members (scim.md 3.4, authentik).
-func (x *exchange) writeWhole(ctx context.Context, o *outlet, g *connector.ClientGroup, p *projection) error {
+func (x *exchange) writeWhole(ctx context.Context, o *outlet, it item) error {
+	g, p := it.group, it.projection
 	o.Object("")
 	if p.all() {
-		x.org.writeGroup(o, g)
+		x.org.writeGroup(o, g, it.warnings)
 	} else {
-		r := p.apply(x.org.groupObject(g))
+		r := p.apply(x.org.groupObject(g, it.warnings))
 		for _, name := range slices.Sorted(maps.Keys(r)) {
 			o.Value(name, r[name])
 		}

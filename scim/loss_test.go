@@ -362,6 +362,50 @@ func TestValuesComeBackAsTheyWereSent(t *testing.T) {
 	}
 }
 
+// 7. Which members were left out is told in the answer, and by no read after it.
+func TestUnknownMembersAreTold(t *testing.T) {
+	t.Parallel()
+	w, team, ann, _ := everybody(t)
+	const nobody = "0190f3c1-7a2b-7c3d-8e4f-5a6b7c8d9e0f"
+	told := func(r response) []any {
+		list, _ := r.field(schema.UsherdGroup, "warnings").([]any)
+		if schemas, _ := r.field("schemas").([]any); slices.Contains(schemas, any(schema.UsherdGroup)) != (len(list) > 0) {
+			t.Errorf("%s", r.body)
+		}
+		return list
+	}
+	want := func(r response, ids ...string) {
+		t.Helper()
+		list := told(r)
+		if len(list) != len(ids) {
+			t.Fatalf("%d warnings, want %d: %s", len(list), len(ids), r.body)
+		}
+		for i, id := range ids {
+			if text, _ := list[i].(string); !strings.Contains(text, id) {
+				t.Errorf("%v, want %s", text, id)
+			}
+		}
+	}
+	made := w.send("POST", "/Groups", group("Odd", ann, nobody, "x")).want(t, http.StatusCreated)
+	want(made, nobody, "members: what is no id of usherd is")
+	want(w.send("POST", "/Groups", group("Odd", ann, nobody, "x")).want(t, http.StatusCreated), nobody, "members: what is no id of usherd is") // the same again
+	at := "/Groups/" + made.text("id")
+	want(w.send("GET", at, "").want(t, http.StatusOK))
+	want(w.send("PUT", at, group("Odd", ann, nobody)).want(t, http.StatusOK), nobody)
+	want(w.send("PATCH", at, patchOf(`{"op":"add","path":"members","value":[{"value":"`+nobody+`"}]}`)).want(t, http.StatusOK), nobody)
+	want(w.send("PATCH", at, patchOf(`{"op":"replace","path":"displayName","value":"Even"}`)).want(t, http.StatusOK))
+	if r := w.send("PUT", at+"?attributes=displayName", group("Even", ann, nobody)).want(t, http.StatusOK); told(r) != nil {
+		t.Errorf("%s", r.body)
+	}
+	many := make([]string, 30)
+	for i := range many {
+		many[i] = fmt.Sprint("nobody-", i)
+	}
+	if list := told(w.send("PUT", "/Groups/"+team, group("Team", many...)).want(t, http.StatusOK)); len(list) != 21 || list[20] != "members: 10 more were left out" {
+		t.Errorf("%v", list)
+	}
+}
+
 // 13. A POST that is made again because its answer was lost is no conflict; any other is.
 func TestLostAnswersAreNoConflict(t *testing.T) {
 	t.Parallel()

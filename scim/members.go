@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 
 	"usherd/connector"
 	"usherd/scim/dialect"
@@ -26,6 +27,7 @@ type editor struct {
 
 func (e *editor) apply(ctx context.Context, edits []patch.MemberEdit) error {
 	e.stored, e.wanted = map[connector.ID]bool{}, map[connector.ID]bool{}
+	e.x.notes.unknown = nil // of a try before
 	for _, edit := range edits {
 		if err := e.edit(ctx, edit); err != nil {
 			return err
@@ -208,8 +210,25 @@ func (e *editor) known(ctx context.Context, edit patch.MemberEdit) ([]connector.
 			return nil, edit.UnknownMemberError()
 		}
 		e.x.notes.quirks = append(e.x.notes.quirks, unknownMember)
+		e.x.notes.unknown = append(e.x.notes.unknown, text)
 	}
 	return kept, nil
+}
+
+// unknownMembers tells of the members that were left out, of many the first ones.
+func (x *exchange) unknownMembers() []string {
+	const most = 20
+	var out []string
+	for i, id := range x.notes.unknown {
+		if i == most {
+			return append(out, "members: "+strconv.Itoa(len(x.notes.unknown)-most)+" more were left out")
+		}
+		if _, err := connector.ParseID(id); err != nil { // it may be anything, also what nobody should read
+			id = "what is no id of usherd"
+		}
+		out = append(out, "members: "+id+" is neither a user nor a group here, and was left out")
+	}
+	return out
 }
 
 // unknownMember is the quirk of a member that is nobody here.

@@ -175,7 +175,7 @@ func TestWhatThePinnedServerGetsWrong(t *testing.T) {
 			`meta.resourceType = "ServiceProviderConfig"`, `meta.location = "https://scim.test/scim/acme/v2/ServiceProviderConfig"`, "!documentationUri",
 		}},
 		{name: "schemas have no meta", request: "GET /Schemas", status: 200, want: []string{
-			"totalResults = 7", "itemsPerPage = 7", `Resources[0].meta.resourceType = "Schema"`,
+			"totalResults = 8", "itemsPerPage = 8", `Resources[0].meta.resourceType = "Schema"`,
 			`Resources[0].meta.location = "https://scim.test/scim/acme/v2/Schemas/urn:ietf:params:scim:schemas:core:2.0:User"`,
 		}},
 		{name: "resource types have no meta", request: "GET /ResourceTypes/User", status: 200, want: []string{

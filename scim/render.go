@@ -116,24 +116,32 @@ func writeStanding(s body.Sink, u *shownUser) {
 }
 
 // writeGroup renders the attributes of a Group into an object that was begun, but for its members.
-func (o *organization) writeGroup(s body.Sink, g *connector.ClientGroup) {
+func (o *organization) writeGroup(s body.Sink, g *connector.ClientGroup, warnings []string) {
 	id := g.ID.String()
 	s.List("schemas")
 	s.Text("", schema.GroupURN)
+	if len(warnings) > 0 {
+		s.Text("", schema.UsherdGroup)
+	}
 	s.End()
 	s.Text("id", id)
 	s.Text("displayName", g.Name)
 	if e := g.ExternalID(); e != "" {
 		s.Text("externalId", e)
 	}
+	if len(warnings) > 0 {
+		s.Object(schema.UsherdGroup)
+		s.Value("warnings", warnings)
+		s.End()
+	}
 	writeMeta(s, "Group", g.CreatedAt, g.UpdatedAt, o.base+"Groups/"+id, groupTag(&g.Group))
 }
 
 // groupObject is a Group without members as a map, which belongs to the caller.
-func (o *organization) groupObject(g *connector.ClientGroup) map[string]any {
+func (o *organization) groupObject(g *connector.ClientGroup, warnings []string) map[string]any {
 	return built(func(s body.Sink) {
 		s.Object("")
-		o.writeGroup(s, g)
+		o.writeGroup(s, g, warnings)
 		s.End()
 	})
 }

@@ -125,12 +125,13 @@ type exchange struct {
 
 // notes are what the log and the metrics keep of a request.
 type notes struct {
-	began  time.Time
-	quirks []string
-	person string
-	user   connector.ID
-	typ    string // scimType
-	ref    string
+	began   time.Time
+	quirks  []string
+	unknown []string // members that are nobody here, as they were sent
+	person  string
+	user    connector.ID
+	typ     string // scimType
+	ref     string
 }
 
 // answer is what a request comes to.

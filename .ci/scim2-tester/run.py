@@ -38,6 +38,7 @@ ORGANIZATION = """\
 """
 BAD = (Status.ERROR, Status.CRITICAL)
 STANDING = "urn:usherd:params:scim:schemas:extension:2.0:User"
+TOLD = "urn:usherd:params:scim:schemas:extension:2.0:Group"
 
 
 def only_display_is_new(r):
@@ -57,6 +58,8 @@ NO_FAULTS = [
     ("check_add_attribute", STANDING, lambda r: "modify_actual" in r.data, READ_ONLY),
     ("check_replace_attribute", STANDING, lambda r: "modify_actual" in r.data, READ_ONLY),
     ("check_remove_attribute", STANDING, lambda r: isinstance(r.data["error"], MutabilityException), READ_ONLY),
+    ("check_add_attribute", TOLD, lambda r: "modify_actual" in r.data, READ_ONLY),
+    ("check_replace_attribute", TOLD, lambda r: "modify_actual" in r.data, READ_ONLY),
     ("check_add_attribute", "members", only_display_is_new, DISPLAY),
     ("check_replace_attribute", "members", only_display_is_new, DISPLAY),
 ]

@@ -30,7 +30,7 @@ func newUser() *Type {
 }
 
 func newGroup() *Type {
-	return newType(Type{Name: "Group", Endpoint: "/Groups", Description: "Group"}, es.CoreGroupSchema())
+	return newType(Type{Name: "Group", Endpoint: "/Groups", Description: "Group"}, es.CoreGroupSchema(), usherdGroupSchema())
 }
 
 func newType(t Type, core es.Schema, extensions ...es.Schema) *Type {

@@ -85,10 +85,22 @@ func usherdSchema() es.Schema {
 					}),
 				},
 			}),
-			es.SimpleCoreAttribute(es.SimpleStringParams(es.StringParams{
-				Name: "warnings", MultiValued: true, Mutability: readOnly,
-				Description: optional.NewString("What of the request was not done, and why."),
-			})),
+			warnings(),
 		},
 	}
+}
+
+// usherdGroupSchema is what usherd says of a group beyond RFC 7643.
+func usherdGroupSchema() es.Schema {
+	return es.Schema{
+		ID: UsherdGroup, Name: optional.NewString("usherd Group"), Description: optional.NewString("What became of the request"),
+		Attributes: es.Attributes{warnings()},
+	}
+}
+
+func warnings() es.CoreAttribute {
+	return es.SimpleCoreAttribute(es.SimpleStringParams(es.StringParams{
+		Name: "warnings", MultiValued: true, Mutability: es.AttributeMutabilityReadOnly(),
+		Description: optional.NewString("What of the request was not done, and why."),
+	}))
 }

@@ -13,6 +13,7 @@ const (
 	GroupURN      = "urn:ietf:params:scim:schemas:core:2.0:Group"
 	EnterpriseURN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 	UsherdURN     = "urn:usherd:params:scim:schemas:extension:2.0:User"
+	UsherdGroup   = "urn:usherd:params:scim:schemas:extension:2.0:Group"
 )
 
 // Kind is the data type of an attribute in the words of RFC 7643 section 2.3.
