@@ -209,7 +209,7 @@ func (c *cluster) freeze() {
 	c.dormant = &dormant{m, m.scim, m.http, time.Now().Add(frozenFor)}
 	m.scim, m.http = "", "" // it would not answer
 	c.open()
-	if err := m.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+	if err := freeze(m.cmd.Process); err != nil {
 		c.t.Fatal(err)
 	}
 	c.frozen++
@@ -227,7 +227,7 @@ func (c *cluster) thaw() {
 	c.t.Helper()
 	d := c.dormant
 	c.until("another replica leads", func() bool { return c.leading() >= 0 })
-	if err := d.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+	if err := thaw(d.cmd.Process); err != nil {
 		c.t.Fatal(err)
 	}
 	c.until("it knows that it does not lead any more", func() bool {

@@ -4,9 +4,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"usherd/connector"
+	"usherd/connector/store"
+	"usherd/connector/store/newstore"
 	"usherd/connector/store/storetest"
 	"usherd/internal/testpg"
 )
@@ -42,5 +45,18 @@ func TestADumpIsABackup(t *testing.T) {
 	}
 	if err := live(t.Context(), back, 5_000_000); err != nil {
 		t.Errorf("the copy cannot be written: %v", err)
+	}
+}
+
+// The commands that copy a file say what to do instead.
+func TestPostgresIsCopiedByItsOwnPrograms(t *testing.T) {
+	t.Parallel()
+	url := newstore.Postgres(t)
+	file := filepath.Join(t.TempDir(), "copy")
+	if err := openURL(t, url).Backup(t.Context(), file); kind(err) != connector.Refused || !strings.Contains(connector.HintOf(err), "pg_dump") {
+		t.Errorf("backup: %v", err)
+	}
+	if _, err := store.Restore(t.Context(), url, file); kind(err) != connector.Refused || !strings.Contains(connector.HintOf(err), "pg_restore") {
+		t.Errorf("restore: %v", err)
 	}
 }

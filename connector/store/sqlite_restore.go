@@ -20,6 +20,12 @@ import (
 // an open connection of any process is an error of Kind Conflict. The old file stays beside the new
 // one under the name that is returned ("" = there was none).
 func Restore(ctx context.Context, storeURL, file string) (old string, err error) {
+	if isPostgres(storeURL) {
+		return "", &connector.Error{
+			Kind: connector.Refused, Op: "store: restore", Err: fmt.Errorf("%s is a database of PostgreSQL", redact(storeURL)),
+			Hint: "put a dump into an empty database with pg_restore, and name that one in the configuration",
+		}
+	}
 	path, err := Path(storeURL)
 	if err != nil {
 		return "", err
