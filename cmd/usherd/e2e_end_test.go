@@ -11,12 +11,12 @@ import (
 	"usherd/ldapsync/ldaptest"
 )
 
-// A full disk shows at the end of a run first: what it holds was shown and is not stored.
+// A full disk shows at the end of a run first: what it holds was shown and is not stored. A trigger of SQLite plays it.
 func TestRunWhoseEndCannotBeStoredIsAnError(t *testing.T) {
 	t.Parallel()
 	d, block := fake(t, ldaptest.Options{})
 	people(t, d, 3)
-	r := newRig(t, strings.Replace(oneSource(block), "first_run: apply", "first_run: preview", 1))
+	r := newRigOn(t, "", strings.Replace(oneSource(block), "first_run: apply", "first_run: preview", 1))
 	r.must(exitOK, "runs")
 	db, err := sql.Open("sqlite", filepath.Join(r.dir, "usherd.db"))
 	if err != nil {

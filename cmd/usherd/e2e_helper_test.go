@@ -17,6 +17,7 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/store"
+	"usherd/connector/store/newstore"
 	"usherd/ldapsync/ldaptest"
 	"usherd/ldapsync/testserver"
 )
@@ -73,9 +74,13 @@ type rig struct {
 	env   map[string]string
 }
 
-// newRig writes the configuration. $DIR in it is the rig's folder.
+// newRig writes the configuration. $DIR in it is the rig's folder. Its store is the file there, unless tests are to
+// run on PostgreSQL.
 func newRig(t *testing.T, config string) *rig {
 	t.Helper()
+	if newstore.OnPostgres() {
+		return newRigOn(t, newstore.Postgres(t), config)
+	}
 	return newRigOn(t, "", config)
 }
 

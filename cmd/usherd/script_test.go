@@ -1,6 +1,7 @@
 package main
 
 import (
+	stdcmp "cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,7 @@ import (
 	"usherd/connector"
 	"usherd/connector/domains/dnstest"
 	"usherd/connector/store"
+	"usherd/connector/store/newstore"
 	"usherd/ldapsync/testserver"
 )
 
@@ -30,6 +32,9 @@ import (
 // last output, but for times, ids and the like), logged FILE (what the door would have written into usherd.db), txt NAME (puts the record that the last output shows into DNS),
 // listens ADDRESS (waits until something does; $DOOR is an address that is free, $PORT its port).
 func TestScripts(t *testing.T) { runScripts(t, "testdata/script") }
+
+// TestScriptsOnFiles runs sessions that are about the file in which SQLite keeps a store.
+func TestScriptsOnFiles(t *testing.T) { runScripts(t, "testdata/script/file") }
 
 // TestScriptsAlone runs sessions that have a slapd to themselves: its feed tells of branches of others too.
 func TestScriptsAlone(t *testing.T) { runScripts(t, "testdata/script/alone") }
@@ -43,7 +48,7 @@ func runScripts(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { dns.Close() })
-	s := scripts{srv: srv, dns: dns, apply: func(ldif string) error {
+	s := scripts{t: t, srv: srv, dns: dns, apply: func(ldif string) error {
 		if strings.Contains(ldif, "changetype:") {
 			return srv.Modify(t.Context(), ldif)
 		}
@@ -59,6 +64,7 @@ func runScripts(t *testing.T, dir string) {
 }
 
 type scripts struct {
+	t     *testing.T
 	srv   *testserver.Server
 	dns   *dnstest.Server
 	apply func(ldif string) error
@@ -88,6 +94,9 @@ func (s scripts) setup(env *testscript.Env) error {
 		"BASE": "ou=" + name + "," + s.srv.Base, "NAME": name, "DNS": s.dns.Addr(), "DOMAIN": name + ".test", "TZ": "UTC", "DOOR": door, "PORT": door[strings.LastIndexByte(door, ':')+1:],
 	} {
 		env.Setenv(key, value)
+	}
+	if newstore.OnPostgres() {
+		env.Setenv("STORE", newstore.Postgres(s.t))
 	}
 	return s.apply("dn: " + env.Getenv("BASE") + "\nobjectClass: organizationalUnit\nou: " + name + "\n")
 }
@@ -136,6 +145,12 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// scriptStore is the store that scripts name.
+const scriptStore = "sqlite:usherd.db"
+
+// storeOf is the store that a script has: another one than it names where tests are to run on PostgreSQL.
+func storeOf(ts *testscript.TestScript) string { return stdcmp.Or(ts.Getenv("STORE"), scriptStore) }
+
 func expand(ts *testscript.TestScript, _ bool, files []string) {
 	for _, f := range files {
 		text := os.Expand(ts.ReadFile(f), func(name string) string {
@@ -144,6 +159,7 @@ func expand(ts *testscript.TestScript, _ bool, files []string) {
 			}
 			return "$" + name
 		})
+		text = strings.ReplaceAll(text, "store: "+scriptStore, "store: "+storeOf(ts))
 		ts.Check(os.WriteFile(ts.MkAbs(f), []byte(text), 0o600))
 	}
 }
@@ -211,7 +227,11 @@ func (s scripts) txt(ts *testscript.TestScript, _ bool, args []string) {
 // counted as the door would.
 func logged(ts *testscript.TestScript, _ bool, args []string) {
 	now := time.Now()
-	db, err := store.Open(context.Background(), "sqlite:"+ts.MkAbs("usherd.db"), store.Options{Now: time.Now})
+	url := storeOf(ts)
+	if url == scriptStore {
+		url = "sqlite:" + ts.MkAbs("usherd.db")
+	}
+	db, err := store.Open(context.Background(), url, store.Options{Now: time.Now})
 	ts.Check(err)
 	var list []connector.Request
 	var quirks []connector.QuirkCount

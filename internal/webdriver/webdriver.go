@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -179,15 +180,21 @@ func (b *Browser) Forget() {
 	b.do(http.MethodDelete, "/cookie", nil, nil)
 }
 
-// find waits for an element (a selector of CSS), for half a minute.
+// element is the path of an element (a selector of CSS) that is there now.
+func (b *Browser) element(selector string) (path string, err error) {
+	var e map[string]string
+	err = b.d.call(b.tb.Context(), http.MethodPost, b.path+"/element", map[string]string{"using": "css selector", "value": selector}, &e)
+	for _, id := range e {
+		path = "/element/" + id
+	}
+	return path, err
+}
+
+// find waits for an element, for half a minute.
 func (b *Browser) find(selector string) (path string) {
 	b.tb.Helper()
-	await(b.tb, func() error {
-		var e map[string]string
-		err := b.d.call(b.tb.Context(), http.MethodPost, b.path+"/element", map[string]string{"using": "css selector", "value": selector}, &e)
-		for _, id := range e {
-			path = "/element/" + id
-		}
+	await(b.tb, func() (err error) {
+		path, err = b.element(selector)
 		return err
 	})
 	return path
@@ -201,25 +208,48 @@ func (b *Browser) Has(selector string) bool {
 	return len(list) > 0
 }
 
+// ask asks for something of an element, again where the page has gone on in between, for half a minute.
+func (b *Browser) ask(selector, what string, into any) {
+	b.tb.Helper()
+	await(b.tb, func() error {
+		path, err := b.element(selector)
+		if err != nil {
+			return err
+		}
+		return b.d.call(b.tb.Context(), http.MethodGet, b.path+path+what, nil, into)
+	})
+}
+
 // Text is the text of an element as it is seen.
 func (b *Browser) Text(selector string) (text string) {
 	b.tb.Helper()
-	b.do(http.MethodGet, b.find(selector)+"/text", nil, &text)
+	b.ask(selector, "/text", &text)
 	return text
 }
 
 // Property is one of an element's, such as value.
 func (b *Browser) Property(selector, name string) (text string) {
 	b.tb.Helper()
-	b.do(http.MethodGet, b.find(selector)+"/property/"+name, nil, &text)
+	b.ask(selector, "/property/"+name, &text)
 	return text
 }
 
 // Shown reports whether an element can be seen.
 func (b *Browser) Shown(selector string) (shown bool) {
 	b.tb.Helper()
-	b.do(http.MethodGet, b.find(selector)+"/displayed", nil, &shown)
+	b.ask(selector, "/displayed", &shown)
 	return shown
+}
+
+// Leave waits, for half a minute, until the browser is no more at an address that begins so.
+func (b *Browser) Leave(prefix string) {
+	b.tb.Helper()
+	await(b.tb, func() error {
+		if address := b.Address(); strings.HasPrefix(address, prefix) {
+			return fmt.Errorf("the browser is at %s still", address)
+		}
+		return nil
+	})
 }
 
 // Type types into an element.

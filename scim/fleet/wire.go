@@ -225,9 +225,11 @@ func (w *contradictionError) Error() string {
 }
 
 // consistent holds the answers to a request that came twice to each other: what was made is made once, what was deleted
-// is gone, everything else is the same.
+// is gone, everything else is the same. A change is answered with what it made or with nothing, as the client's dialect
+// wants it, which not all replicas know at the same moment.
 func consistent(q request, first, second reply) error {
-	fits := first.status == second.status
+	changed := func(r reply) bool { return r.status == http.StatusOK || r.status == http.StatusNoContent }
+	fits := first.status == second.status || changed(first) && changed(second)
 	switch q.method {
 	case http.MethodPost:
 		fits = fits && first.id() == second.id() || second.status == http.StatusConflict

@@ -20,11 +20,14 @@ const onPostgres = "USHERD_TEST_STORE"
 // of PostgreSQL.
 func URL(tb testing.TB) string {
 	tb.Helper()
-	if os.Getenv(onPostgres) == "postgres" {
+	if OnPostgres() {
 		return Postgres(tb)
 	}
 	return SQLite(tb)
 }
+
+// OnPostgres reports whether tests are to run on PostgreSQL that can run on both.
+func OnPostgres() bool { return os.Getenv(onPostgres) == "postgres" }
 
 // Postgres returns the URL of an empty store in a database of its own, which goes with the test.
 func Postgres(tb testing.TB) string {
