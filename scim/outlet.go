@@ -58,11 +58,9 @@ func (x *exchange) answer(w http.ResponseWriter, a *answer) {
 // that the connection ends in the middle of the answer, which no client takes for the whole.
 func (x *exchange) rendered(w http.ResponseWriter, a *answer) *answer {
 	buffer, _ := buffers.Get().(*[]byte)
-	sent := false
 	o := &outlet{Writer: body.NewWriter((*buffer)[:0])}
 	o.send = func(part []byte) error {
-		if !sent {
-			sent = true
+		if !x.begun {
 			x.head(w, a, -1)
 		}
 		if x.r.Method == http.MethodHead {
@@ -79,17 +77,19 @@ func (x *exchange) rendered(w http.ResponseWriter, a *answer) *answer {
 		err = bad
 	}
 	switch {
-	case err == nil && sent:
+	case err == nil && x.begun:
 		_ = o.send(last)
 	case err == nil:
 		a.body = last
 		x.write(w, a)
 		a.body = nil
-	case !sent:
+	case !x.begun:
 		a = x.refused(err)
 		x.write(w, a)
 	case !errors.Is(err, errEnough):
-		x.s.o.Log.Error("a scim answer ended in the middle", zap.String("path", x.r.URL.Path), zap.String("source", x.source), zap.Error(err))
+		if x.r.Context().Err() == nil { // somebody waits for the rest
+			x.s.o.Log.Error("a scim answer ended in the middle", zap.String("path", x.r.URL.Path), zap.String("source", x.source), zap.Error(err))
+		}
 		x.finish(a)
 		panic(http.ErrAbortHandler)
 	}

@@ -14,7 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"go.uber.org/zap/zaptest"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"usherd/connector"
 	"usherd/scim"
@@ -26,6 +27,7 @@ type watched struct {
 	most   atomic.Int64 // members that were asked for at once
 	read   atomic.Int64
 	breaks atomic.Int64 // after how many members reading fails, 0 = never
+	how    func() error // reading fails; nil = the disk is gone
 }
 
 func (s *watched) ClientMembers(ctx context.Context, org, client string, group, after connector.ID, limit int) iter.Seq2[connector.ClientMember, error] {
@@ -37,6 +39,9 @@ func (s *watched) ClientMembers(ctx context.Context, org, client string, group, 
 		for m, err := range s.Reader.ClientMembers(ctx, org, client, group, after, limit) {
 			if n := s.read.Add(1); n == s.breaks.Load() {
 				m, err = connector.ClientMember{}, errors.New("the disk is gone")
+				if s.how != nil {
+					err = s.how()
+				}
 			}
 			if !yield(m, err) || err != nil {
 				return
@@ -66,15 +71,17 @@ type crowd struct {
 	members     int
 }
 
-func newCrowd(t *testing.T) *crowd {
+func newCrowd(t *testing.T, members int) *crowd {
 	t.Helper()
-	c := &crowd{world: newWorld(t), groups: 3, members: 2500}
+	c := &crowd{world: newWorld(t), groups: 3, members: members}
 	ids := c.fill(c.members)
 	for i := range c.groups {
 		c.groupOf(fmt.Sprint("G", i), ids)
 	}
 	c.store = &watched{Reader: c.db}
-	server, err := scim.New(scim.Options{Store: c.store, Gate: c.gate, URL: "https://scim.test", Now: c.clock, Log: zaptest.NewLogger(t)})
+	core, logs := observer.New(zap.ErrorLevel)
+	c.logs = logs
+	server, err := scim.New(scim.Options{Store: c.store, Gate: c.gate, URL: "https://scim.test", Now: c.clock, Log: zap.New(core)})
 	if err == nil {
 		err = server.Replace(c.orgs)
 	}
@@ -114,7 +121,7 @@ func (c *crowd) list(t *testing.T, method, path string) (sent, error) {
 // However many members the groups of a page have, neither they nor their answer are in memory as a whole.
 func TestGroupsWithAllTheirMembersAreSentWhileTheyAreRead(t *testing.T) {
 	t.Parallel()
-	c := newCrowd(t)
+	c := newCrowd(t, 2500)
 	for path, want := range map[string]int{
 		"/Groups":                                        c.groups * c.members,
 		"/Groups?attributes=members.value":               c.groups * c.members,
@@ -161,7 +168,7 @@ func TestGroupsWithAllTheirMembersAreSentWhileTheyAreRead(t *testing.T) {
 // When the store fails, a client gets an error or half an answer that no client can take for the whole.
 func TestAnswersThatBreakOff(t *testing.T) {
 	t.Parallel()
-	c := newCrowd(t)
+	c := newCrowd(t, 2500)
 	c.store.breaks.Store(10)
 	a, err := c.list(t, http.MethodGet, "/Groups")
 	if err != nil || a.status != http.StatusInternalServerError || a.etag != "" || !json.Valid(a.body) {
@@ -184,4 +191,41 @@ func TestAnswersThatBreakOff(t *testing.T) {
 	if got := direct.Header().Get("Content-Length"); got != strconv.Itoa(direct.Body.Len()) || !strings.HasPrefix(direct.Body.String(), "{") {
 		t.Errorf("length %s of %d", got, direct.Body.Len())
 	}
+}
+
+// A fault of ours in the middle of an answer ends it there too: no error is written behind its beginning.
+func TestPanicInTheMiddleOfAnAnswer(t *testing.T) {
+	t.Parallel()
+	c := newCrowd(t, 600)
+	c.store.how = func() error { panic("a fault") }
+	c.store.breaks.Store(int64(c.members + 7))
+	a, err := c.list(t, http.MethodGet, "/Groups")
+	if err == nil || a.status != http.StatusOK || strings.Contains(string(a.body), "messages:2.0:Error") {
+		t.Errorf("%v %d, %d bytes that end in %q", err, a.status, len(a.body), a.body[max(len(a.body)-200, 0):])
+	}
+	c.store.read.Store(0)
+	c.store.breaks.Store(7)
+	if a, err = c.list(t, http.MethodGet, "/Groups"); err != nil || a.status != http.StatusInternalServerError || !json.Valid(a.body) {
+		t.Errorf("at once: %v %d %s", err, a.status, a.body)
+	}
+}
+
+// That a client goes away in the middle of its answer is no fault of ours that somebody has to look at.
+func TestClientThatGoesAwayIsNoError(t *testing.T) {
+	t.Parallel()
+	c := newCrowd(t, 600)
+	ctx, cancel := context.WithCancel(t.Context())
+	c.store.how = func() error { cancel(); return ctx.Err() }
+	c.store.breaks.Store(int64(c.members + 7))
+	q := httptest.NewRequestWithContext(ctx, http.MethodGet, "/scim/acme/v2/Groups", http.NoBody)
+	q.Header.Set("Authorization", "Bearer "+c.tokens["acme:idp"])
+	defer func() {
+		if v := recover(); v != http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
+			t.Errorf("the answer ends by %v", v)
+		}
+		if c.logs.Len() > 0 {
+			t.Errorf("logged: %v", c.logs.All())
+		}
+	}()
+	c.srv.Config.Handler.ServeHTTP(httptest.NewRecorder(), q)
 }

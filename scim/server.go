@@ -121,6 +121,7 @@ type exchange struct {
 	notes   *notes
 	visit   *auth.Visit // nil before the client is known
 	sent    []byte      // the body
+	begun   bool        // the answer is on its way
 }
 
 // notes are what the log and the metrics keep of a request.
@@ -330,6 +331,7 @@ func (x *exchange) head(w http.ResponseWriter, a *answer, length int) {
 	if x.visit != nil {
 		x.visit.Rest() // whoever reads slowly does so in its own time
 	}
+	x.begun = true
 	h := w.Header()
 	for name, value := range a.header {
 		h.Set(name, value)
@@ -374,7 +376,7 @@ func (x *exchange) finish(a *answer) {
 	x.s.o.Metrics.observe(x, a)
 }
 
-// rescue keeps a fault of one request from the others.
+// rescue keeps a fault of one request from the others. Where its answer is on its way already, it ends there.
 func (x *exchange) rescue(w http.ResponseWriter) {
 	v := recover()
 	if v == nil {
@@ -384,7 +386,12 @@ func (x *exchange) rescue(w http.ResponseWriter) {
 		panic(v)
 	}
 	x.s.o.Log.Error("scim request panicked", zap.Any("panic", v), zap.String("path", x.r.URL.Path), zap.Stack("stack"))
-	x.answer(w, x.refused(errPanic))
+	a := x.refused(errPanic)
+	if x.begun {
+		x.finish(a)
+		panic(http.ErrAbortHandler)
+	}
+	x.answer(w, a)
 }
 
 var errPanic = errors.New("the request panicked")
