@@ -1,6 +1,7 @@
 package scim_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -11,6 +12,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"usherd/connector"
+	"usherd/connector/provision"
+	"usherd/scim"
 	"usherd/scim/schema"
 )
 
@@ -298,4 +302,34 @@ func TestReadersSeeWholeChanges(t *testing.T) {
 			}
 		}
 	})
+}
+
+// again is a writer whose first try of each group is lost: with those that shared its transaction it is made again.
+type again struct{ scim.Writer }
+
+func (a again) PushGroup(ctx context.Context, p provision.GroupPush) (*connector.GroupChange, error) {
+	made := p.Change
+	p.Change = func(ctx context.Context, r connector.Reader) (*connector.GroupChange, error) {
+		if _, err := made(ctx, r); err != nil {
+			return nil, err
+		}
+		return made(ctx, r)
+	}
+	return a.Writer.PushGroup(ctx, p)
+}
+
+// What a client has sent once is counted once, however often it takes to write it.
+func TestTriesAreNotCounted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.speak("acme:idp", "generic")
+	for _, o := range w.orgs {
+		o.Writer = again{o.Writer}
+	}
+	w.replace()
+	at := "/Groups/" + w.send("POST", "/Groups", group("Odd", "x", "y")).want(t, http.StatusCreated).text("id")
+	w.send("PATCH", at, patchOf(`{"op":"add","path":"members","value":[{"value":"z"}]},{"op":"add","path":"members","value":[{"value":"z"}]}`)).want(t, http.StatusOK)
+	if n := w.count("usherd_scim_quirks_total", "quirk", "unknown-member"); n != 4 {
+		t.Errorf("%v members that nobody knows, 4 were sent", n)
+	}
 }

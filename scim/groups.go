@@ -57,12 +57,10 @@ func (x *exchange) createGroup(res *patch.Result) (*answer, error) {
 	}
 	x.notes.person = w.name
 	err = x.pushGroup(func(ctx context.Context, r connector.Reader) (*connector.GroupChange, error) {
-		quirks := len(x.notes.quirks)
 		if made, err := x.madeBefore(ctx, r, w); err != nil || !made.IsZero() {
 			id = made
 			return nil, err
 		}
-		x.notes.quirks = x.notes.quirks[:quirks]
 		if err := x.groupNames(ctx, r, id, w); err != nil {
 			return nil, err
 		}

@@ -27,7 +27,9 @@ type editor struct {
 
 func (e *editor) apply(ctx context.Context, edits []patch.MemberEdit) error {
 	e.stored, e.wanted = map[connector.ID]bool{}, map[connector.ID]bool{}
-	e.x.notes.unknown = nil // of a try before
+	notes := e.x.notes // of a try before they have the same members
+	notes.quirks = slices.DeleteFunc(notes.quirks, func(id string) bool { return id == unknownMember })
+	notes.unknown = nil
 	for _, edit := range edits {
 		if err := e.edit(ctx, edit); err != nil {
 			return err
