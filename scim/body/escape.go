@@ -63,7 +63,7 @@ func (p *parser) escape() (rune, error) {
 	return r, nil
 }
 
-// hex returns what \uXXXX at that place stands for, -1 where it does not stand there.
+// hex returns what a backslash, a u and four hexadecimal digits at that place stand for, -1 where it has something else.
 func (p *parser) hex(at int) rune {
 	if at+6 > len(p.in) || p.in[at] != '\\' || p.in[at+1] != 'u' {
 		return -1
