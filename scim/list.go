@@ -177,22 +177,19 @@ func (l *listing) paging(q url.Values) error {
 		}
 		*into = n
 	}
-	if l.byCursor = q.Has("cursor"); l.byCursor {
-		return l.byCursors(q)
+	if l.byCursor {
+		return l.byCursors()
 	}
 	l.start, l.count = max(l.start, 1), min(max(l.count, 0), maxPage)
 	return nil
 }
 
 // byCursors reads what pages by cursor have (RFC 9865 section 2).
-func (l *listing) byCursors(q url.Values) error {
-	switch {
-	case q.Has("startIndex"):
-		return badValue("cursor and startIndex exclude each other: send one of them")
-	case l.count < 1:
+func (l *listing) byCursors() error {
+	if l.count < 1 {
 		return refuse(http.StatusBadRequest, invalidCount, "count has to be from 1 to "+strconv.Itoa(maxPage)+" with a cursor")
 	}
-	l.count, l.cursor = min(l.count, maxPage), q.Get("cursor")
+	l.count = min(l.count, maxPage)
 	return nil
 }
 
