@@ -50,16 +50,6 @@ func Extended(p Profile) bool {
 	})
 }
 
-// FromProfile gives what Write writes as a map, which belongs to the caller.
-func FromProfile(p Profile) map[string]any {
-	var b body.Builder
-	b.Object("")
-	Write(&b, p)
-	b.End()
-	r, _ := b.Made().(map[string]any)
-	return r
-}
-
 // ToProfile is the profile that a validated User means. What a profile has no place for, such as a password, is
 // left out.
 func ToProfile(r map[string]any) Profile {
