@@ -12,7 +12,8 @@ import (
 
 const (
 	// defaultTotal is how many requests are worked on at a time, of all clients. Most wait for the store: more at a
-	// time are not faster, and each may hold a body in memory.
+	// time are not faster. Bodies that arrive, or wait for their turn, are in memory beside those: in each lane as many
+	// as it has places.
 	defaultTotal = 64
 	// maxWait is how long a request waits for its turn. Some clients give up after five seconds.
 	maxWait = 3 * time.Second
