@@ -316,7 +316,7 @@ func (b *bulkRun) end(op *bulkOp, a *answer, err error) {
 	}
 	if err != nil {
 		b.failed++
-		b.x.notes.typ, b.x.notes.ref = "", "" // of the one before
+		b.x.notes.typ, b.x.notes.ref, b.x.notes.stored = "", "", op.notes != nil && op.notes.stored // not of the one before
 		a = b.x.refused(err)
 		op.out["response"] = json.RawMessage(a.body)
 		b.log(op, a)

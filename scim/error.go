@@ -95,11 +95,16 @@ func refusal(cat *failure.Catalogue, failures []connector.Failure) *Error {
 	return e
 }
 
-// accident hides an error of ours behind a reference that stands in the log.
-func accident(err error, ref string) *Error {
+// accident hides an error of ours behind a reference that stands in the log. Where the change was stored before it, only
+// the answer is missing.
+func accident(err error, ref string, stored bool) *Error {
 	switch kind := connector.KindOf(err); {
 	case kind == connector.Conflict, kind == connector.Unavailable, errors.Is(err, connector.ErrMoved):
 		return &Error{Status: http.StatusServiceUnavailable, Detail: "usherd cannot answer now; try again. Reference " + ref, Header: map[string]string{"Retry-After": "5"}}
 	}
-	return refuse(http.StatusInternalServerError, "", "something went wrong in usherd, and nothing was changed; its log says what, under the reference "+ref)
+	what := "nothing was changed"
+	if stored {
+		what = "the change is stored all the same"
+	}
+	return refuse(http.StatusInternalServerError, "", "something went wrong in usherd, and "+what+"; its log says what, under the reference "+ref)
 }

@@ -45,7 +45,7 @@ type wish struct {
 // pushGroup writes what made finds out in the transaction.
 func (x *exchange) pushGroup(made func(ctx context.Context, r connector.Reader) (*connector.GroupChange, error)) error {
 	_, err := x.org.Writer.PushGroup(x.r.Context(), provision.GroupPush{Source: x.source, Cause: x.cause(), Change: made})
-	x.notes.user = connector.ID{} // it is a group
+	x.notes.user, x.notes.stored = connector.ID{}, err == nil // it is a group
 	return err
 }
 

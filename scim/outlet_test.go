@@ -229,3 +229,36 @@ func TestClientThatGoesAwayIsNoError(t *testing.T) {
 	}()
 	c.srv.Config.Handler.ServeHTTP(httptest.NewRecorder(), q)
 }
+
+// unread is a store that cannot be read any more when something was written.
+type unread struct{ connector.Reader }
+
+func (unread) ClientGroup(context.Context, string, string, connector.ID) (*connector.ClientGroup, error) {
+	return nil, errors.New("the disk is gone")
+}
+
+// That nothing was changed is told only where it is so.
+func TestFaultsAfterAChange(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	at := "/Groups/" + w.groupOf("G", nil)
+	server, err := scim.New(scim.Options{Store: unread{w.db}, Gate: w.gate, URL: "https://scim.test", Now: w.clock, Log: zap.NewNop()})
+	if err == nil {
+		err = server.Replace(w.orgs)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.srv.Config.Handler = server
+	const untouched = "nothing was changed"
+	if r := w.send("GET", at, "").want(t, http.StatusInternalServerError); !strings.Contains(r.text("detail"), untouched) {
+		t.Errorf("%s", r.body)
+	}
+	r := w.send("PATCH", at, patchOf(`{"op":"replace","path":"displayName","value":"H"}`)).want(t, http.StatusInternalServerError)
+	if strings.Contains(r.text("detail"), untouched) || !strings.Contains(r.text("detail"), "the change is stored") {
+		t.Errorf("%s", r.body)
+	}
+	if g := w.send("GET", "/Groups?filter=displayName+eq+%22H%22", ""); !strings.Contains(g.body, `"totalResults":1`) {
+		t.Errorf("%s", g.body)
+	}
+}

@@ -133,6 +133,7 @@ type notes struct {
 	user    connector.ID
 	typ     string // scimType
 	ref     string
+	stored  bool // what the request asked for was written
 }
 
 // answer is what a request comes to.
@@ -278,7 +279,7 @@ func (x *exchange) refused(err error) *answer {
 		ref := connector.NewRef(x.r.URL.Path, x.notes.began.String(), err.Error())
 		x.s.o.Log.Error("scim request failed", zap.String("ref", ref), zap.String("method", x.r.Method), zap.String("path", x.r.URL.Path),
 			zap.String("source", x.source), zap.Error(err))
-		e = accident(err, ref)
+		e = accident(err, ref, x.notes.stored)
 		x.notes.ref = ref
 	}
 	if e.Failure != nil {

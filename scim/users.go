@@ -282,6 +282,7 @@ func spared(ch *connector.Change) error {
 // they are offered each hour.
 func (x *exchange) handIn(p provision.Push) (*connector.Change, error) {
 	ch, err := x.org.Writer.Push(x.r.Context(), p)
+	x.notes.stored = ch != nil
 	if ch != nil && err != nil {
 		x.s.o.Log.Error("free seats cannot be offered", zap.String("org", x.org.Settings.ID), zap.Error(err))
 		err = nil
