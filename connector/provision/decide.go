@@ -259,7 +259,7 @@ func (d *decision) check(f *facts) {
 	case f.signIn && d.turnedAway():
 		return
 	case d.unborn() && d.says == connector.StandingDisabled:
-		d.failures, d.rival = nil, connector.Anchor{} // nobody is created, so nobody is in the way
+		d.failures = nil // nobody is created, so nobody is in the way; but the rival may turn out to be gone, see keep
 	case len(d.failures) > 0 && (!d.leaving() || d.src.Kind == connector.SCIM):
 		return
 	case d.rec.Fault != "":

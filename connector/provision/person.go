@@ -144,7 +144,7 @@ func (d *decision) steps(preview bool) []Step {
 	rec, ch := d.rec, d.change
 	s := []Step{scopeStep(rec)}
 	switch {
-	case d.user == nil && !d.rival.IsZero():
+	case d.user == nil && !d.rival.IsZero() && ch.Action == connector.Failed:
 		s = append(s, Step{"matched", false, "another entry of this source holds the user"})
 	case d.user == nil:
 		s = append(s, Step{"matched", true, "nobody: a new user"})

@@ -62,6 +62,43 @@ func TestPersonCreatedAnewIsTheSamePerson(t *testing.T) {
 	counts(t, w.sync(p, connector.ResultOK), connector.Counts{Unchanged: 20})
 }
 
+// One run is enough for that, also where the new entry is disabled: the next one finds nothing more to say of the person.
+func TestPersonCreatedAnewAsDisabledIsTheSamePerson(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]func(r *connector.Record){
+		"active": func(*connector.Record) {}, "put away": func(r *connector.Record) { r.OutOfScope = "it stands among the leavers" },
+	} {
+		w, p := newWorld(t, nil), &people{list: crowd(20)}
+		w.sync(p, connector.ResultOK)
+		was := w.user("u0005").ID
+		before(p.list[4])
+		w.sync(p, connector.ResultOK)
+		p.list[4] = person(5)
+		p.list[4].Anchor.Raw, p.list[4].Enabled = "anchor-000005new", connector.EnabledNo
+		w.sync(p, connector.ResultOK)
+		if u := w.user("u0005"); u.ID != was || u.State != connector.Inactive || u.DeactivatedReason != string(connector.StandingDisabled) {
+			t.Errorf("%s: %+v", name, u)
+		}
+		counts(t, w.sync(p, connector.ResultOK), connector.Counts{Unchanged: 20})
+	}
+}
+
+// Somebody disabled who has the name of somebody else is nobody yet, and in nobody's way.
+func TestDisabledDoubleIsPassedOver(t *testing.T) {
+	t.Parallel()
+	w, p := newWorld(t, nil), &people{list: crowd(20)}
+	w.sync(p, connector.ResultOK)
+	double := person(5)
+	double.Anchor.Raw, double.Enabled = "another anchor!!", connector.EnabledNo
+	p.list = append(p.list, double)
+	for range 2 {
+		counts(t, w.sync(p, connector.ResultOK), connector.Counts{Unchanged: 20, Skipped: 1})
+	}
+	if u := w.user("u0005"); u.State != connector.Active {
+		t.Errorf("%+v", u)
+	}
+}
+
 // Many put leavers away before they delete them.
 func TestPersonPutAwayThenCreatedAnewIsTheSamePerson(t *testing.T) {
 	w, p := newWorld(t, nil), &people{list: crowd(20)}
