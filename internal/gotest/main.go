@@ -96,6 +96,7 @@ func (s *summary) event(e event) {
 			s.packageEnds("ok  ", e)
 		} else {
 			s.passed = append(s.passed, e.Test)
+			s.after(id)
 		}
 		delete(s.said, id)
 	case "skip":
@@ -111,6 +112,18 @@ func (s *summary) event(e event) {
 		s.failed = append(s.failed, e.Package+"."+e.Test)
 		fmt.Fprint(s.w, strings.Join(s.said[id], ""))
 		delete(s.said, id)
+	}
+}
+
+// after leaves to the package what a test seems to have said behind its own result: when the program crashes, its last
+// words stand behind whichever test has ended last.
+func (s *summary) after(id testID) {
+	said := s.said[id]
+	for i, line := range said {
+		if strings.HasPrefix(strings.TrimSpace(line), "--- PASS: ") {
+			all := testID{pkg: id.pkg}
+			s.said[all] = append(s.said[all], said[i+1:]...)
+		}
 	}
 }
 

@@ -75,3 +75,16 @@ func TestFailuresAreShownWhole(t *testing.T) {
 		t.Errorf("a test that passed is heard:\n%s", got)
 	}
 }
+
+// The last words of a program that crashes stand behind the test that has ended last, which is well.
+func TestWordsOfACrashAreShown(t *testing.T) {
+	t.Parallel()
+	const crash = `{"Action":"output","Package":"p","Test":"TestGood","Output":"--- PASS: TestGood (0.00s)\n"}
+{"Action":"output","Package":"p","Test":"TestGood","Output":"SIGSEGV: segmentation violation\n"}
+{"Action":"pass","Package":"p","Test":"TestGood","Elapsed":0}
+{"Action":"fail","Package":"p","Elapsed":1}
+`
+	if got, ok := read(t, crash, false); ok || !strings.Contains(got, "SIGSEGV: segmentation violation") {
+		t.Errorf("ok %v, and it says\n%s", ok, got)
+	}
+}
