@@ -152,9 +152,12 @@ func (db *DB) migrate(ctx context.Context, files fs.FS) error {
 			return err
 		}
 	}
-	for n < len(known) {
+	for isNew := n == 0; n < len(known); {
 		if err := db.step(ctx, known); err != nil {
 			return err
+		}
+		if !isNew {
+			db.log.Info("schema migrated", zap.String("migration", known[n].name))
 		}
 		if n, err = applied(ctx, db.w, db.engine, known); err != nil {
 			return err
@@ -187,9 +190,6 @@ func (db *DB) step(ctx context.Context, known []migration) error {
 			if err := fill(ctx, db.w); err != nil {
 				return fmt.Errorf("%s: %w", m.name, err)
 			}
-		}
-		if n > 0 {
-			db.log.Info("schema migrated", zap.String("migration", m.name))
 		}
 		_, err = db.w.conn.ExecContext(ctx, sqlPutMark, m.version, m.name, m.checksum, micros(db.now()))
 		if err == nil && m.since > 0 {

@@ -22,7 +22,7 @@ import (
 func Restore(ctx context.Context, storeURL, file string) (old string, err error) {
 	if isPostgres(storeURL) {
 		return "", &connector.Error{
-			Kind: connector.Refused, Op: "store: restore", Err: fmt.Errorf("%s is a database of PostgreSQL", redact(storeURL)),
+			Kind: connector.Refused, Op: "store: restore", Err: fmt.Errorf("%s is a database of PostgreSQL", ShownURL(storeURL)),
 			Hint: "put a dump into an empty database with pg_restore, and name that one in the configuration",
 		}
 	}
