@@ -2,6 +2,7 @@ package scim_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -332,4 +333,39 @@ func TestTriesAreNotCounted(t *testing.T) {
 	if n := w.count("usherd_scim_quirks_total", "quirk", "unknown-member"); n != 4 {
 		t.Errorf("%v members that nobody knows, 4 were sent", n)
 	}
+}
+
+// away is a reader whose database has gone away.
+type away struct{ connector.Reader }
+
+var errAway = errors.New("the database is away")
+
+func (away) ClientGroups(context.Context, connector.ResourceQuery) (*connector.Page[connector.ClientGroup], error) {
+	return nil, errAway
+}
+
+// outage is a writer that loses its database in the first try of each group.
+type outage struct{ scim.Writer }
+
+func (o outage) PushGroup(ctx context.Context, p provision.GroupPush) (*connector.GroupChange, error) {
+	made := p.Change
+	p.Change = func(ctx context.Context, r connector.Reader) (*connector.GroupChange, error) {
+		if _, err := made(ctx, away{r}); !errors.Is(err, errAway) {
+			return nil, fmt.Errorf("the try that was to be lost: %w", err)
+		}
+		return made(ctx, r)
+	}
+	return o.Writer.PushGroup(ctx, p)
+}
+
+// A group that is made by the second try only has the id by which it is answered and known.
+func TestGroupMadeAgainAfterAnOutage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, o := range w.orgs {
+		o.Writer = outage{o.Writer}
+	}
+	w.replace()
+	made := w.send("POST", "/Groups", group("Lasting")).want(t, http.StatusCreated)
+	w.send("GET", "/Groups/"+made.text("id"), "").want(t, http.StatusOK)
 }

@@ -50,15 +50,16 @@ func (x *exchange) pushGroup(made func(ctx context.Context, r connector.Reader) 
 }
 
 func (x *exchange) createGroup(res *patch.Result) (*answer, error) {
-	id := connector.NewID(x.s.o.Now())
+	own := connector.NewID(x.s.o.Now())
+	var id connector.ID // what the last try came to
 	w, err := wishOf(res)
 	if err != nil {
 		return nil, err
 	}
 	x.notes.person = w.name
 	err = x.pushGroup(func(ctx context.Context, r connector.Reader) (*connector.GroupChange, error) {
-		if made, err := x.madeBefore(ctx, r, w); err != nil || !made.IsZero() {
-			id = made
+		made, err := x.madeBefore(ctx, r, w)
+		if id = cmp.Or(made, own); err != nil || id == made {
 			return nil, err
 		}
 		if err := x.groupNames(ctx, r, id, w); err != nil {
