@@ -28,6 +28,12 @@ type Config struct {
 	SCIM *SCIM `yaml:"scim,omitempty"`
 	// SSO is the door where people sign in by SAML 2.0. Left out, there is none. It changes with a restart only.
 	SSO *SSO `yaml:"sso,omitempty"`
+	// API is the door of programs: users, sign-ins, approvals, failures and runs, by tokens. Left out, there is none. It
+	// changes with a restart only.
+	API *Door `yaml:"api,omitempty"`
+	// Portal is the door of people who have a link from a mail: pages without sign-in. Left out, there is none. It
+	// changes with a restart only.
+	Portal *Door `yaml:"portal,omitempty"`
 	// Organizations are the customers; each has its own rules, packages, sources and users.
 	Organizations []Organization `yaml:"organizations"`
 }

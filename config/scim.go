@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"net"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -103,51 +102,10 @@ func networks(list []string) []netip.Prefix {
 	return out
 }
 
-// scim checks the door.
-func (v *validator) scim(s *SCIM) {
-	if s.Listen == "" {
-		s.Listen = "127.0.0.1:9471"
-	}
-	v.address("scim.listen", s.Listen, "127.0.0.1:9471")
-	_, port, _ := net.SplitHostPort(s.Listen)
-	if s.Listen == v.config.Listen && port != "0" {
-		v.reject("scim.listen", "health and metrics are served at %s already: choose another port", s.Listen)
-	}
-	v.publicURL("scim.url", &s.URL)
-	s.TLS.CertFile, s.TLS.KeyFile = v.absolute(s.TLS.CertFile), v.absolute(s.TLS.KeyFile)
-	switch plain := s.TLS.CertFile == ""; {
-	case plain && s.TLS.KeyFile != "":
-		v.reject("scim.tls.cert_file", "there is a key_file without a cert_file: write both")
-	case !plain && s.TLS.KeyFile == "":
-		v.reject("scim.tls.key_file", "there is a cert_file without a key_file: write both")
-	case plain && !s.BehindProxy && !loopback(s.Listen):
-		v.reject("scim.listen", "%s can be reached from other machines, and without tls everybody between reads the tokens: add tls, listen on 127.0.0.1, or write behind_proxy: true where a proxy ends TLS", clip(s.Listen))
-	}
-	v.networks("scim.trusted_proxies", s.TrustedProxies)
-}
-
 func loopback(address string) bool {
 	host, _, _ := net.SplitHostPort(address)
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()
-}
-
-// publicURL checks an address that is written into answers, and takes the slash from its end.
-func (v *validator) publicURL(path string, address *string) {
-	if *address == "" {
-		v.reject(path, "the public address is missing: write the one under which identity providers reach usherd, as in https://scim.example.com")
-		return
-	}
-	u, err := url.Parse(*address)
-	switch {
-	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		v.reject(path, "this is no address of a door: write it as in https://scim.example.com") // not quoted: a password may stand in it
-	case u.Scheme == "http" && !loopback(net.JoinHostPort(u.Hostname(), "0")):
-		v.reject(path, "tokens would cross the network in the clear: write https://%s", clip(u.Host))
-	case strings.Contains(u.Path+"/", "/scim/"):
-		v.reject(path, "usherd adds /scim/ORGANIZATION/v2 by itself: write the address without it")
-	}
-	*address = strings.TrimRight(*address, "/")
 }
 
 func (v *validator) networks(path string, list []string) {

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"usherd/connector"
@@ -83,35 +82,8 @@ var nameIDFormats = map[string]string{
 	"unspecified": "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified",
 }
 
-// sso checks the door.
-func (v *validator) sso(s *SSO) {
-	if s.Listen == "" {
-		s.Listen = "127.0.0.1:9472"
-	}
-	v.address("sso.listen", s.Listen, "127.0.0.1:9472")
-	taken := map[string]string{v.config.Listen: "health and metrics are"}
-	if v.config.SCIM != nil {
-		taken[v.config.SCIM.Listen] = "SCIM is"
-	}
-	_, port, _ := net.SplitHostPort(s.Listen)
-	if who := taken[s.Listen]; who != "" && port != "0" {
-		v.reject("sso.listen", "%s served at %s already: choose another port", who, s.Listen)
-	}
-	switch {
-	case s.URL == "":
-		v.reject("sso.url", "the public address is missing: write the one under which browsers reach usherd, as in https://sso.example.com")
-	case strings.Contains(strings.TrimSuffix(s.URL, "/")+"/", "/saml/"):
-		v.reject("sso.url", "usherd adds /saml/ORGANIZATION/SOURCE by itself: write the address without it")
-	default:
-		v.webAddress("sso.url", s.URL, "https://sso.example.com", false)
-	}
-	s.URL = strings.TrimRight(s.URL, "/")
-	s.TLS.CertFile, s.TLS.KeyFile = v.absolute(s.TLS.CertFile), v.absolute(s.TLS.KeyFile)
-	v.pair("sso.tls", s.TLS)
-	if s.TLS.CertFile == "" && s.TLS.KeyFile == "" && !s.BehindProxy && !loopback(s.Listen) {
-		v.reject("sso.listen", "%s can be reached from other machines, and without tls everybody between reads the sign-ins: add tls, listen on 127.0.0.1, or write behind_proxy: true where a proxy ends TLS", clip(s.Listen))
-	}
-	v.networks("sso.trusted_proxies", s.TrustedProxies)
+// samlKeys checks the keys of the door.
+func (v *validator) samlKeys(s *SSO) {
 	for i := range s.Keys {
 		k, at := &s.Keys[i], index("sso.keys", i)
 		k.CertFile, k.KeyFile = v.absolute(k.CertFile), v.absolute(k.KeyFile)

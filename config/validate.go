@@ -115,12 +115,7 @@ func (v *validator) all() []*Runtime {
 	if c.DNS.Resolver != "" {
 		v.address("dns.resolver", c.DNS.Resolver, "192.0.2.53:53")
 	}
-	if c.SCIM != nil {
-		v.scim(c.SCIM)
-	}
-	if c.SSO != nil {
-		v.sso(c.SSO)
-	}
+	v.doors()
 	if len(c.Organizations) == 0 {
 		v.reject("organizations", "there is no organization: write at least one under the key organizations, with id and sources")
 	}
