@@ -256,7 +256,7 @@ func verdict(org *connector.Organization, says map[string]connector.Standing) (c
 // check is step 3: everything that the organization's rules hold against the profile.
 func (d *decision) check(f *facts) {
 	switch {
-	case f.signIn && d.turnedAway():
+	case d.stranger() || f.signIn && d.turnedAway():
 		return
 	case d.unborn() && d.says == connector.StandingDisabled:
 		d.failures = nil // nobody is created, so nobody is in the way; but the rival may turn out to be gone, see keep

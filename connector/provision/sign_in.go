@@ -2,6 +2,16 @@ package provision
 
 import "usherd/connector"
 
+// stranger refuses somebody who has no account, where signing in creates none: at the door, and later too, when the
+// person waits for a seat.
+func (d *decision) stranger() bool {
+	if d.user != nil || !d.src.OnlyKnown || len(d.failures) > 0 { // whose account it is cannot be told
+		return false
+	}
+	d.turnAway(connector.CodeNoAccount, connector.NoAccount)
+	return true
+}
+
 // turnedAway refuses whom the state of the account lets not sign in, before anything else is asked: nothing of the
 // person changes by it. Where signing in creates nobody, no account was to be created, and the refusal is that of a
 // sign-in by itself.
@@ -10,8 +20,6 @@ func (d *decision) turnedAway() bool {
 	switch u := d.user; {
 	case len(d.failures) > 0: // whose account it is cannot be told
 		return false
-	case u == nil && d.src.OnlyKnown:
-		d.turnAway(connector.CodeNoAccount, connector.NoAccount)
 	case u == nil:
 		return false
 	case u.State == connector.Inactive && d.src.OnlyKnown:

@@ -215,3 +215,20 @@ func TestSignInByTheRules(t *testing.T) {
 	ch, _ = w.signIn(asserted(3))
 	refusedWith(t, ch, 31, connector.PartnerIDMissing)
 }
+
+// Who waits for a seat is no exception where signing in creates nobody.
+func TestTheWaitingListCreatesNobodyWhereOnlyTheKnownSignIn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *connector.Organization) {
+		idp(o)
+		o.Packages[0].Seats = 1
+	})
+	w.signIn(asserted(1))
+	ch, _ := w.signIn(asserted(2))
+	refusedWith(t, ch, 31, connector.NoSeat)
+	w.org.Sources[1].OnlyKnown = true // by another configuration, while the person waits
+	w.must(w.prov.Deactivate(t.Context(), command(w, "u0001")))
+	if p := w.picture(); p["u0002"] != "" {
+		t.Errorf("an account was made: %s", p["u0002"])
+	}
+}
