@@ -123,46 +123,49 @@ func (r *reading) subject() *Error {
 	if len(confirmations) == 0 {
 		return invalid("Subject has no SubjectConfirmation")
 	}
-	first := invalid("no SubjectConfirmation is of the method bearer")
+	var first *Error
+	confirmed := false
 	for _, c := range confirmations {
 		if attr(c, "Method") != bearer {
 			continue
 		}
-		f := r.confirmation(c)
-		if f == nil {
-			return nil
+		until, f := r.confirmation(c)
+		if until.After(r.a.Until) { // whichever lets in now, another one could later
+			r.a.Until = until
 		}
-		if first.Detail == "no SubjectConfirmation is of the method bearer" {
+		confirmed = confirmed || f == nil
+		if first == nil {
 			first = f
 		}
+	}
+	switch {
+	case confirmed:
+		r.a.Request = r.request
+		return nil
+	case first == nil:
+		return invalid("no SubjectConfirmation is of the method bearer")
 	}
 	return first
 }
 
-func (r *reading) confirmation(c *etree.Element) *Error {
+// confirmation checks one of the method bearer, and returns until when it is good, where it says so.
+func (r *reading) confirmation(c *etree.Element) (time.Time, *Error) {
 	data, f := part(c, "SubjectConfirmationData")
 	if f != nil {
-		return f
-	}
-	switch recipient := attr(data, "Recipient"); recipient {
-	case r.v.SP.ACS:
-	case "":
-		return invalid("SubjectConfirmationData has no Recipient")
-	default:
-		return fault(Conditions, WrongRecipient, "the recipient is %q, and we are %s", clip(recipient), r.v.SP.ACS)
+		return time.Time{}, f
 	}
 	until, f := r.window(data)
-	if f != nil {
-		return f
+	switch recipient := attr(data, "Recipient"); {
+	case recipient == "":
+		return until, invalid("SubjectConfirmationData has no Recipient")
+	case recipient != r.v.SP.ACS:
+		return until, fault(Conditions, WrongRecipient, "the recipient is %q, and we are %s", clip(recipient), r.v.SP.ACS)
+	case f != nil:
+		return until, f
+	case until.IsZero():
+		return until, invalid("SubjectConfirmationData has no NotOnOrAfter")
 	}
-	if until.IsZero() {
-		return invalid("SubjectConfirmationData has no NotOnOrAfter")
-	}
-	if f := r.v.answers(attr(data, "InResponseTo"), r.request); f != nil {
-		return f
-	}
-	r.a.Until, r.a.Request = until, r.request
-	return nil
+	return until, r.v.answers(attr(data, "InResponseTo"), r.request)
 }
 
 // nameID reads the NameID and whose it is.

@@ -186,6 +186,8 @@ func hostile() map[string]hostileCase {
 		"other issuer":               {saml2.UntrustedIssuer, edited("<saml:Issuer>"+idpID, "<saml:Issuer>https://evil.example.org")},
 		"other issuer inside":        {saml2.UntrustedIssuer, signed(replaced(goodAssertion, strings.Replace(goodAssertion, idpID, "https://evil.example.org", 1)))},
 		"issuer of another format":   {saml2.UntrustedIssuer, edited("<saml:Issuer>", `<saml:Issuer Format="urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress">`)},
+		"signed by nobody":           {saml2.ResponseInvalid, signedWith(replaced("<saml:Issuer>"+idpID+"</saml:Issuer><samlp", "<samlp"), k.first, dsig.RSASHA256SignatureMethod, "Response")},
+		"sealed by nobody":           {saml2.ResponseInvalid, sealed(signed(replaced("<saml:Issuer>"+idpID+"</saml:Issuer><samlp", "<samlp")), how{}, k.ours.cert)},
 		"no issuer inside":           {saml2.AssertionInvalid, signed(replaced(goodAssertion, strings.Replace(goodAssertion, "<saml:Issuer>"+idpID+"</saml:Issuer>", "<saml:X/>", 1)))},
 		"no id":                      {saml2.SignatureInvalid, strings.Replace(signed(good), ` ID="_a1"`, "", 1)},
 		"no issue instant":           {saml2.AssertionInvalid, edited(`ID="_a1" Version="2.0" IssueInstant="2026-11-27T12:00:00Z"`, `ID="_a1" Version="2.0"`)},

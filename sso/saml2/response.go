@@ -180,6 +180,7 @@ type trust struct {
 	// refusals, never to what is believed.
 	envelope *etree.Element
 	sealed   bool // the envelope is signed
+	opened   bool // the assertion was encrypted
 }
 
 // trusted verifies the signatures that there are, of which one has to be.
@@ -198,6 +199,7 @@ func (v *Verifier) trusted(root *etree.Element, now time.Time) (*trust, *Error) 
 		if t.assertion, f = v.open(list[0], t.sealed); f != nil {
 			return nil, f
 		}
+		t.opened = true
 	} else {
 		return nil, fault(Signature, SignatureInvalid, "the signature does not cover the assertion")
 	}
@@ -223,10 +225,13 @@ func (v *Verifier) envelope(t *trust, request string, now time.Time) *Error {
 	if err != nil {
 		return fault(Conditions, ResponseInvalid, "%s", err)
 	}
-	if issuer != nil {
+	switch {
+	case issuer != nil:
 		if f := v.issuer(issuer); f != nil {
 			return f
 		}
+	case t.sealed || t.opened: // profiles 4.1.4.2
+		return fault(Conditions, ResponseInvalid, "the response has no Issuer, which one that is signed or encrypted has to have")
 	}
 	destination := attr(root, "Destination")
 	if destination != v.SP.ACS && (destination != "" || t.sealed) { // bindings 3.5.5.2: required where it is signed

@@ -116,6 +116,21 @@ func TestAnAssertionIsUsedOnce(t *testing.T) {
 	}
 }
 
+// Of several confirmations each can be the one that lets somebody in, the last one also when the others are over.
+func TestAnAssertionIsRememberedAsLongAsItCouldBeUsed(t *testing.T) {
+	t.Parallel()
+	v := verifier()
+	one := write(find(parse(good), "SubjectConfirmation"))
+	text := replaced("</saml:Subject>", strings.Replace(one, "12:05:00Z", "13:00:00Z", 1)+"</saml:Subject>")
+	twice := signed(strings.Replace(text, `NotOnOrAfter="2026-11-27T12:05:00Z"><saml:Aud`, `><saml:Aud`, 1))
+	if _, err := verify(t, v, twice); err != nil {
+		t.Fatal(err)
+	}
+	if until, want := v.Cache.(*used).ids["_a1"], at.Add(62*time.Minute); !until.Equal(want) {
+		t.Errorf("remembered until %s, want %s", until, want)
+	}
+}
+
 func TestRollover(t *testing.T) {
 	t.Parallel()
 	k := allKeys()
