@@ -50,21 +50,21 @@ func (db *DB) PutTicket(ctx context.Context, k connector.Ticket) error {
 }
 
 // TakeTicket uses a ticket: of those who do at the same moment, in whatever process, one gets it. ok is false where
-// there is none, or its time is over.
+// there is none, or its time is over. Whoever guesses waits for no writer, and keeps none busy.
 func (db *DB) TakeTicket(ctx context.Context, org, source string, kind connector.TicketKind, hash connector.TokenHash, now time.Time) (k connector.Ticket, ok bool, err error) {
+	rows, err := db.q.query(ctx, sqlTicket, org, source, string(kind), hash[:])
+	if k, ok, err = first(rows, err, scanTicket); err != nil || !ok {
+		return connector.Ticket{}, false, wrap("take ticket", err)
+	}
 	err = db.write(ctx, func(t *tx) error {
-		rows, err := t.q.query(ctx, sqlTicket, org, source, string(kind), hash[:])
-		if k, ok, err = first(rows, err, scanTicket); err != nil || !ok {
-			return wrap("take ticket", err)
-		}
 		n, err := t.s.exec(ctx, sqlUseTicket, org, source, string(kind), hash[:])
 		ok = n > 0 && now.Before(k.Until)
 		return wrap("take ticket", err)
 	})
-	if !ok {
-		k = connector.Ticket{}
+	if err != nil || !ok {
+		return connector.Ticket{}, false, err
 	}
-	return k, ok, err
+	return k, true, nil
 }
 
 func scanTicket(r *sql.Rows, k *connector.Ticket) error {
