@@ -25,6 +25,9 @@ func (v *visit) acs() {
 		v.refuse(http.StatusMethodNotAllowed, string(saml2.Received), v.failure(5, "the response came by "+v.r.Method))
 		return
 	}
+	if !v.welcome("acs", 1) {
+		return
+	}
 	response, relay, err := v.form()
 	if err != nil {
 		v.refuse(http.StatusBadRequest, string(saml2.Received), v.failure(6, err.Error()))
@@ -37,7 +40,7 @@ func (v *visit) acs() {
 	}
 	request, err := v.claim(relay)
 	if err != nil {
-		v.accident("request", err)
+		v.mishap("request", err)
 		return
 	}
 	a, err := verifier.Verify(v.r.Context(), response, request.Request, v.s.o.Now())
@@ -47,7 +50,7 @@ func (v *visit) acs() {
 		v.refuse(http.StatusForbidden, string(fault.Step), v.failure(fault.Code, fault.Detail))
 		return
 	case err != nil:
-		v.accident("replay", err)
+		v.mishap("replay", err)
 		return
 	}
 	v.trail.pass(string(saml2.Replay), "")
@@ -113,7 +116,7 @@ func (v *visit) enter(a *saml2.Assertion, place string) {
 		Accept: func(u *connector.User, _ *connector.Link, _ *connector.Change) error { before = u; return nil },
 	})
 	if err != nil {
-		v.accident("account", err)
+		v.mishap("account", err)
 		return
 	}
 	u := ch.After
@@ -145,8 +148,7 @@ func (v *visit) enter(a *saml2.Assertion, place string) {
 		v.refuse(http.StatusForbidden, "created", v.placed(*f))
 		return
 	}
-	v.trail.pass("created", outcome(ch))
-	v.leave(a, u, place)
+	v.leave(a, u, place, outcome(ch))
 }
 
 // turnAway tells the failures of a person; the first is the one that the page is about.
@@ -175,17 +177,16 @@ func (v *visit) refuse(status int, step string, f connector.Failure) {
 	v.fail(status, f)
 }
 
-// leave sends the browser to the application with a code.
-func (v *visit) leave(a *saml2.Assertion, u *connector.User, place string) {
+// leave sends the browser to the application with a code. done is what became of the account.
+func (v *visit) leave(a *saml2.Assertion, u *connector.User, place, done string) {
 	code, err := v.code(a, u, place)
 	if err != nil {
-		v.trail.steps = v.trail.steps[:len(v.trail.steps)-1]
-		v.accident("code", err)
+		v.mishap("code", err)
 		return
 	}
 	address, err := url.Parse(v.provider.Application)
 	if err != nil {
-		v.accident("application", err)
+		v.mishap("application", err)
 		return
 	}
 	q := address.Query()
@@ -194,8 +195,8 @@ func (v *visit) leave(a *saml2.Assertion, u *connector.User, place string) {
 		q.Set("return", place)
 	}
 	address.RawQuery = q.Encode()
+	v.trail.pass("created", done)
 	v.keep(nil)
-	v.setCookie("", -1)
 	http.Redirect(v.w, v.r, address.String(), http.StatusSeeOther)
 }
 

@@ -2,6 +2,7 @@ package sso
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -21,9 +22,6 @@ const (
 	stepOK      = "ok"
 	stepRefused = "refused"
 	stepSkipped = "skipped"
-
-	// What nobody has proven to be from the identity provider is kept slowly: whoever likes may send it.
-	strangeRate, strangeBurst = 1, 100
 )
 
 // trail is what is noted of an attempt on its way.
@@ -77,9 +75,23 @@ func (t *trail) next() string {
 	return steps[len(t.steps)]
 }
 
-// proven reports whether the identity provider has signed what came.
-func (t *trail) proven() bool {
-	return len(t.steps) > 1 && t.steps[1].Result == stepOK
+// passed reports whether a step went well.
+func (t *trail) passed(step saml2.Step) bool {
+	return slices.ContainsFunc(t.steps, func(s connector.AttemptStep) bool { return s.Name == string(step) && s.Result == stepOK })
+}
+
+// kept reports whether there is room for the attempt: for that of a person whom the identity provider has signed in at
+// this moment always.
+func (v *visit) kept() bool {
+	switch {
+	case !v.provider.Keep:
+		return false
+	case v.trail.passed(saml2.Replay):
+		return true
+	case v.trail.passed(saml2.Signature):
+		return v.allowed("stale", staleRate, staleBurst)
+	}
+	return v.allowed("strange", strangeRate, strangeBurst)
 }
 
 // keep writes the attempt; f is nil where the person is in. That it cannot be written is told in the log and keeps
@@ -95,7 +107,7 @@ func (v *visit) keep(f *connector.Failure) {
 		a.Code, a.Reason, a.Ref = f.Code, f.Reason, f.Ref
 	}
 	v.s.o.Metrics.attempt(a)
-	if !v.provider.Keep || !t.proven() && !v.allowed("strange", strangeRate, strangeBurst) {
+	if !v.kept() {
 		return
 	}
 	if err := v.s.o.Store.PutAttempt(context.WithoutCancel(v.r.Context()), a); err != nil {

@@ -19,8 +19,6 @@ const (
 	cookie = "usherd-sign-in"
 	// maxReturn bounds the place in the application to which somebody comes back.
 	maxReturn = 1024
-
-	loginRate, loginBurst = 50, 500 // of one identity provider, a second: each is a row for half an hour
 )
 
 // asked is what is kept of a request while the browser is away.
@@ -42,9 +40,11 @@ func (v *visit) login() {
 		v.fail(http.StatusServiceUnavailable, v.failure(code, ""))
 		return
 	}
+	if !v.welcome("login", 26) {
+		return
+	}
 	if !v.allowed("login", loginRate, loginBurst) {
-		v.w.Header().Set("Retry-After", "5")
-		v.fail(http.StatusTooManyRequests, v.failure(26, "too many sign-ins begin at a time"))
+		v.later(26, "too many sign-ins begin at a time")
 		return
 	}
 	relay, browser, now := newSecret(), v.browser(), v.s.o.Now()
@@ -66,14 +66,15 @@ func (v *visit) login() {
 		v.fail(http.StatusInternalServerError, v.failure(26, err.Error()))
 		return
 	}
-	v.setCookie(browser, int(requestLife.Seconds()))
+	v.setCookie(browser)
 	http.Redirect(v.w, v.r, address, http.StatusSeeOther)
 }
 
-// setCookie binds the browser to its requests for that many seconds; with less than 0 it is let go.
-func (v *visit) setCookie(value string, seconds int) {
+// setCookie binds the browser to its requests. It stays when one of them is answered: others may be open in other
+// windows.
+func (v *visit) setCookie(value string) {
 	http.SetCookie(v.w, &http.Cookie{ //nolint:gosec // SameSite=None: the identity provider posts from a site of its own
-		Name: cookie, Value: value, Path: "/saml/" + v.org.Settings.ID + "/" + v.source + "/", MaxAge: seconds,
+		Name: cookie, Value: value, Path: v.s.path + v.path() + "/", MaxAge: int(requestLife.Seconds()),
 		Secure: true, HttpOnly: true, SameSite: http.SameSiteNoneMode,
 	})
 }

@@ -34,7 +34,7 @@ type page struct {
 	Organization string
 	Title        string   // with the number
 	Messages     []string // for the person
-	Retry        string   // address at which the sign-in begins anew; "" = none
+	Retry        string   // address at which the sign-in begins anew, beside that of the page; "" = none
 	Contact      connector.Contact
 	ContactText  string // where there is no contact
 	Remedy       []string
@@ -154,8 +154,8 @@ func (v *visit) page(f connector.Failure, more []connector.Failure, lang string)
 	for _, w := range words {
 		p.Words[w] = v.s.pages.texts.Text(lang, w, nil)
 	}
-	if v.provider != nil && v.r.PathValue("idp") != "" {
-		p.Retry = "/saml/" + v.org.Settings.ID + "/" + v.source + "/login"
+	if v.provider != nil {
+		p.Retry = "login"
 	}
 	return p
 }

@@ -2,6 +2,7 @@ package sso
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"usherd/connector"
@@ -67,13 +68,23 @@ func record(a *saml2.Assertion) *connector.Record {
 	return rec
 }
 
+// maxNames is how many bytes of the names of attributes are noted.
+const maxNames = 800
+
 // names are those of the attributes, for the steps of an attempt: their values are nobody's business.
 func names(a *saml2.Assertion) string {
-	list := make([]string, 0, len(a.Attributes))
-	for _, x := range a.Attributes {
-		list = append(list, x.Name)
+	var b strings.Builder
+	for i, x := range a.Attributes {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		if b.Len()+len(x.Name) > maxNames {
+			fmt.Fprintf(&b, "and %d more", len(a.Attributes)-i)
+			break
+		}
+		b.WriteString(x.Name)
 	}
-	return strings.Join(list, ", ")
+	return b.String()
 }
 
 // always hands in a record that rests on nothing in the store.

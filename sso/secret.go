@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"time"
 
 	"usherd/connector"
 )
@@ -26,36 +25,3 @@ func isSecret(text string) bool {
 }
 
 func hashOf(text string) connector.TokenHash { return sha256.Sum256([]byte(text)) }
-
-// bucket lets burst through at once and rate a second for long.
-type bucket struct {
-	free float64
-	at   time.Time
-}
-
-func (b *bucket) take(rate, burst float64, now time.Time) bool {
-	if b.at.IsZero() {
-		b.free = burst
-	} else if since := now.Sub(b.at); since > 0 {
-		b.free = min(b.free+since.Seconds()*rate, burst)
-	}
-	b.at = now
-	if b.free < 1 {
-		return false
-	}
-	b.free--
-	return true
-}
-
-// allowed takes one of what an identity provider may have of something.
-func (v *visit) allowed(what string, rate, burst float64) bool {
-	v.s.mu.Lock()
-	defer v.s.mu.Unlock()
-	key := v.org.Settings.ID + "/" + v.source + "/" + what // of the configuration: there are few
-	b := v.s.buckets[key]
-	if b == nil {
-		b = &bucket{}
-		v.s.buckets[key] = b
-	}
-	return b.take(rate, burst, v.s.o.Now())
-}

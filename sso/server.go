@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"sync"
+	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -81,9 +81,8 @@ type Server struct {
 	pages     *pages
 	mux       *http.ServeMux
 	orgs      atomic.Pointer[map[string]*Organization]
-
-	mu      sync.Mutex
-	buckets map[string]*bucket // by organization, source and what is counted
+	path      string // of the public address, as browsers see it; "" = none
+	limits    limits
 }
 
 // New returns a Server without organizations: Replace gives them.
@@ -96,7 +95,11 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, catalogue: cat, pages: p, mux: http.NewServeMux(), buckets: map[string]*bucket{}}
+	public, err := url.Parse(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{o: o, catalogue: cat, pages: p, mux: http.NewServeMux(), path: public.EscapedPath()}
 	s.Replace(nil)
 	s.mux.HandleFunc("GET /saml/{org}/{idp}/metadata", s.at((*visit).metadata))
 	s.mux.HandleFunc("GET /saml/{org}/{idp}/login", s.at((*visit).login))
@@ -146,9 +149,8 @@ func (s *Server) at(serve func(*visit)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		v := &visit{s: s, w: w, r: r, source: r.PathValue("idp")}
 		v.trail.began = s.o.Now()
-		v.org = (*s.orgs.Load())[r.PathValue("org")]
-		if v.org != nil {
-			v.provider = v.org.Providers[v.source]
+		if o := (*s.orgs.Load())[r.PathValue("org")]; o != nil && o.Providers[v.source] != nil {
+			v.org, v.provider = o, o.Providers[v.source]
 		}
 		if v.provider == nil {
 			v.fail(http.StatusNotFound, v.failure(connector.CodeSSONot, "there is no such identity provider"))
@@ -158,8 +160,10 @@ func (s *Server) at(serve func(*visit)) http.HandlerFunc {
 	}
 }
 
-// base is the address of this identity provider's door.
-func (v *visit) base() string { return v.s.o.URL + "/saml/" + v.org.Settings.ID + "/" + v.source }
+// path is that of this identity provider's door, and base its address.
+func (v *visit) path() string { return "/saml/" + v.org.Settings.ID + "/" + v.source }
+
+func (v *visit) base() string { return v.s.o.URL + v.path() }
 
 // verifier is how the identity provider is believed. A code that is not 0 is why it is not known.
 func (v *visit) verifier() (*saml2.Verifier, connector.Code) {
@@ -211,11 +215,22 @@ func (v *visit) placed(f connector.Failure) connector.Failure {
 
 // accident answers what went wrong with us; it is told in the log, under the reference that the page shows.
 func (v *visit) accident(what string, err error) {
+	v.fail(http.StatusServiceUnavailable, v.broken(what, err))
+}
+
+// mishap is an accident that ends an attempt.
+func (v *visit) mishap(what string, err error) {
+	f := v.broken(what, err)
+	v.trail.refuse(v.trail.next(), "an error of ours: see the log")
+	v.keep(&f)
+	v.fail(http.StatusServiceUnavailable, f)
+}
+
+func (v *visit) broken(what string, err error) connector.Failure {
 	f := v.failure(9, "")
 	if !errors.Is(err, context.Canceled) {
 		v.s.o.Log.Error("a sign-in could not be carried out", zap.String("what", what), zap.String("source", f.Org+"/"+f.Source),
 			zap.String("ref", f.Ref), zap.Error(err))
 	}
-	v.trail.refuse(v.trail.next(), "an error of ours: see the log")
-	v.fail(http.StatusServiceUnavailable, f)
+	return f
 }

@@ -1,6 +1,7 @@
 package sso_test
 
 import (
+	"cmp"
 	"compress/flate"
 	"context"
 	"crypto/rand"
@@ -24,7 +25,6 @@ import (
 
 	"github.com/beevik/etree"
 	dsig "github.com/russellhaering/goxmldsig"
-	"go.uber.org/zap"
 
 	"usherd/connector"
 	"usherd/connector/mapping"
@@ -71,7 +71,7 @@ func (gate) Application(r *http.Request, org string) (string, *sso.Denied) {
 	return source, nil
 }
 
-func (gate) Address(*http.Request) string { return "192.0.2.7" }
+func (gate) Address(r *http.Request) string { return cmp.Or(r.Header.Get("X-From"), "192.0.2.7") }
 
 // world is one organization with an identity provider, on a real store.
 type world struct {
@@ -127,14 +127,7 @@ func newWorld(t *testing.T, edit func(*world)) *world {
 		t.Fatal(err)
 	}
 	w.prov = provision.New(provision.Options{Store: db, Org: w.org, Mappings: map[string]*mapping.Mapping{"corp": m}, Now: now, SpoolDir: t.TempDir()})
-	w.server, err = sso.New(sso.Options{Store: db, Gate: gate{}, URL: address, Now: now, Log: zap.NewNop()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.server.Replace([]*sso.Organization{
-		{Settings: w.org, Writer: w.prov, Providers: map[string]*sso.Provider{"corp": w.provider}},
-		{Settings: &connector.Organization{ID: "other"}},
-	})
+	w.serve(sso.Options{Store: db, URL: address})
 	return w
 }
 
@@ -143,6 +136,7 @@ type browser struct {
 	w      *world
 	cookie string
 	header http.Header
+	from   string // its address; "" = one of its own
 }
 
 // answer is what a browser gets.
@@ -158,6 +152,9 @@ func (w *world) browser() *browser {
 
 func (b *browser) do(r *http.Request) *answer {
 	maps.Copy(r.Header, b.header)
+	if b.from != "" {
+		r.Header.Set("X-From", b.from)
+	}
 	if b.cookie != "" {
 		r.AddCookie(&http.Cookie{Name: "usherd-sign-in", Value: b.cookie})
 	}
