@@ -23,8 +23,10 @@ const (
 	metadataFresh = time.Hour // between two looks at metadata that was read
 	metadataRetry = time.Minute
 	metadataMost  = 4 << 20
-	// certificateSoon is how long before its end people are told of a certificate of an identity provider.
-	certificateSoon = 30 * 24 * time.Hour
+	// idpEndsSoon is how long before its end people are told of a certificate of an identity provider, or of metadata in a
+	// file; once in idpEndsAgain.
+	idpEndsSoon  = 30 * 24 * time.Hour
+	idpEndsAgain = 24 * time.Hour
 )
 
 // idps are the identity providers as they describe themselves, or as the configuration does. Metadata that was read by URL
@@ -44,6 +46,7 @@ type idp struct {
 	is   saml2.IDP
 	code connector.Code // why it is not known; 0 = it is
 	next time.Time      // when its metadata is looked at again; zero = it is none by URL
+	warn time.Time      // when what ends is told again
 }
 
 func newIDPs(now func() time.Time, log *zap.Logger) *idps {
@@ -98,10 +101,10 @@ func (x *idps) replace(s *site) {
 				continue
 			}
 			i.is = is
-			x.warn(key, is)
 		}
 	}
 	x.all = all
+	x.tellEnds()
 	select {
 	case x.woken <- struct{}{}:
 	default:
@@ -132,12 +135,29 @@ func readIDP(c *config.SignOn) (saml2.IDP, error) {
 	return is, nil
 }
 
-// warn tells of certificates that end soon.
-func (x *idps) warn(key auth.Source, is saml2.IDP) {
-	for _, c := range is.Certificates {
-		if left := c.NotAfter.Sub(x.now()); left < certificateSoon {
-			x.log.Warn("a certificate of an identity provider ends", zap.String("source", key.Org+"/"+key.ID), zap.String("certificate", c.Subject.String()),
-				zap.Time("ends", c.NotAfter), zap.String("what_to_do", "enter the next one beside it: metadata, or certificate_files"))
+// tellEnds tells of certificates, and of metadata, that end soon, or have. x.mu is held.
+func (x *idps) tellEnds() {
+	now := x.now()
+	for key, i := range x.all {
+		if i.code != 0 || now.Before(i.warn) {
+			continue
+		}
+		source := zap.String("source", key.Org+"/"+key.ID)
+		for _, c := range i.is.Certificates {
+			if c.NotAfter.Sub(now) < idpEndsSoon {
+				i.warn = now.Add(idpEndsAgain)
+				x.log.Warn("a certificate of an identity provider ends", source, zap.String("certificate", c.Subject.String()),
+					zap.Time("ends", c.NotAfter), zap.String("what_to_do", "enter the next one beside it: metadata, or certificate_files"))
+			}
+		}
+		soon := idpEndsSoon
+		if i.c.MetadataURL != "" {
+			soon = 0 // it is read each hour, and may be made for a day
+		}
+		if until := i.is.Until; !until.IsZero() && until.Sub(now) < soon {
+			i.warn = now.Add(idpEndsAgain)
+			x.log.Warn("the metadata of an identity provider ends", source, zap.Time("ends", until),
+				zap.String("what_to_do", "let the identity provider make it anew; what it says stays in force"))
 		}
 	}
 }
@@ -187,10 +207,11 @@ func (x *idps) fetchDue(ctx context.Context) time.Duration {
 		x.mu.Unlock()
 		if err != nil {
 			x.log.Warn("the metadata of an identity provider cannot be read; what was read last stays in force", zap.String("source", key.Org+"/"+key.ID), zap.Error(err))
-			continue
 		}
-		x.warn(key, is)
 	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.tellEnds()
 	return wait
 }
 

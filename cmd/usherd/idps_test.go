@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -133,6 +134,37 @@ func TestIdentityProvidersByFile(t *testing.T) {
 		x.replace(siteOf(&config.SignOn{SAML: c.is}))
 		if is, code := x.known(auth.Source{Org: "acme", ID: "login"})(); code != c.code || code == 0 && len(is.Certificates) != 1 {
 			t.Errorf("%s: %+v %d", name, is, code)
+		}
+	}
+}
+
+// Whoever runs for months is told of what ends all the same, once a day.
+func TestWhatEndsIsToldEachDay(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+	doc, _ := idpMetadata(t, now.AddDate(0, 0, 60))
+	path := filepath.Join(t.TempDir(), "idp.xml")
+	doc = strings.Replace(doc, "entityID", `validUntil="2027-01-16T12:00:00Z" entityID`, 1) // in 50 days
+	if err := os.WriteFile(path, []byte(doc), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	core, logs := observer.New(zap.InfoLevel)
+	x := newIDPs(func() time.Time { return now }, zap.New(core))
+	x.replace(siteOf(&config.SignOn{SAML: config.SAML{MetadataFile: path}}))
+	for _, c := range []struct {
+		day                   int
+		certificate, metadata int // warnings until then
+	}{{0, 0, 0}, {19, 0, 0}, {21, 0, 1}, {31, 1, 2}, {32, 2, 3}} {
+		now = time.Date(2026, 11, 27, 13, 0, 0, 0, time.UTC).AddDate(0, 0, c.day)
+		for range 3 {
+			if wait := x.fetchDue(t.Context()); wait > metadataFresh {
+				t.Error(wait)
+			}
+			now = now.Add(time.Hour)
+		}
+		ends, over := logs.FilterMessage("a certificate of an identity provider ends").Len(), logs.FilterMessage("the metadata of an identity provider ends").Len()
+		if ends != c.certificate || over != c.metadata {
+			t.Errorf("day %d: %d warnings of the certificate, %d of the metadata", c.day, ends, over)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/beevik/etree"
 	"github.com/crewjam/saml"
@@ -71,6 +72,7 @@ func ReadMetadata(doc []byte, entityID string) (IDP, error) {
 	}
 	var all []saml.EntityDescriptor
 	var one saml.EntityDescriptor
+	var until time.Time
 	if err := xml.Unmarshal(doc, &one); err == nil {
 		all = []saml.EntityDescriptor{one}
 	} else {
@@ -78,7 +80,9 @@ func ReadMetadata(doc []byte, entityID string) (IDP, error) {
 		if xml.Unmarshal(doc, &list) != nil {
 			return IDP{}, fmt.Errorf("the metadata cannot be read: %w", err)
 		}
-		all = list.EntityDescriptors
+		if all = list.EntityDescriptors; list.ValidUntil != nil {
+			until = *list.ValidUntil
+		}
 	}
 	all = slices.DeleteFunc(all, func(e saml.EntityDescriptor) bool {
 		return len(e.IDPSSODescriptors) == 0 || entityID != "" && e.EntityID != entityID
@@ -91,12 +95,16 @@ func ReadMetadata(doc []byte, entityID string) (IDP, error) {
 	case len(all) > 1:
 		return IDP{}, fmt.Errorf("the metadata describes %d identity providers: name one by entity_id", len(all))
 	}
-	return described(&all[0])
+	return described(&all[0], until)
 }
 
-func described(e *saml.EntityDescriptor) (IDP, error) {
-	idp := IDP{EntityID: e.EntityID}
+// described reads one of what ends then at the latest.
+func described(e *saml.EntityDescriptor, until time.Time) (IDP, error) {
+	idp := IDP{EntityID: e.EntityID, Until: sooner(until, e.ValidUntil)}
 	for _, d := range e.IDPSSODescriptors {
+		if d.ValidUntil != nil {
+			idp.Until = sooner(idp.Until, *d.ValidUntil)
+		}
 		for _, s := range d.SingleSignOnServices {
 			if s.Binding == saml.HTTPRedirectBinding && idp.SSOURL == "" {
 				idp.SSOURL = s.Location
@@ -126,6 +134,14 @@ func described(e *saml.EntityDescriptor) (IDP, error) {
 		return IDP{}, errors.New("the metadata has no certificate that signs (KeyDescriptor)")
 	}
 	return idp, nil
+}
+
+// sooner is the first of two ends; zero is none.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // add takes a certificate (DER), once.

@@ -5,6 +5,7 @@ import (
 	"encoding/pem"
 	"strings"
 	"testing"
+	"time"
 
 	"usherd/sso/saml2"
 )
@@ -58,6 +59,25 @@ func TestReadMetadata(t *testing.T) {
 			t.Errorf("%s: %+v %v", c.name, idp, err)
 		case c.fault != "" && (err == nil || !strings.Contains(err.Error(), c.fault)):
 			t.Errorf("%s: %v, want %s", c.name, err, c.fault)
+		}
+	}
+}
+
+// The metadata of a federation, of one of its members and of a role end with the first of them.
+func TestMetadataEnds(t *testing.T) {
+	t.Parallel()
+	one := strings.NewReplacer(`<?xml version="1.0"?>`, "", "<!-- made by hand -->", "").Replace(idpMetadata(allKeys().first))
+	until := func(tag, day string) string { return "<md:" + tag + ` validUntil="2026-12-` + day + `T00:00:00Z"` }
+	entity := strings.Replace(one, "<md:EntityDescriptor", until("EntityDescriptor", "03"), 1)
+	federation := func(doc string) string {
+		return until("EntitiesDescriptor", "05") + ` xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata">` + doc + `</md:EntitiesDescriptor>`
+	}
+	for day, doc := range map[int]string{
+		0: one, 3: federation(entity), 5: federation(one), 2: strings.Replace(entity, "<md:IDPSSODescriptor", until("IDPSSODescriptor", "02"), 1),
+	} {
+		idp, err := saml2.ReadMetadata([]byte(doc), "")
+		if err != nil || day == 0 && !idp.Until.IsZero() || day > 0 && !idp.Until.Equal(time.Date(2026, 12, day, 0, 0, 0, 0, time.UTC)) {
+			t.Errorf("%d: %s %v", day, idp.Until, err)
 		}
 	}
 }

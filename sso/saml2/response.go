@@ -16,6 +16,7 @@ type IDP struct {
 	SSOURL   string // where a sign-in begins, by HTTP-Redirect
 	// Certificates are those that it may sign with: two while one is changed for the other.
 	Certificates []*x509.Certificate
+	Until        time.Time // when the metadata that says so ends; zero = it does not say
 }
 
 // SP is what we are to one identity provider.
