@@ -1,6 +1,7 @@
 package testproc
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"strings"
@@ -44,6 +45,14 @@ func (n Needs) Check() error {
 		return missing("needs root (" + n.Root + "): sudo -E make test")
 	}
 	return nil
+}
+
+// Demand skips a test whose server is missing.
+func (n Needs) Demand(tb testing.TB) {
+	tb.Helper()
+	if missing, ok := errors.AsType[*MissingError](n.Check()); ok {
+		Skip(tb, missing)
+	}
 }
 
 // Program returns where a program is, or "". Servers live in folders that are not on everybody's path.

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -29,13 +28,7 @@ type Driver struct {
 // Start starts a driver for one test, and ends it and its browsers with the test.
 func Start(tb testing.TB) *Driver {
 	tb.Helper()
-	if err := needs.Check(); err != nil {
-		missing, ok := errors.AsType[*testproc.MissingError](err)
-		if !ok {
-			tb.Fatal(err)
-		}
-		testproc.Skip(tb, missing)
-	}
+	needs.Demand(tb)
 	ports, err := testproc.FreePorts(1)
 	if err != nil {
 		tb.Fatal(err)

@@ -58,13 +58,7 @@ type Server struct {
 // Start starts an identity provider for one test and ends it with the test.
 func Start(tb testing.TB, o Options) *Server {
 	tb.Helper()
-	if err := needs.Check(); err != nil {
-		missing, ok := errors.AsType[*testproc.MissingError](err)
-		if !ok {
-			tb.Fatal(err)
-		}
-		testproc.Skip(tb, missing)
-	}
+	needs.Demand(tb)
 	ports, err := testproc.FreePorts(1)
 	if err != nil {
 		tb.Fatal(err)
