@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"os"
 
@@ -31,7 +32,7 @@ func checkFiles(file *config.File) config.Faults {
 		for i, k := range s.Keys {
 			at := fmt.Sprintf("sso.keys[%d].", i)
 			look(at+"cert_file", k.CertFile, checkPEM)
-			look(at+"key_file", k.KeyFile, func([]byte) string { return checkPair(k.CertFile, k.KeyFile) })
+			look(at+"key_file", k.KeyFile, func([]byte) string { return checkSigningKey(k) })
 		}
 	}
 	for i, o := range file.Config.Organizations {
@@ -78,6 +79,17 @@ func checkFile(path string, check func([]byte) string) string {
 func checkPair(certFile, keyFile string) string {
 	if _, err := tls.LoadX509KeyPair(certFile, keyFile); err != nil && checkFile(certFile, checkPEM) == "" {
 		return "it does not go with " + certFile + ": " + err.Error()
+	}
+	return ""
+}
+
+// checkSigningKey says what is wrong with one of our keys.
+func checkSigningKey(k config.ServerTLS) string {
+	if message := checkPair(k.CertFile, k.KeyFile); message != "" {
+		return message
+	}
+	if _, err := signingKey(k); errors.Is(err, errNoRSA) {
+		return err.Error()
 	}
 	return ""
 }

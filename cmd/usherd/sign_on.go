@@ -58,17 +58,27 @@ func (d *daemon) openSignOn(ctx context.Context) (*signOn, error) {
 func signingKeys(files []config.ServerTLS) ([]saml2.Key, error) {
 	var list []saml2.Key
 	for i, f := range files {
-		pair, err := tls.LoadX509KeyPair(f.CertFile, f.KeyFile)
-		private, isRSA := pair.PrivateKey.(*rsa.PrivateKey)
-		if err == nil && !isRSA {
-			err = errors.New("the key is no RSA key")
-		}
+		key, err := signingKey(f)
 		if err != nil {
 			return nil, &connector.Error{Kind: connector.Invalid, Op: "sso", Err: err, Hint: fmt.Sprintf("see sso.keys[%d] in the configuration", i)}
 		}
-		list = append(list, saml2.Key{Private: private, Certificate: pair.Leaf})
+		list = append(list, key)
 	}
 	return list, nil
+}
+
+var errNoRSA = errors.New("the key is no RSA key")
+
+func signingKey(f config.ServerTLS) (saml2.Key, error) {
+	pair, err := tls.LoadX509KeyPair(f.CertFile, f.KeyFile)
+	if err != nil {
+		return saml2.Key{}, err
+	}
+	private, ok := pair.PrivateKey.(*rsa.PrivateKey)
+	if !ok {
+		return saml2.Key{}, errNoRSA
+	}
+	return saml2.Key{Private: private, Certificate: pair.Leaf}, nil
 }
 
 // replace takes over the organizations and identity providers of a configuration.
