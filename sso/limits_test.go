@@ -117,6 +117,23 @@ func TestAccidentsAreKept(t *testing.T) {
 	}
 }
 
+// Whoever cannot even begin is shown a reference, which can be looked up.
+func TestSignInsThatCannotBeginAreKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.code = 11
+	a := w.browser().get("/saml/acme/corp/login")
+	if list := w.attempts(); len(list) != 1 || list[0].Code != 11 || list[0].Steps[0].Result != "refused" || !strings.Contains(a.text, list[0].Ref) {
+		t.Errorf("%+v", list)
+	}
+	for range 300 {
+		w.browser().get("/saml/acme/corp/login")
+	}
+	if n := len(w.attempts()); n != 100 {
+		t.Errorf("%d attempts", n)
+	}
+}
+
 // A door may have a place of its own below the address of others.
 func TestBelowAPath(t *testing.T) {
 	t.Parallel()

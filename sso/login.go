@@ -37,7 +37,7 @@ func (v *visit) login() {
 	}
 	verifier, code := v.verifier()
 	if code != 0 {
-		v.fail(http.StatusServiceUnavailable, v.failure(code, ""))
+		v.refuse(http.StatusServiceUnavailable, string(saml2.Received), v.failure(code, "the sign-in could not begin: the identity provider is not known"))
 		return
 	}
 	if !v.welcome("login", 26) {
@@ -63,7 +63,7 @@ func (v *visit) login() {
 	}
 	address, err := verifier.Request(request.Request, relay, now)
 	if err != nil {
-		v.fail(http.StatusInternalServerError, v.failure(26, err.Error()))
+		v.refuse(http.StatusInternalServerError, string(saml2.Received), v.failure(26, err.Error()))
 		return
 	}
 	v.setCookie(browser)
