@@ -318,10 +318,10 @@ func (d *daemon) reloadTold(ctx context.Context) bool {
 	d.systemd.tell(ctx, "RELOADING=1\n"+monotonic())
 	err := d.reloadNow(ctx)
 	if err != nil {
-		d.metrics.reloads.WithLabelValues("refused").Inc()
+		d.metrics.reloads.WithLabelValues(reloadRefused).Inc()
 		d.log.Error("the new configuration is refused, the old one stays in force", zap.Strings("faults", strings.Split(err.Error(), "\n")))
 	} else {
-		d.metrics.reloads.WithLabelValues("ok").Inc()
+		d.metrics.reloads.WithLabelValues(reloadOK).Inc()
 	}
 	d.systemd.tell(ctx, "READY=1")
 	return err == nil

@@ -74,6 +74,9 @@ func newMetrics() *metrics {
 		m.runs, m.seconds, m.people, m.lastOK, m.next, m.entries, m.held, m.users, m.seats, m.due, m.domains, m.reloads, m.tokens,
 		m.following, m.delay, m.missed, m.trouble)
 	m.registry.MustRegister(m.lead.all()...)
+	for _, result := range []string{reloadOK, reloadRefused} {
+		m.reloads.WithLabelValues(result) // from 0 on, so that the first one is an increase
+	}
 	return m
 }
 

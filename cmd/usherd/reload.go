@@ -13,6 +13,7 @@ import (
 
 const (
 	reloadLease   = "reload"
+	reloadOK      = "ok"
 	reloadRefused = "refused"
 	reloadTTL     = 15 * time.Second // how long a request waits for the daemon
 	reloadLook    = time.Second      // how often the daemon looks for one
