@@ -102,6 +102,10 @@ type Reader interface {
 	GroupsOf(ctx context.Context, org, source string, ids []ID, anchors []Anchor) ([]Group, error)
 	// MembersOf returns which of these keys are named by a group's own list.
 	MembersOf(ctx context.Context, group ID, keys []Hash) ([]Member, error)
+	// MailLink returns a link without using it; ErrLinkUnknown where there is none.
+	MailLink(ctx context.Context, org string, id ID) (MailLink, error)
+	// MailLinks returns the links of a kind that were made for a subject, latest first, at most limit.
+	MailLinks(ctx context.Context, org string, kind LinkKind, subject ID, limit int) ([]MailLink, error)
 	// SourceState returns what is remembered of a source; zero but for the names when nothing is.
 	SourceState(ctx context.Context, org, source string) (SourceState, error)
 }
@@ -132,6 +136,18 @@ type Tx interface {
 	PutSourceState(ctx context.Context, s SourceState) error
 	// PutRecords keeps what a source said of some people, for replays. Equal chunks are stored once.
 	PutRecords(ctx context.Context, c *RecordChunk) error
+	// PutMail writes a mail into the outbox, waiting from At on. It needs ID, Org, Kind, To and At; one with this id that
+	// is there already is an error of Kind Conflict.
+	PutMail(ctx context.Context, m Mail) error
+	// SetMail overwrites what becomes of a mail: all but Org, ID, To and At. ok is false where it waits no longer, or is gone.
+	SetMail(ctx context.Context, m Mail) (ok bool, err error)
+	// DropMail takes a mail out of the outbox; none there is no error.
+	DropMail(ctx context.Context, org string, id ID) error
+	// PutMailLink keeps a link that is not there yet. It needs all but UsedAt.
+	PutMailLink(ctx context.Context, l MailLink) error
+	// UseMailLink uses a link: of those who do at the same moment, in whatever process, one succeeds. Otherwise the error is
+	// ErrLinkUnknown, ErrLinkUsed or ErrLinkEnded; with the last two the link is returned all the same.
+	UseMailLink(ctx context.Context, org string, id ID, now time.Time) (MailLink, error)
 }
 
 // Store is the port to the database. All methods are safe for concurrent use.

@@ -81,6 +81,16 @@ type Store interface {
 	DropAttempts(ctx context.Context, org, source string, before time.Time) (int, error)
 	UseAssertion(ctx context.Context, org, source string, hash []byte, until time.Time) (bool, error)
 	DropAssertions(ctx context.Context, now time.Time) error
+	Mail(ctx context.Context, org string, id connector.ID) (connector.Mail, bool, error)
+	Mails(ctx context.Context, q connector.MailQuery) ([]connector.Mail, error)
+	MailOrgs(ctx context.Context) ([]string, error)
+	DueMails(ctx context.Context, now time.Time, limit int) ([]connector.Mail, error)
+	NextMail(ctx context.Context) (time.Time, error)
+	CountMails(ctx context.Context, org string, state connector.MailState) (int, error)
+	RetryMail(ctx context.Context, org string, id connector.ID, now time.Time) (bool, error)
+	RetryMails(ctx context.Context, org string, now time.Time) (int, error)
+	DropMails(ctx context.Context, before time.Time) (int, error)
+	DropMailLinks(ctx context.Context, before time.Time) (int, error)
 	Leases(ctx context.Context, prefix string) (map[string]string, error)
 	DropLeases(ctx context.Context, prefix string) error
 	Secret(ctx context.Context, name string, fresh []byte) ([]byte, error)
@@ -157,6 +167,8 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"an assertion is used once", assertionsOnce},
 		{"a ticket is used once", ticketsOnce},
 		{"attempts to sign in are read back, latest first", signIns},
+		{"mails wait in the outbox, are sent or given up", outbox},
+		{"a link in a mail is used once", mailLinks},
 		{"large sets", largeSets},
 		{"groups are created, edited and deleted", groupsWritten},
 		{"groups are listed and found", groupsFound},
