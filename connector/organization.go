@@ -28,6 +28,8 @@ type Organization struct {
 	DefaultPackage string // for users whose source gives none; "" = no package, no seat
 
 	Sources []SourceSettings // in priority order: the first source that has a value owns it
+	// Templates are settings of those of the sources where people activate themselves.
+	Templates []TemplateSettings
 	// Owners names another order of sources for single attributes; a source not named follows after
 	// those named, in the order of Sources.
 	Owners map[string][]string

@@ -34,6 +34,7 @@ type GroupSource interface {
 // belong to the caller; users are shared and must not be changed.
 type Reader interface {
 	Resources
+	SubscriberReader
 	// LinkStates streams all links of a source, in no order.
 	LinkStates(ctx context.Context, org, source string) iter.Seq2[LinkState, error]
 	// Links returns the links of the source with these anchors; absent ones are left out.
@@ -113,6 +114,7 @@ type Reader interface {
 // Tx is one write transaction.
 type Tx interface {
 	Reader
+	SubscriberWriter
 	// Save writes decisions: user, keys, links, event, seats, open items and waiting list of each. The
 	// result has one entry for each change: nil, or an error that is ErrMoved or ErrNoSeat; then
 	// nothing of that change is written and the others are. Seats are freed before any is taken, and

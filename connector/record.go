@@ -60,7 +60,7 @@ type Record struct {
 	Fault      string // why the entry cannot be read as a person; "" = it can
 
 	PrimaryGroup uint32 // RID of the group that no list names it in; 0 = none, or groups are not synced
-	Package      string // given by a rule of groups; "" = by none
+	Package      string // given by a rule of groups, or announced; "" = by none
 }
 
 // Values returns the values of the attribute with that name, in any case; nil where it has none.

@@ -29,7 +29,11 @@ type SourceSettings struct {
 	// what was written into them.
 	RenamesFollow bool
 	// OnlyKnown says that signing in creates nobody (Kind SignIn): whoever is unknown is refused.
-	OnlyKnown   bool
+	OnlyKnown bool
+	// Approval makes those wait for an administrator whom this source creates, beside the organization's own.
+	Approval bool
+	// Domains are those that the addresses of its people may have, subdomains included (ASCII form); none = any.
+	Domains     []string
 	Fingerprint Hash // of everything that decides who is in scope and how a record is mapped
 }
 

@@ -201,6 +201,13 @@ func TestPlans(t *testing.T) {
 		sqlDropMails:         "SEARCH mails USING INDEX mails_done (done_at<?)",
 		sqlMailLinks:         "SEARCH mail_links USING INDEX mail_links_subject (org=? AND kind=? AND subject=?)",
 		sqlDropLinks:         "SEARCH mail_links USING INDEX mail_links_until (until<?)",
+		sqlSubscriber:        "SEARCH s USING INDEX subscribers_id (org=? AND id=?)",
+		sqlSubscribersNamed:  "SEARCH s USING PRIMARY KEY (org=? AND template=? AND name_key=?)",
+		sqlSubscribersOf:     "SEARCH s USING INDEX subscribers_user (org=? AND user_id=?)",
+		sqlSubscribersSaid:   "SEARCH s USING INDEX subscribers_said (org=? AND said_key=?)",
+		sqlSubscribersEmail:  "SEARCH s USING INDEX subscribers_email (org=? AND email_key=?)",
+		sqlSubscriberEvents:  "SEARCH subscriber_events USING PRIMARY KEY (org=? AND subscriber=?)",
+		sqlUpdateSubscriber:  "SEARCH subscribers USING INDEX subscribers_id (org=? AND id=?)",
 		sqlPackages:          "SEARCH w USING COVERING INDEX waiting_package (org=? AND package=?)",
 	} {
 		text := strings.Replace(q, "IN (*)", "IN ("+marks[8]+")", 1)

@@ -169,6 +169,8 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"attempts to sign in are read back, latest first", signIns},
 		{"mails wait in the outbox, are sent or given up", outbox},
 		{"a link in a mail is used once", mailLinks},
+		{"subscribers are written once and kept with what happened", subscribersWritten},
+		{"subscribers are found as a naive reading would", subscribersFound},
 		{"large sets", largeSets},
 		{"groups are created, edited and deleted", groupsWritten},
 		{"groups are listed and found", groupsFound},
