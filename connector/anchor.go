@@ -22,6 +22,10 @@ const (
 	ResourceID AnchorKind = "id"         // 16 bytes, our own ID: of a SCIM client that gives no externalId
 )
 
+// MaxAnchor is how many bytes an anchor may have, and whatever else is looked up by all of it: there is an engine whose
+// indexes take no more than 2,700.
+const MaxAnchor = 2048
+
 // Anchor is a source's own unchanging key of a person: never the DN, the e-mail or the login name.
 // Raw holds the bytes (16 for all kinds but TextAnchor). Anchors are comparable.
 type Anchor struct {

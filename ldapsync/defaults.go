@@ -100,7 +100,7 @@ func (f anchorForm) decode(values [][]byte) (connector.Anchor, error) {
 	}
 	v := values[0]
 	switch {
-	case f.binary && len(v) == 16, f.kind == connector.TextAnchor && len(v) > 0:
+	case f.binary && len(v) == 16, f.kind == connector.TextAnchor && len(v) > 0 && len(v) <= connector.MaxAnchor:
 		return connector.Anchor{Kind: f.kind, Raw: string(v)}, nil
 	case f.binary || f.kind == connector.TextAnchor:
 		return connector.Anchor{}, fmt.Errorf("its %s has %d bytes", f.attribute, len(v))

@@ -33,6 +33,7 @@ func TestAnchors(t *testing.T) {
 		{Config{Type: DS389}, list("00010203-04050607-08090a0b-0c0d0e0f"), "00010203-04050607-08090a0b-0c0d0e0f", "(nsUniqueId=00010203-04050607-08090a0b-0c0d0e0f)", ""},
 		{Config{Type: LDAP, Anchor: "employeeNumber"}, list("4*711"), "4*711", `(employeeNumber=4\2a711)`, ""},
 		{Config{Type: LDAP, Anchor: "employeeNumber"}, [][]byte{{}}, "", "", "its employeeNumber has 0 bytes"},
+		{Config{Type: LDAP, Anchor: "employeeNumber"}, list(strings.Repeat("4", connector.MaxAnchor+1)), "", "", "its employeeNumber has 2049 bytes"},
 		{Config{Type: LDAP, Anchor: "uid"}, list("a", "b"), "", "", "it has 2 values of uid"},
 		{Config{Type: OpenLDAP}, nil, "", "", "it has no entryUUID"},
 	} {

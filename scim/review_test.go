@@ -321,6 +321,7 @@ func TestKeysAreBounded(t *testing.T) {
 		w.send("PUT", "/Users/"+id, person("ann", `,"externalId":"`+long+`"`)),
 		w.send("POST", "/Groups", `{"schemas":["`+schema.GroupURN+`"],"displayName":"`+long+`"}`),
 		w.send("PATCH", "/Groups/"+group, patchOf(`{"op":"replace","path":"externalId","value":"`+long+`"}`)),
+		w.send("PUT", "/Users/"+id, person("ann", `,"externalId":"`+strings.Repeat("語", 683)+`"`)), // more bytes than any index takes
 	} {
 		if r.want(t, http.StatusBadRequest).text("scimType") != "invalidValue" || len(r.body) > 300 {
 			t.Errorf("%s", r.body)

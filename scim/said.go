@@ -1,8 +1,8 @@
 package scim
 
 import (
+	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -25,12 +25,12 @@ type said struct {
 // person has, the rules for people bound.
 const maxKey = 1024
 
-// fits refuses what is longer than maxKey.
+// fits refuses what is longer than maxKey, or than any store takes.
 func fits(attribute, value string) error {
-	if utf8.RuneCountInString(value) <= maxKey {
+	if utf8.RuneCountInString(value) <= maxKey && len(value) <= connector.MaxAnchor {
 		return nil
 	}
-	return badValue(attribute + " is longer than " + strconv.Itoa(maxKey) + " characters")
+	return badValue(fmt.Sprintf("%s is longer than %d characters or %d bytes", attribute, maxKey, connector.MaxAnchor))
 }
 
 // sayings reads the User that a request comes to.

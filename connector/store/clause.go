@@ -60,7 +60,7 @@ func textTest(column string, op connector.ConditionOp, v string) clause {
 		if v == "" || v >= unnamed {
 			return never
 		}
-		return is("=")
+		return say(column+" = ?", indexed(v))
 	case connector.OpSw:
 		if v != "" {
 			return is(">=").then(say(" AND "+column+" < ?", min(afterPrefix(v), unnamed)))

@@ -1,10 +1,12 @@
 package store
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"usherd/connector"
 )
@@ -194,7 +196,24 @@ func personBlob(a connector.Anchor, dn, subject string) []byte {
 	if dn == "" {
 		dn = subject
 	}
-	return append([]byte{personByte}, connector.Fold(dn)...)
+	return append([]byte{personByte}, indexed(connector.Fold(dn))...)
+}
+
+// maxIndexed is how many bytes of one text stand in an index. PostgreSQL takes 2,704 of all columns together.
+const maxIndexed = connector.MaxAnchor
+
+// indexed is a text as an index has it. What is too long for that ends in its own hash: it is found by all of it and by
+// how it begins.
+func indexed(s string) string {
+	if len(s) <= maxIndexed {
+		return s
+	}
+	sum := sha256.Sum256([]byte(s))
+	end := maxIndexed - 2*len(sum)
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + hexText(sum[:])
 }
 
 func hexText(b []byte) string { return hex.EncodeToString(b) }

@@ -79,7 +79,7 @@ func (r *reader) Groups(ctx context.Context, q connector.GroupQuery) (groups []c
 	if len(groups) > limit {
 		groups = groups[:limit]
 		last := &groups[limit-1]
-		text, err := json.Marshal(groupPlace{connector.Fold(last.Name), last.ID})
+		text, err := json.Marshal(groupPlace{indexed(connector.Fold(last.Name)), last.ID})
 		if err != nil {
 			return nil, "", err
 		}
@@ -98,7 +98,7 @@ func (r *reader) FindGroup(ctx context.Context, org, key string) (*connector.Gro
 			return &g, wrap("find group", err)
 		}
 	}
-	rows, err := r.q.query(ctx, sqlGroupsByName, org, connector.Fold(key))
+	rows, err := r.q.query(ctx, sqlGroupsByName, org, indexed(connector.Fold(key)))
 	found, err := add[connector.Group](nil, rows, err, scanGroup)
 	if err == nil && len(found) == 0 {
 		args := []any{org, lowerASCII(key)}

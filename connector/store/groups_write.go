@@ -105,7 +105,7 @@ func (w *groupWriter) write(b *batch) error {
 // head writes the group itself where it is new or another one.
 func (w *groupWriter) head(b *batch) error {
 	c, g := w.change, w.change.After
-	folded := connector.Fold(g.Name)
+	folded := indexed(connector.Fold(g.Name))
 	if c.Before == nil {
 		if err := b.exec(sqlInsertGroup, g.ID[:], g.Org, g.Source, anchorBlob(g.Anchor), g.Key[:], g.DN, g.Name, folded, g.Description,
 			int64(g.RID), micros(w.now), micros(w.now)); err != nil {

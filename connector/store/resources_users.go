@@ -59,7 +59,7 @@ func placeOfGroup(g *connector.ClientGroup, sort connector.ResourceSort) resourc
 	at := resourcePlace{Sort: sort, ID: g.ID}
 	switch sort {
 	case connector.ByDisplayName:
-		at.Text = connector.Fold(g.Name)
+		at.Text = indexed(connector.Fold(g.Name))
 	case connector.ByCreated:
 		at.Time = micros(g.CreatedAt)
 	case connector.ByLastModified:

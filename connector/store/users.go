@@ -193,7 +193,7 @@ func shownName(p connector.Profile) string {
 }
 
 func appendTerm(list []name, kind int64, value string) []name {
-	n := name{kind, connector.Fold(value)}
+	n := name{kind, indexed(connector.Fold(value))}
 	if n.value == "" || hasName(list, n) {
 		return list
 	}

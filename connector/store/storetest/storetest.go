@@ -124,6 +124,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"the last seats under 64 goroutines", lastSeats},
 		{"open items", openItems},
 		{"open items of people without an anchor", anchorless},
+		{"values that no index takes", longValues},
 		{"the waiting list keeps its order", waitingOrder},
 		{"gone people are closed", closeGone},
 		{"organizations see only their own", isolation},
