@@ -55,7 +55,7 @@ func TestConformance(t *testing.T) {
 		t.Helper()
 		storetest.Run(t, func(t *testing.T) storetest.Store {
 			t.Helper()
-			return copied{openURL(t, kinds[kind](t)), t, others[kind], new(sync.Once)}
+			return copied{openURL(t, kinds[kind](t)), t, others[kind](t), new(sync.Once)}
 		})
 	})
 }

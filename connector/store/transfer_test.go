@@ -14,12 +14,12 @@ import (
 	"usherd/connector/store/storetest"
 )
 
-// copied is a store that is transferred into an empty one of SQLite before it is closed: whatever the tests of the suite leave
+// copied is a store that is transferred into an empty one of the other engine before it is closed: whatever the tests of the suite leave
 // is what has to arrive.
 type copied struct {
 	*store.DB
 	t    *testing.T
-	to   func(testing.TB) string // the URL of an empty store
+	to   string // the URL of an empty store
 	once *sync.Once
 }
 
@@ -31,7 +31,7 @@ func (c copied) Close() (err error) {
 func (c copied) transfer() (err error) {
 	c.t.Helper()
 	ctx := context.WithoutCancel(c.t.Context())
-	to, err := store.Open(ctx, newstore.SQLite(c.t), store.Options{Now: time.Now})
+	to, err := store.Open(ctx, c.to, store.Options{Now: time.Now})
 	if err != nil {
 		return err
 	}
