@@ -38,7 +38,8 @@ type Transferred struct {
 
 // Transfer copies everything that a store holds into another one, which must hold nothing, whatever engines they are
 // of. It is one transaction there: all is there afterwards, or nothing. What was written is read again before it is
-// made to last, and must be what was read, by number and digest. Nobody may be at work on either: a live lease is an
+// made to last, and must be what was read, by number and digest; texts that PostgreSQL cannot keep, see cleanText, are read
+// as it keeps them. Nobody may be at work on either: a live lease is an
 // error of Kind Conflict. Progress, which may be nil, is called now and then with how many rows of a table are copied.
 // Memory does not grow with the store.
 func Transfer(ctx context.Context, from, to *DB, progress func(table string, rows int64)) (list []Transferred, err error) {
@@ -114,6 +115,11 @@ func (c *transfer) copy(t *tx, table string) (columns []string, read digest, err
 	}
 	in := &inserter{ctx: c.ctx, s: t.s, head: "INSERT INTO " + table + " (" + strings.Join(columns, ",") + ") VALUES ", width: len(columns)}
 	err = eachRow(c.ctx, c.from, table, columns, func(row []any) error {
+		for i, v := range row {
+			if text, ok := v.(string); ok {
+				row[i] = cleanText(text)
+			}
+		}
 		if err := read.add(row); err != nil {
 			return err
 		}

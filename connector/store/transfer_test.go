@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -87,6 +88,29 @@ func TestTransferThereAndBack(t *testing.T) {
 		if f.Table == "users" && f.Rows != 2500 {
 			t.Errorf("%d users", f.Rows)
 		}
+	}
+}
+
+// Logs of requests hold what is no text to PostgreSQL; that keeps nobody from moving there.
+func TestTransferOfStrangeTexts(t *testing.T) {
+	t.Parallel()
+	from, there, back := openURL(t, newstore.SQLite(t)), openURL(t, newstore.Postgres(t)), openURL(t, newstore.SQLite(t))
+	r := storetest.Asked(0, storetest.Source, storetest.Start())
+	r.Path, r.Person = "/scim/acme/v2/Users/\x00\xff", "a\x00b"
+	if err := from.PutRequests(t.Context(), []connector.Request{r}, nil); err != nil {
+		t.Fatal(err)
+	}
+	first, err := store.Transfer(t.Context(), from, there, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := store.Transfer(t.Context(), there, back, nil)
+	if err != nil || !slices.Equal(first, second) {
+		t.Fatalf("%v, %v, %v", first, second, err)
+	}
+	list, err := back.Requests(t.Context(), connector.RequestQuery{Org: storetest.Org})
+	if err != nil || len(list) != 1 || list[0].Path != "/scim/acme/v2/Users/\uFFFD\uFFFD" || list[0].Person != "a\uFFFDb" {
+		t.Fatalf("%+v, %v", list, err)
 	}
 }
 
