@@ -23,6 +23,8 @@ type pgEngine struct {
 	conn   *pgConn // of the session; used by the writer alone
 	holder string  // names this process among writer_marks
 	n      int64   // of the transactions that it has begun
+	begun  bool    // the last one was: it has the lock, unless it is lost
+	cut    int     // times that what is written now was begun and has lost its connection
 	next   int64   // statements that write before look; 0 = never again
 	away   outage  // of the writer
 	gone   outage  // of those who read

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"usherd/connector"
 	"usherd/connector/store"
@@ -51,6 +52,29 @@ func TestWhoStandsStillKeepsNobodyWaiting(t *testing.T) {
 	}
 	sound(t, other)
 	if n, err := other.CountUsers(t.Context(), storetest.Org); err != nil || n[connector.Active] != 2 {
+		t.Errorf("%v, %v", n, err)
+	}
+}
+
+// Who costs the connection each time is told so in the end, and nobody waits for ever behind it.
+func TestWhoAlwaysStandsStillIsToldSo(t *testing.T) {
+	t.Parallel()
+	db := openURL(t, testpg.Shared(t).Database(t)+"&idle_in_transaction_session_timeout=100")
+	runs := 0
+	err := db.Write(t.Context(), func(tx connector.Tx) error {
+		if runs++; runs > 10 {
+			return errors.New("it is never told")
+		}
+		time.Sleep(time.Second)
+		return createIn(t.Context(), tx, 1)
+	})
+	if connector.KindOf(err) != connector.Unavailable || connector.HintOf(err) == "" || runs > 10 {
+		t.Errorf("after %d runs: %v (%s)", runs, err, connector.HintOf(err))
+	}
+	if err := create(t.Context(), db, 2); err != nil {
+		t.Error(err)
+	}
+	if n, err := db.CountUsers(t.Context(), storetest.Org); err != nil || n[connector.Active] != 1 {
 		t.Errorf("%v, %v", n, err)
 	}
 }

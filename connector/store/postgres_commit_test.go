@@ -22,6 +22,7 @@ const (
 	cutBefore       // the server never gets it
 	cutAfter        // the server answers, and nobody hears it
 	cutAtOnce       // the server gets it, and nobody waits for its answer
+	cutAlone        // the server never gets it, is not told that nobody is there any more, and cannot be reached for a while
 )
 
 // cutter stands between a store and its server, and loses connections where it hurts.
@@ -29,6 +30,7 @@ type cutter struct {
 	listener net.Listener
 	server   string
 	mode     atomic.Int32
+	refuse   atomic.Int32 // connections that lead nowhere
 	wg       sync.WaitGroup
 }
 
@@ -49,6 +51,10 @@ func newCutter(t *testing.T, database string) (*cutter, string) {
 			client, err := c.listener.Accept()
 			if err != nil {
 				return
+			}
+			if c.refuse.Add(-1) >= 0 {
+				_ = client.Close()
+				continue
 			}
 			c.wg.Go(func() { c.serve(client) })
 		}
@@ -71,8 +77,9 @@ func (c *cutter) serve(client net.Conn) {
 	}
 	defer server.Close()
 	var deaf atomic.Bool
-	answered := make(chan struct{}, 16)
+	answered, ended := make(chan struct{}, 16), make(chan struct{})
 	c.wg.Go(func() { // what the server says
+		defer close(ended)
 		defer client.Close()
 		buf := make([]byte, 64<<10)
 		for {
@@ -104,6 +111,11 @@ func (c *cutter) serve(client net.Conn) {
 			return
 		case cutAfter:
 			deaf.Store(true)
+		case cutAlone:
+			c.refuse.Store(8)
+			_ = client.Close()
+			<-ended
+			return
 		}
 		if _, err := server.Write(buf[:n]); err != nil || mode == cutAtOnce {
 			return
@@ -143,6 +155,25 @@ func TestAnswersToCommitsGetLost(t *testing.T) {
 	if n, err := db.CountUsers(t.Context(), storetest.Org); err != nil || n[connector.Active] != person {
 		t.Errorf("%v of %d, %v", n, person, err)
 	}
+}
+
+// The session that has not got the commit may keep the lock for a while after the server can be reached again. It is
+// waited for: what became of the change is known then.
+func TestTheOldSessionIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	s := testpg.Start(t, testpg.Options{TCP: true})
+	c, at := newCutter(t, s.Database(t))
+	db := openURL(t, at+"&lock_timeout=1000&idle_in_transaction_session_timeout=3000")
+	runs := 0
+	c.mode.Store(cutAlone)
+	err := db.Write(t.Context(), func(tx connector.Tx) error {
+		runs++
+		return createIn(t.Context(), tx, 1)
+	})
+	if err != nil || runs != 2 {
+		t.Errorf("after %d runs: %v", runs, err)
+	}
+	sound(t, db)
 }
 
 // A server that is frozen is given up, and what it was asked is asked again when it goes on.

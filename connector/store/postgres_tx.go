@@ -21,6 +21,7 @@ const (
 
 // begin begins a transaction, takes the lock and leaves a mark, in one round trip.
 func (e *pgEngine) begin(ctx context.Context, s *session) (err error) {
+	e.begun = false
 	for range lockTries {
 		if !e.conn.alive() {
 			if err = e.dial(ctx, s); err != nil {
@@ -29,6 +30,7 @@ func (e *pgEngine) begin(ctx context.Context, s *session) (err error) {
 		}
 		e.n++
 		if err = e.lock(ctx, true); err == nil {
+			e.begun = true
 			e.away.over()
 			return nil
 		}
@@ -99,6 +101,7 @@ var errAborted = errors.New("the server had given up the transaction")
 // ask finds out whether the transaction that was begun last has been committed, and fails with a lostError where it
 // was not. It waits for the lock first: the old session may still be at it.
 func (e *pgEngine) ask(ctx context.Context, s *session, why error) error {
+	held := 0 // times that somebody else, or the old session, had the lock
 	for n := 0; ; n++ {
 		done, err := e.committed(ctx, s)
 		switch {
@@ -106,8 +109,12 @@ func (e *pgEngine) ask(ctx context.Context, s *session, why error) error {
 			return nil
 		case err == nil:
 			return &lostError{why}
-		case passing(err) && e.away.wait(ctx, n, err), isLocked(err) && n < lockTries, collides(err) && n < lockTries:
+		case passing(err) && e.away.wait(ctx, n, err):
 			continue
+		case isLocked(err) || collides(err):
+			if held++; held <= lockTries {
+				continue
+			}
 		}
 		return &connector.Error{
 			Kind: connector.Unavailable, Op: "store: commit", Err: fmt.Errorf("whether it was written is not known: %w", why),
@@ -149,14 +156,25 @@ func (e *pgEngine) lost(err error) error {
 	return nil
 }
 
-// collisions is how often a transaction is run again that the server has given up for the sake of others. Those of
-// usherd wait for each other and never collide on PostgreSQL itself.
-const collisions = 20
+const (
+	// collisions is how often a transaction is run again that the server has given up for the sake of others. Those of
+	// usherd wait for each other and never collide on PostgreSQL itself.
+	collisions = 20
+	// cuts is how often a transaction is begun whose connection ends each time: it may be what the transaction does, as
+	// when a statement takes longer than a server is waited for.
+	cuts = 5
+)
 
 // wait pauses before a transaction that was lost is run for the n-th time again, and reports whether it is to be.
 func (e *pgEngine) wait(ctx context.Context, n int, err error) bool {
+	if n == 0 {
+		e.cut = 0
+	}
 	if !e.conn.alive() || passing(err) {
-		return e.away.wait(ctx, n, err)
+		if e.begun {
+			e.cut++
+		}
+		return e.cut < cuts && e.away.wait(ctx, n, err)
 	}
 	return n < collisions
 }
