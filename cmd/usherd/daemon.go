@@ -71,7 +71,8 @@ func (d *daemon) run(ctx context.Context, ln net.Listener) error {
 	g.Go(func() error { return d.reloads(ctx) })
 	g.Go(func() error { return d.attend(ctx) })
 	g.Go(func() error {
-		return d.systemd.keepAlive(ctx, func() bool { return d.storeAnswers(ctx) == nil })
+		// A database that is away is no reason to start again: it is gone on with when it is back.
+		return d.systemd.keepAlive(ctx, func() bool { return d.lead.shared || d.storeAnswers(ctx) == nil })
 	})
 	d.log.Info("ready", zap.String("listen", ln.Addr().String()), zap.String("revision", d.site.file.Revision), zap.Int("sources", len(d.sources(ctx))))
 	g.Go(func() error { return d.campaign(ctx, first) }) // what it tells comes after that

@@ -173,6 +173,27 @@ organizations:
 		failover.Round(time.Millisecond), told, p.outage.Round(time.Millisecond), p.told)
 }
 
+// A service manager would start a daemon again that says nothing; while its database is away that is of no use.
+func TestTheServiceManagerHearsOfNoOutage(t *testing.T) {
+	t.Parallel()
+	db := testpg.Start(t, testpg.Options{TCP: true})
+	r := newRig(t, `listen: 127.0.0.1:0
+store: "`+db.Database(t)+`"
+organizations: [{id: acme, partner_id: P-1, packages: [{id: standard, seats: unlimited}], package: standard}]
+`)
+	d := r.daemon(t)
+	db.Stop()
+	for range 40 { // each 50 ms
+		d.told("WATCHDOG=1")
+	}
+	d.get("/readyz", http.StatusServiceUnavailable)
+	if err := db.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.until("it is ready again", func() bool { _, _, code := r.run("healthcheck", "--url", d.url); return code == exitOK })
+	d.end()
+}
+
 // check looks for everybody who was acknowledged.
 func (p *pushing) check(storeURL string) {
 	p.t.Helper()
