@@ -11,6 +11,11 @@ const (
 	sqlInsertUser = `INSERT INTO users (id, org, state, package, seat, email_domain, package_fixed, pending_approval, version, created_at, updated_at, profile)
  VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`
 
+	// Of who is not active from the beginning. It is one statement: those that go through a pipeline are about different rows.
+	sqlInsertInactive = `INSERT INTO users (id, org, state, package, seat, email_domain, package_fixed, pending_approval, version, created_at, updated_at, profile,
+ resume, deactivated_by, deactivated_source, deactivated_reason, deactivated_at, delete_at)
+ VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+
 	sqlUpdateUser = `UPDATE users SET state = ?, package = ?, seat = ?, email_domain = ?, package_fixed = ?, pending_approval = ?, version = ?, updated_at = ?,
  profile = ?, resume = ?, deactivated_by = ?, deactivated_source = ?, deactivated_reason = ?, deactivated_at = ?, delete_at = ? WHERE id = ?`
 
@@ -146,22 +151,26 @@ func (s *saver) writeUser(b *batch, buf []byte, c *connector.Change, p *plan) ([
 	}
 	buf = appendProfile(buf[:0], u.Profile)
 	domain := emailDomain(u.Profile)
-	if p.base == nil {
-		created := u.CreatedAt
-		if created.IsZero() {
-			created = s.now
-		}
-		if err := b.exec(sqlInsertUser, u.ID[:], c.Org, string(u.State), u.Package, p.seat, domain, flag(u.PackageFixed),
-			flag(u.PendingApproval), version, micros(created), micros(updated), buf); err != nil {
-			return buf, err
-		}
+	created := u.CreatedAt
+	if created.IsZero() {
+		created = s.now
 	}
-	if p.base != nil || u.State == connector.Inactive {
-		if err := b.exec(sqlUpdateUser, string(u.State), u.Package, p.seat, domain, flag(u.PackageFixed), flag(u.PendingApproval), version,
+	var err error
+	switch {
+	case p.base != nil:
+		err = b.exec(sqlUpdateUser, string(u.State), u.Package, p.seat, domain, flag(u.PackageFixed), flag(u.PendingApproval), version,
 			micros(updated), buf, string(u.Resume), string(u.DeactivatedBy), u.DeactivatedSource, u.DeactivatedReason,
-			micros(u.DeactivatedAt), micros(u.DeleteAt), u.ID[:]); err != nil {
-			return buf, err
-		}
+			micros(u.DeactivatedAt), micros(u.DeleteAt), u.ID[:])
+	case u.State == connector.Inactive:
+		err = b.exec(sqlInsertInactive, u.ID[:], c.Org, string(u.State), u.Package, p.seat, domain, flag(u.PackageFixed),
+			flag(u.PendingApproval), version, micros(created), micros(updated), buf, string(u.Resume), string(u.DeactivatedBy),
+			u.DeactivatedSource, u.DeactivatedReason, micros(u.DeactivatedAt), micros(u.DeleteAt))
+	default:
+		err = b.exec(sqlInsertUser, u.ID[:], c.Org, string(u.State), u.Package, p.seat, domain, flag(u.PackageFixed),
+			flag(u.PendingApproval), version, micros(created), micros(updated), buf)
+	}
+	if err != nil {
+		return buf, err
 	}
 	return s.writeEvent(b, buf, c, version)
 }

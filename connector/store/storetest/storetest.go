@@ -104,6 +104,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 	t.Helper()
 	runAll(t, open, []test{
 		{"creation is read back whole", creationIsReadBack},
+		{"who is created inactive is read back beside others", createdInactive},
 		{"a version that has moved is refused alone", movedVersion},
 		{"a name is held by one user", nameIsUnique},
 		{"names may be swapped and handed on", namesHandedOn},
