@@ -182,6 +182,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"groups of others are not seen", groupsApart},
 		{"random groups against a model", groupsAgainstModel},
 		{"random changes against a model", againstModel},
+		{"random changes of several users in one call", randomChunks},
 	})
 	Resources(t, open)
 }
