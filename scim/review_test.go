@@ -1,9 +1,11 @@
 package scim_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -327,6 +329,21 @@ func TestKeysAreBounded(t *testing.T) {
 			t.Errorf("%s", r.body)
 		}
 	}
+	var other sync.WaitGroup
+	for i := range 8 { // whose changes are written together with those that are refused
+		other.Go(func() {
+			if r := w.send("POST", "/Users", person(fmt.Sprintf("other%d", i), "")); r.status != http.StatusCreated {
+				t.Errorf("%d: %.400s", r.status, r.body)
+			}
+		})
+		other.Go(func() {
+			r := w.send("POST", "/Users", person(strings.Repeat("語", 1666), fmt.Sprintf(`,"externalId":"x%d"`, i)))
+			if r.status != http.StatusBadRequest || !strings.Contains(r.text("detail"), "(31)") {
+				t.Errorf("%d: %.400s", r.status, r.body)
+			}
+		})
+	}
+	other.Wait()
 }
 
 // Members are read where a filter or an order asks for them, whatever the answer shows.

@@ -79,7 +79,7 @@ func (r *reader) requestsOf(ctx context.Context, list []connector.Request, sourc
 	switch {
 	case q.Person != "" || !q.User.IsZero():
 		if q.Person != "" {
-			list, err = r.walk(ctx, list, sqlRequestsByPerson, w.args(connector.Fold(q.Person)))
+			list, err = r.walk(ctx, list, sqlRequestsByPerson, w.args(indexed(connector.Fold(q.Person))))
 		}
 		if err == nil && !q.User.IsZero() {
 			list, err = r.walk(ctx, list, sqlRequestsByUser, w.args(q.User[:]))

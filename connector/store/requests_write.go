@@ -65,7 +65,7 @@ func putRequest(b *batch, r *connector.Request) error {
 		user = r.User[:]
 	}
 	err := b.exec(sqlPutRequest, r.Org, r.Source, id, micros(r.At), r.Method, r.Path, r.Query, int64(r.Status), r.ScimType, r.Person,
-		connector.Fold(r.Person), user, r.Duration.Microseconds(), r.Profile, strings.Join(r.Quirks, " "), r.Ref, r.BytesIn, r.BytesOut, r.Remote)
+		indexed(connector.Fold(r.Person)), user, r.Duration.Microseconds(), r.Profile, strings.Join(r.Quirks, " "), r.Ref, r.BytesIn, r.BytesOut, r.Remote)
 	if err != nil || r.Asked == nil && r.Answered == nil {
 		return err
 	}

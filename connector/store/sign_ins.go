@@ -96,7 +96,7 @@ func (db *DB) PutAttempt(ctx context.Context, s connector.Attempt) error {
 		user = s.User[:]
 	}
 	return db.write(ctx, func(t *tx) error {
-		_, err := t.s.exec(ctx, sqlPutAttempt, s.Org, s.Source, s.ID[:], micros(s.At), int64(s.Code), string(s.Reason), s.Person, connector.Fold(s.Person),
+		_, err := t.s.exec(ctx, sqlPutAttempt, s.Org, s.Source, s.ID[:], micros(s.At), int64(s.Code), string(s.Reason), s.Person, indexed(connector.Fold(s.Person)),
 			user, s.Ref, s.Remote, s.Took.Microseconds(), string(steps))
 		return wrap("put sign-in", err)
 	})
@@ -138,7 +138,7 @@ func (r *reader) Attempts(ctx context.Context, q connector.AttemptQuery) ([]conn
 	for _, source := range sources {
 		text, args := sqlSignIns, []any{q.Org, source}
 		if q.Person != "" {
-			text, args = sqlSignInsOf, append(args, connector.Fold(q.Person))
+			text, args = sqlSignInsOf, append(args, indexed(connector.Fold(q.Person)))
 		}
 		rows, err := r.q.query(ctx, text, append(args, after[:], end[:], least, limit)...)
 		if list, err = add(list, rows, err, scanAttempt); err != nil {

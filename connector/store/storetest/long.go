@@ -47,4 +47,15 @@ func longValues(f *fixture) {
 	g := GroupRecord(1, long(5, most))
 	f.putGroups(false, g)
 	f.equal(f.group(g.Name).Name, g.Name)
+
+	r, attempt := Asked(0, Source, f.now), f.attempt(0, Source)
+	r.Person, attempt.Person, attempt.ID[14] = long(6, most), long(7, most), 1
+	f.logged(r)
+	f.ok(f.s.PutAttempt(f.ctx, attempt))
+	requests, err := f.s.Requests(f.ctx, connector.RequestQuery{Org: Org, Source: Source, Person: r.Person})
+	f.ok(err)
+	f.equal(len(requests), 1)
+	attempts, err := f.s.Attempts(f.ctx, connector.AttemptQuery{Org: Org, Person: attempt.Person})
+	f.ok(err)
+	f.equal(attempts, []connector.Attempt{attempt})
 }
