@@ -12,9 +12,9 @@ import (
 // LinkKind says what a link in a mail is good for.
 type LinkKind string
 
-// The kinds of links.
+// The kinds of links. The text is part of the address (LinkKey.Path).
 const (
-	ProveLink LinkKind = "prove" // whoever uses it has the mail, so the address is the user's; Subject is the user
+	ProveLink LinkKind = "invitation" // whoever uses it has the mail, so the address is the user's; Subject is the user
 )
 
 // MailLink is a link that is sent by mail and is good for one use, for a while. GET shows what it is for, POST uses it. Its
@@ -65,6 +65,9 @@ func (k LinkKey) Token(l *MailLink) string {
 	mac := k.mac(l.Org, l.Kind, l.ID)
 	return digits(new(big.Int).SetBytes(append(l.ID[:len(l.ID):len(l.ID)], mac[:linkMAC]...)), linkDigits)
 }
+
+// Path is where the link leads, below the address of the portal: /KIND/ORGANIZATION/TOKEN.
+func (k LinkKey) Path(l *MailLink) string { return "/" + string(l.Kind) + "/" + l.Org + "/" + k.Token(l) }
 
 // Open returns the id of the link that a token was made of, for this organization and kind. ErrLinkAltered is all that it
 // says of anything else.

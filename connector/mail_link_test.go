@@ -19,6 +19,9 @@ func TestLinkTokens(t *testing.T) {
 	if id, err := key.Open("acme", connector.ProveLink, token); err != nil || id != link.ID {
 		t.Fatalf("%v, %v, want %v", id, err, link.ID)
 	}
+	if path := key.Path(&link); path != "/invitation/acme/"+token {
+		t.Errorf("path %s", path)
+	}
 	if len(token) != 43 || strings.Trim(token, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") != "" {
 		t.Errorf("token %q", token)
 	}

@@ -89,9 +89,9 @@ func (v *visit) kept() bool {
 	case v.trail.passed(saml2.Replay):
 		return true
 	case v.trail.passed(saml2.Signature):
-		return v.allowed("stale", staleRate, staleBurst)
+		return v.allowed("stale", staleRate)
 	}
-	return v.allowed("strange", strangeRate, strangeBurst)
+	return v.allowed("strange", strangeRate)
 }
 
 // keep writes the attempt; f is nil where the person is in. That it cannot be written is told in the log and keeps

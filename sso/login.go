@@ -43,7 +43,7 @@ func (v *visit) login() {
 	if !v.welcome("login", 26) {
 		return
 	}
-	if !v.allowed("login", loginRate, loginBurst) {
+	if !v.allowed("login", loginRate) {
 		v.later(26, "too many sign-ins begin at a time")
 		return
 	}

@@ -13,6 +13,7 @@ import (
 	"usherd/connector"
 	"usherd/connector/failure"
 	"usherd/connector/provision"
+	"usherd/page"
 	"usherd/sso/saml2"
 )
 
@@ -78,11 +79,12 @@ type Options struct {
 type Server struct {
 	o         Options
 	catalogue *failure.Catalogue
-	pages     *pages
+	pages     *page.Set
 	mux       *http.ServeMux
 	orgs      atomic.Pointer[map[string]*Organization]
 	path      string // of the public address, as browsers see it; "" = none
-	limits    limits
+	secure    bool   // browsers reach it by https
+	limits    page.Limits
 }
 
 // New returns a Server without organizations: Replace gives them.
@@ -91,7 +93,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPages(cat)
+	p, err := page.Load(files)
 	if err != nil {
 		return nil, err
 	}
@@ -99,13 +101,13 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, catalogue: cat, pages: p, mux: http.NewServeMux(), path: public.EscapedPath()}
+	s := &Server{o: o, catalogue: cat, pages: p, mux: http.NewServeMux(), path: public.EscapedPath(), secure: public.Scheme == "https"}
 	s.Replace(nil)
 	s.mux.HandleFunc("GET /saml/{org}/{idp}/metadata", s.at((*visit).metadata))
 	s.mux.HandleFunc("GET /saml/{org}/{idp}/login", s.at((*visit).login))
 	s.mux.HandleFunc("/saml/{org}/{idp}/acs", s.at((*visit).acs))
 	s.mux.HandleFunc("POST /api/v1/orgs/{org}/sign-in/exchange", s.exchange)
-	s.mux.HandleFunc("GET /saml/static/{file}", p.static)
+	s.mux.HandleFunc("GET /saml/static/{file}", page.Static)
 	return s, nil
 }
 
@@ -120,17 +122,9 @@ func (s *Server) Replace(list []*Organization) {
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Set("Content-Security-Policy", policy)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cache-Control", "no-store")
+	page.Headers(w.Header(), s.secure)
 	s.mux.ServeHTTP(w, r)
 }
-
-// policy lets a page use our own style and script, and nothing else.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 // visit is one request at the door of one identity provider.
 type visit struct {

@@ -39,6 +39,7 @@ type daemon struct {
 	watch   watchers
 	door    *door
 	signOn  *signOn
+	portal  *portalDoor
 	reload  <-chan os.Signal
 
 	turning sync.Mutex // while a term begins or ends, or another configuration comes into force
@@ -67,6 +68,7 @@ func (d *daemon) run(ctx context.Context, ln net.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.door.serve(ctx, d.log) })
 	g.Go(func() error { return d.signOn.serve(ctx, d.log) })
+	g.Go(func() error { return d.portal.serve(ctx, d.log) })
 	g.Go(func() error { return d.health(ctx, ln) })
 	g.Go(func() error { return d.reloads(ctx) })
 	g.Go(func() error { return d.attend(ctx) })
@@ -109,13 +111,21 @@ func (d *daemon) start(ctx context.Context) (first *term, err error) {
 	if err := errors.Join(err, d.metrics.refresh(ctx, d.site)); err != nil {
 		return first, err
 	}
+	return first, d.openDoors(ctx)
+}
+
+// openDoors opens all doors, or none.
+func (d *daemon) openDoors(ctx context.Context) (err error) {
 	if d.door, err = d.openDoor(ctx); err != nil {
-		return first, err
+		return err
 	}
 	if d.signOn, err = d.openSignOn(ctx); err != nil {
-		err = errors.Join(err, d.door.shut())
+		return errors.Join(err, d.door.shut())
 	}
-	return first, err
+	if d.portal, err = d.openPortal(ctx); err != nil {
+		return errors.Join(err, d.door.shut(), d.signOn.shut())
+	}
+	return nil
 }
 
 // offerSeats gives seats that have become free while the daemon was down, or by the configuration.
@@ -339,8 +349,9 @@ func (d *daemon) reloadNow(ctx context.Context) error {
 	if file.Config.Store != old.file.Config.Store || file.Config.StorePassword.Reveal() != old.file.Config.StorePassword.Reveal() || file.Config.Listen != old.file.Config.Listen {
 		d.log.Warn("store and listen change with a restart only")
 	}
-	if !reflect.DeepEqual(file.Config.SCIM, old.file.Config.SCIM) || !reflect.DeepEqual(file.Config.SSO, old.file.Config.SSO) {
-		d.log.Warn("the scim and sso blocks at the top of the file change with a restart only")
+	if !reflect.DeepEqual(file.Config.SCIM, old.file.Config.SCIM) || !reflect.DeepEqual(file.Config.SSO, old.file.Config.SSO) ||
+		!reflect.DeepEqual(file.Config.Portal, old.file.Config.Portal) {
+		d.log.Warn("the scim, sso and portal blocks at the top of the file change with a restart only")
 	}
 	s := &site{file: file, db: old.db, since: d.app.now()}
 	if err := errors.Join(s.build(d.app), s.readKeys()); err != nil {
@@ -353,6 +364,7 @@ func (d *daemon) reloadNow(ctx context.Context) error {
 		return err
 	}
 	d.signOn.replace(s)
+	d.portal.replace(s)
 	d.log.Info("reloaded", zap.String("revision", file.Revision), zap.Stringers("changes", config.Diff(old.file, file)))
 	return errors.Join(d.offer(s), d.metrics.refresh(ctx, s))
 }

@@ -62,17 +62,17 @@ var ssoPeople = []idpserver.Person{
 	{Name: "eve", NameID: "id-eve", Attributes: map[string]string{"uid": "eve", "givenName": "Eve", "sn": "Fox", "mail": "eve@acme.test", "Member Status": "active"}},
 }
 
-// portal is an application to which people come when they have signed in: it asks who they are, and says so.
-type portal struct {
+// clientApp is an application to which people come when they have signed in: it asks who they are, and says so.
+type clientApp struct {
 	*httptest.Server
 	mu     sync.Mutex
 	api    string
 	tokens []string // of each organization, tried one after the other
 }
 
-func newPortal(t *testing.T) *portal {
+func newClientApp(t *testing.T) *clientApp {
 	t.Helper()
-	p := &portal{}
+	p := &clientApp{}
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		if r.URL.Path != "/sign-in" {
@@ -86,7 +86,7 @@ func newPortal(t *testing.T) *portal {
 }
 
 // ask exchanges the code.
-func (p *portal) ask(r *http.Request) string {
+func (p *clientApp) ask(r *http.Request) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	body, _ := json.Marshal(map[string]string{"code": r.URL.Query().Get("code")})
@@ -131,7 +131,7 @@ func newSignInSite(t *testing.T) *signInSite {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base, app := fmt.Sprintf("http://127.0.0.1:%d", ports[0]), newPortal(t)
+	base, app := fmt.Sprintf("http://127.0.0.1:%d", ports[0]), newClientApp(t)
 	r := newRig(t, "")
 	if err := testproc.WriteCertificate(filepath.Join(r.dir, "sp"), "sso.acme.test", "127.0.0.1", true); err != nil {
 		t.Fatal(err)

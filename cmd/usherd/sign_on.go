@@ -118,6 +118,14 @@ func (x *signOn) serve(ctx context.Context, log *zap.Logger) error {
 	return x.listener.serve(ctx, x.server, log)
 }
 
+// shut closes the door before it was ever open.
+func (x *signOn) shut() error {
+	if x == nil {
+		return nil
+	}
+	return x.close()
+}
+
 // application is the gate for what asks who has signed in.
 type application struct{ gate *auth.Authenticator }
 
