@@ -20,9 +20,10 @@ const (
 	BearerToken  TokenKind = "token"  // it is sent with each request
 	ClientSecret TokenKind = "secret" // access tokens are given out for it (RFC 6749 section 4.4)
 	AccessToken  TokenKind = "access" // given out by the daemon, for minutes
+	APIToken     TokenKind = "api"    // it is sent with each request to the API, and belongs to an organization, not to a source
 )
 
-// The scopes of tokens.
+// The scopes of tokens of sources.
 const (
 	ScopeAll  = "scim"      // everything
 	ScopeRead = "scim:read" // no writing
@@ -31,14 +32,32 @@ const (
 // Scopes are all of them, in the order in which they are shown.
 func Scopes() []string { return []string{ScopeAll, ScopeRead} }
 
+// The scopes of tokens for the API. None contains another one.
+const (
+	APIRead        = "read"        // look at everything
+	APIUsers       = "users"       // change users: approve, deactivate, packages; close failures and try again
+	APISignIn      = "sign-in"     // ask whether somebody may sign in
+	APISubscribers = "subscribers" // announce and change subscribers
+	APIClaims      = "claims"      // claim users of other organizations
+	APIDomains     = "domains"     // add, prove, claim and remove domains
+	APIImport      = "import"      // take over users from a file
+	APIRuns        = "runs"        // start, approve, reject and undo runs
+)
+
+// APIScopes are all of them, in the order in which they are shown.
+func APIScopes() []string {
+	return []string{APIRead, APIUsers, APISignIn, APISubscribers, APIClaims, APIDomains, APIImport, APIRuns}
+}
+
 // TokenHash is the SHA-256 of a token. Tokens have 256 random bits, so a slow hash would add nothing.
 type TokenHash [sha256.Size]byte
 
-// Token is what is kept of a token, by which a client of one source proves who it is. The token itself is not.
+// Token is what is kept of a token, by which a client of one source, or of the API, proves who it is. The token itself
+// is not.
 type Token struct {
 	ID     ID
 	Org    string
-	Source string
+	Source string // "" for an APIToken
 	Kind   TokenKind
 	Hash   TokenHash
 	Name   string   // for people
@@ -102,20 +121,26 @@ type TokenFilter struct {
 }
 
 // A token is its prefix, 43 digits of 256 random bits, and 6 digits of their CRC-32 (IEEE), prefix included; digits are
-// 0-9, A-Z, a-z. So a scanner for leaked secrets knows one by \busherd_scim_[0-9A-Za-z]{49}\b and is sure by the
+// 0-9, A-Z, a-z. So a scanner for leaked secrets knows one by \busherd_(scim|api)_[0-9A-Za-z]{49}\b and is sure by the
 // checksum, and a token that was cut short when it was copied needs no look into the store.
 const (
-	tokenPrefix   = "usherd_scim_" //nolint:gosec // no secret: what each token begins with
-	tokenDigits   = 43
-	tokenChecksum = 6
-	base62        = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	tokenPrefix    = "usherd_scim_" //nolint:gosec // no secret: what each token of a source begins with
+	apiTokenPrefix = "usherd_api_"  //nolint:gosec // no secret: what each token for the API begins with
+	tokenDigits    = 43
+	tokenChecksum  = 6
+	base62         = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 )
 
-// NewToken makes a token, whose clear text exists in what it returns and nowhere else, with its hash.
-func NewToken() (Secret, TokenHash) {
+// NewToken makes a token of a source, whose clear text exists in what it returns and nowhere else, with its hash.
+func NewToken() (Secret, TokenHash) { return newToken(tokenPrefix) }
+
+// NewAPIToken is NewToken for the API.
+func NewAPIToken() (Secret, TokenHash) { return newToken(apiTokenPrefix) }
+
+func newToken(prefix string) (Secret, TokenHash) {
 	var b [32]byte
 	_, _ = rand.Read(b[:]) // crypto/rand.Read never returns an error (Go 1.24)
-	text := []byte(tokenPrefix + digits(new(big.Int).SetBytes(b[:]), tokenDigits))
+	text := []byte(prefix + digits(new(big.Int).SetBytes(b[:]), tokenDigits))
 	sum := checksum(text)
 	text = append(text, sum[:]...)
 	return NewSecret(string(text)), sha256.Sum256(text)
@@ -123,7 +148,11 @@ func NewToken() (Secret, TokenHash) {
 
 // HashToken returns the hash of a token in clear; ok is false for what was never one.
 func HashToken(text string) (hash TokenHash, ok bool) {
-	if !strings.HasPrefix(text, tokenPrefix) || len(text) != len(tokenPrefix)+tokenDigits+tokenChecksum {
+	rest, ok := strings.CutPrefix(text, tokenPrefix)
+	if !ok {
+		rest, ok = strings.CutPrefix(text, apiTokenPrefix)
+	}
+	if !ok || len(rest) != tokenDigits+tokenChecksum {
 		return hash, false
 	}
 	all, end := []byte(text), len(text)-tokenChecksum

@@ -13,10 +13,13 @@ import (
 
 func TestNewTokenHasItsForm(t *testing.T) {
 	t.Parallel()
-	form := regexp.MustCompile(`^usherd_scim_[0-9A-Za-z]{49}$`)
+	form := regexp.MustCompile(`^usherd_(scim|api)_[0-9A-Za-z]{49}$`)
 	seen := map[string]bool{}
-	for range 200 {
+	for n := range 200 {
 		secret, hash := connector.NewToken()
+		if n%2 == 1 {
+			secret, hash = connector.NewAPIToken()
+		}
 		text := secret.Reveal()
 		if got, ok := connector.HashToken(text); !form.MatchString(text) || !ok || got != hash || seen[text] {
 			t.Fatalf("%q: %v %v", text, ok, got == hash)
@@ -30,7 +33,7 @@ func TestNewTokenHasItsForm(t *testing.T) {
 		if b, err := json.Marshal(secret); err != nil || strings.Contains(string(b), text) {
 			t.Fatal("the token is in JSON", err)
 		}
-		for _, wrong := range []string{text[1:], text[:len(text)-1], text + "0", strings.ToUpper(text), strings.Replace(text, "_scim_", "_slim_", 1), flip(text, 12), flip(text, 60), ""} {
+		for _, wrong := range []string{text[1:], text[:len(text)-1], text + "0", strings.ToUpper(text), strings.NewReplacer("_scim_", "_slim_", "_api_", "_ape_").Replace(text), strings.NewReplacer("_scim_", "_api_", "_api_", "_scim_").Replace(text), flip(text, 12), flip(text, len(text)-1), ""} {
 			if _, ok := connector.HashToken(wrong); ok {
 				t.Fatalf("%q is taken for a token", wrong)
 			}

@@ -188,7 +188,7 @@ func (m *metrics) refreshTokens(ctx context.Context, s *site) error {
 	}
 	m.tokens.Reset()
 	for i := range list {
-		if k := &list[i]; k.RevokedAt.IsZero() && !k.EndsAt.IsZero() && s.isPushed(k.Org, k.Source) {
+		if k := &list[i]; k.RevokedAt.IsZero() && !k.EndsAt.IsZero() && s.hasBearer(k) {
 			m.tokens.WithLabelValues(k.Org, k.Source, k.ID.Short()).Set(float64(k.EndsAt.Unix()))
 		}
 	}

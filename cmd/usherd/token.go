@@ -16,13 +16,14 @@ import (
 
 func (a *app) tokenCmd() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "token", Short: "Give identity providers tokens to push with, and end them",
-		Long: `An identity provider that pushes by SCIM proves by a token which source of which organization it is. A source may
-have several at a time, so that one can be changed for another without a gap: create a second one, give it to the
-provider, revoke the first when the list shows that it is not used any more.
+		Use: "token", Short: "Give identity providers and programs tokens, and end them",
+		Long: `An identity provider that pushes by SCIM proves by a token which source of which organization it is; a program that
+uses the API proves by one for which organization it works, and its scopes say what it may do. There may be several at
+a time, so that one can be changed for another without a gap: create a second one, give it to the provider, revoke the
+first when the list shows that it is not used any more.
 
-A token has the form usherd_scim_ and 49 letters and digits, the last six of which are a checksum (CRC-32, in
-base 62), so that a scanner for leaked secrets can recognise it:  \busherd_scim_[0-9A-Za-z]{49}\b`,
+A token has the form usherd_scim_ or usherd_api_ and 49 letters and digits, the last six of which are a checksum
+(CRC-32, in base 62), so that a scanner for leaked secrets can recognise it:  \busherd_(scim|api)_[0-9A-Za-z]{49}\b`,
 		Args: noSuchCommand, RunE: showHelp,
 	}
 	cmd.AddCommand(a.tokenCreate(), a.tokenList(), a.tokenRevoke())
@@ -32,6 +33,7 @@ base 62), so that a scanner for leaked secrets can recognise it:  \busherd_scim_
 // newTokenFlags are what a new token is to be.
 type newTokenFlags struct {
 	org, source, name, kind, expires string
+	api                              bool
 	scopes, networks                 []string
 	output                           outputFlag
 }
@@ -49,23 +51,31 @@ func (a *app) tokenCreate() *cobra.Command {
 		Use: "create", Short: "Make a token and show it, once", Args: noArgs,
 		Long: `create makes a token for a source that pushes, and shows it: only its hash is kept, so nobody can show it again.
 
-With --kind secret it makes a client secret of OAuth 2.0, for which the provider gets short-lived access tokens.`,
+With --kind secret it makes a client secret of OAuth 2.0, for which the provider gets short-lived access tokens. With
+--api it makes a token for a program that uses the API of the organization; what it may do, each scope says by itself:
+
+  read         look at everything            claims    claim users of other organizations
+  users        change users and failures     domains   add, prove, claim and remove domains
+  sign-in      ask who may sign in           import    take over users from a file
+  subscribers  announce and change them      runs      start, approve, reject and undo runs`,
 		Example: `  usherd token create --org acme --source entra
   usherd token create --org acme --source okta --expires 365d --network 192.0.2.0/24 --name "set up by Ann"
   usherd token create --source audit --scope scim:read -o json
-  usherd token create --source entra --kind secret`,
+  usherd token create --source entra --kind secret
+  usherd token create --org acme --api --scope read --scope users --name "help desk"`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withStore(cmd.Context(), func(s *site) error { return a.createToken(cmd.Context(), s, f) })
 		},
 	}
 	cmd.Flags().StringVar(&f.org, "org", "", "organization (may be left out when there is only one)")
 	cmd.Flags().StringVar(&f.source, "source", "", "source that pushes (may be left out when there is only one)")
+	cmd.Flags().BoolVar(&f.api, "api", false, "a token for the API of the organization")
 	cmd.Flags().StringVar(&f.expires, "expires", usualLife, "how long it lives, or "+noEnd)
 	cmd.Flags().StringArrayVar(&f.networks, "network", nil, "network or address that it may come from, beside what the source allows; several times for several")
-	cmd.Flags().StringArrayVar(&f.scopes, "scope", []string{connector.ScopeAll}, "what it may do: "+strings.Join(connector.Scopes(), ", "))
+	cmd.Flags().StringArrayVar(&f.scopes, "scope", nil, "what it may do (default scim, with --api read); several times for several")
 	cmd.Flags().StringVar(&f.name, "name", "", "a note for people")
 	cmd.Flags().StringVar(&f.kind, "kind", string(connector.BearerToken), "token, or secret: a client secret of OAuth 2.0")
-	_ = cmd.RegisterFlagCompletionFunc("scope", cobra.FixedCompletions(connector.Scopes(), cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("scope", cobra.FixedCompletions(slices.Concat(connector.Scopes(), connector.APIScopes()), cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(lastingKinds, cobra.ShellCompDirectiveNoFileComp))
 	f.output.add(cmd, "text", "json")
 	return cmd
@@ -80,27 +90,30 @@ func (a *app) createToken(ctx context.Context, s *site, f newTokenFlags) error {
 	if err != nil {
 		return err
 	}
-	t, err := s.pushing(f.org, f.source)
-	if err != nil {
+	if k.Org, k.Source, err = s.bearer(&f); err != nil {
 		return err
 	}
-	k.Org, k.Source, k.CreatedBy = t.org.Org.ID, t.id, actor()
-	secret, hash := connector.NewToken()
+	k.CreatedBy = actor()
+	make := connector.NewToken
+	if f.api {
+		make = connector.NewAPIToken
+	}
+	secret, hash := make()
 	k.Hash = hash
 	if err := s.db.AddToken(ctx, k); err != nil {
 		return err
 	}
-	door := s.door(k.Org, k.Source)
+	door := s.door(&k)
 	if f.output.json() {
 		return writeJSON(a.out, newTokenJSON{a.tokenJSON(s, &k), secret.Reveal(), door})
 	}
-	what, until := map[connector.TokenKind]string{connector.BearerToken: "token", connector.ClientSecret: "client secret"}[k.Kind], "for ever"
+	until := "for ever"
 	if !k.EndsAt.IsZero() {
 		until = "until " + date(k.EndsAt)
 	}
-	fmt.Fprintf(a.out, "%s %s of %s is good %s; it is shown only now:\n\n  %s\n\n", what, k.ID.Short(), t.name(), until, secret.Reveal())
+	fmt.Fprintf(a.out, "%s %s of %s is good %s; it is shown only now:\n\n  %s\n\n", kindNames[k.Kind], k.ID.Short(), bearerName(&k), until, secret.Reveal())
 	if k.Kind == connector.ClientSecret {
-		fmt.Fprintf(a.out, "client id: %s\n", t.name())
+		fmt.Fprintf(a.out, "client id: %s\n", bearerName(&k))
 	}
 	if door != "" {
 		fmt.Fprintf(a.out, "address:   %s\n", door)
@@ -109,18 +122,56 @@ func (a *app) createToken(ctx context.Context, s *site, f newTokenFlags) error {
 	return err
 }
 
+var kindNames = map[connector.TokenKind]string{
+	connector.BearerToken: "token", connector.ClientSecret: "client secret", connector.APIToken: "API token",
+}
+
+// bearerName is who has a token.
+func bearerName(k *connector.Token) string {
+	if k.Kind == connector.APIToken {
+		return k.Org
+	}
+	return k.Org + "/" + k.Source
+}
+
+// bearer returns whose the token is to be: an organization's, or that of one of its sources.
+func (s *site) bearer(f *newTokenFlags) (org, source string, err error) {
+	if f.api {
+		o, err := s.org(f.org)
+		if err != nil {
+			return "", "", err
+		}
+		return o.Org.ID, "", nil
+	}
+	t, err := s.pushing(f.org, f.source)
+	if err != nil {
+		return "", "", err
+	}
+	return t.org.Org.ID, t.id, nil
+}
+
 // token checks the flags.
 func (f *newTokenFlags) token(now time.Time) (connector.Token, error) {
 	k := connector.Token{ID: connector.NewID(now), Kind: connector.TokenKind(f.kind), Name: strings.TrimSpace(f.name), CreatedAt: now.UTC()}
-	if !slices.Contains(lastingKinds, f.kind) {
+	switch {
+	case !slices.Contains(lastingKinds, f.kind):
 		return k, usagef("--kind %s: the kinds are: %s", f.kind, strings.Join(lastingKinds, ", "))
+	case f.api && (f.source != "" || f.kind != lastingKinds[0]):
+		return k, usagef("--api makes a token of an organization: leave out --source and --kind")
+	}
+	scopes, known := f.scopes, connector.Scopes()
+	if f.api {
+		k.Kind, known = connector.APIToken, connector.APIScopes()
+	}
+	if len(scopes) == 0 {
+		scopes = known[:1]
 	}
 	if utf8.RuneCountInString(k.Name) > 100 || k.Name != printable(k.Name) {
 		return k, usagef("--name: at most 100 characters, in one line")
 	}
-	for _, s := range f.scopes {
-		if !slices.Contains(connector.Scopes(), s) {
-			return k, usagef("--scope %s: the scopes are: %s", s, strings.Join(connector.Scopes(), ", "))
+	for _, s := range scopes {
+		if !slices.Contains(known, s) {
+			return k, usagef("--scope %s: the scopes are: %s", s, strings.Join(known, ", "))
 		}
 		if !slices.Contains(k.Scopes, s) {
 			k.Scopes = append(k.Scopes, s)
@@ -172,15 +223,21 @@ func (s *site) pushing(orgID, source string) (target, error) {
 	return target{o, source, nil}, nil
 }
 
-// door is the address at which a token of a source is good, "" when there is none.
-func (s *site) door(orgID, source string) string {
-	if o, err := s.org(orgID); err == nil && o.SignOns[source] != nil && s.file.Config.SSO != nil {
-		return s.file.Config.SSO.URL + "/api/v1/orgs/" + orgID + "/sign-in/exchange"
-	}
-	if s.file.Config.SCIM == nil {
+// door is the address at which a token is good, "" when there is none.
+func (s *site) door(k *connector.Token) string {
+	c := &s.file.Config
+	o, err := s.org(k.Org)
+	switch signsIn := err == nil && o.SignOns[k.Source] != nil; {
+	case k.Kind == connector.APIToken && c.API != nil:
+		return c.API.URL + "/api/v1/orgs/" + k.Org
+	case k.Kind == connector.APIToken:
+		return ""
+	case signsIn && c.SSO != nil:
+		return c.SSO.URL + "/api/v1/orgs/" + k.Org + "/sign-in/exchange"
+	case signsIn || c.SCIM == nil:
 		return ""
 	}
-	return s.file.Config.SCIM.URL + "/scim/" + orgID + "/v2"
+	return c.SCIM.URL + "/scim/" + k.Org + "/v2"
 }
 
 func (a *app) tokenRevoke() *cobra.Command {
@@ -207,7 +264,7 @@ func (a *app) revokeToken(ctx context.Context, s *site, id string) error {
 		return err
 	}
 	if !k.RevokedAt.IsZero() {
-		_, err = fmt.Fprintf(a.out, "token %s of %s/%s was revoked on %s by %s: nothing to do\n", k.ID.Short(), k.Org, k.Source, date(k.RevokedAt), k.RevokedBy)
+		_, err = fmt.Fprintf(a.out, "token %s of %s was revoked on %s by %s: nothing to do\n", k.ID.Short(), bearerName(k), date(k.RevokedAt), k.RevokedBy)
 		return err
 	}
 	if err := s.db.RevokeToken(ctx, k.ID, actor(), a.now()); err != nil {
@@ -217,9 +274,14 @@ func (a *app) revokeToken(ctx context.Context, s *site, id string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "token %s of %s/%s is revoked\n", k.ID.Short(), k.Org, k.Source)
-	if !slices.ContainsFunc(others, func(o connector.Token) bool { return o.LiveAt(a.now()) }) {
-		fmt.Fprintf(a.out, "it was the last one: %s/%s cannot push until it has another\n", k.Org, k.Source)
+	fmt.Fprintf(a.out, "token %s of %s is revoked\n", k.ID.Short(), bearerName(k))
+	left := slices.ContainsFunc(others, func(o connector.Token) bool { return o.LiveAt(a.now()) && o.Source == k.Source })
+	switch {
+	case left:
+	case k.Kind == connector.APIToken:
+		fmt.Fprintf(a.out, "it was the last one: no program can use the API of %s until there is another\n", k.Org)
+	default:
+		fmt.Fprintf(a.out, "it was the last one: %s cannot push until it has another\n", bearerName(k))
 	}
 	return nil
 }

@@ -17,13 +17,13 @@ import (
 type tokenJSON struct {
 	ID        string                  `json:"id"`
 	Org       string                  `json:"org"`
-	Source    string                  `json:"source"`
-	Kind      connector.TokenKind     `json:"kind"` // token, secret
+	Source    string                  `json:"source"` // "" for the API
+	Kind      connector.TokenKind     `json:"kind"`   // token, secret, api
 	Name      string                  `json:"name"`
 	Scopes    []string                `json:"scopes"`
 	Networks  []string                `json:"networks"`
 	Standing  connector.TokenStanding `json:"standing"`   // live, ends_soon, ended, revoked
-	Pushes    bool                    `json:"configured"` // the configuration has the source, as one that pushes
+	Pushes    bool                    `json:"configured"` // the configuration has the organization and the source, as one that pushes or signs in
 	CreatedAt *time.Time              `json:"created_at"`
 	CreatedBy string                  `json:"created_by"`
 	EndsAt    *time.Time              `json:"ends_at"` // null = never
@@ -41,21 +41,21 @@ type newTokenJSON struct {
 
 func (a *app) tokenJSON(s *site, k *connector.Token) tokenJSON {
 	return tokenJSON{
-		k.ID.String(), k.Org, k.Source, k.Kind, k.Name, k.Scopes, networkTexts(k.Networks), k.StandingAt(a.now()), s.isPushed(k.Org, k.Source),
+		k.ID.String(), k.Org, k.Source, k.Kind, k.Name, k.Scopes, networkTexts(k.Networks), k.StandingAt(a.now()), s.hasBearer(k),
 		when(k.CreatedAt), k.CreatedBy, when(k.EndsAt), when(k.LastUsed), when(k.RevokedAt), k.RevokedBy,
 	}
 }
 
-// isPushed reports whether the configuration has that source, as one that pushes.
-func (s *site) isPushed(orgID, source string) bool {
-	o := s.has(orgID)
-	return o != nil && o.Clients[source] != nil
+// hasBearer reports whether the configuration has whose token it is.
+func (s *site) hasBearer(k *connector.Token) bool {
+	o := s.has(k.Org)
+	return o != nil && (k.Kind == connector.APIToken || o.Clients[k.Source] != nil || o.SignOns[k.Source] != nil)
 }
 
 // lastingTokens are those that people have made, for one source, or for all.
 func (s *site) lastingTokens(ctx context.Context, orgID, source string) ([]connector.Token, error) {
 	return s.db.Tokens(ctx, connector.TokenFilter{
-		Org: orgID, Source: source, Kinds: []connector.TokenKind{connector.BearerToken, connector.ClientSecret},
+		Org: orgID, Source: source, Kinds: []connector.TokenKind{connector.BearerToken, connector.ClientSecret, connector.APIToken},
 	})
 }
 
@@ -105,12 +105,13 @@ func (a *app) showTokens(s *site, list []connector.Token) error {
 	tab := report.NewTable(a.out, a.width(), report.Column{Title: "Token"}, report.Column{Title: "Source", Flex: true}, report.Column{Title: "Kind"},
 		report.Column{Title: "Name", Flex: true}, report.Column{Title: "Scope"}, report.Column{Title: "From", Flex: true},
 		report.Column{Title: "Ends"}, report.Column{Title: "Last used"}, report.Column{Title: "Standing"})
-	for _, k := range list {
+	for i := range list {
+		k := &list[i]
 		standing := tokenWords[k.StandingAt(a.now())]
-		if !s.isPushed(k.Org, k.Source) {
+		if !s.hasBearer(k) {
 			standing += ", source gone"
 		}
-		tab.Row(k.ID.Short(), k.Org+"/"+k.Source, string(k.Kind), dash(k.Name), strings.Join(k.Scopes, " "),
+		tab.Row(k.ID.Short(), bearerName(k), string(k.Kind), dash(k.Name), strings.Join(k.Scopes, " "),
 			dash(strings.Join(networkTexts(k.Networks), " ")), date(k.EndsAt), date(k.LastUsed), standing)
 	}
 	if err := tab.Flush(); err != nil {
@@ -119,7 +120,7 @@ func (a *app) showTokens(s *site, list []connector.Token) error {
 	between := "\n"
 	for _, k := range list {
 		if left, soon := endsSoon(&k, a.now()); soon {
-			fmt.Fprintf(a.out, "%stoken %s of %s/%s ends %s: %s\n", between, k.ID.Short(), k.Org, k.Source, left.words, another(&k))
+			fmt.Fprintf(a.out, "%stoken %s of %s ends %s: %s\n", between, k.ID.Short(), bearerName(&k), left.words, another(&k))
 			between = ""
 		}
 	}
@@ -132,6 +133,9 @@ var tokenWords = map[connector.TokenStanding]string{
 
 // another says how a token is replaced.
 func another(k *connector.Token) string {
+	if k.Kind == connector.APIToken {
+		return fmt.Sprintf("make another one with usherd token create --org %s --api --scope %s and give it to the program", k.Org, strings.Join(k.Scopes, " --scope "))
+	}
 	kind := ""
 	if k.Kind != connector.BearerToken {
 		kind = " --kind " + string(k.Kind)
@@ -168,7 +172,7 @@ func (d *daemon) warnOfTokens(ctx context.Context, s *site) error {
 	for i := range list {
 		k := &list[i]
 		left, soon := endsSoon(k, d.app.now())
-		if !soon || !s.isPushed(k.Org, k.Source) {
+		if !soon || !s.hasBearer(k) {
 			continue
 		}
 		tell := d.log.Info
@@ -178,7 +182,7 @@ func (d *daemon) warnOfTokens(ctx context.Context, s *site) error {
 		case left.days <= 7:
 			tell = d.log.Warn
 		}
-		tell("token ends soon", zap.String("source", k.Org+"/"+k.Source), zap.String("token", k.ID.Short()), zap.String("name", k.Name),
+		tell("token ends soon", zap.String("source", bearerName(k)), zap.String("token", k.ID.Short()), zap.String("name", k.Name),
 			zap.Time("ends", k.EndsAt), zap.Int("days", left.days), zap.String("what_to_do", another(k)))
 	}
 	return nil

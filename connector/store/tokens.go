@@ -54,8 +54,8 @@ func scanToken(r *sql.Rows, t *connector.Token) error {
 
 // AddToken adds a token that is not there yet. A hash that is there already is an error of Kind Conflict.
 func (db *DB) AddToken(ctx context.Context, k connector.Token) error {
-	if k.ID.IsZero() || k.Org == "" || k.Source == "" || k.Kind == "" || len(k.Scopes) == 0 || k.Hash == (connector.TokenHash{}) {
-		return invalid("add token", "a token needs an id, a source of an organization, a kind, a scope and its hash")
+	if k.ID.IsZero() || k.Org == "" || (k.Source == "") != (k.Kind == connector.APIToken) || k.Kind == "" || len(k.Scopes) == 0 || k.Hash == (connector.TokenHash{}) {
+		return invalid("add token", "a token needs an id, an organization, a source unless it is for the API, a kind, a scope and its hash")
 	}
 	networks := make([]string, len(k.Networks))
 	for i, p := range k.Networks {

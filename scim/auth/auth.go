@@ -113,6 +113,19 @@ func (a *Authenticator) Secret(r *http.Request, org, secret string) (*Client, er
 	return c, nil
 }
 
+// Holder says who sends r by a token of that kind as bearer, by the same rules; scopes are for the caller.
+func (a *Authenticator) Holder(r *http.Request, org string, kind connector.TokenKind) (*Client, error) {
+	text, ok := bearer(r)
+	if !ok {
+		return nil, unauthorized(ReasonMissing, "a token is missing: send the header Authorization: Bearer TOKEN")
+	}
+	c, refusal := a.client(r, org, text, kind)
+	if refusal != nil {
+		return nil, refusal
+	}
+	return c, nil
+}
+
 // Vouched is the client of a source that has proven itself without a token, as by a signature. Only its network is
 // looked at. A source that does not push is an *Error of status 401.
 func (a *Authenticator) Vouched(r *http.Request, source Source) (*Client, error) {
@@ -205,7 +218,7 @@ func (a *Authenticator) client(r *http.Request, org, text string, kinds ...conne
 func (a *Authenticator) token(ctx context.Context, text string, address netip.Addr, now time.Time) (*known, *Error) {
 	hash, ok := connector.HashToken(text)
 	if !ok {
-		return nil, unauthorized(ReasonUnknown, "this is no token of usherd: one begins with usherd_scim_, and a part of it may be missing")
+		return nil, unauthorized(ReasonUnknown, "this is no token of usherd: one begins with usherd_scim_ or usherd_api_, and a part of it may be missing")
 	}
 	k, err := a.cache.get(ctx, hash, now)
 	if err == nil && k == nil {
@@ -242,7 +255,7 @@ func (a *Authenticator) may(c *Client, t *connector.Token, org string, kinds []c
 	case connector.TokenLive, connector.TokenEnds:
 	}
 	if !slices.Contains(kinds, t.Kind) {
-		return unauthorized(ReasonKind, wrongKind(t.Kind))
+		return unauthorized(ReasonKind, wrongKind(t.Kind, kinds))
 	}
 	if c.lane == nil {
 		return unauthorized(ReasonGone, "the source of this token is not configured any more")
@@ -271,8 +284,13 @@ func shown(a netip.Addr) string {
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
-func wrongKind(k connector.TokenKind) string {
-	if k == connector.ClientSecret {
+func wrongKind(k connector.TokenKind, wanted []connector.TokenKind) string {
+	switch {
+	case k == connector.APIToken:
+		return "this token is for the API: make one for the source with usherd token create --source"
+	case slices.Contains(wanted, connector.APIToken):
+		return "this token is one of a source, not for the API: make one with usherd token create --api"
+	case k == connector.ClientSecret:
 		return "this is a client secret: ask for an access token with it, and send that"
 	}
 	return "this is no client secret: make one with usherd token create --kind secret"

@@ -34,7 +34,7 @@ func TestHeaderForms(t *testing.T) {
 		"something alone": {[]string{"hunter2"}, "401 no_token"},
 		"basic as user":   {[]string{basic(token + ":")}, "401 no_token"},
 		"broken basic":    {[]string{"Basic %%%"}, "401 no_token"},
-		"no token":        {[]string{"Bearer hunter2"}, `401 unknown_token: this is no token of usherd: one begins with usherd_scim_, and a part of it may be missing [WWW-Authenticate: Bearer realm="usherd", error="invalid_token"]`},
+		"no token":        {[]string{"Bearer hunter2"}, `401 unknown_token: this is no token of usherd: one begins with usherd_scim_ or usherd_api_, and a part of it may be missing [WWW-Authenticate: Bearer realm="usherd", error="invalid_token"]`},
 		"cut short":       {[]string{"Bearer " + token[:50]}, "401 unknown_token: this is no token"},
 		"with a tail":     {[]string{"Bearer " + token + " x"}, "401 unknown_token: this is no token"},
 	} {

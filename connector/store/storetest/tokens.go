@@ -56,6 +56,12 @@ func tokens(f *fixture) {
 	c := f.token(connector.ClientSecret, nil)
 	d := f.token(connector.BearerToken, func(k *connector.Token) { k.Source = "aad" })
 	f.kind(f.s.AddToken(f.ctx, a), connector.Conflict)
+	api := f.token(connector.APIToken, func(k *connector.Token) { k.Source, k.Scopes = "", connector.APIScopes() })
+	f.equal(f.tokens(connector.TokenFilter{Org: Org, Kinds: []connector.TokenKind{connector.APIToken}}), []connector.Token{comparable(api)})
+	_, hash := connector.NewAPIToken()
+	f.kind(f.s.AddToken(f.ctx, connector.Token{
+		ID: connector.NewID(f.now), Org: Org, Source: "entra", Kind: connector.APIToken, Hash: hash, Scopes: []string{connector.APIRead},
+	}), connector.Invalid)
 	f.kind(f.s.AddToken(f.ctx, connector.Token{ID: connector.NewID(f.now), Org: Org, Source: "x"}), connector.Invalid)
 
 	got, err := f.s.Token(f.ctx, a.ID)
