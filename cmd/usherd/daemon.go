@@ -40,6 +40,7 @@ type daemon struct {
 	door    *door
 	signOn  *signOn
 	portal  *portalDoor
+	api     *programs
 	reload  <-chan os.Signal
 
 	turning sync.Mutex // while a term begins or ends, or another configuration comes into force
@@ -69,6 +70,7 @@ func (d *daemon) run(ctx context.Context, ln net.Listener) error {
 	g.Go(func() error { return d.door.serve(ctx, d.log) })
 	g.Go(func() error { return d.signOn.serve(ctx, d.log) })
 	g.Go(func() error { return d.portal.serve(ctx, d.log) })
+	g.Go(func() error { return d.api.serve(ctx, d.log) })
 	g.Go(func() error { return d.health(ctx, ln) })
 	g.Go(func() error { return d.reloads(ctx) })
 	g.Go(func() error { return d.attend(ctx) })
@@ -122,8 +124,11 @@ func (d *daemon) openDoors(ctx context.Context) (err error) {
 	if d.signOn, err = d.openSignOn(ctx); err != nil {
 		return errors.Join(err, d.door.shut())
 	}
-	if d.portal, err = d.openPortal(ctx); err != nil {
+	if d.api, err = d.openAPI(ctx); err != nil {
 		return errors.Join(err, d.door.shut(), d.signOn.shut())
+	}
+	if d.portal, err = d.openPortal(ctx); err != nil {
+		return errors.Join(err, d.door.shut(), d.signOn.shut(), d.api.shut())
 	}
 	return nil
 }
@@ -349,9 +354,8 @@ func (d *daemon) reloadNow(ctx context.Context) error {
 	if file.Config.Store != old.file.Config.Store || file.Config.StorePassword.Reveal() != old.file.Config.StorePassword.Reveal() || file.Config.Listen != old.file.Config.Listen {
 		d.log.Warn("store and listen change with a restart only")
 	}
-	if !reflect.DeepEqual(file.Config.SCIM, old.file.Config.SCIM) || !reflect.DeepEqual(file.Config.SSO, old.file.Config.SSO) ||
-		!reflect.DeepEqual(file.Config.Portal, old.file.Config.Portal) {
-		d.log.Warn("the scim, sso and portal blocks at the top of the file change with a restart only")
+	if !reflect.DeepEqual(doorsOf(file), doorsOf(old.file)) {
+		d.log.Warn("the blocks scim, sso, api and portal at the top of the file change with a restart only")
 	}
 	s := &site{file: file, db: old.db, since: d.app.now()}
 	if err := errors.Join(s.build(d.app), s.readKeys()); err != nil {
@@ -365,8 +369,15 @@ func (d *daemon) reloadNow(ctx context.Context) error {
 	}
 	d.signOn.replace(s)
 	d.portal.replace(s)
+	d.api.replace(s)
 	d.log.Info("reloaded", zap.String("revision", file.Revision), zap.Stringers("changes", config.Diff(old.file, file)))
 	return errors.Join(d.offer(s), d.metrics.refresh(ctx, s))
+}
+
+// doorsOf are the blocks of a file that say where the doors are.
+func doorsOf(f *config.File) []any {
+	c := &f.Config
+	return []any{c.SCIM, c.SSO, c.API, c.Portal}
 }
 
 // replace puts another configuration in force here, and for everybody where this daemon leads.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"usherd/api"
 	"usherd/connector"
 	"usherd/connector/domains/dnstest"
 	"usherd/connector/store"
@@ -225,7 +226,7 @@ func (s *scripted) differences(fresh map[string]standing) string {
 
 // gives reports whether an entry that is as it is now gives that reason. Somebody who is out of scope
 // is not asked for when the entry goes too.
-func gives(d *deactivationJSON, e changescript.Entry, there bool) bool {
+func gives(d *api.Deactivation, e changescript.Entry, there bool) bool {
 	reasons := []string{string(e.Standing)}
 	if !there {
 		reasons = []string{string(connector.StandingGone), string(connector.StandingOutOfScope)}

@@ -332,7 +332,7 @@ func (s *stage) changes() {
 		}
 	}
 	if u := s.show("x-newmail@example.test"); u.ID != s.ids["x-mail"] || u.UserName != s.userName("x-mail") {
-		s.t.Errorf("x-mail is now %+v", u.userJSON)
+		s.t.Errorf("x-mail is now %+v", u.User)
 	}
 	for _, uid := range []string{"x-off", "x-expired", "x-left", "x-deleted", "x-again"} {
 		d := s.show(s.userName(uid)).Deactivated

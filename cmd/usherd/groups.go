@@ -319,24 +319,3 @@ func (m *memberJSON) cells() []string {
 	}
 	return []string{"  " + m.Kind, name, state, who}
 }
-
-// maxUserGroups bounds how many groups of one user are shown.
-const maxUserGroups = 1000
-
-// userGroupJSON is a group of a user.
-type userGroupJSON struct {
-	ID     string `json:"id"`
-	Source string `json:"source"`
-	Name   string `json:"name"`
-	DN     string `json:"dn"`
-	Direct bool   `json:"direct"` // not only through another group
-}
-
-func (s *site) groupsOf(ctx context.Context, u *connector.User) ([]userGroupJSON, error) {
-	groups, err := s.db.GroupsOfUser(ctx, u.Org, u.ID, maxUserGroups)
-	list := make([]userGroupJSON, len(groups))
-	for i, g := range groups {
-		list[i] = userGroupJSON{g.ID.String(), g.Source, g.Name, g.DN, g.Direct}
-	}
-	return list, err
-}

@@ -47,6 +47,7 @@ var allowed = map[string][]string{
 	"sso/saml2":                        {"connector"},
 	"sso/idpserver":                    {"internal/testproc"},
 	"internal/webdriver":               {"internal/testproc"},
+	"api":                              {"connector", "connector/failure", "connector/provision"},
 	"scim/auth":                        {"connector"},
 	"scim/oauth":                       {"connector", "scim/auth"},
 	"scim/requestlog":                  {"connector"},
@@ -75,6 +76,7 @@ var soleUsers = map[string][]string{
 	"github.com/russellhaering":        {"sso/saml2"},
 	"github.com/beevik/etree":          {"sso/saml2"},
 	"github.com/scim2/filter-parser":   {"scim"},
+	"github.com/danielgtaylor/huma/v2": {"api"},
 }
 
 const module = "usherd"

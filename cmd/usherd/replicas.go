@@ -94,6 +94,9 @@ func (a *attendance) share(replicas int) {
 	if d.door != nil {
 		d.door.gate.Share(replicas)
 	}
+	if d.api != nil {
+		d.api.gate.Share(replicas)
+	}
 	if a.others != replicas-1 {
 		a.others = replicas - 1
 		d.log.Info("replicas", zap.Int("serving", replicas))

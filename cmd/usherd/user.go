@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"usherd/api"
 	"usherd/connector"
 	"usherd/connector/provision"
 	"usherd/connector/report"
@@ -205,28 +205,8 @@ func (s *site) failedIn(ctx context.Context, orgID, name string) (string, error)
 
 // userDocument is what `user show -o json` prints.
 type userDocument struct {
-	userJSON
-	Links   []linkJSON      `json:"links"`
-	Groups  []userGroupJSON `json:"groups"`
-	History []eventJSON     `json:"history"`
-}
-
-type linkJSON struct {
-	Source   string             `json:"source"`
-	Anchor   string             `json:"anchor"`
-	DN       string             `json:"dn,omitempty"`
-	Standing connector.Standing `json:"standing"`
-}
-
-type eventJSON struct {
-	At          time.Time               `json:"at"`
-	Action      connector.Action        `json:"action"`
-	Cause       string                  `json:"cause"`
-	Run         string                  `json:"run,omitempty"`
-	Source      string                  `json:"source,omitempty"`
-	Version     int64                   `json:"version"`
-	Transitions []connector.Transition  `json:"transitions,omitempty"`
-	Changes     []connector.FieldChange `json:"changes,omitempty"`
+	api.UserDetail
+	History []api.Event `json:"history"`
 }
 
 func (a *app) userShowCmd(orgID *string) *cobra.Command {
@@ -259,28 +239,21 @@ func (s *site) userDocument(ctx context.Context, o *org, name string) (*userDocu
 	if err != nil {
 		return nil, err
 	}
-	doc := &userDocument{userJSON: newUserJSON(u), Links: []linkJSON{}, History: []eventJSON{}}
-	links, err := s.db.UserLinks(ctx, o.Org.ID, u.ID)
-	if err != nil {
-		return nil, err
-	}
-	for _, l := range links {
-		doc.Links = append(doc.Links, linkJSON{l.Source, l.Anchor.String(), l.DN, l.Standing})
-	}
-	if doc.Groups, err = s.groupsOf(ctx, u); err != nil {
+	doc := &userDocument{History: []api.Event{}}
+	if doc.UserDetail, err = api.DescribeUser(ctx, s.db, u); err != nil {
 		return nil, err
 	}
 	for e, err := range s.db.UserEvents(ctx, o.Org.ID, u.ID) {
 		if err != nil {
 			return nil, err
 		}
-		doc.History = append(doc.History, eventJSON{e.At, e.Action, e.Cause.Actor, e.Cause.Run.String(), e.Source, e.Version, e.Transitions, e.Fields})
+		doc.History = append(doc.History, api.NewEvent(&e))
 	}
 	return doc, nil
 }
 
 // deactivated says when, by whom and why.
-func deactivated(x *deactivationJSON) string {
+func deactivated(x *api.Deactivation) string {
 	text := strings.TrimSpace(fmt.Sprintf("%s by %s %s", date(x.At), x.By, x.Source))
 	if x.Reason != "" {
 		text += ": " + x.Reason

@@ -6,50 +6,16 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"usherd/api"
 	"usherd/connector"
 	"usherd/connector/report"
 )
 
-// userJSON is the stable form of a user.
-type userJSON struct {
-	ID              string            `json:"id"`
-	Org             string            `json:"org"`
-	UserName        string            `json:"user_name"`
-	Email           string            `json:"email"`
-	State           connector.State   `json:"state"`
-	Package         string            `json:"package,omitempty"`
-	PackageFixed    bool              `json:"package_fixed,omitempty"`
-	PendingApproval bool              `json:"pending_approval,omitempty"`
-	Deactivated     *deactivationJSON `json:"deactivated,omitempty"`
-	Profile         connector.Profile `json:"profile"`
-	CreatedAt       time.Time         `json:"created_at"`
-	UpdatedAt       time.Time         `json:"updated_at"`
-	Version         int64             `json:"version"`
-}
-
-type deactivationJSON struct {
-	By        connector.Authority `json:"by"`
-	Source    string              `json:"source,omitempty"`
-	Reason    string              `json:"reason,omitempty"`
-	At        time.Time           `json:"at"`
-	Resume    connector.State     `json:"state_before"`
-	DeletedAt *time.Time          `json:"will_be_deleted_at,omitempty"`
-}
-
-func newUserJSON(u *connector.User) userJSON {
-	j := userJSON{
-		ID: u.ID.String(), Org: u.Org, UserName: u.UserName(), Email: u.Profile.Get(connector.Email), State: u.State, Package: u.Package,
-		PackageFixed: u.PackageFixed, PendingApproval: u.PendingApproval, Profile: u.Profile, CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt, Version: u.Version,
-	}
-	if u.State == connector.Inactive {
-		j.Deactivated = &deactivationJSON{u.DeactivatedBy, u.DeactivatedSource, u.DeactivatedReason, u.DeactivatedAt, u.Resume, when(u.DeleteAt)}
-	}
-	return j
-}
+// userJSON is the stable form of a user, as the API has it too.
+type userJSON = api.User
 
 func (a *app) usersCmd() *cobra.Command {
 	var o outputFlag
@@ -183,7 +149,7 @@ func (a *app) userJSONSink() userSink {
 			open, first = "{\"users\":[\n", false
 		}
 		_, err := fmt.Fprint(a.out, open)
-		return errors.Join(err, writeLine(a.out, newUserJSON(u)))
+		return errors.Join(err, writeLine(a.out, api.NewUser(u)))
 	}, func() error {
 		if first {
 			fmt.Fprint(a.out, "{\"users\":[")

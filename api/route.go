@@ -1,0 +1,112 @@
+package api
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+)
+
+// tokenScheme is the name of our tokens in the document.
+const tokenScheme = "token"
+
+// maxBody bounds what a program sends where the operation does not say otherwise.
+const maxBody = 64 << 10
+
+// operation is one thing that programs can ask for.
+type operation struct {
+	id      string // of the document: listUsers
+	method  string
+	path    string // below the organization: /users
+	scope   string // one of connector.APIScopes that the token must have
+	tag     string
+	summary string
+	about   string
+	status  int // where everything is well; 0 = 200, or 204 without a body
+	refuses []int
+	most    int64 // bytes of the body; 0 = maxBody
+}
+
+// route has handle answer an operation. I is a struct of parameters and body, with OrgPath in it; O one of headers and
+// body, as huma reads them. An error is answered as a problem.
+func route[I, O any](s *Server, op operation, handle func(ctx context.Context, c *call, in *I) (*O, error)) {
+	most := op.most
+	if most == 0 {
+		most = maxBody
+	}
+	huma.Register(s.api, huma.Operation{
+		OperationID: op.id, Method: op.method, Path: orgRoot + op.path, Tags: []string{op.tag}, Summary: op.summary, Description: op.about,
+		DefaultStatus: op.status, MaxBodyBytes: most,
+		Security: []map[string][]string{{tokenScheme: {op.scope}}},
+		Errors: append([]int{
+			http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusTooManyRequests, http.StatusServiceUnavailable,
+		}, op.refuses...),
+	}, func(ctx context.Context, in *I) (*O, error) {
+		if p := unclean(in); p != nil {
+			return nil, p
+		}
+		out, err := handle(ctx, callOf(ctx), in)
+		if err != nil {
+			return nil, s.problem(ctx, err)
+		}
+		return out, nil
+	})
+}
+
+// OrgPath is the organization in a path. The gate has compared it with the token's before anything is read.
+type OrgPath struct {
+	Org string `path:"org" doc:"The id of the organization in the configuration." example:"acme" maxLength:"32" pattern:"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$"`
+}
+
+// call is one request, after the gate.
+type call struct {
+	org    *Organization
+	caller Caller
+	lang   string // the organization's own, or what Accept-Language asks for
+}
+
+// by names the token for the history.
+func (c *call) by() string { return "api:" + c.caller.Token.Short() }
+
+func (c *call) id() string { return c.org.Settings.ID }
+
+type callKey struct{}
+
+func callOf(ctx context.Context) *call { return ctx.Value(callKey{}).(*call) } //nolint:forcetypeassert // enter has put it there
+
+// enter lets a request in whose token has the scope of the operation.
+func (s *Server) enter(ctx huma.Context, next func(huma.Context)) {
+	op := ctx.Operation()
+	if len(op.Security) == 0 {
+		next(ctx)
+		return
+	}
+	r, w := humago.Unwrap(ctx)
+	id := r.PathValue("org")
+	caller, leave, denied := s.o.Gate.Enter(r, id)
+	if denied != nil {
+		maps.Copy(w.Header(), denied.Header)
+		newProblem(denied.Status, denied.Reason, denied.Detail).write(w)
+		return
+	}
+	defer leave()
+	org := (*s.orgs.Load())[id]
+	scope := op.Security[0][tokenScheme][0]
+	switch {
+	case org == nil:
+		newProblem(http.StatusNotFound, "not_found", "there is no such organization").write(w)
+		return
+	case !slices.Contains(caller.Scopes, scope):
+		w.Header().Set("WWW-Authenticate", `Bearer realm="usherd", error="insufficient_scope", scope="`+scope+`"`)
+		newProblem(http.StatusForbidden, "scope", "this token has not the scope "+scope+": make another one with usherd token create --api --scope "+scope).write(w)
+		return
+	}
+	c := &call{org: org, caller: caller, lang: r.Header.Get("Accept-Language")}
+	if c.lang == "" && len(org.Settings.Languages) > 0 {
+		c.lang = org.Settings.Languages[0]
+	}
+	next(huma.WithValue(ctx, callKey{}, c))
+}

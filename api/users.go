@@ -1,0 +1,241 @@
+package api
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"strconv"
+	"time"
+
+	"usherd/connector"
+)
+
+// Store is what the door reads. store.DB is one.
+type Store interface {
+	ListUsers(ctx context.Context, q connector.UserQuery) (users []*connector.User, next string, err error)
+	FindUser(ctx context.Context, org, key string) (*connector.User, error)
+	UserLinks(ctx context.Context, org string, user connector.ID) ([]connector.Link, error)
+	GroupsOfUser(ctx context.Context, org string, user connector.ID, limit int) ([]connector.UserGroup, error)
+	UserEvents(ctx context.Context, org string, user connector.ID) iter.Seq2[connector.Event, error]
+}
+
+// Writer changes people. provision.Provisioner is one.
+type Writer any
+
+// User is an account.
+type User struct {
+	ID              string            `json:"id" format:"uuid"`
+	Org             string            `json:"org"`
+	UserName        string            `json:"user_name"`
+	Email           string            `json:"email"`
+	State           connector.State   `json:"state" enum:"active,verified,not_verified,claim_pending,inactive,converted_away,deleted"`
+	Package         string            `json:"package,omitempty"`
+	PackageFixed    bool              `json:"package_fixed,omitempty" doc:"An administrator gave the package: sources leave it alone."`
+	PendingApproval bool              `json:"pending_approval,omitempty" doc:"The account waits for an administrator, and cannot sign in."`
+	Deactivated     *Deactivation     `json:"deactivated,omitempty"`
+	Profile         connector.Profile `json:"profile" doc:"The attributes, each with its values."`
+	CreatedAt       time.Time         `json:"created_at"`
+	UpdatedAt       time.Time         `json:"updated_at"`
+	Version         int64             `json:"version" doc:"Grows by one with each change; the ETag is made of it."`
+}
+
+// Deactivation is why a user is inactive.
+type Deactivation struct {
+	By        connector.Authority `json:"by" enum:"administrator,source" doc:"Who may bring the user back."`
+	Source    string              `json:"source,omitempty"`
+	Reason    string              `json:"reason,omitempty"`
+	At        time.Time           `json:"at"`
+	Resume    connector.State     `json:"state_before" doc:"The state that comes back with the user."`
+	DeletedAt *time.Time          `json:"will_be_deleted_at,omitempty"`
+}
+
+// NewUser is the form in which the API and the command line show a user.
+func NewUser(u *connector.User) User {
+	j := User{
+		ID: u.ID.String(), Org: u.Org, UserName: u.UserName(), Email: u.Profile.Get(connector.Email), State: u.State, Package: u.Package,
+		PackageFixed: u.PackageFixed, PendingApproval: u.PendingApproval, Profile: u.Profile, CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt, Version: u.Version,
+	}
+	if u.State == connector.Inactive {
+		j.Deactivated = &Deactivation{u.DeactivatedBy, u.DeactivatedSource, u.DeactivatedReason, u.DeactivatedAt, u.Resume, when(u.DeleteAt)}
+	}
+	return j
+}
+
+// when is a time, or nil for none.
+func when(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	u := t.UTC()
+	return &u
+}
+
+// Link is one record that a user is made of.
+type Link struct {
+	Source   string             `json:"source"`
+	Anchor   string             `json:"anchor" doc:"The source's own key of the person."`
+	DN       string             `json:"dn,omitempty"`
+	Standing connector.Standing `json:"standing"`
+}
+
+// UserGroup is a group of a user.
+type UserGroup struct {
+	ID     string `json:"id"`
+	Source string `json:"source"`
+	Name   string `json:"name"`
+	DN     string `json:"dn"`
+	Direct bool   `json:"direct" doc:"Not only through another group."`
+}
+
+// Event is one change of a user.
+type Event struct {
+	At          time.Time               `json:"at"`
+	Action      connector.Action        `json:"action"`
+	Cause       string                  `json:"cause" doc:"Who or what it was: cli:root, api:9f3a12cd, run."`
+	Run         string                  `json:"run,omitempty"`
+	Source      string                  `json:"source,omitempty"`
+	Version     int64                   `json:"version" doc:"Of the user afterwards."`
+	Transitions []connector.Transition  `json:"transitions,omitempty"`
+	Changes     []connector.FieldChange `json:"changes,omitempty"`
+}
+
+// NewEvent is the form in which the API and the command line show a change of a user.
+func NewEvent(e *connector.Event) Event {
+	return Event{e.At, e.Action, e.Cause.Actor, e.Cause.Run.String(), e.Source, e.Version, e.Transitions, e.Fields}
+}
+
+// UserPath names a user.
+type UserPath struct {
+	OrgPath
+	User string `path:"user" doc:"Id, user name, e-mail or anchor; the id is the only one that never changes." maxLength:"512"`
+}
+
+const usersTag = "Users"
+
+func (s *Server) users() {
+	route(s, operation{
+		id: "listUsers", method: http.MethodGet, path: "/users", scope: connector.APIRead, tag: usersTag, summary: "List users",
+		about: "All users and those of state active come in order of their user names, a search gives first who is found by user name, all others come in order of their creation. Tombstones come only where state asks for them.",
+	}, s.listUsers)
+	route(s, operation{
+		id: "getUser", method: http.MethodGet, path: "/users/{user}", scope: connector.APIRead, tag: usersTag, summary: "Show a user with its records and groups",
+	}, s.getUser)
+	route(s, operation{
+		id: "getUserHistory", method: http.MethodGet, path: "/users/{user}/history", scope: connector.APIRead, tag: usersTag,
+		summary: "Show every change of a user, in the order in which they happened",
+	}, s.getHistory)
+}
+
+type listUsersInput struct {
+	OrgPath
+	Page
+	State   connector.State `query:"state" doc:"Only this state." enum:"active,verified,not_verified,claim_pending,inactive,converted_away,deleted"`
+	Search  string          `query:"search" doc:"Beginning of a user name, e-mail, display name or employee number, in any case." maxLength:"320"`
+	Package string          `query:"package" doc:"Only users of this package." maxLength:"64"`
+	Pending bool            `query:"pending" doc:"Only users who wait for approval."`
+}
+
+// Users is a page of users.
+type Users struct {
+	Users []User `json:"users"`
+	Next  string `json:"next,omitempty" doc:"Where the next page begins; left out after the last."`
+}
+
+type usersOutput struct{ Body Users }
+
+func (s *Server) listUsers(ctx context.Context, c *call, in *listUsersInput) (*usersOutput, error) {
+	after, err := in.place()
+	if err != nil {
+		return nil, err
+	}
+	list, next, err := s.o.Store.ListUsers(ctx, connector.UserQuery{
+		Org: c.id(), State: in.State, Search: in.Search, Package: in.Package, Pending: in.Pending, After: after, Limit: in.Limit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &usersOutput{Users{Users: make([]User, len(list)), Next: cursor(next)}}
+	for i, u := range list {
+		out.Body.Users[i] = NewUser(u)
+	}
+	return out, nil
+}
+
+// UserDetail is a user with everything that is known of it but its history.
+type UserDetail struct {
+	User
+	Links  []Link      `json:"links"`
+	Groups []UserGroup `json:"groups" doc:"At most 1,000."`
+}
+
+type userOutput struct {
+	ETag string `header:"ETag" doc:"For If-Match of what changes the user."`
+	Body UserDetail
+}
+
+// maxGroups bounds how many groups of one user are shown.
+const maxGroups = 1000
+
+func (s *Server) getUser(ctx context.Context, c *call, in *UserPath) (*userOutput, error) {
+	u, err := s.o.Store.FindUser(ctx, c.id(), in.User)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := DescribeUser(ctx, s.o.Store, u)
+	return &userOutput{etag(u), doc}, err
+}
+
+// DescribeUser reads what belongs to a user.
+func DescribeUser(ctx context.Context, store Store, u *connector.User) (UserDetail, error) {
+	d := UserDetail{User: NewUser(u), Links: []Link{}, Groups: []UserGroup{}}
+	links, err := store.UserLinks(ctx, u.Org, u.ID)
+	if err != nil {
+		return d, err
+	}
+	for _, l := range links {
+		d.Links = append(d.Links, Link{l.Source, l.Anchor.String(), l.DN, l.Standing})
+	}
+	groups, err := store.GroupsOfUser(ctx, u.Org, u.ID, maxGroups)
+	for _, g := range groups {
+		d.Groups = append(d.Groups, UserGroup{g.ID.String(), g.Source, g.Name, g.DN, g.Direct})
+	}
+	return d, err
+}
+
+// etag is the version of a user as HTTP has it.
+func etag(u *connector.User) string { return `"` + strconv.FormatInt(u.Version, 10) + `"` }
+
+type historyInput struct {
+	UserPath
+	Limit int   `query:"limit" doc:"How many at most." default:"100" minimum:"1" maximum:"500"`
+	After int64 `query:"after" doc:"Only changes after that version of the user." minimum:"0"`
+}
+
+// History is a part of what has happened to a user.
+type History struct {
+	Events []Event `json:"events"`
+	Next   int64   `json:"next,omitempty" doc:"after of the next page; left out after the last."`
+}
+
+type historyOutput struct{ Body History }
+
+func (s *Server) getHistory(ctx context.Context, c *call, in *historyInput) (*historyOutput, error) {
+	u, err := s.o.Store.FindUser(ctx, c.id(), in.User)
+	if err != nil {
+		return nil, err
+	}
+	out := &historyOutput{History{Events: []Event{}}}
+	for e, err := range s.o.Store.UserEvents(ctx, c.id(), u.ID) {
+		switch {
+		case err != nil:
+			return nil, err
+		case e.Version <= in.After:
+		case len(out.Body.Events) == in.Limit:
+			out.Body.Next = out.Body.Events[in.Limit-1].Version
+			return out, nil
+		default:
+			out.Body.Events = append(out.Body.Events, NewEvent(&e))
+		}
+	}
+	return out, nil
+}
