@@ -14,7 +14,8 @@ type LinkKind string
 
 // The kinds of links. The text is part of the address (LinkKey.Path).
 const (
-	ProveLink LinkKind = "invitation" // whoever uses it has the mail, so the address is the user's; Subject is the user
+	ActivateLink LinkKind = "activation" // whoever uses it has the mail, and activates; Subject is the subscriber
+	ProveLink    LinkKind = "invitation" // whoever uses it has the mail, so the address is the user's; Subject is the user
 )
 
 // MailLink is a link that is sent by mail and is good for one use, for a while. GET shows what it is for, POST uses it. Its
