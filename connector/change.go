@@ -49,6 +49,7 @@ const (
 	FieldPackage           = "Package"
 	FieldPackageFixed      = "PackageFixed"
 	FieldPendingApproval   = "PendingApproval"
+	FieldWas               = "Was"
 	FieldResume            = "Resume"
 	FieldDeactivatedBy     = "DeactivatedBy"
 	FieldDeactivatedSource = "DeactivatedSource"
@@ -193,6 +194,7 @@ var userFields = []userField{
 	{FieldPackage, func(u *User) string { return u.Package }, func(u *User, v string) { u.Package = v }},
 	{FieldPackageFixed, func(u *User) string { return yes(u.PackageFixed) }, func(u *User, v string) { u.PackageFixed = v != "" }},
 	{FieldPendingApproval, func(u *User) string { return yes(u.PendingApproval) }, func(u *User, v string) { u.PendingApproval = v != "" }},
+	{FieldWas, func(u *User) string { return string(u.Was) }, func(u *User, v string) { u.Was = State(v) }},
 	{FieldResume, func(u *User) string { return string(u.Resume) }, func(u *User, v string) { u.Resume = State(v) }},
 	{FieldDeactivatedBy, func(u *User) string { return string(u.DeactivatedBy) }, func(u *User, v string) { u.DeactivatedBy = Authority(v) }},
 	{FieldDeactivatedSource, func(u *User) string { return u.DeactivatedSource }, func(u *User, v string) { u.DeactivatedSource = v }},

@@ -37,4 +37,6 @@ func ParentDomains(name string) []string {
 type DomainStanding struct {
 	Verified         bool
 	ClaimedElsewhere bool
+	// VerifiedElsewhere are the other organizations that have verified the domain too: they may claim its users.
+	VerifiedElsewhere []string
 }

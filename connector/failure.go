@@ -43,6 +43,13 @@ const (
 	NoAccount              Reason = "no_account"
 	SSONotAllowed          Reason = "sso_not_allowed"
 	AccountDeactivated     Reason = "account_deactivated"
+
+	// Why a user of another organization cannot be claimed, beside those above.
+	NobodyToClaim     Reason = "nobody_to_claim"
+	DomainNotVerified Reason = "domain_not_verified"
+	SyncedElsewhere   Reason = "synced_elsewhere"
+	SSOElsewhere      Reason = "sso_elsewhere"
+	ProtectedUser     Reason = "protected_user"
 )
 
 // Failure is the refusal of one person, in the form that every door shows. Texts come from the

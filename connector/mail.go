@@ -9,11 +9,17 @@ type MailKind string
 // says, and whether there is one at all, is decided when it is sent.
 const (
 	InvitationMail  MailKind = "invitation"          // prove your address; carries a link
-	ActivationMail  MailKind = "activation"          // prove your address, and activate; carries a link
 	AccountMail     MailKind = "account"             // not decided yet: becomes one of the others, or nothing
 	DeactivatedMail MailKind = "account_deactivated" // 18: your account has been deactivated
 	ReadyMail       MailKind = "account_ready"       // your account is in order: sign in
 	PendingMail     MailKind = "account_pending"     // an administrator has to approve the account first
+
+	// Mails about claims; About is the claim. Values are "old", the name of the organization that had the account, "until",
+	// the last day in the form 2006-01-02, and "days", how many are left.
+	ClaimMail         MailKind = "claim"          // another organization has claimed the account; carries a link
+	ClaimReminderMail MailKind = "claim_reminder" // the same, again; carries that link
+	ClaimDoneMail     MailKind = "claim_done"     // what became of the old account: Values has "choice" too, and "kept", the other address
+	ClaimKeepMail     MailKind = "claim_keep"     // to the other address: prove it; carries a link. Values has "email", the claimed address
 )
 
 // MailState is how far a mail in the outbox has come.

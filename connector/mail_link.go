@@ -14,8 +14,11 @@ type LinkKind string
 
 // The kinds of links. The text is part of the address (LinkKey.Path).
 const (
-	ActivateLink LinkKind = "activation" // whoever uses it has the mail, and activates; Subject is the subscriber
-	ProveLink    LinkKind = "invitation" // whoever uses it has the mail, so the address is the user's; Subject is the user
+	ProveLink LinkKind = "invitation" // whoever uses it has the mail, so the address is the user's; Subject is the user
+	// ClaimLink lets the person decide about a claim, and ClaimKeepLink proves the address under which the old account
+	// goes on; Subject is the claim.
+	ClaimLink     LinkKind = "claim"
+	ClaimKeepLink LinkKind = "claim-keep"
 )
 
 // MailLink is a link that is sent by mail and is good for one use, for a while. GET shows what it is for, POST uses it. Its
@@ -68,7 +71,9 @@ func (k LinkKey) Token(l *MailLink) string {
 }
 
 // Path is where the link leads, below the address of the portal: /KIND/ORGANIZATION/TOKEN.
-func (k LinkKey) Path(l *MailLink) string { return "/" + string(l.Kind) + "/" + l.Org + "/" + k.Token(l) }
+func (k LinkKey) Path(l *MailLink) string {
+	return "/" + string(l.Kind) + "/" + l.Org + "/" + k.Token(l)
+}
 
 // Open returns the id of the link that a token was made of, for this organization and kind. ErrLinkAltered is all that it
 // says of anything else.

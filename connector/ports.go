@@ -107,6 +107,15 @@ type Reader interface {
 	MailLink(ctx context.Context, org string, id ID) (MailLink, error)
 	// MailLinks returns the links of a kind that were made for a subject, latest first, at most limit.
 	MailLinks(ctx context.Context, org string, kind LinkKind, subject ID, limit int) ([]MailLink, error)
+	// Claim returns one claim that the organization has made, or an error of Kind NotFound.
+	Claim(ctx context.Context, org string, id ID) (*Claim, error)
+	// OpenClaimOf returns the open claim to which a user of the organization belongs, nil when there is none.
+	OpenClaimOf(ctx context.Context, org string, user ID) (*Claim, error)
+	// ClaimsDue returns open claims of the organization for which something is due by then, the longest due first.
+	ClaimsDue(ctx context.Context, org string, until time.Time, limit int) ([]Claim, error)
+	// TakenOver returns which of these addresses (folded) others have claimed from the organization, each with the
+	// organization in which its user lives on.
+	TakenOver(ctx context.Context, org string, emails []string) (map[string]string, error)
 	// SourceState returns what is remembered of a source; zero but for the names when nothing is.
 	SourceState(ctx context.Context, org, source string) (SourceState, error)
 }
@@ -134,6 +143,8 @@ type Tx interface {
 	PutRun(ctx context.Context, run *Run) error
 	// PutOutcomes keeps changes that left no event (held, failed, skipped) for the run's report.
 	PutOutcomes(ctx context.Context, run ID, changes []*Change) error
+	// PutClaim inserts the claim or overwrites it.
+	PutClaim(ctx context.Context, c *Claim) error
 	// PutSourceState overwrites what is remembered of a source.
 	PutSourceState(ctx context.Context, s SourceState) error
 	// PutRecords keeps what a source said of some people, for replays. Equal chunks are stored once.
@@ -170,4 +181,14 @@ type Store interface {
 	// InterruptRuns marks the runs of the source that still say "running" as cut off; whoever holds the
 	// source's lease calls it before a run. It returns how many there were.
 	InterruptRuns(ctx context.Context, org, source string, now time.Time) (int, error)
+}
+
+// OtherOrganizations looks across the line that every method of Reader keeps: at the users of several organizations
+// at once. Only the code of claims has it, and shows of them what a claimer may see.
+type OtherOrganizations interface {
+	// UsersOnDomains returns a page of the live users of these organizations whose primary e-mail is in one of the
+	// domains, one organization after the other; next is "" after the last page.
+	UsersOnDomains(ctx context.Context, q DomainQuery) (users []*User, next string, err error)
+	// UsersByID returns the users of these organizations with these ids, tombstones included.
+	UsersByID(ctx context.Context, orgs []string, ids []ID) ([]*User, error)
 }

@@ -18,6 +18,10 @@ type User struct {
 	PackageFixed    bool
 	PendingApproval bool
 
+	// Was is the state that a user who was claimed from another organization had there; "" = it was not, or
+	// what becomes of its old data is decided.
+	Was State
+
 	// Set while the user is inactive.
 	Resume            State // the state it had
 	DeactivatedBy     Authority
@@ -34,6 +38,15 @@ type User struct {
 // HoldsSeat reports whether the user occupies a seat of its package.
 func (u *User) HoldsSeat(inactiveHolds bool) bool {
 	return u.Package != "" && u.State.Live() && (u.State != Inactive || inactiveHolds)
+}
+
+// Standing is the state by which it is decided whether the user may sign in and use services: while a claim is open,
+// the one from before the claim.
+func (u *User) Standing() State {
+	if u.State == ClaimPending && u.Was != "" {
+		return u.Was
+	}
+	return u.State
 }
 
 // UserName returns the user name as it came.

@@ -6,12 +6,14 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"usherd/connector/provision"
 )
 
 // keepAccess is how long access tokens that have ended are kept: whoever still sends one is told so.
 const keepAccess = 24 * time.Hour
 
-// housekeeping does what time alone asks for: holds expire, grace periods end, old runs go.
+// housekeeping does what time alone asks for: holds expire, grace periods end, people are reminded of claims, old runs go.
 func (d *daemon) housekeeping(ctx context.Context, s *site) error {
 	var all error
 	for _, o := range s.orgs {
@@ -21,6 +23,7 @@ func (d *daemon) housekeeping(ctx context.Context, s *site) error {
 		}
 		all = errors.Join(all, err, d.endGrace(ctx, s, o))
 	}
+	all = errors.Join(all, d.endClaims(ctx, s))
 	_, err := s.db.Prune(ctx, d.app.now().Add(-keepOutcomes))
 	_, late := s.db.DropTokens(ctx, d.app.now().Add(-keepAccess))
 	return errors.Join(all, err, late, s.db.DropLeases(ctx, presence), d.forgetRequests(ctx, s), d.forgetAttempts(ctx, s), d.offerSeats(ctx, s), d.metrics.refresh(ctx, s))
@@ -79,4 +82,13 @@ func (d *daemon) endGrace(ctx context.Context, s *site, o *org) error {
 		d.log.Info("users of no source deleted", zap.String("org", o.Org.ID), zap.Int("deleted", n))
 	}
 	return errors.Join(all, err)
+}
+
+// endClaims reminds people of claims, and does the default action where they have not decided in time.
+func (d *daemon) endClaims(ctx context.Context, s *site) error {
+	done, err := s.claims.ExpireClaims(ctx)
+	if done != (provision.ClaimsDone{}) {
+		d.log.Info("claims", zap.Int("reminded", done.Reminded), zap.Int("ended_by_time", done.Expired))
+	}
+	return err
 }

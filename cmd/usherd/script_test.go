@@ -58,7 +58,7 @@ func runScripts(t *testing.T, dir string) {
 		Dir: dir, RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: s.setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "expand": expand, "ldap": s.ldap, "take": take, "looks": looks, "txt": s.txt, "logged": logged, "listens": listens,
+			"exits": exits, "expand": expand, "ldap": s.ldap, "take": take, "looks": looks, "txt": s.txt, "logged": logged, "listens": listens, "person": somebody,
 		},
 	})
 }

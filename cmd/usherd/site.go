@@ -30,7 +30,9 @@ type site struct {
 	since time.Time
 	db    *store.DB
 	orgs  []*org
-	keys  map[auth.Source][]oauth.Key // see readKeys
+	// claims go from one organization to another.
+	claims *provision.Claims
+	keys   map[auth.Source][]oauth.Key // see readKeys
 }
 
 // org is one organization ready to work.
@@ -81,6 +83,11 @@ func (s *site) build(a *app) error {
 		}
 		s.orgs = append(s.orgs, o)
 	}
+	provs := make([]*provision.Provisioner, len(s.orgs))
+	for i, o := range s.orgs {
+		provs[i] = o.prov
+	}
+	s.claims = provision.NewClaims(s.db, provs...)
 	return nil
 }
 
@@ -148,34 +155,26 @@ type target struct {
 	src *ldapsync.Source // nil when it pushes
 }
 
-// pushes reports whether people come by themselves, or are brought: nothing can be read from the source.
-func (t target) pushes() bool { return t.org.Directories[t.id] == nil }
+// pushes reports whether the source is an identity provider: nothing can be read from it.
+func (t target) pushes() bool { return t.client() || t.org.SignOns[t.id] != nil }
 
 // client reports whether it pushes by SCIM.
 func (t target) client() bool { return t.org.Clients[t.id] != nil }
 
-// comes says how the people of a source come that cannot be read.
+// comes says how the people of an identity provider come.
 func (t target) comes() string {
-	switch t.org.Org.Source(t.id).Kind { //nolint:exhaustive // the others push
-	case connector.SignIn:
-		return "signs in"
-	case connector.Template:
-		return "activates"
-	default:
+	if t.client() {
 		return "pushes"
 	}
+	return "signs in"
 }
 
-// byItself says why there is nothing to read from a source.
+// byItself says why there is nothing to read from an identity provider.
 func byItself(kind connector.SourceKind) string {
-	switch kind { //nolint:exhaustive // the others push
-	case connector.SignIn:
+	if kind == connector.SignIn {
 		return "signs people in when they come"
-	case connector.Template:
-		return "takes people when they activate themselves"
-	default:
-		return "pushes by itself"
 	}
+	return "pushes by itself"
 }
 
 // targets returns the sources that the flags name: all of them when they name none.

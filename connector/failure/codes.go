@@ -1,6 +1,10 @@
 package failure
 
-import "usherd/connector"
+import (
+	"slices"
+
+	"usherd/connector"
+)
 
 // The reasons of failures at the level of the assertion; each belongs to one code.
 const (
@@ -84,6 +88,11 @@ var assertionReasons = []reasonOf{
 // signInOnly are reasons of 31 that an update cannot have.
 var signInOnly = []connector.Reason{connector.AccountInactive, connector.AccountPendingApproval, connector.AccountNotVerified}
 
+// claimOnly are reasons of 31 why a user of another organization cannot be claimed.
+var claimOnly = []connector.Reason{
+	connector.NobodyToClaim, connector.DomainNotVerified, connector.SyncedElsewhere, connector.SSOElsewhere, connector.ProtectedUser,
+}
+
 // bothReasons are those of 31 and of 32.
 var bothReasons = []connector.Reason{
 	connector.PartnerIDMissing, connector.RequiredMissing, connector.NoSeat, connector.MemberStatusPresent,
@@ -95,7 +104,7 @@ var bothReasons = []connector.Reason{
 // Reasons returns the reasons of a code, the most usual first; none for a code that does not exist.
 func Reasons(code connector.Code) []connector.Reason {
 	if code == connector.CodeCreation {
-		return append(append([]connector.Reason(nil), signInOnly...), bothReasons...)
+		return slices.Concat(signInOnly, bothReasons, claimOnly)
 	}
 	if code == connector.CodeUpdate {
 		return append([]connector.Reason(nil), bothReasons...)

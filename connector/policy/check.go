@@ -14,12 +14,14 @@ type Input struct {
 	Source  *connector.SourceSettings // may be nil
 	Record  *connector.Record         // raw, may be nil
 	Profile connector.Profile         // as it would be stored
-	Said    connector.Profile         // by the source itself; nil where that does not matter
 	Package string                    // as it would be stored; "" = none
 	Faults  []connector.AttributeFault
 	// Domains is the standing of the domain of each e-mail address, by EmailDomain. One that is not
 	// there is neither verified nor claimed.
 	Domains map[string]connector.DomainStanding
+	// TakenOver are the addresses (folded) whose users other organizations have claimed from this one. Nil when
+	// there are none.
+	TakenOver map[string]bool
 	// Holder says whether another live person, stored or planned in this run, holds the key, and who
 	// in words for a report ("CN=Ann,OU=..."). Nil when nobody else can.
 	Holder func(connector.UserKey) (who string, held bool)
@@ -37,7 +39,6 @@ func Check(in Input) []connector.Failure {
 	c.faults(connector.AttributeInvalid)
 	c.faults(connector.AttributeTooLong)
 	c.addresses()
-	c.domainAllowed()
 	c.packageKnown()
 	return c.failures
 }
@@ -185,7 +186,7 @@ func (c *checker) addresses() {
 			if who, held := c.holder(connector.Email, address); held {
 				taken.add(name, "also carried by "+who)
 			}
-			if domain, ok := EmailDomain(address); ok && c.in.Domains[domain].ClaimedElsewhere {
+			if domain, ok := EmailDomain(address); ok && (c.in.Domains[domain].ClaimedElsewhere || c.in.TakenOver[connector.Fold(strings.TrimSpace(address))]) {
 				claimed.add(name, domain)
 			}
 		}
@@ -206,29 +207,6 @@ func (c *checker) addresses() {
 		}
 		c.fail(f)
 	}
-}
-
-// domainAllowed refuses an address that the source brings in a domain which it may not bring.
-func (c *checker) domainAllowed() {
-	if c.in.Source == nil || len(c.in.Source.Domains) == 0 {
-		return
-	}
-	domain, ok := EmailDomain(c.in.Said.Get(connector.Email))
-	if ok && !Below(domain, c.in.Source.Domains) {
-		c.fail(connector.Failure{
-			Reason: connector.DomainNotAllowed, Fields: []string{connector.Email}, Domain: domain, Detail: "allowed are " + list(c.in.Source.Domains, ", "),
-		})
-	}
-}
-
-// Below reports whether a domain, in ASCII form, is one of a list or stands below one.
-func Below(domain string, list []string) bool {
-	for _, up := range connector.ParentDomains(domain) {
-		if slices.Contains(list, up) {
-			return true
-		}
-	}
-	return false
 }
 
 func (c *checker) holder(kind, value string) (string, bool) {

@@ -96,6 +96,7 @@ func appendUser(b []byte, u *connector.User) []byte {
 	b = appendText(b, u.Package)
 	b = appendFlag(b, u.PackageFixed)
 	b = appendFlag(b, u.PendingApproval)
+	b = appendText(b, string(u.Was))
 	b = appendText(b, string(u.Resume))
 	b = appendText(b, string(u.DeactivatedBy))
 	b = appendText(b, u.DeactivatedSource)
@@ -110,7 +111,7 @@ func appendUser(b []byte, u *connector.User) []byte {
 func (r *changeReader) user() *connector.User {
 	return &connector.User{
 		ID: r.id(), Org: r.text(), Profile: r.profile(), State: connector.State(r.text()), Package: r.text(),
-		PackageFixed: r.flag(), PendingApproval: r.flag(), Resume: connector.State(r.text()),
+		PackageFixed: r.flag(), PendingApproval: r.flag(), Was: connector.State(r.text()), Resume: connector.State(r.text()),
 		DeactivatedBy: connector.Authority(r.text()), DeactivatedSource: r.text(), DeactivatedReason: r.text(),
 		DeactivatedAt: r.instant(), DeleteAt: r.instant(), CreatedAt: r.instant(), UpdatedAt: r.instant(), Version: r.int(),
 	}

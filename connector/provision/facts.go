@@ -14,12 +14,13 @@ import (
 type facts struct {
 	now     time.Time
 	signIn  bool // the person of the record is signing in
-	proven  bool // the person has just proven the address of the record
 	links   map[connector.Anchor]connector.Link
 	users   map[connector.ID]*connector.User
 	linksOf map[connector.ID][]connector.Link
 	byKey   map[connector.UserKey][]connector.ID
 	domains map[string]connector.DomainStanding // by ASCII name of an address's domain
+	// takenOver are the addresses whose users other organizations have claimed.
+	takenOver map[string]bool
 
 	// planned is what this plan has decided already; nil for a single person.
 	planned *planned
@@ -50,7 +51,7 @@ func (f *facts) loadPeople(ctx context.Context, r connector.Reader, org *connect
 		if !d.rec.User.IsZero() {
 			q.IDs = append(q.IDs, d.rec.User)
 		}
-		keys := matchKeys(org, d.src, d.mapped.Profile)
+		keys := matchKeys(org, d.mapped.Profile)
 		if f.planned == nil { // nobody else's names are looked at: the rules will ask for these too
 			keys = append(keys, (&connector.User{Profile: d.mapped.Profile}).Keys()...)
 		}
@@ -159,7 +160,40 @@ func (f *facts) loadRules(ctx context.Context, r connector.Reader, org string, d
 	if err := f.loadKeys(ctx, r, org, keys); err != nil {
 		return err
 	}
-	return f.loadDomains(ctx, r, org, names)
+	if err := f.loadDomains(ctx, r, org, names); err != nil {
+		return err
+	}
+	return f.loadTakenOver(ctx, r, org, ds)
+}
+
+// loadTakenOver asks which of the addresses belong to people whom others have claimed: a source that pushes somebody
+// again is not to make the person anew. Only addresses of domains that others have verified are asked for, and they
+// count as long as the claimer has verified the domain.
+func (f *facts) loadTakenOver(ctx context.Context, r connector.Reader, org string, ds []*decision) error {
+	domainOf := map[string]string{}
+	var ask []string
+	for _, d := range ds {
+		for _, e := range d.profile.Emails() {
+			name, _ := policy.EmailDomain(e)
+			if e = connector.Fold(e); domainOf[e] == "" && len(f.domains[name].VerifiedElsewhere) > 0 {
+				domainOf[e] = name
+				ask = append(ask, e)
+			}
+		}
+	}
+	if len(ask) == 0 {
+		return nil
+	}
+	taken, err := r.TakenOver(ctx, org, ask)
+	for e, by := range taken {
+		if slices.Contains(f.domains[domainOf[e]].VerifiedElsewhere, by) {
+			if f.takenOver == nil {
+				f.takenOver = map[string]bool{}
+			}
+			f.takenOver[e] = true
+		}
+	}
+	return err
 }
 
 // loadDomains works out the standing of domains from their own entries and those of the domains above.
@@ -196,8 +230,11 @@ func standing(org, name string, domains []connector.Domain) connector.DomainStan
 			}
 			if d.Org == org {
 				s.Verified = true
-			} else if d.Claimed {
-				s.ClaimedElsewhere = true
+				continue
+			}
+			s.ClaimedElsewhere = s.ClaimedElsewhere || d.Claimed
+			if !slices.Contains(s.VerifiedElsewhere, d.Org) {
+				s.VerifiedElsewhere = append(s.VerifiedElsewhere, d.Org)
 			}
 		}
 	}
@@ -205,14 +242,10 @@ func standing(org, name string, domains []connector.Domain) connector.DomainStan
 }
 
 // matchKeys are the values by which a record finds a user that it has no link to, in the
-// organization's order. Who activates finds an account by nothing but the address, which is proven or believed: other
-// values may be the person's own words.
-func matchKeys(org *connector.Organization, src *connector.SourceSettings, p connector.Profile) []connector.UserKey {
+// organization's order.
+func matchKeys(org *connector.Organization, p connector.Profile) []connector.UserKey {
 	matching := org.Matching
-	switch {
-	case src.Kind == connector.Template:
-		matching = []string{connector.Email}
-	case len(matching) == 0:
+	if len(matching) == 0 {
 		matching = []string{connector.Email, connector.UserName}
 	}
 	var keys []connector.UserKey

@@ -102,6 +102,7 @@ func crowd(n int) []*connector.Record {
 type world struct {
 	t    testing.TB
 	db   *store.DB
+	url  string
 	org  *connector.Organization
 	prov *provision.Provisioner
 	now  time.Time
@@ -110,12 +111,13 @@ type world struct {
 
 func newWorld(tb testing.TB, edit func(*connector.Organization)) *world {
 	tb.Helper()
-	w := &world{t: tb, now: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC), maps: map[string]*mapping.Mapping{}}
-	db, err := store.Open(tb.Context(), newstore.URL(tb), store.Options{Now: func() time.Time { return w.now }})
+	w := &world{t: tb, url: newstore.URL(tb), now: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC), maps: map[string]*mapping.Mapping{}}
+	db, err := store.Open(tb.Context(), w.url, store.Options{Now: func() time.Time { return w.now }})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
+		db := w.db // the test may have opened it anew
 		problems, err := db.Verify(context.Background())
 		if err != nil || len(problems) > 0 {
 			tb.Errorf("the store breaks an invariant: %v %v", problems, err)
@@ -145,11 +147,7 @@ func newWorld(tb testing.TB, edit func(*connector.Organization)) *world {
 func (w *world) rebuild() {
 	w.t.Helper()
 	for _, s := range w.org.Sources {
-		preset := "openldap"
-		if s.Kind == connector.Template {
-			preset = mapping.Template
-		}
-		m, faults := mapping.Compile(mapping.Config{Preset: preset})
+		m, faults := mapping.Compile(mapping.Config{Preset: "openldap"})
 		if len(faults) > 0 {
 			w.t.Fatal(faults)
 		}

@@ -51,7 +51,7 @@ func (h *past) did() []connector.FieldChange {
 // Fields that go together: one of them is worth nothing without the others.
 var (
 	stateFields = []string{
-		connector.FieldState, connector.FieldResume, connector.FieldDeactivatedBy, connector.FieldDeactivatedSource,
+		connector.FieldState, connector.FieldWas, connector.FieldResume, connector.FieldDeactivatedBy, connector.FieldDeactivatedSource,
 		connector.FieldDeactivatedReason, connector.FieldDeactivatedAt, connector.FieldDeleteAt,
 	}
 	packageFields = []string{connector.FieldPackage, connector.FieldPackageFixed}

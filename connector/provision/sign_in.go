@@ -28,23 +28,11 @@ func (d *decision) turnedAway() bool {
 		d.turnAway(code, connector.AccountInactive)
 	case u.PendingApproval:
 		d.turnAway(code, connector.AccountPendingApproval)
-	case u.State == connector.NotVerified:
+	case u.Standing() == connector.NotVerified:
 		d.turnAway(code, connector.AccountNotVerified)
 	default:
 		return false
 	}
-	return true
-}
-
-// stayedOut refuses somebody who activates and whose account was deactivated: only who did that gives it back. Where it
-// was this template, since the subscriber was deleted, it comes back with the subscriber.
-func (d *decision) stayedOut() bool {
-	u := d.user
-	if d.src.Kind != connector.Template || len(d.failures) > 0 || d.rec.Gone || u == nil || u.State != connector.Inactive ||
-		u.DeactivatedBy == connector.BySource && u.DeactivatedSource == d.src.ID {
-		return false
-	}
-	d.turnAway(connector.CodeCreation, connector.AccountInactive)
 	return true
 }
 
@@ -58,7 +46,7 @@ func SignInRefusal(u *connector.User) *connector.Failure {
 	switch {
 	case u.PendingApproval:
 		return &connector.Failure{Code: connector.CodeCreation, Reason: connector.AccountPendingApproval}
-	case u.State == connector.NotVerified:
+	case u.Standing() == connector.NotVerified:
 		return &connector.Failure{Code: connector.CodeCreation, Reason: connector.AccountNotVerified}
 	case u.State == connector.Inactive:
 		return &connector.Failure{Code: connector.CodeDeactivated, Reason: connector.AccountDeactivated}

@@ -94,7 +94,7 @@ func (w words) shown(field string, list []string) []string {
 
 func (w words) value(field, v string) string {
 	switch {
-	case field == connector.FieldState || field == connector.FieldResume:
+	case field == connector.FieldState || field == connector.FieldWas || field == connector.FieldResume:
 		return w.state(connector.State(v))
 	case field == connector.FieldPendingApproval || field == connector.FieldPackageFixed:
 		return w.say("yes")

@@ -208,6 +208,13 @@ func TestPlans(t *testing.T) {
 		sqlSubscribersEmail:  "SEARCH s USING INDEX subscribers_email (org=? AND email_key=?)",
 		sqlSubscriberEvents:  "SEARCH subscriber_events USING PRIMARY KEY (org=? AND subscriber=?)",
 		sqlUpdateSubscriber:  "SEARCH subscribers USING INDEX subscribers_id (org=? AND id=?)",
+		sqlClaim:             "SEARCH claims USING PRIMARY KEY (org=? AND id=?)",
+		sqlOpenClaimOf:       "SEARCH claims USING INDEX claims_user (org=? AND user_id=?)",
+		sqlClaimsDue:         "SEARCH claims USING INDEX claims_due (org=? AND next_at>? AND next_at<?)",
+		sqlClaims:            "SEARCH claims USING PRIMARY KEY (org=? AND id<?)",
+		sqlLostClaims:        "SEARCH claims USING INDEX claims_lost (from_org=? AND id<?)",
+		sqlTakenOver:         "SEARCH c USING INDEX claims_taken (from_org=? AND folded=?)",
+		sqlUsersOnDomain:     "SEARCH u USING INDEX users_email_domain (org=? AND email_domain>? AND email_domain<?)",
 		sqlPackages:          "SEARCH w USING COVERING INDEX waiting_package (org=? AND package=?)",
 	} {
 		text := strings.Replace(q, "IN (*)", "IN ("+marks[8]+")", 1)

@@ -11,13 +11,13 @@ const (
 	sqlInsertUser = `INSERT INTO users (id, org, state, package, seat, email_domain, package_fixed, pending_approval, version, created_at, updated_at, profile)
  VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`
 
-	// Of who is not active from the beginning. It is one statement: those that go through a pipeline are about different rows.
-	sqlInsertInactive = `INSERT INTO users (id, org, state, package, seat, email_domain, package_fixed, pending_approval, version, created_at, updated_at, profile,
- resume, deactivated_by, deactivated_source, deactivated_reason, deactivated_at, delete_at)
- VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+	// Of who is inactive, or claimed, from the beginning. It is one statement: those that go through a pipeline are about different rows.
+	sqlInsertWhole = `INSERT INTO users (id, org, state, package, seat, email_domain, package_fixed, pending_approval, version, created_at, updated_at, profile,
+ resume, deactivated_by, deactivated_source, deactivated_reason, deactivated_at, delete_at, was)
+ VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
 
 	sqlUpdateUser = `UPDATE users SET state = ?, package = ?, seat = ?, email_domain = ?, package_fixed = ?, pending_approval = ?, version = ?, updated_at = ?,
- profile = ?, resume = ?, deactivated_by = ?, deactivated_source = ?, deactivated_reason = ?, deactivated_at = ?, delete_at = ? WHERE id = ?`
+ profile = ?, resume = ?, deactivated_by = ?, deactivated_source = ?, deactivated_reason = ?, deactivated_at = ?, delete_at = ?, was = ? WHERE id = ?`
 
 	sqlDeleteKey  = `DELETE FROM user_keys WHERE org = ? AND kind = ? AND value = ?`
 	sqlDeleteTerm = `DELETE FROM user_terms WHERE org = ? AND kind = ? AND value = ? AND user_id = ?`
@@ -160,11 +160,11 @@ func (s *saver) writeUser(b *batch, buf []byte, c *connector.Change, p *plan) ([
 	case p.base != nil:
 		err = b.exec(sqlUpdateUser, string(u.State), u.Package, p.seat, domain, flag(u.PackageFixed), flag(u.PendingApproval), version,
 			micros(updated), buf, string(u.Resume), string(u.DeactivatedBy), u.DeactivatedSource, u.DeactivatedReason,
-			micros(u.DeactivatedAt), micros(u.DeleteAt), u.ID[:])
-	case u.State == connector.Inactive:
-		err = b.exec(sqlInsertInactive, u.ID[:], c.Org, string(u.State), u.Package, p.seat, domain, flag(u.PackageFixed),
+			micros(u.DeactivatedAt), micros(u.DeleteAt), string(u.Was), u.ID[:])
+	case u.State == connector.Inactive, u.Was != "":
+		err = b.exec(sqlInsertWhole, u.ID[:], c.Org, string(u.State), u.Package, p.seat, domain, flag(u.PackageFixed),
 			flag(u.PendingApproval), version, micros(created), micros(updated), buf, string(u.Resume), string(u.DeactivatedBy),
-			u.DeactivatedSource, u.DeactivatedReason, micros(u.DeactivatedAt), micros(u.DeleteAt))
+			u.DeactivatedSource, u.DeactivatedReason, micros(u.DeactivatedAt), micros(u.DeleteAt), string(u.Was))
 	default:
 		err = b.exec(sqlInsertUser, u.ID[:], c.Org, string(u.State), u.Package, p.seat, domain, flag(u.PackageFixed),
 			flag(u.PendingApproval), version, micros(created), micros(updated), buf)

@@ -12,7 +12,7 @@ import (
 )
 
 const userColumns = `u.id, u.org, u.state, u.package, u.package_fixed, u.pending_approval, u.version, u.created_at, u.updated_at,
- u.profile, u.resume, u.deactivated_by, u.deactivated_source, u.deactivated_reason, u.deactivated_at, u.delete_at`
+ u.profile, u.resume, u.deactivated_by, u.deactivated_source, u.deactivated_reason, u.deactivated_at, u.delete_at, u.was`
 
 const (
 	sqlUsersByID = `SELECT ` + userColumns + ` FROM users u WHERE u.org = ? AND u.id IN (*)`
@@ -36,7 +36,7 @@ func userDest(u *connector.User) []any {
 	return []any{
 		(*idColumn)(&u.ID), &u.Org, &u.State, &u.Package, &u.PackageFixed, &u.PendingApproval, &u.Version,
 		(*timeColumn)(&u.CreatedAt), (*timeColumn)(&u.UpdatedAt), (*profileColumn)(&u.Profile), &u.Resume, &u.DeactivatedBy,
-		&u.DeactivatedSource, &u.DeactivatedReason, (*timeColumn)(&u.DeactivatedAt), (*timeColumn)(&u.DeleteAt),
+		&u.DeactivatedSource, &u.DeactivatedReason, (*timeColumn)(&u.DeactivatedAt), (*timeColumn)(&u.DeleteAt), &u.Was,
 	}
 }
 

@@ -92,12 +92,16 @@ const (
 	sqlUnbornGroups = `SELECT 'group ' || g.dn || ' of ' || g.org || ' has no event of its creation' FROM groups g
  WHERE NOT EXISTS (SELECT 1 FROM group_events e WHERE e.group_id = g.id AND e.kind = 'created') LIMIT 1000`
 
+	sqlLostUsers = `SELECT 'claim ' || lower(hex(c.id)) || ' of ' || c.org || ' is about a user who does not exist' FROM claims c
+ WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.id = c.user_id AND u.org = c.org)
+   OR NOT EXISTS (SELECT 1 FROM users u WHERE u.id = c.from_user AND u.org = c.from_org) LIMIT 1000`
+
 	sqlCountKeys  = `SELECT count(*) FROM user_keys`
 	sqlCountTerms = `SELECT count(*) FROM user_terms`
 )
 
 func (v *verifier) seats(ctx context.Context) error {
-	return v.sentences(ctx, sqlWrongUse, sqlOverUse, sqlLostLinks, sqlLostEvents, sqlWrongCounts, sqlLostChunks, sqlLostBlobs)
+	return v.sentences(ctx, sqlWrongUse, sqlOverUse, sqlLostLinks, sqlLostEvents, sqlWrongCounts, sqlLostChunks, sqlLostBlobs, sqlLostUsers)
 }
 
 func (v *verifier) groups(ctx context.Context) error {

@@ -91,6 +91,8 @@ type Store interface {
 	RetryMails(ctx context.Context, org string, now time.Time) (int, error)
 	DropMails(ctx context.Context, before time.Time) (int, error)
 	DropMailLinks(ctx context.Context, before time.Time) (int, error)
+	Claims(ctx context.Context, q connector.ClaimQuery) ([]connector.Claim, error)
+	connector.OtherOrganizations
 	Leases(ctx context.Context, prefix string) (map[string]string, error)
 	DropLeases(ctx context.Context, prefix string) error
 	Secret(ctx context.Context, name string, fresh []byte) ([]byte, error)
@@ -173,6 +175,8 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"a link in a mail is used once", mailLinks},
 		{"subscribers are written once and kept with what happened", subscribersWritten},
 		{"subscribers are found as a naive reading would", subscribersFound},
+		{"claims of users are kept by both organizations", claimsOfUsers},
+		{"users of other organizations are found by domain", othersOnDomains},
 		{"large sets", largeSets},
 		{"groups are created, edited and deleted", groupsWritten},
 		{"groups are listed and found", groupsFound},

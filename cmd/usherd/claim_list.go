@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"usherd/connector"
+	"usherd/connector/provision"
+	"usherd/connector/report"
+)
+
+// claimJSON is the stable form of a claim. What the old account knew is not in it.
+type claimJSON struct {
+	ID        string                `json:"id"`
+	Org       string                `json:"org"`
+	Email     string                `json:"email"`
+	Status    connector.ClaimStatus `json:"status"`
+	User      string                `json:"user,omitempty"`
+	FormerID  string                `json:"former_user"`
+	Was       connector.State       `json:"was"`
+	By        string                `json:"by,omitempty"`
+	At        time.Time             `json:"at"`
+	Until     time.Time             `json:"until"`
+	DaysLeft  int                   `json:"days_left"`
+	Choice    connector.ClaimChoice `json:"choice,omitempty"`
+	DecidedAt *time.Time            `json:"decided_at,omitempty"`
+	DecidedBy string                `json:"decided_by,omitempty"`
+}
+
+func newClaimJSON(c *connector.Claim, now time.Time) claimJSON {
+	j := claimJSON{
+		ID: c.ID.String(), Org: c.Org, Email: c.Email, Status: c.Status, User: c.User.String(), FormerID: c.FromUser.String(), Was: c.Was, By: c.Actor, At: c.At,
+		Until: c.Until, Choice: c.Choice, DecidedAt: when(c.DecidedAt), DecidedBy: c.DecidedBy,
+	}
+	if c.Status == connector.ClaimOpen {
+		j.DaysLeft = c.DaysLeft(now)
+	}
+	return j
+}
+
+func (a *app) claimList(orgID *string) *cobra.Command {
+	var o outputFlag
+	var status string
+	var q connector.ClaimQuery
+	cmd := &cobra.Command{
+		Use: "list", Short: "List the claims of an organization, latest first", Args: noArgs,
+		Example: "  usherd claim list --org acme --status open\n  usherd claim list --org globex --lost",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if status != "" && !slices.Contains(connector.ClaimStatuses(), connector.ClaimStatus(status)) {
+				return usagef("%q is no status: %s", status, claimStatuses())
+			}
+			if err := limit(q.Limit); err != nil {
+				return err
+			}
+			return a.withClaims(cmd.Context(), *orgID, func(s *site, org *org) error {
+				q.Org, q.Status = org.Org.ID, connector.ClaimStatus(status)
+				return a.listClaims(cmd.Context(), s, q, o)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&status, "status", "", "only this status: "+claimStatuses())
+	cmd.Flags().BoolVar(&q.Lost, "lost", false, "those that other organizations have made of its users")
+	cmd.Flags().IntVar(&q.Limit, "limit", 100, "how many; 0 = all")
+	o.add(cmd, "text", "json")
+	return cmd
+}
+
+func claimStatuses() string {
+	var words []string
+	for _, s := range connector.ClaimStatuses() {
+		words = append(words, string(s))
+	}
+	return strings.Join(words, ", ")
+}
+
+func (a *app) listClaims(ctx context.Context, s *site, q connector.ClaimQuery, o outputFlag) error {
+	var all []connector.Claim
+	left := q.Limit
+	for more := true; more; {
+		q.Limit = userPage
+		if left > 0 {
+			q.Limit = min(left-len(all), userPage)
+		}
+		page, err := s.db.Claims(ctx, q)
+		if err != nil {
+			return err
+		}
+		if all = append(all, page...); len(page) > 0 {
+			q.Before = page[len(page)-1].ID
+		}
+		more = len(page) == q.Limit && (left == 0 || len(all) < left)
+	}
+	if o.json() {
+		list := []claimJSON{}
+		for i := range all {
+			j := newClaimJSON(&all[i], a.now())
+			if q.Lost { // the other organization's own business
+				j.User, j.By, j.DecidedBy = "", "", ""
+			}
+			list = append(list, j)
+		}
+		return writeJSON(a.out, map[string]any{"claims": list})
+	}
+	tab := report.NewTable(a.out, a.width(), report.Column{Title: "Email", Flex: true}, report.Column{Title: "Status"}, report.Column{Title: "Claimed"},
+		report.Column{Title: "Until"}, report.Column{Title: "Choice"}, report.Column{Title: "Id"})
+	for i := range all {
+		c := &all[i]
+		tab.Row(c.Email, string(c.Status), date(c.At), date(c.Until), string(c.Choice), c.ID.String())
+	}
+	return tab.Flush()
+}
+
+// findClaim returns a claim of the organization by its id.
+func (s *site) findClaim(ctx context.Context, o *org, text string) (*connector.Claim, error) {
+	id, err := connector.ParseID(text)
+	if err != nil {
+		return nil, usagef("%q is no claim: %s; see them with: usherd claim list", text, err)
+	}
+	return s.db.Claim(ctx, o.Org.ID, id)
+}
+
+func (a *app) claimShow(orgID *string) *cobra.Command {
+	var o outputFlag
+	cmd := &cobra.Command{
+		Use: "show CLAIM", Short: "Show one claim", Args: exactArgs("the id of the claim"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withClaims(cmd.Context(), *orgID, func(s *site, org *org) error {
+				c, err := s.findClaim(cmd.Context(), org, args[0])
+				if err != nil {
+					return err
+				}
+				if o.json() {
+					return writeJSON(a.out, newClaimJSON(c, a.now()))
+				}
+				return a.tellClaim(c)
+			})
+		},
+	}
+	o.add(cmd, "text", "json")
+	return cmd
+}
+
+func (a *app) tellClaim(c *connector.Claim) error {
+	fmt.Fprintf(a.out, "%s: claimed by %s at %s, was %s\n", c.Email, c.Actor, date(c.At), c.Was)
+	switch c.Status {
+	case connector.ClaimOpen:
+		fmt.Fprintf(a.out, "open: %s left, until %s; then the data goes along\n", plural(c.DaysLeft(a.now()), "day"), date(c.Until))
+	case connector.ClaimDecided:
+		fmt.Fprintf(a.out, "decided at %s by %s: %s\n", date(c.DecidedAt), c.DecidedBy, c.Choice)
+	case connector.ClaimExpired:
+		fmt.Fprintf(a.out, "nobody decided until %s: the data went along\n", date(c.Until))
+	case connector.ClaimEnded:
+		fmt.Fprintf(a.out, "ended at %s without a decision: the user was deleted, or claimed by another organization\n", date(c.DecidedAt))
+	}
+	_, err := fmt.Fprintf(a.out, "user %s, before that %s\n", c.User, c.FromUser)
+	return err
+}
+
+func (a *app) claimDecide(orgID *string) *cobra.Command {
+	var choice string
+	cmd := &cobra.Command{
+		Use: "decide CLAIM --choice move|delete", Short: "End a claim in the person's place", Args: exactArgs("the id of the claim"),
+		Long: `decide is for people who cannot use the link that they got by mail. To keep the old account under another address
+that address has to be proved, so only the person can choose that, in the portal.`,
+		Example: "  usherd claim decide 0190f3c1-7a2b-7c3d-8e4f-5a6b7c8d9e0f --choice move",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if choice != string(connector.ClaimMove) && choice != string(connector.ClaimDelete) {
+				return usagef("--choice %q: say move or delete", choice)
+			}
+			return a.withClaims(cmd.Context(), *orgID, func(s *site, org *org) error {
+				c, err := s.findClaim(cmd.Context(), org, args[0])
+				if err == nil {
+					c, _, err = s.claims.DecideClaim(cmd.Context(), provision.ClaimDecision{
+						Org: org.Org.ID, Claim: c.ID, Choice: connector.ClaimChoice(choice), Actor: actor(),
+					})
+				}
+				if err != nil {
+					return err
+				}
+				return a.tellClaim(c)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&choice, "choice", "", "what becomes of the old account's data: move | delete")
+	return cmd
+}
