@@ -103,6 +103,9 @@ type Organization struct {
 	Owners map[string][]string `yaml:"owners,omitempty"`
 	// Sources are where people come from, the most trusted first.
 	Sources []Source `yaml:"sources,omitempty"`
+	// Templates are how people activate themselves whom an upstream system announces: usherd subscribers. Each is a source
+	// too, behind all others.
+	Templates []Template `yaml:"templates,omitempty"`
 }
 
 // Records says how long what the sources have said is kept.

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"usherd/connector"
 )
 
 // placed is the example with its secrets in a folder that tests have.
@@ -63,6 +65,22 @@ func TestExampleOfSAML(t *testing.T) {
 		if len(f.Warnings) > 0 || f.Config.SSO == nil || f.Organizations[0].SignOns["login"] == nil {
 			t.Errorf("%s: %v %+v", way, f.Warnings, f.Organizations[0])
 		}
+	}
+}
+
+// TestExampleOfTemplates does the same for people who activate themselves.
+func TestExampleOfTemplates(t *testing.T) {
+	t.Parallel()
+	text, options := placed(t)
+	block := regexp.MustCompile(`(?ms)^    # templates:.*?\n\n`)
+	text = block.ReplaceAllFunc(text, func(b []byte) []byte { return commentedOut.ReplaceAll(b, []byte("$1$2")) })
+	f, err := Parse("example.yaml", text, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	org := f.Organizations[0].Org
+	if len(f.Warnings) > 0 || org.Template("phones") == nil || org.Sources[len(org.Sources)-1].Kind != connector.Template {
+		t.Errorf("%v %+v", f.Warnings, org)
 	}
 }
 

@@ -33,7 +33,8 @@ func (v *validator) organization(o *Organization, path string, ids map[string]in
 	for i := range o.Sources {
 		v.id("source", o.Sources[i].ID, index(join(path, "sources"), i), taken)
 	}
-	if len(o.Sources) == 0 && !v.follows(join(path, "sources")) {
+	v.templates(o, path, taken)
+	if len(o.Sources)+len(o.Templates) == 0 && !v.follows(join(path, "sources")) {
 		v.doubt(join(path, "sources"), "there are no sources: nobody comes into this organization")
 	}
 	v.owners(o, path, taken)

@@ -47,6 +47,7 @@ func (v *validator) runtime(o *Organization, path string) *Runtime {
 	for i := range o.Sources {
 		v.source(r, &o.Sources[i], index(join(path, "sources"), i))
 	}
+	v.activation(r, o, path)
 	if len(v.faults) == 0 {
 		v.unfilled(r)
 	}
@@ -88,6 +89,8 @@ func (v *validator) source(r *Runtime, s *Source, path string) {
 		s.Mapping.Preset = preset(s.Directory.Type)
 	case mapping.SAML:
 		v.reject(join(path, "mapping.preset"), "%s is for sources with a saml block: leave it out, or write one of %s", mapping.SAML, strings.Join(mapping.Presets(), ", "))
+	case mapping.Template:
+		v.reject(join(path, "mapping.preset"), "%s is for templates, which have it by themselves: leave it out, or write one of %s", mapping.Template, strings.Join(mapping.Presets(), ", "))
 	case mapping.SCIM:
 		v.reject(join(path, "mapping.preset"), "%s is for sources with a scim block: leave it out, or write one of %s", mapping.SCIM, strings.Join(mapping.Presets(), ", "))
 	}

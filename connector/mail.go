@@ -9,6 +9,7 @@ type MailKind string
 // says, and whether there is one at all, is decided when it is sent.
 const (
 	InvitationMail  MailKind = "invitation"          // prove your address; carries a link
+	ActivationMail  MailKind = "activation"          // prove your address, and activate; carries a link
 	AccountMail     MailKind = "account"             // not decided yet: becomes one of the others, or nothing
 	DeactivatedMail MailKind = "account_deactivated" // 18: your account has been deactivated
 	ReadyMail       MailKind = "account_ready"       // your account is in order: sign in

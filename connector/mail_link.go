@@ -14,7 +14,8 @@ type LinkKind string
 
 // The kinds of links. The text is part of the address (LinkKey.Path).
 const (
-	ProveLink LinkKind = "invitation" // whoever uses it has the mail, so the address is the user's; Subject is the user
+	ActivateLink LinkKind = "activation" // whoever uses it has the mail, and activates; Subject is the subscriber
+	ProveLink    LinkKind = "invitation" // whoever uses it has the mail, so the address is the user's; Subject is the user
 	// ClaimLink lets the person decide about a claim, and ClaimKeepLink proves the address under which the old account
 	// goes on; Subject is the claim.
 	ClaimLink     LinkKind = "claim"

@@ -2,7 +2,6 @@ package connector
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 )
@@ -77,7 +76,8 @@ type Subscriber struct {
 	Status SubscriberStatus
 	// Email is the address that the account has or is to have: the announced one where it is believed, else the one that
 	// was entered last.
-	Email string
+	Email    string
+	Language string // of mails; "" = the template's first
 	// ProvenAt is when the holder of Email has proved it; zero = not yet.
 	ProvenAt time.Time
 	// LinksSince: links that were sent before are good for nothing.
@@ -176,6 +176,7 @@ const (
 	StepRefused     SubscriberStep = "refused"     // there is a failure
 	StepPackage     SubscriberStep = "package"     // an administrator has chosen another one
 	StepAccount     SubscriberStep = "account"     // something else has changed the account
+	StepRetried     SubscriberStep = "retried"     // an administrator has asked for another attempt
 )
 
 // SubscriberQuery chooses subscribers of a list in the order in which they came; empty fields choose all.
@@ -238,13 +239,4 @@ func (a *Announcement) Same(s *Subscriber) bool {
 func Announceable(name string) bool {
 	info, ok := AttributeByName(name)
 	return ok && info.Type != ElementsType && info.Type != BinaryType
-}
-
-// OfSubscribers are the sources of the organization that templates are.
-func (o *Organization) OfSubscribers() []string {
-	var list []string
-	for _, t := range o.Templates {
-		list = append(list, t.ID)
-	}
-	return slices.Clip(list)
 }

@@ -155,26 +155,34 @@ type target struct {
 	src *ldapsync.Source // nil when it pushes
 }
 
-// pushes reports whether the source is an identity provider: nothing can be read from it.
-func (t target) pushes() bool { return t.client() || t.org.SignOns[t.id] != nil }
+// pushes reports whether people come by themselves, or are brought: nothing can be read from the source.
+func (t target) pushes() bool { return t.org.Directories[t.id] == nil }
 
 // client reports whether it pushes by SCIM.
 func (t target) client() bool { return t.org.Clients[t.id] != nil }
 
-// comes says how the people of an identity provider come.
+// comes says how the people of a source come that cannot be read.
 func (t target) comes() string {
-	if t.client() {
+	switch t.org.Org.Source(t.id).Kind { //nolint:exhaustive // the others push
+	case connector.SignIn:
+		return "signs in"
+	case connector.Template:
+		return "activates"
+	default:
 		return "pushes"
 	}
-	return "signs in"
 }
 
-// byItself says why there is nothing to read from an identity provider.
+// byItself says why there is nothing to read from a source.
 func byItself(kind connector.SourceKind) string {
-	if kind == connector.SignIn {
+	switch kind { //nolint:exhaustive // the others push
+	case connector.SignIn:
 		return "signs people in when they come"
+	case connector.Template:
+		return "takes people when they activate themselves"
+	default:
+		return "pushes by itself"
 	}
-	return "pushes by itself"
 }
 
 // targets returns the sources that the flags name: all of them when they name none.

@@ -180,6 +180,9 @@ func (a *app) userRetryCmd(orgID *string) *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if t.org.Org.Template(t.id) != nil {
+					return usagef("%s %s: try again with usherd subscribers retry", t.name(), byItself(connector.Template))
+				}
 				if t.pushes() {
 					return usagef("%s %s: ask it to send %s again, or wait until it does", t.name(), byItself(t.org.Org.Source(t.id).Kind), args[0])
 				}

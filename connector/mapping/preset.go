@@ -10,6 +10,10 @@ const SCIM = "scim"
 // the name by which the identity provider knows the person (subject) counts where it is made for people.
 const SAML = "saml"
 
+// Template is the preset of sources where people activate themselves: their records carry the names of the profile's
+// attributes, and who has no user name is called by the address.
+const Template = "template"
+
 // presets are sets of rules for directories that keep to their usual schema. Photos are left out:
 // they are large, and few want them copied.
 var presets = map[string]map[string]Rule{
@@ -46,6 +50,7 @@ var presets = map[string]map[string]Rule{
 	},
 	SCIM:       asNamed(),
 	SAML:       saml(),
+	Template:   announced(),
 	"openldap": inetOrgPerson("without(mail, mail)"),
 	"389ds":    inetOrgPerson("concat(without(mail, mail), without(mailAlternateAddress, mail))"),
 }
@@ -104,5 +109,12 @@ func asNamed() map[string]Rule {
 	return rules
 }
 
-// Presets returns the names of the sets of rules for directories; SCIM and SAML are not among them.
+// announced is asNamed with a user name for everybody.
+func announced() map[string]Rule {
+	rules := asNamed()
+	rules[connector.UserName] = Rule{connector.UserName + " ?? " + connector.Email}
+	return rules
+}
+
+// Presets returns the names of the sets of rules for directories; SCIM, SAML and Template are not among them.
 func Presets() []string { return []string{"active_directory", "openldap", "389ds", "none"} }

@@ -14,6 +14,7 @@ type Input struct {
 	Source  *connector.SourceSettings // may be nil
 	Record  *connector.Record         // raw, may be nil
 	Profile connector.Profile         // as it would be stored
+	Said    connector.Profile         // by the source itself; nil where that does not matter
 	Package string                    // as it would be stored; "" = none
 	Faults  []connector.AttributeFault
 	// Domains is the standing of the domain of each e-mail address, by EmailDomain. One that is not
@@ -39,6 +40,7 @@ func Check(in Input) []connector.Failure {
 	c.faults(connector.AttributeInvalid)
 	c.faults(connector.AttributeTooLong)
 	c.addresses()
+	c.domainAllowed()
 	c.packageKnown()
 	return c.failures
 }
@@ -207,6 +209,29 @@ func (c *checker) addresses() {
 		}
 		c.fail(f)
 	}
+}
+
+// domainAllowed refuses an address that the source brings in a domain which it may not bring.
+func (c *checker) domainAllowed() {
+	if c.in.Source == nil || len(c.in.Source.Domains) == 0 {
+		return
+	}
+	domain, ok := EmailDomain(c.in.Said.Get(connector.Email))
+	if ok && !Below(domain, c.in.Source.Domains) {
+		c.fail(connector.Failure{
+			Reason: connector.DomainNotAllowed, Fields: []string{connector.Email}, Domain: domain, Detail: "allowed are " + list(c.in.Source.Domains, ", "),
+		})
+	}
+}
+
+// Below reports whether a domain, in ASCII form, is one of a list or stands below one.
+func Below(domain string, list []string) bool {
+	for _, up := range connector.ParentDomains(domain) {
+		if slices.Contains(list, up) {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *checker) holder(kind, value string) (string, bool) {

@@ -163,7 +163,7 @@ func (p *Provisioner) commandIn(ctx context.Context, tx connector.Tx, c Command,
 		return ch, nil
 	}
 	cause := connector.Cause{Kind: connector.CausePerson, Actor: c.Actor}
-	errs, err := tx.Save(ctx, []*connector.Change{ch}, cause, now)
+	errs, err := p.write(ctx, tx, []*connector.Change{ch}, cause, now)
 	if err != nil {
 		return nil, err
 	}

@@ -174,7 +174,7 @@ func (a *applier) apply(ctx context.Context, c chunk) error {
 		}
 		cause := connector.Cause{Kind: connector.CauseRun, Run: a.plan.Run.ID, Actor: a.plan.Run.Actor}
 		now := a.p.o.Now()
-		errs, err := tx.Save(ctx, changes, cause, now)
+		errs, err := a.p.write(ctx, tx, changes, cause, now)
 		if err != nil {
 			return err
 		}
@@ -246,7 +246,7 @@ func (a *applier) again(ctx context.Context, tx connector.Tx, ch *connector.Chan
 	if a.plan.undoes {
 		return next, nil
 	}
-	errs, err := tx.Save(ctx, []*connector.Change{next}, by, now)
+	errs, err := a.p.write(ctx, tx, []*connector.Change{next}, by, now)
 	if err != nil {
 		return nil, err
 	}

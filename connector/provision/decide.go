@@ -102,7 +102,7 @@ func (d *decision) match(f *facts) {
 	if d.rec.Gone || d.rec.OutOfScope != "" || d.rec.Fault != "" {
 		return
 	}
-	for _, k := range matchKeys(d.org, d.mapped.Profile) {
+	for _, k := range matchKeys(d.org, d.src, d.mapped.Profile) {
 		hits := f.byKey[k]
 		switch {
 		case len(hits) == 0:
@@ -127,8 +127,12 @@ func (d *decision) take(f *facts, u *connector.User, k connector.UserKey) {
 		}
 		if l.Standing != connector.StandingGone && !f.gone[l.Anchor] && !d.returns(u) {
 			d.rival = l.Anchor
-			if d.src.Kind == connector.SCIM {
+			switch d.src.Kind { //nolint:exhaustive // the others are read
+			case connector.SCIM:
 				d.fail(taken(k), k.Kind, "a user with this value is there, whom the client calls something else")
+				return
+			case connector.Template:
+				d.fail(taken(k), k.Kind, "another subscriber has activated with it")
 				return
 			}
 			d.fail(connector.AmbiguousMatch, k.Kind, "the user with this value is linked to another entry of this source: "+l.DN)
@@ -177,12 +181,16 @@ func (d *decision) fold() {
 	}
 }
 
-// counting leaves out what sources said that have lost the person, as long as another one has it: then
-// only. Whether a source has it that is not configured any more nobody knows: its last word stays, behind
+// counting leaves out what sources said that have lost the person, as long as another one has it whose word
+// weighs as much: then only. Whether a source has it that is not configured any more nobody knows: its last word stays, behind
 // all others, and keeps nobody else's away.
 func counting(org *connector.Organization, all []policy.Contribution, says map[string]connector.Standing) []policy.Contribution {
 	lost := func(c policy.Contribution) bool { return !present(says[c.Source]) }
-	known := func(c policy.Contribution) bool { return !lost(c) && (c.Source == "" || org.Source(c.Source) != nil) }
+	best := best(org, says)
+	known := func(c policy.Contribution) bool {
+		s := org.Source(c.Source)
+		return !lost(c) && (c.Source == "" || s != nil && weight(s.Kind) == best)
+	}
 	if !slices.ContainsFunc(all, known) {
 		return all
 	}
@@ -226,16 +234,13 @@ func present(s connector.Standing) bool {
 
 // verdict is what the sources say together: the first in priority that has an opinion; where all
 // that know the person have lost it, what the first of those says.
-// Somebody's sign-in years ago is no word on whether the person is still there: it counts for those only whom no
-// other source has ever had.
+// That somebody signed in years ago, or was announced once and has activated, is no word on whether the person is still
+// there: it counts for those only whom no source with a better one has ever had.
 func verdict(org *connector.Organization, says map[string]connector.Standing) (connector.Standing, string) {
-	onlySignIn := !slices.ContainsFunc(org.Sources, func(s connector.SourceSettings) bool {
-		_, ok := says[s.ID]
-		return ok && s.Kind != connector.SignIn
-	})
+	best := best(org, says)
 	for i := range org.Sources {
 		id := org.Sources[i].ID
-		if s := says[id]; s == connector.StandingEnabled || s == connector.StandingDisabled {
+		if s := says[id]; weight(org.Sources[i].Kind) == best && (s == connector.StandingEnabled || s == connector.StandingDisabled) {
 			return s, id
 		}
 	}
@@ -243,7 +248,7 @@ func verdict(org *connector.Organization, says map[string]connector.Standing) (c
 	for i := range org.Sources {
 		id := org.Sources[i].ID
 		switch s, ok := says[id]; {
-		case org.Sources[i].Kind == connector.SignIn && !onlySignIn:
+		case weight(org.Sources[i].Kind) < best:
 		case ok && present(s):
 			return s, id
 		case ok && first == "":
@@ -253,10 +258,31 @@ func verdict(org *connector.Organization, says map[string]connector.Standing) (c
 	return lost, first
 }
 
+// best is the greatest weight among the sources that say something.
+func best(org *connector.Organization, says map[string]connector.Standing) (most int) {
+	for i := range org.Sources {
+		if _, ok := says[org.Sources[i].ID]; ok {
+			most = max(most, weight(org.Sources[i].Kind))
+		}
+	}
+	return most
+}
+
+// weight says how much the word of a kind of source counts on whether a person is still there.
+func weight(kind connector.SourceKind) int {
+	switch kind { //nolint:exhaustive // all others follow the person
+	case connector.SignIn:
+		return 0
+	case connector.Template:
+		return 1
+	}
+	return 2
+}
+
 // check is step 3: everything that the organization's rules hold against the profile.
 func (d *decision) check(f *facts) {
 	switch {
-	case d.stranger() || f.signIn && d.turnedAway():
+	case d.stranger() || f.signIn && d.turnedAway() || d.stayedOut():
 		return
 	case d.unborn() && d.says == connector.StandingDisabled:
 		d.failures = nil // nobody is created, so nobody is in the way; but the rival may turn out to be gone, see keep
@@ -272,7 +298,7 @@ func (d *decision) check(f *facts) {
 		}
 	default:
 		d.failures = policy.Check(policy.Input{
-			Org: d.org, Source: d.src, Record: d.rec, Profile: d.profile, Package: d.pkg,
+			Org: d.org, Source: d.src, Record: d.rec, Profile: d.profile, Said: d.mapped.Profile, Package: d.pkg,
 			Faults: d.mapped.Faults, Domains: f.domains, TakenOver: f.takenOver, Code: d.code(),
 			Holder: func(k connector.UserKey) (string, bool) { return d.holder(f, k) },
 		})

@@ -14,6 +14,7 @@ import (
 type facts struct {
 	now     time.Time
 	signIn  bool // the person of the record is signing in
+	proven  bool // the person has just proven the address of the record
 	links   map[connector.Anchor]connector.Link
 	users   map[connector.ID]*connector.User
 	linksOf map[connector.ID][]connector.Link
@@ -51,7 +52,7 @@ func (f *facts) loadPeople(ctx context.Context, r connector.Reader, org *connect
 		if !d.rec.User.IsZero() {
 			q.IDs = append(q.IDs, d.rec.User)
 		}
-		keys := matchKeys(org, d.mapped.Profile)
+		keys := matchKeys(org, d.src, d.mapped.Profile)
 		if f.planned == nil { // nobody else's names are looked at: the rules will ask for these too
 			keys = append(keys, (&connector.User{Profile: d.mapped.Profile}).Keys()...)
 		}
@@ -242,10 +243,14 @@ func standing(org, name string, domains []connector.Domain) connector.DomainStan
 }
 
 // matchKeys are the values by which a record finds a user that it has no link to, in the
-// organization's order.
-func matchKeys(org *connector.Organization, p connector.Profile) []connector.UserKey {
+// organization's order. Who activates finds an account by nothing but the address, which is proven or believed: other
+// values may be the person's own words.
+func matchKeys(org *connector.Organization, src *connector.SourceSettings, p connector.Profile) []connector.UserKey {
 	matching := org.Matching
-	if len(matching) == 0 {
+	switch {
+	case src.Kind == connector.Template:
+		matching = []string{connector.Email}
+	case len(matching) == 0:
 		matching = []string{connector.Email, connector.UserName}
 	}
 	var keys []connector.UserKey

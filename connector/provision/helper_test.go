@@ -147,7 +147,11 @@ func newWorld(tb testing.TB, edit func(*connector.Organization)) *world {
 func (w *world) rebuild() {
 	w.t.Helper()
 	for _, s := range w.org.Sources {
-		m, faults := mapping.Compile(mapping.Config{Preset: "openldap"})
+		preset := "openldap"
+		if s.Kind == connector.Template {
+			preset = mapping.Template
+		}
+		m, faults := mapping.Compile(mapping.Config{Preset: preset})
 		if len(faults) > 0 {
 			w.t.Fatal(faults)
 		}

@@ -13,7 +13,7 @@ import (
 // 3.6: deleted resources are not considered where values have to be unique).
 func (p *Provisioner) decidePush(ctx context.Context, tx connector.Tx, push Push, rec *connector.Record) (*decision, error) {
 	f := newFacts(p.o.Now())
-	f.signIn = push.SignIn
+	f.signIn, f.proven = push.SignIn, push.Proven
 	d, err := p.decideBy(ctx, tx, f, push.Source, rec)
 	if err != nil || d.src.Kind != connector.SCIM || !wantsNames(d.change) {
 		return d, err
@@ -28,7 +28,7 @@ func (p *Provisioner) decidePush(ctx context.Context, tx connector.Tx, push Push
 		if ch.After == nil {
 			return d, nil
 		}
-		errs, err := tx.Save(ctx, []*connector.Change{ch}, push.Cause, p.o.Now())
+		errs, err := p.write(ctx, tx, []*connector.Change{ch}, push.Cause, p.o.Now())
 		if err != nil {
 			return nil, err
 		}

@@ -36,6 +36,18 @@ func (d *decision) turnedAway() bool {
 	return true
 }
 
+// stayedOut refuses somebody who activates and whose account was deactivated: only who did that gives it back. Where it
+// was this template, since the subscriber was deleted, it comes back with the subscriber.
+func (d *decision) stayedOut() bool {
+	u := d.user
+	if d.src.Kind != connector.Template || len(d.failures) > 0 || d.rec.Gone || u == nil || u.State != connector.Inactive ||
+		u.DeactivatedBy == connector.BySource && u.DeactivatedSource == d.src.ID {
+		return false
+	}
+	d.turnAway(connector.CodeCreation, connector.AccountInactive)
+	return true
+}
+
 func (d *decision) turnAway(code connector.Code, reason connector.Reason) {
 	d.failures = []connector.Failure{{Code: code, Reason: reason}}
 }

@@ -23,6 +23,8 @@ type Push struct {
 	// SignIn says that the person is signing in at this moment (sources of Kind SignIn): who may not is refused, and
 	// a first sign-in makes a verified user active.
 	SignIn bool
+	// Proven says that the person has proven the address of the record (sources of Kind Template).
+	Proven bool
 	Cause  connector.Cause
 }
 
@@ -162,7 +164,7 @@ func (p *Provisioner) save(ctx context.Context, tx connector.Tx, ch *connector.C
 	if ch.Link != nil {
 		ch.Link.Run = cause.Run
 	}
-	errs, err := tx.Save(ctx, []*connector.Change{ch}, cause, now)
+	errs, err := p.write(ctx, tx, []*connector.Change{ch}, cause, now)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +172,7 @@ func (p *Provisioner) save(ctx context.Context, tx connector.Tx, ch *connector.C
 		return ch, errs[0]
 	}
 	ch = noSeat(ch, now)
-	if errs, err = tx.Save(ctx, []*connector.Change{ch}, cause, now); err != nil {
+	if errs, err = p.write(ctx, tx, []*connector.Change{ch}, cause, now); err != nil {
 		return nil, err
 	}
 	return ch, errs[0]

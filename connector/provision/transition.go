@@ -37,6 +37,10 @@ func (d *decision) transition(f *facts) {
 		reactivate(d.change, &after, facts)
 	case after.State == connector.Inactive:
 		d.warnings = append(d.warnings, "an administrator deactivated this user: it stays inactive")
+	case d.src.Kind == connector.Template:
+		if f.proven {
+			move(d.change, &after, lifecycle.EmailProven, facts)
+		}
 	case d.src.Kind == connector.Directory:
 		move(d.change, &after, lifecycle.DirectorySeen, facts)
 	}
@@ -54,12 +58,12 @@ func (d *decision) create(f *facts) {
 		d.change.Skip = connector.SkipNewButDisabled
 		return
 	}
-	facts := lifecycle.Facts{Kind: d.src.Kind, DomainVerified: d.verified(f), PendingApproval: d.org.Approval}
+	facts := lifecycle.Facts{Kind: d.src.Kind, DomainVerified: d.verified(f), PendingApproval: d.org.Approval || d.src.Approval}
 	state := lifecycle.First(facts)
 	d.change = d.newChange(connector.Created)
 	d.change.After = &connector.User{
 		ID: d.newID(f.now), Org: d.org.ID, Profile: d.profile, State: state, Package: d.pkg,
-		PendingApproval: d.org.Approval, CreatedAt: f.now,
+		PendingApproval: facts.PendingApproval, CreatedAt: f.now,
 	}
 	d.change.Transitions = []connector.Transition{{To: state, Signal: string(lifecycle.Created)}}
 	if f.signIn {

@@ -74,7 +74,10 @@ func (p *Provisioner) offerTo(ctx context.Context, w connector.Waiter, cause con
 		return true, false, p.strike(ctx, w)
 	}
 	push := constant(w.Source, w.Record, cause)
-	if src.Kind == connector.SCIM {
+	switch src.Kind { //nolint:exhaustive // of the others the record is the last word
+	case connector.Template:
+		push = p.again(push, w)
+	case connector.SCIM:
 		if p.o.Now().Sub(w.Asked) > pushedWait {
 			return true, false, p.o.Store.Write(ctx, func(tx connector.Tx) error { return tx.LeaveList(ctx, w) })
 		}

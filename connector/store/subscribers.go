@@ -11,7 +11,7 @@ import (
 	"usherd/connector"
 )
 
-const subscriberColumns = `s.org, s.template, s.id, s.name, s.announced, s.profile, s.given, s.package, s.status, s.email, s.proven_at, s.links_since,
+const subscriberColumns = `s.org, s.template, s.id, s.name, s.announced, s.profile, s.given, s.package, s.status, s.email, s.language, s.proven_at, s.links_since,
  s.user_id, s.failure, s.tries, s.created_at, s.updated_at, s.version`
 
 const (
@@ -26,10 +26,10 @@ const (
  UNION SELECT id FROM subscribers WHERE org = ? AND said_key >= ? AND said_key < ? AND said_key <> ''
  UNION SELECT id FROM subscribers WHERE org = ? AND email_key >= ? AND email_key < ? AND email_key <> '')`
 
-	sqlInsertSubscriber = `INSERT INTO subscribers (org, template, name_key, id, name, announced, profile, given, package, status, said_key, email, email_key,
- proven_at, links_since, user_id, reason, failure, tries, created_at, updated_at, version) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1) ON CONFLICT DO NOTHING`
+	sqlInsertSubscriber = `INSERT INTO subscribers (org, template, name_key, id, name, announced, profile, given, package, status, said_key, email, email_key, language,
+ proven_at, links_since, user_id, reason, failure, tries, created_at, updated_at, version) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1) ON CONFLICT DO NOTHING`
 
-	sqlUpdateSubscriber = `UPDATE subscribers SET name = ?, announced = ?, profile = ?, given = ?, package = ?, status = ?, said_key = ?, email = ?, email_key = ?,
+	sqlUpdateSubscriber = `UPDATE subscribers SET name = ?, announced = ?, profile = ?, given = ?, package = ?, status = ?, said_key = ?, email = ?, email_key = ?, language = ?,
  proven_at = ?, links_since = ?, user_id = ?, reason = ?, failure = ?, tries = ?, updated_at = ?, version = version + 1
  WHERE org = ? AND template = ? AND name_key = ? AND id = ? AND version = ?`
 
@@ -46,7 +46,7 @@ func scanSubscriber(r *sql.Rows, v **connector.Subscriber) error {
 	*v = s
 	var failure string
 	err := r.Scan(&s.Org, &s.Template, (*idColumn)(&s.ID), &s.Name, &s.Announced, (*profileColumn)(&s.Profile), (*profileColumn)(&s.Given), &s.Package, &s.Status,
-		&s.Email, (*timeColumn)(&s.ProvenAt), (*timeColumn)(&s.LinksSince), (*idColumn)(&s.User), &failure, &s.Tries, (*timeColumn)(&s.CreatedAt),
+		&s.Email, &s.Language, (*timeColumn)(&s.ProvenAt), (*timeColumn)(&s.LinksSince), (*idColumn)(&s.User), &failure, &s.Tries, (*timeColumn)(&s.CreatedAt),
 		(*timeColumn)(&s.UpdatedAt), &s.Version)
 	if err != nil || failure == "" {
 		return err
@@ -191,10 +191,10 @@ func (t *tx) PutSubscriber(ctx context.Context, s *connector.Subscriber, events 
 	var n int64
 	var err error
 	if s.Version == 0 {
-		n, err = t.s.exec(ctx, sqlInsertSubscriber, s.Org, s.Template, key, s.ID[:], s.Name, flag(s.Announced), profile, given, s.Package, string(s.Status), said, s.Email, email,
+		n, err = t.s.exec(ctx, sqlInsertSubscriber, s.Org, s.Template, key, s.ID[:], s.Name, flag(s.Announced), profile, given, s.Package, string(s.Status), said, s.Email, email, s.Language,
 			micros(s.ProvenAt), micros(s.LinksSince), idBlob(s.User), reason, failure, int64(s.Tries), micros(s.CreatedAt), micros(s.UpdatedAt))
 	} else {
-		n, err = t.s.exec(ctx, sqlUpdateSubscriber, s.Name, flag(s.Announced), profile, given, s.Package, string(s.Status), said, s.Email, email,
+		n, err = t.s.exec(ctx, sqlUpdateSubscriber, s.Name, flag(s.Announced), profile, given, s.Package, string(s.Status), said, s.Email, email, s.Language,
 			micros(s.ProvenAt), micros(s.LinksSince), idBlob(s.User), reason, failure, int64(s.Tries), micros(s.UpdatedAt),
 			s.Org, s.Template, key, s.ID[:], s.Version)
 	}

@@ -42,7 +42,7 @@ func subscribersWritten(f *fixture) {
 		f.Errorf("another one of that name: %v", err)
 	}
 	stale := *s
-	s.Status, s.Email, s.ProvenAt, s.User, s.Tries, s.Package = connector.SubscriberError, "b@example.com", f.now, connector.ID{7}, 2, "gold"
+	s.Status, s.Email, s.ProvenAt, s.User, s.Tries, s.Package, s.Language = connector.SubscriberError, "b@example.com", f.now, connector.ID{7}, 2, "gold", "sv"
 	s.Failure = &connector.Failure{Code: connector.CodeCreation, Reason: connector.RequiredMissing, Fields: []string{connector.UserName}, Ref: "7KQ2-M4ZT", At: f.now, UserID: connector.ID{7}}
 	refused := connector.SubscriberEvent{
 		ID: connector.NewID(f.now), At: f.now, What: connector.StepRefused, Actor: "portal", Status: s.Status, Email: s.Email, Code: 31, Reason: s.Failure.Reason,

@@ -13,6 +13,7 @@ CREATE TABLE subscribers (
     said_key    text COLLATE "C" NOT NULL, -- the announced address, folded; '' = none
     email       text COLLATE "C" NOT NULL,
     email_key   text COLLATE "C" NOT NULL, -- email, folded
+    language    text COLLATE "C" NOT NULL, -- of mails
     proven_at   bigint NOT NULL,
     links_since bigint NOT NULL,
     user_id     bytea,

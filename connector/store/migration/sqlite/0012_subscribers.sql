@@ -13,6 +13,7 @@ CREATE TABLE subscribers (
     said_key    TEXT    NOT NULL, -- the announced address, folded; '' = none
     email       TEXT    NOT NULL,
     email_key   TEXT    NOT NULL, -- email, folded
+    language    TEXT    NOT NULL, -- of mails
     proven_at   INTEGER NOT NULL,
     links_since INTEGER NOT NULL,
     user_id     BLOB,

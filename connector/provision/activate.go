@@ -1,0 +1,297 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"usherd/connector"
+	"usherd/connector/policy"
+)
+
+const (
+	// linkLife is how long a link to activate is good.
+	linkLife = 24 * time.Hour
+	// linkPause is how long a person waits for another mail.
+	linkPause = time.Minute
+	// maxLinks bounds the mails for one subscriber in a day: the first and three more.
+	maxLinks = 4
+)
+
+// ActivationRequest is what somebody has written into the form of a template.
+type ActivationRequest struct {
+	Template string
+	Email    string
+	Given    connector.Profile // attributes that the template asks for
+	Language string
+	// Name is the subscriber id that the link of the person named, and Keyed says of a subscriber whether that link was
+	// its own: the id alone, which can be guessed, ties nobody to anything.
+	Name  string
+	Keyed func(*connector.Subscriber) bool
+}
+
+// RequestActivation sends a link to the address, where somebody who may activate by it is known; ok says whether. A
+// subscriber is tied to the person by its own link, which the upstream system hands out, or by the address that was
+// announced, which the person then proves to hold; nothing else does. Nobody else is created by it either but somebody
+// unannounced, where the template lets such come. The caller tells the person the same in both cases.
+func (p *Provisioner) RequestActivation(ctx context.Context, tx connector.Tx, req ActivationRequest) (ok bool, err error) {
+	t := p.o.Org.Template(req.Template)
+	if wrong := policy.CheckAddress(req.Email); t == nil || wrong != nil {
+		return false, nil //nolint:nilerr // an address that is none is nobody's
+	}
+	s, err := p.asking(ctx, tx, t, req)
+	if err != nil || s == nil || !hasAccount(s) && !p.mayHave(t, req.Email) {
+		return false, err
+	}
+	if hasAccount(s) && connector.Fold(s.Email) != connector.Fold(req.Email) {
+		return false, nil // whoever is provisioned stays whom it is
+	}
+	if often, err := p.tooOften(ctx, tx, s); err != nil || often {
+		return false, err
+	}
+	s.Language = req.Language
+	s.Given = given(t, s.Given, req.Given)
+	return true, p.sendLink(ctx, tx, s, req.Email, connector.StepAsked, "portal")
+}
+
+// asking is the subscriber that the person is taken for, nil where that is nobody.
+func (p *Provisioner) asking(ctx context.Context, tx connector.Tx, t *connector.TemplateSettings, req ActivationRequest) (*connector.Subscriber, error) {
+	if req.Name != "" && req.Keyed != nil {
+		list, err := tx.SubscribersNamed(ctx, p.o.Org.ID, t.ID, []string{req.Name})
+		if err != nil || len(list) > 0 && req.Keyed(list[0]) {
+			return firstOf(list), err
+		}
+	}
+	list, err := tx.SubscribersByEmail(ctx, p.o.Org.ID, t.ID, req.Email)
+	if err != nil {
+		return nil, err
+	}
+	var theirs []*connector.Subscriber
+	for _, s := range list {
+		email, said := connector.Fold(req.Email), connector.Fold(s.Profile.Get(connector.Email))
+		if own := connector.Fold(s.Email) == email; !s.ProvenAt.IsZero() && own || s.ProvenAt.IsZero() && (said == email || !s.Announced) {
+			theirs = append(theirs, s)
+		}
+	}
+	switch {
+	case len(theirs) == 1:
+		return theirs[0], nil
+	case len(theirs) > 1 || !t.Unannounced: // an address of several people is nobody's
+		return nil, nil
+	}
+	now := p.o.Now()
+	s := &connector.Subscriber{
+		ID: connector.NewID(now), Org: p.o.Org.ID, Template: t.ID, Name: selfPrefix + connector.Fold(req.Email), Email: req.Email, Status: connector.PendingEmailInput,
+		LinksSince: now, CreatedAt: now,
+	}
+	taken, err := tx.SubscribersNamed(ctx, p.o.Org.ID, t.ID, []string{s.Name})
+	if err != nil || len(taken) > 0 {
+		return nil, err
+	}
+	return s, nil
+}
+
+// selfPrefix begins the ids of those who came by themselves: upstream systems often call people by what looks like an
+// address.
+const selfPrefix = "self:"
+
+func firstOf(list []*connector.Subscriber) *connector.Subscriber {
+	if len(list) == 0 {
+		return nil
+	}
+	return list[0]
+}
+
+func hasAccount(s *connector.Subscriber) bool { return !s.User.IsZero() }
+
+// mayHave reports whether an address is in a domain that the template allows: nobody is sent a link that cannot lead
+// anywhere, and no mails go to whatever address strangers think of.
+func (p *Provisioner) mayHave(t *connector.TemplateSettings, email string) bool {
+	src := p.o.Org.Source(t.ID)
+	domain, ok := policy.EmailDomain(email)
+	return ok && src != nil && (len(src.Domains) == 0 || policy.Below(domain, src.Domains))
+}
+
+// tooOften reports whether there were enough mails for the subscriber for now.
+func (p *Provisioner) tooOften(ctx context.Context, tx connector.Tx, s *connector.Subscriber) (bool, error) {
+	links, err := tx.MailLinks(ctx, s.Org, connector.ActivateLink, s.ID, maxLinks)
+	now, n := p.o.Now(), 0
+	for _, l := range links {
+		age := now.Sub(l.Until.Add(-linkLife))
+		if age < linkPause {
+			return true, err
+		}
+		if age < linkLife {
+			n++
+		}
+	}
+	return n >= maxLinks, err
+}
+
+// given adds what the person has written, of what the template asks for.
+func given(t *connector.TemplateSettings, had, entered connector.Profile) connector.Profile {
+	p := connector.Profile{}
+	for name, values := range had {
+		p.Set(name, values...)
+	}
+	for _, name := range t.Fields {
+		if values := entered[name]; len(values) > 0 {
+			p.Set(name, values...)
+		}
+	}
+	return p
+}
+
+// sendLink writes the subscriber, a link for it and the mail that carries it.
+func (p *Provisioner) sendLink(ctx context.Context, tx connector.Tx, s *connector.Subscriber, email string, step connector.SubscriberStep, actor string) error {
+	now := p.o.Now()
+	if !hasAccount(s) {
+		if connector.Fold(s.Email) != connector.Fold(email) {
+			s.ProvenAt = time.Time{}
+		}
+		s.Status, s.Email, s.Failure = connector.PendingEmailValidation, email, nil
+	}
+	s.UpdatedAt = now
+	if err := tx.PutSubscriber(ctx, s, subscriberEvent(s, step, actor, now)); err != nil {
+		return err
+	}
+	l := connector.MailLink{ID: connector.NewID(now), Org: s.Org, Kind: connector.ActivateLink, Subject: s.ID, Email: email, Until: now.Add(linkLife)}
+	if err := tx.PutMailLink(ctx, l); err != nil {
+		return err
+	}
+	return tx.PutMail(ctx, connector.Mail{
+		ID: connector.NewID(now), Org: s.Org, Kind: connector.ActivationMail, To: email, Language: s.Language, About: s.ID, Link: l.ID,
+		Values: map[string]string{"template": p.o.Org.Template(s.Template).Name}, State: connector.MailWaiting, At: now, Next: now,
+	})
+}
+
+// checkEntered says what is wrong with an address that a person gives.
+func checkEntered(email string) error {
+	if err := policy.CheckAddress(email); err != nil {
+		return &connector.Error{Kind: connector.Invalid, Op: "subscribers", Err: err, Hint: "give the address of the person, such as ann@example.com"}
+	}
+	return nil
+}
+
+// Activate uses a link: the person has proved the address, and the account is created, found or refused, all in one
+// transaction. The same link tries again, for as long as it would have been good, after a refusal: the address is
+// proved by then. The errors about links are those of connector: ErrLinkUnknown, ErrLinkUsed where nothing is left
+// to do by it, and ErrLinkEnded.
+func (p *Provisioner) Activate(ctx context.Context, link connector.ID) (out *connector.Subscriber, err error) {
+	err = p.subscribe(ctx, func(tx connector.Tx, freed freedSeats) error {
+		now := p.o.Now()
+		l, err := tx.UseMailLink(ctx, p.o.Org.ID, link, now)
+		used := errors.Is(err, connector.ErrLinkUsed)
+		if err != nil && !used {
+			return err
+		}
+		s, err := p.linkedSubscriber(ctx, tx, &l, used, now)
+		if err != nil {
+			return err
+		}
+		step := connector.StepRetried
+		if !used {
+			step = connector.StepProved
+			if !hasAccount(s) {
+				s.Email, s.ProvenAt = l.Email, now
+			}
+		}
+		if out = s; s.Status == connector.Provisioned {
+			return nil
+		}
+		out, err = p.provisionIn(ctx, tx, s, step, connector.Cause{Kind: connector.CauseRequest, Actor: "portal"}, freed)
+		return err
+	})
+	return out, err
+}
+
+// linkedSubscriber is the subscriber that a link may be used for; used says that it was before.
+func (p *Provisioner) linkedSubscriber(ctx context.Context, r connector.Reader, l *connector.MailLink, used bool, now time.Time) (*connector.Subscriber, error) {
+	s, err := r.Subscriber(ctx, l.Org, l.Subject)
+	if connector.KindOf(err) == connector.NotFound || err == nil && p.o.Org.Template(s.Template) == nil || l.Kind != connector.ActivateLink {
+		return nil, connector.ErrLinkUnknown
+	}
+	if err != nil {
+		return nil, err
+	}
+	same := connector.Fold(s.Email) == connector.Fold(l.Email)
+	switch before := l.Until.Add(-linkLife).Before(s.LinksSince); {
+	case used && (!same || s.ProvenAt.IsZero()):
+		return nil, connector.ErrLinkUsed
+	case before, !now.Before(l.Until), hasAccount(s) && !same:
+		return nil, connector.ErrLinkEnded
+	}
+	return s, nil
+}
+
+// Activation shows what a link is for, without using it: the subscriber, the address, and whether it was used. Errors
+// are those of Activate.
+func (p *Provisioner) Activation(ctx context.Context, link connector.ID) (*connector.Subscriber, connector.MailLink, error) {
+	l, err := p.o.Store.MailLink(ctx, p.o.Org.ID, link)
+	if err != nil {
+		return nil, l, err
+	}
+	s, err := p.linkedSubscriber(ctx, p.o.Store, &l, !l.UsedAt.IsZero(), p.o.Now())
+	return s, l, err
+}
+
+// settled are reasons that only the person, an administrator or a seat ends.
+func settled(r connector.Reason) bool {
+	return ofAccount(r) || r == connector.NoSeat
+}
+
+// RetrySubscribers tries those again whose failures may have lost their cause: the configuration is another one, a
+// domain was verified or released, an account has gone. It returns how many have an account now. Who waits for a seat is
+// offered one by the waiting list.
+func (p *Provisioner) RetrySubscribers(ctx context.Context) (done int, err error) {
+	if len(p.o.Org.Templates) == 0 {
+		return 0, nil
+	}
+	q := connector.SubscriberQuery{Org: p.o.Org.ID, HideProvisioned: true, Limit: announceStep}
+	for {
+		page, next, err := p.o.Store.Subscribers(ctx, q)
+		if err != nil {
+			return done, err
+		}
+		for _, s := range page {
+			if s.Failure == nil || settled(s.Failure.Reason) {
+				continue
+			}
+			ok, err := p.retryOne(ctx, s.ID)
+			if err != nil {
+				return done, err
+			}
+			if ok {
+				done++
+			}
+		}
+		if next == "" {
+			return done, nil
+		}
+		q.After = next
+	}
+}
+
+func (p *Provisioner) retryOne(ctx context.Context, id connector.ID) (ok bool, err error) {
+	err = p.subscribe(ctx, func(tx connector.Tx, freed freedSeats) error {
+		s, t, err := p.subscriberIn(ctx, tx, id)
+		if kind := connector.KindOf(err); err != nil {
+			if kind == connector.NotFound { // it, or its template, has gone
+				return nil
+			}
+			return err
+		}
+		email := s.Believed(t)
+		if s.Failure == nil || settled(s.Failure.Reason) || email == "" {
+			return nil
+		}
+		d, err := p.submitIn(ctx, tx, activation(s, email, retries))
+		if err != nil {
+			return err
+		}
+		freed.note(d.change)
+		ok = len(d.change.Failures) == 0
+		return nil
+	})
+	return ok, err
+}
