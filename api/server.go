@@ -84,6 +84,8 @@ func New(o Options) (*Server, error) {
 	s.api = humago.New(s.mux, settings())
 	s.api.UseMiddleware(s.enter)
 	s.users()
+	s.changes()
+	s.signIns()
 	if s.document, err = json.MarshalIndent(s.api.OpenAPI(), "", "  "); err != nil {
 		return nil, fmt.Errorf("api: the document: %w", err)
 	}

@@ -14,13 +14,12 @@ import (
 type Store interface {
 	ListUsers(ctx context.Context, q connector.UserQuery) (users []*connector.User, next string, err error)
 	FindUser(ctx context.Context, org, key string) (*connector.User, error)
+	Users(ctx context.Context, org string, ids []connector.ID) ([]*connector.User, error)
+	UsersByKey(ctx context.Context, org string, keys []connector.UserKey) ([]*connector.User, error)
 	UserLinks(ctx context.Context, org string, user connector.ID) ([]connector.Link, error)
 	GroupsOfUser(ctx context.Context, org string, user connector.ID, limit int) ([]connector.UserGroup, error)
 	UserEvents(ctx context.Context, org string, user connector.ID) iter.Seq2[connector.Event, error]
 }
-
-// Writer changes people. provision.Provisioner is one.
-type Writer any
 
 // User is an account.
 type User struct {
@@ -169,7 +168,7 @@ type UserDetail struct {
 }
 
 type userOutput struct {
-	ETag string `header:"ETag" doc:"For If-Match of what changes the user."`
+	ETag string `header:"ETag" doc:"Of the account itself, for If-Match of what changes it; records and groups have no part in it."`
 	Body UserDetail
 }
 

@@ -49,7 +49,7 @@ func (g gate) Enter(r *http.Request, org string) (api.Caller, func(), *api.Denie
 
 // world is two organizations with one source each, on a real store behind a real server.
 type world struct {
-	*testing.T
+	testing.TB
 	db    *store.DB
 	provs map[string]*provision.Provisioner
 	orgs  map[string]*connector.Organization
@@ -62,22 +62,20 @@ type world struct {
 
 func (w *world) now() time.Time { return time.UnixMicro(w.at.Load()).UTC() }
 
-func (w *world) pass(d time.Duration) { w.at.Add(d.Microseconds()) }
-
-func newWorld(t *testing.T, edit func(*world)) *world {
-	t.Helper()
-	w := &world{T: t, provs: map[string]*provision.Provisioner{}, orgs: map[string]*connector.Organization{}}
+func newWorld(tb testing.TB, edit func(*world)) *world {
+	tb.Helper()
+	w := &world{TB: tb, provs: map[string]*provision.Provisioner{}, orgs: map[string]*connector.Organization{}}
 	w.at.Store(time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC).UnixMicro())
-	db, err := store.Open(t.Context(), newstore.URL(t), store.Options{Now: w.now})
+	db, err := store.Open(tb.Context(), newstore.URL(tb), store.Options{Now: w.now})
 	w.ok(err)
 	w.db = db
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		faults, err := db.Verify(context.Background())
 		if err != nil || len(faults) > 0 {
-			t.Errorf("the store breaks an invariant: %v %v", faults, err)
+			tb.Errorf("the store breaks an invariant: %v %v", faults, err)
 		}
 		if err := db.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	for _, id := range []string{"acme", "beta"} {
@@ -150,17 +148,6 @@ func (w *world) person(org, name string, edit func(*connector.Record)) *connecto
 		w.Fatalf("%s: %+v", name, ch)
 	}
 	return ch.After
-}
-
-// user reads one.
-func (w *world) user(id connector.ID, org string) *connector.User {
-	w.Helper()
-	users, err := w.db.Users(w.Context(), org, []connector.ID{id})
-	w.ok(err)
-	if len(users) != 1 {
-		w.Fatalf("there is no user %s", id)
-	}
-	return users[0]
 }
 
 // token makes one with these scopes, all where none is named.

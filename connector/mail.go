@@ -14,6 +14,7 @@ const (
 	DeactivatedMail MailKind = "account_deactivated" // 18: your account has been deactivated
 	ReadyMail       MailKind = "account_ready"       // your account is in order: sign in
 	PendingMail     MailKind = "account_pending"     // an administrator has to approve the account first
+	RejectedMail    MailKind = "account_rejected"    // an administrator has refused the account; Values has the reason
 
 	// Mails about claims; About is the claim. Values are "old", the name of the organization that had the account, "until",
 	// the last day in the form 2006-01-02, and "days", how many are left.

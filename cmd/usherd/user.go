@@ -22,7 +22,7 @@ func (a *app) userCmd() *cobra.Command {
 	}
 	var orgID string
 	cmd.PersistentFlags().StringVar(&orgID, "org", "", "organization (may be left out when there is only one)")
-	cmd.AddCommand(a.userShowCmd(&orgID), a.userExplainCmd(&orgID), a.userDeactivateCmd(&orgID), a.userReactivateCmd(&orgID), a.userApproveCmd(&orgID),
+	cmd.AddCommand(a.userShowCmd(&orgID), a.userExplainCmd(&orgID), a.userDeactivateCmd(&orgID), a.userReactivateCmd(&orgID), a.userApproveCmd(&orgID), a.userRejectCmd(&orgID),
 		a.userPackageCmd(&orgID), a.userDeleteCmd(&orgID), a.userKeepCmd(&orgID), a.userRetryCmd(&orgID))
 	return cmd
 }
@@ -107,14 +107,19 @@ func (a *app) userDeactivateCmd(orgID *string) *cobra.Command {
 			c.Reason = reason
 			return o.prov.Deactivate(ctx, c)
 		})
-	cmd.Flags().StringVar(&reason, "reason", "", "why, for the history")
+	addReason(cmd, &reason, "why, for the history")
+	return cmd
+}
+
+// addReason adds --reason, one line.
+func addReason(cmd *cobra.Command, reason *string, usage string) {
+	cmd.Flags().StringVar(reason, "reason", "", usage)
 	cmd.PreRunE = func(*cobra.Command, []string) error {
-		if len(reason) > maxReason || printable(reason) != reason {
+		if len(*reason) > maxReason || printable(*reason) != *reason {
 			return usagef("--reason: one line of at most %d bytes", maxReason)
 		}
 		return nil
 	}
-	return cmd
 }
 
 func (a *app) userReactivateCmd(orgID *string) *cobra.Command {
@@ -129,6 +134,21 @@ func (a *app) userApproveCmd(orgID *string) *cobra.Command {
 		func(ctx context.Context, o *org, c provision.Command) (*connector.Change, error) {
 			return o.prov.Approve(ctx, c)
 		})
+}
+
+func (a *app) userRejectCmd(orgID *string) *cobra.Command {
+	var reason string
+	cmd := a.userSub("reject KEY", "Refuse a user who waits for approval, and mail why", orgID,
+		func(ctx context.Context, o *org, c provision.Command) (*connector.Change, error) {
+			c.Reason = reason
+			return o.prov.RejectUser(ctx, c)
+		})
+	cmd.Long = `reject deactivates a user who waits for approval: no source, push or sign-in brings the account back, its seat is free at
+once, and when no source has the person any more it is deleted after delete_after. usherd user reactivate takes the
+rejection back.`
+	cmd.Example = `  usherd user reject ann.lee --reason "not an employee of ours"`
+	addReason(cmd, &reason, "why, for the history and for the person")
+	return cmd
 }
 
 func (a *app) userPackageCmd(orgID *string) *cobra.Command {

@@ -63,6 +63,27 @@ func (a *app) usersCmd() *cobra.Command {
 	return cmd
 }
 
+func (a *app) approvalsCmd() *cobra.Command {
+	var o outputFlag
+	q := connector.UserQuery{Pending: true}
+	cmd := &cobra.Command{
+		Use: "approvals", Short: "List users who wait for approval, the longest waiting first", Args: noArgs,
+		Long: `approvals lists the users whom somebody has to approve before they can sign in; each holds a seat meanwhile. Approve one with
+usherd user approve KEY, refuse one with usherd user reject KEY --reason WHY.`,
+		Example: "  usherd approvals\n  usherd approvals --org acme -o json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := limit(q.Limit); err != nil {
+				return err
+			}
+			return a.withStore(cmd.Context(), func(s *site) error { return a.listUsers(cmd.Context(), s, q, o) })
+		},
+	}
+	cmd.Flags().StringVar(&q.Org, "org", "", "organization (may be left out when there is only one)")
+	cmd.Flags().IntVar(&q.Limit, "limit", 100, "how many; 0 = all")
+	o.add(cmd, "text", "json")
+	return cmd
+}
+
 func joinStates() string {
 	var words []string
 	for _, s := range connector.States() {

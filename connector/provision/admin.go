@@ -1,20 +1,36 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"usherd/connector"
 	"usherd/connector/lifecycle"
 	"usherd/connector/policy"
 )
 
-// Command is what an administrator does to one user.
+// Command is what an administrator, or a program, does to one user.
 type Command struct {
 	User   connector.ID
-	Actor  string // who, in words that the history keeps
-	Reason string // of a deactivation
+	Actor  string              // who, in words that the history keeps
+	Reason string              // of a deactivation
+	Cause  connector.CauseKind // "" = CausePerson
+	// Version is the one that the user must have, or nothing is done and the error is of Kind Conflict; 0 = any.
+	Version int64
+
+	// mail is what the person is told of it, in the same transaction; nil = nothing. It is not called when nothing changes.
+	mail func(before *connector.User, now time.Time) connector.Mail
+}
+
+// mailAbout is what the person is told, with no address where it is nothing.
+func (c *Command) mailAbout(before *connector.User, now time.Time) connector.Mail {
+	if c.mail == nil {
+		return connector.Mail{}
+	}
+	return c.mail(before, now)
 }
 
 // Deactivate takes a user's access away until an administrator gives it back: no source does.
@@ -35,14 +51,6 @@ func (p *Provisioner) Deactivate(ctx context.Context, c Command) (*connector.Cha
 func (p *Provisioner) Reactivate(ctx context.Context, c Command) (*connector.Change, error) {
 	return p.command(ctx, c, func(ch *connector.Change, after *connector.User, f lifecycle.Facts) error {
 		reactivate(ch, after, f)
-		return nil
-	})
-}
-
-// Approve ends a pending approval.
-func (p *Provisioner) Approve(ctx context.Context, c Command) (*connector.Change, error) {
-	return p.command(ctx, c, func(_ *connector.Change, after *connector.User, _ lifecycle.Facts) error {
-		after.PendingApproval = false
 		return nil
 	})
 }
@@ -112,6 +120,9 @@ func (p *Provisioner) DomainVerified(ctx context.Context, users []connector.ID, 
 	return moved, nil
 }
 
+// ErrOtherVersion is behind a refusal of a Command that was meant for another version of the user.
+var ErrOtherVersion = errors.New("the user has been changed since it was looked at")
+
 type edit func(ch *connector.Change, after *connector.User, f lifecycle.Facts) error
 
 // command changes one user by an administrator's word, through the same settling and saving as all
@@ -141,6 +152,11 @@ func (p *Provisioner) commandIn(ctx context.Context, tx connector.Tx, c Command,
 		return nil, &connector.Error{Kind: connector.NotFound, Op: "provision", Err: errNobody, Hint: "see them with: usherd users"}
 	}
 	user, now := users[0], p.o.Now()
+	if c.Version != 0 && c.Version != user.Version {
+		return nil, &connector.Error{
+			Kind: connector.Conflict, Op: "provision", Err: ErrOtherVersion, Hint: "look at the user again",
+		}
+	}
 	after := *user
 	facts, err := p.adminFacts(ctx, tx, user)
 	if err != nil {
@@ -162,13 +178,16 @@ func (p *Provisioner) commandIn(ctx context.Context, tx connector.Tx, c Command,
 	if ch.Action == connector.Unchanged {
 		return ch, nil
 	}
-	cause := connector.Cause{Kind: connector.CausePerson, Actor: c.Actor}
+	cause := connector.Cause{Kind: cmp.Or(c.Cause, connector.CausePerson), Actor: c.Actor}
 	errs, err := p.write(ctx, tx, []*connector.Change{ch}, cause, now)
 	if err != nil {
 		return nil, err
 	}
 	if errors.Is(errs[0], connector.ErrNoSeat) {
 		return noSeat(ch, now), nil
+	}
+	if m := c.mailAbout(user, now); errs[0] == nil && m.To != "" {
+		return ch, tx.PutMail(ctx, m)
 	}
 	return ch, errs[0]
 }

@@ -262,11 +262,12 @@ func (tt *explained) check(t *testing.T, e *provision.Explanation) {
 	}
 }
 
-func (w *world) must(ch *connector.Change, err error) {
+func (w *world) must(ch *connector.Change, err error) *connector.Change {
 	w.t.Helper()
 	if err != nil || len(ch.Failures) > 0 {
 		w.t.Fatalf("%v %+v", err, ch)
 	}
+	return ch
 }
 
 func TestPackagesAreExplained(t *testing.T) {

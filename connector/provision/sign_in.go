@@ -1,6 +1,11 @@
 package provision
 
-import "usherd/connector"
+import (
+	"context"
+
+	"usherd/connector"
+	"usherd/connector/lifecycle"
+)
 
 // stranger refuses somebody who has no account, where signing in creates none: at the door, and later too, when the
 // person waits for a seat.
@@ -50,6 +55,15 @@ func (d *decision) stayedOut() bool {
 
 func (d *decision) turnAway(code connector.Code, reason connector.Reason) {
 	d.failures = []connector.Failure{{Code: code, Reason: reason}}
+}
+
+// SignedIn notes that somebody signs in at this moment, where an application has seen to it: a first sign-in makes a
+// verified user active. For everybody else the change is Unchanged, and nothing is written.
+func (p *Provisioner) SignedIn(ctx context.Context, c Command) (*connector.Change, error) {
+	return p.command(ctx, c, func(ch *connector.Change, after *connector.User, f lifecycle.Facts) error {
+		move(ch, after, lifecycle.SignIn, f)
+		return nil
+	})
 }
 
 // SignInRefusal is why a user may not use services although its account is as it should be: one that has just been
