@@ -17,9 +17,15 @@ type Failure struct {
 	Retry    string   // address at which the person tries again; "" = none
 	Copy     string   // what is copied
 
-	Remedy                  []string // none: nothing is said to administrators
+	Causes                  []Cause // none: nothing is said to administrators
 	NeverTitle, BeforeTitle string
 	Never, Before           []string
+}
+
+// Cause is what administrators are told of one failure: when it comes about, and what to do.
+type Cause struct {
+	When   string
+	Remedy []string
 }
 
 // Help is whom people can ask: what the template "help" shows.
@@ -43,15 +49,15 @@ func (s *Set) Help(cat *failure.Catalogue, contact connector.Contact, lang strin
 // Failure puts failures in words of a language; the first is the one that the page is about.
 func (s *Set) Failure(cat *failure.Catalogue, f connector.Failure, more []connector.Failure, contact connector.Contact, lang string) Failure {
 	text := cat.Text(f, lang)
-	p := Failure{
-		Help: s.Help(cat, contact, lang), Title: text.Title, Messages: []string{text.Message},
-		Remedy: text.Remedy, Never: text.Never, Before: text.Before,
-	}
+	p := Failure{Help: s.Help(cat, contact, lang), Title: text.Title, Never: text.Never, Before: text.Before}
 	p.NeverTitle, p.BeforeTitle = cat.ChecklistTitles(lang)
-	lines := []string{cat.Line(f, lang)}
-	for _, x := range more {
-		other := cat.Text(x, lang)
-		p.Messages, p.Remedy = append(p.Messages, other.Message), append(p.Remedy, other.Remedy...)
+	var lines []string
+	for i, x := range append([]connector.Failure{f}, more...) {
+		if i > 0 {
+			x.Ref = "" // one is enough to be found by
+		}
+		t := cat.Text(x, lang)
+		p.Messages, p.Causes = append(p.Messages, t.Message), append(p.Causes, Cause{cat.When(x.Reason, lang), t.Remedy})
 		lines = append(lines, cat.Line(x, lang))
 	}
 	p.Copy = strings.Join(append(lines, f.At.UTC().Format(time.DateTime+"Z")), "\n")

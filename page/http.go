@@ -55,13 +55,11 @@ func Language(r *http.Request, organization []string) string {
 			return lang
 		}
 	}
-	if asked := r.Header.Get("Accept-Language"); asked != "" {
-		return failure.Match(asked)
-	}
+	own := ""
 	if len(organization) > 0 {
-		return failure.Match(organization[0])
+		own = organization[0]
 	}
-	return failure.Languages()[0]
+	return failure.Prefer(r.Header.Get("Accept-Language"), own)
 }
 
 // chosen reports whether a text is one of our languages.

@@ -33,7 +33,8 @@ func TestLanguageOfAPage(t *testing.T) {
 		{"/?lang=PT-br", "", "", "pt-BR"},
 		{"/?lang=xx", "pt-BR", "en", "pt-BR"},
 		{"/", "nonsense", "sv-FI,en;q=0.5", "sv"},
-		{"/", "", "da", "en"},
+		{"/", "", "da", "pl"},
+		{"/", "", "da,sv;q=0.5", "sv"},
 		{"/", "", "", "pl"},
 	} {
 		if got := page.Language(request(c.target, c.cookie, c.accept), org); got != c.want {

@@ -33,6 +33,6 @@ func (v *visit) problem() {
 		f.Ref = r
 	}
 	card := v.s.pages.Failure(v.s.catalogue, f, nil, v.contact(), v.lang)
-	card.Remedy, card.Never, card.Before = nil, nil, nil // what administrators do is told to them
+	card.Causes, card.Never, card.Before = nil, nil, nil // what administrators do is told to them
 	v.show(http.StatusOK, "problem", card)
 }

@@ -32,8 +32,10 @@ func (v *visit) welcome(what string, code connector.Code) bool {
 	return false
 }
 
-// later answers that it is too much at a time.
+// later answers that it is too much at a time. It is no attempt: to keep one would cost more than what is refused.
 func (v *visit) later(code connector.Code, detail string) {
+	v.busy = true
+	v.s.o.Metrics.throttle(v.org.Settings.ID, v.source)
 	v.w.Header().Set("Retry-After", "5")
 	v.fail(http.StatusTooManyRequests, v.failure(code, detail))
 }

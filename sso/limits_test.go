@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"usherd/connector"
@@ -41,6 +42,8 @@ func TestOldResponsesFillNothing(t *testing.T) {
 func TestOneAddressKeepsNobodyOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
+	metrics := prometheus.NewRegistry()
+	w.serve(sso.Options{Store: w.db, URL: address, Metrics: sso.NewMetrics(metrics)})
 	flood := func(ask func(*browser) *answer) {
 		t.Helper()
 		b, refused := w.browser(), 0
@@ -54,8 +57,8 @@ func TestOneAddressKeepsNobodyOut(t *testing.T) {
 			t.Errorf("%d of 600 are refused", refused)
 		}
 		b.from = "2001:db8::2" // of the same network
-		if a := ask(b); a.StatusCode != http.StatusTooManyRequests {
-			t.Error(a.StatusCode)
+		if a := ask(b); a.StatusCode != http.StatusTooManyRequests || !strings.Contains(a.text, "Wait a few seconds") || strings.Contains(a.text, "not set up") {
+			t.Error(a.StatusCode, a.text)
 		}
 	}
 	flood(func(b *browser) *answer { return b.get("/saml/acme/corp/login") })
@@ -66,6 +69,17 @@ func TestOneAddressKeepsNobodyOut(t *testing.T) {
 	b.from = "2001:db8::1"
 	if a := b.get("/saml/acme/corp/login"); a.StatusCode != http.StatusSeeOther {
 		t.Errorf("a second later: %d", a.StatusCode)
+	}
+	families, err := metrics.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted := map[string]float64{}
+	for _, f := range families {
+		counted[f.GetName()] = f.Metric[0].Counter.GetValue()
+	}
+	if n := counted["usherd_sso_throttled_total"]; n != 402 {
+		t.Errorf("%g are counted", n)
 	}
 }
 

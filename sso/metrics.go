@@ -10,8 +10,9 @@ import (
 
 // Metrics count sign-ins. A nil Metrics counts nothing.
 type Metrics struct {
-	attempts *prometheus.CounterVec
-	seconds  *prometheus.HistogramVec
+	attempts  *prometheus.CounterVec
+	seconds   *prometheus.HistogramVec
+	throttled *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics.
@@ -24,8 +25,11 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "usherd_sso_sign_in_seconds", Help: "How long responses of identity providers took.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"org", "source"}),
+		throttled: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "usherd_sso_throttled_total", Help: "Requests that were not looked at because too many came at a time.",
+		}, []string{"org", "source"}),
 	}
-	r.MustRegister(m.attempts, m.seconds)
+	r.MustRegister(m.attempts, m.seconds, m.throttled)
 	return m
 }
 
@@ -35,4 +39,10 @@ func (m *Metrics) attempt(a connector.Attempt) {
 	}
 	m.attempts.WithLabelValues(a.Org, a.Source, strconv.Itoa(int(a.Code))).Inc()
 	m.seconds.WithLabelValues(a.Org, a.Source).Observe(a.Took.Seconds())
+}
+
+func (m *Metrics) throttle(org, source string) {
+	if m != nil {
+		m.throttled.WithLabelValues(org, source).Inc()
+	}
 }

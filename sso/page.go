@@ -76,6 +76,9 @@ func (v *visit) page(f connector.Failure, more []connector.Failure, lang string)
 		contact, view.Organization = v.org.Settings.Contact, v.org.Settings.Name
 	}
 	card := v.s.pages.Failure(v.s.catalogue, f, more, contact, lang)
+	if v.busy {
+		card.Messages, card.Causes = []string{card.T("page.busy")}, nil
+	}
 	if v.provider != nil {
 		card.Retry = "login"
 	}

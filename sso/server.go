@@ -135,6 +135,7 @@ type visit struct {
 	source   string
 	provider *Provider
 	trail    trail
+	busy     bool // what came was one too many at a time
 }
 
 // at finds the identity provider that the path names. An organization that does not exist is answered like one

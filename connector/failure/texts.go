@@ -16,7 +16,21 @@ var languages = []string{"en", "pt-BR", "sv", "pl"}
 
 // Match returns the one of Languages that fits a BCP 47 tag or an Accept-Language header best:
 // pt gives pt-BR. What is unknown or unreadable gives en.
-func Match(lang string) string {
+func Match(lang string) string { return Prefer(lang, languages[0]) }
+
+// Prefer is Match for whoever may ask for none of Languages, as a browser in German does: then the answer is the one of
+// Languages that fits fallback.
+func Prefer(lang, fallback string) string {
+	if l := match(lang); l != "" {
+		return l
+	}
+	if l := match(fallback); l != "" {
+		return l
+	}
+	return languages[0]
+}
+
+func match(lang string) string {
 	for _, l := range languages {
 		if l == lang {
 			return l
@@ -24,7 +38,7 @@ func Match(lang string) string {
 	}
 	wanted, _, err := language.ParseAcceptLanguage(lang)
 	if err != nil {
-		return languages[0]
+		return ""
 	}
 	for _, tag := range wanted {
 		base, _ := tag.Base()
@@ -35,7 +49,7 @@ func Match(lang string) string {
 			}
 		}
 	}
-	return languages[0]
+	return ""
 }
 
 // Texts is a set of texts in all Languages. It is safe for concurrent use.
