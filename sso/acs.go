@@ -22,15 +22,16 @@ const maxForm = 4*saml2.MaxBytes + 64<<10
 func (v *visit) acs() {
 	if v.r.Method != http.MethodPost {
 		v.w.Header().Set("Allow", http.MethodPost)
-		v.refuse(http.StatusMethodNotAllowed, string(saml2.Received), v.failure(5, "the response came by "+v.r.Method))
+		code, detail := mistaken(v.r.URL.Query(), 5, "the response came by "+v.r.Method)
+		v.refuse(http.StatusMethodNotAllowed, string(saml2.Received), v.failure(code, detail))
 		return
 	}
 	if !v.welcome("acs", 1) {
 		return
 	}
-	response, relay, err := v.form()
+	response, relay, code, err := v.form()
 	if err != nil {
-		v.refuse(http.StatusBadRequest, string(saml2.Received), v.failure(6, err.Error()))
+		v.refuse(http.StatusBadRequest, string(saml2.Received), v.failure(code, err.Error()))
 		return
 	}
 	verifier, code := v.verifier()
@@ -57,26 +58,42 @@ func (v *visit) acs() {
 	v.enter(a, request.Return)
 }
 
-// form reads what was posted.
-func (v *visit) form() (response []byte, relay string, err error) {
+// form reads what was posted. code is that of an error.
+func (v *visit) form() (response []byte, relay string, code connector.Code, err error) {
 	if media, _, err := mime.ParseMediaType(v.r.Header.Get("Content-Type")); err != nil || media != "application/x-www-form-urlencoded" {
-		return nil, "", errors.New("what was posted is no form")
+		return nil, "", 6, errors.New("what was posted is no form")
 	}
 	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
 	if err := v.r.ParseForm(); err != nil {
-		return nil, "", fmt.Errorf("the form cannot be read: %w", err)
+		return nil, "", 6, fmt.Errorf("the form cannot be read: %w", err)
 	}
 	list, relays := v.r.PostForm["SAMLResponse"], v.r.PostForm["RelayState"]
 	if len(list) != 1 || len(relays) > 1 {
-		return nil, "", fmt.Errorf("the form has SAMLResponse %d times and RelayState %d times", len(list), len(relays))
+		code, detail := mistaken(v.r.PostForm, 6, fmt.Sprintf("the form has SAMLResponse %d times and RelayState %d times", len(list), len(relays)))
+		return nil, "", code, errors.New(detail)
 	}
 	if response, err = base64.StdEncoding.DecodeString(strings.Join(strings.Fields(list[0]), "")); err != nil || len(response) == 0 {
-		return nil, "", errors.New("SAMLResponse is not base64")
+		return nil, "", 6, errors.New("SAMLResponse is not base64")
 	}
 	if len(relays) == 1 {
 		relay = relays[0]
 	}
-	return response, relay, nil
+	return response, relay, 0, nil
+}
+
+// mistaken tells what identity providers send here that are set up for something else, and where it is nothing of that
+// gives back what it was given.
+func mistaken(form url.Values, code connector.Code, detail string) (connector.Code, string) {
+	switch {
+	case form.Has("SAMLResponse"):
+	case form.Has("SAMLart"):
+		return 12, "the response came as an artifact, and responses are taken by HTTP-POST only"
+	case form.Has("wresult"):
+		return 22, "the answer is one of WS-Federation"
+	case form.Has("SAMLRequest"):
+		return 30, "a request came where responses go: there is no single logout"
+	}
+	return code, detail
 }
 
 // claim takes the request that the browser comes back for. One that is over, was used, or belongs to another browser

@@ -32,7 +32,7 @@ type asked struct {
 func (v *visit) login() {
 	place := v.r.URL.Query().Get("return")
 	if place != "" && !safePlace(place) {
-		v.fail(http.StatusBadRequest, v.failure(30, "return is no path of the application"))
+		v.refuse(http.StatusBadRequest, string(saml2.Received), v.failure(30, "return is no path of the application"))
 		return
 	}
 	verifier, code := v.verifier()

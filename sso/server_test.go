@@ -1,6 +1,7 @@
 package sso_test
 
 import (
+	"encoding/base64"
 	"encoding/xml"
 	"fmt"
 	"net/http"
@@ -12,6 +13,8 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/provision"
+	"usherd/connector/store"
+	"usherd/sso"
 )
 
 func TestSignIn(t *testing.T) {
@@ -268,7 +271,7 @@ func TestForms(t *testing.T) {
 		t.Error(body)
 	}
 	for language, want := range map[string]string{
-		"": "Det gick inte att skapa kontot automatiskt (31)", "pl": "Kto może pomóc", "pt": "A criação automática de conta falhou (31)", "en-GB,en": "Auto account creation failed (31)",
+		"": "Det gick inte att skapa kontot automatiskt (31)", "de-DE,de;q=0.9": "Vem kan hjälpa till", "de,pl;q=0.8,en;q=0.7": "Automatyczne utworzenie konta", "pl": "Kto może pomóc", "pt": "A criação automática de conta falhou (31)", "en-GB,en": "Auto account creation failed (31)",
 	} {
 		if a, body = ask("text/html,application/xhtml+xml,application/xml;q=0.9", language); !strings.Contains(body, want) {
 			t.Errorf("%s: %s", language, body)
@@ -303,5 +306,100 @@ func TestStrangersFillNothing(t *testing.T) {
 	w.codeOf(w.signIn(ann))
 	if n := len(w.attempts()); n != 101 {
 		t.Errorf("%d attempts: one that is signed is kept always", n)
+	}
+}
+
+// Whoever is refused for several reasons is told all of them, with one reference, and administrators the cause of each.
+func TestSeveralReasons(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	page := w.signIn(ann.with("Member Status", "active").with("sn", "").with("mail", "ann")).text
+	if n := strings.Count(page, "Ref: "); n != 1 {
+		t.Errorf("%d references", n)
+	}
+	for _, want := range []string{
+		"Reason: member_status_present: Member Status. Ref: ", "Reason: required_missing: Last Name.\n", "Reason: email_invalid: Email.\n",
+		`<p class="cause">The record carries a Member Status attribute`, `<p class="cause">A required attribute is empty.`, "<li>Fill in what is missing at the source: Last Name.</li>",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q: %s", want, page)
+		}
+	}
+}
+
+// A response for one organization opens no other, although both trust the same identity provider.
+func TestOtherOrganizationsAreOtherDoors(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world) { w.provider.Unsolicited = true })
+	other := *w.org
+	other.ID = "other"
+	w.server.Replace([]*sso.Organization{
+		{Settings: w.org, Writer: w.prov, Providers: map[string]*sso.Provider{"corp": w.provider}},
+		{Settings: &other, Writer: w.prov, Providers: map[string]*sso.Provider{"corp": w.provider}},
+	})
+	form := url.Values{"SAMLResponse": {base64.StdEncoding.EncodeToString([]byte(w.response(ann, "")))}}
+	post := func(org string) *answer {
+		r := httptest.NewRequest(http.MethodPost, "/saml/"+org+"/corp/acs", strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		return w.browser().do(r)
+	}
+	if a := post("other"); a.StatusCode != http.StatusForbidden || !strings.Contains(a.text, "(14)</h1>") {
+		t.Errorf("%d %s", a.StatusCode, a.text)
+	}
+	w.codeOf(post("acme"))
+}
+
+// Of all processes that are sent a response at the same moment, one lets the person in, and of those that are sent its
+// code one answers.
+func TestOnceInAllReplicas(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world) { w.provider.Unsolicited = true })
+	replicas := []*sso.Server{w.server}
+	for range 2 {
+		db, err := store.Open(t.Context(), w.url, store.Options{Now: func() time.Time { return w.now }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := db.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		w.serve(sso.Options{Store: db, URL: address})
+		replicas = append(replicas, w.server)
+	}
+	everywhere := func(ask func(*sso.Server) *answer) (good []*answer) {
+		all := make(chan *answer, 12)
+		for i := range cap(all) {
+			go func() { all <- ask(replicas[i%len(replicas)]) }()
+		}
+		for range cap(all) {
+			if a := <-all; a.StatusCode < http.StatusBadRequest {
+				good = append(good, a)
+			}
+		}
+		return good
+	}
+	send := func(s *sso.Server, path, media, body string) *answer {
+		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+		r.Header.Set("Content-Type", media)
+		r.Header.Set("Authorization", "Bearer corp")
+		rec := httptest.NewRecorder()
+		s.ServeHTTP(rec, r)
+		return &answer{rec.Code, rec.Header(), rec.Body.String()}
+	}
+	form := url.Values{"SAMLResponse": {base64.StdEncoding.EncodeToString([]byte(w.response(ann, "")))}}.Encode()
+	in := everywhere(func(s *sso.Server) *answer {
+		return send(s, "/saml/acme/corp/acs", "application/x-www-form-urlencoded", form)
+	})
+	if len(in) != 1 {
+		t.Fatalf("%d of 12 are in", len(in))
+	}
+	code := w.codeOf(in[0])
+	told := everywhere(func(s *sso.Server) *answer {
+		return send(s, "/api/v1/orgs/acme/sign-in/exchange", "application/json", `{"code":"`+code+`"}`)
+	})
+	if len(told) != 1 {
+		t.Errorf("%d of 12 are told who it is", len(told))
 	}
 }

@@ -42,23 +42,32 @@ const (
 	app     = "https://app.acme.test/sign-in?from=usherd"
 )
 
-// signer is the key of the identity provider, made once.
-var signer = sync.OnceValues(func() (*rsa.PrivateKey, *x509.Certificate) {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
-	}
-	t := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "idp"}, NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1<<33, 0)}
-	raw, err := x509.CreateCertificate(rand.Reader, t, t, key.Public(), key)
-	if err != nil {
-		panic(err)
-	}
-	cert, err := x509.ParseCertificate(raw)
-	if err != nil {
-		panic(err)
-	}
-	return key, cert
-})
+// signer is the key of the identity provider; stranger is another one, and the certificate of old is over.
+var (
+	signer   = newKey(time.Unix(1<<33, 0))
+	stranger = newKey(time.Unix(1<<33, 0))
+	old      = newKey(time.Unix(1<<30, 0))
+)
+
+// newKey is a key with a certificate until then, made once when it is asked for.
+func newKey(end time.Time) func() (*rsa.PrivateKey, *x509.Certificate) {
+	return sync.OnceValues(func() (*rsa.PrivateKey, *x509.Certificate) {
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			panic(err)
+		}
+		t := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "idp"}, NotBefore: time.Unix(0, 0), NotAfter: end}
+		raw, err := x509.CreateCertificate(rand.Reader, t, t, key.Public(), key)
+		if err != nil {
+			panic(err)
+		}
+		cert, err := x509.ParseCertificate(raw)
+		if err != nil {
+			panic(err)
+		}
+		return key, cert
+	})
+}
 
 // gate lets applications in by the word "Bearer" and the name of their source.
 type gate struct{}
@@ -76,6 +85,7 @@ func (gate) Address(r *http.Request) string { return cmp.Or(r.Header.Get("X-From
 // world is one organization with an identity provider, on a real store.
 type world struct {
 	t        *testing.T
+	url      string // of its store
 	db       *store.DB
 	org      *connector.Organization
 	prov     *provision.Provisioner
@@ -83,13 +93,15 @@ type world struct {
 	server   *sso.Server
 	now      time.Time
 	code     connector.Code // why the identity provider is not known
+	idp      saml2.IDP
+	rules    mapping.Config
 }
 
 func newWorld(t *testing.T, edit func(*world)) *world {
 	t.Helper()
-	w := &world{t: t, now: time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)}
+	w := &world{t: t, url: newstore.URL(t), now: time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)}
 	now := func() time.Time { return w.now }
-	db, err := store.Open(t.Context(), newstore.URL(t), store.Options{Now: now})
+	db, err := store.Open(t.Context(), w.url, store.Options{Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,16 +118,16 @@ func newWorld(t *testing.T, edit func(*world)) *world {
 	w.db = db
 	w.org = &connector.Organization{
 		ID: "acme", Name: "Acme Ltd", PartnerID: "P-1", Contact: connector.Contact{Name: "IT help desk", Email: "help@acme.test"},
-		Packages: []connector.Package{{ID: "standard", Seats: 2}}, DefaultPackage: "standard", DeleteAfter: time.Hour, GoneDeleteAfter: time.Hour,
+		Packages: []connector.Package{{ID: "standard", Seats: 2}}, DefaultPackage: "standard", Matching: []string{connector.Email, connector.UserName}, DeleteAfter: time.Hour, GoneDeleteAfter: time.Hour,
 		Sources: []connector.SourceSettings{{ID: "corp", Kind: connector.SignIn, Fingerprint: connector.Hash{1}}},
 	}
-	w.provider = &sso.Provider{Application: app, Skew: time.Minute, Keep: true, Known: func() (saml2.IDP, connector.Code) {
-		return saml2.IDP{EntityID: idpID, SSOURL: "https://idp.acme.test/sso", Certificates: []*x509.Certificate{cert}}, w.code
-	}}
+	w.idp = saml2.IDP{EntityID: idpID, SSOURL: "https://idp.acme.test/sso", Certificates: []*x509.Certificate{cert}}
+	w.provider = &sso.Provider{Application: app, Skew: time.Minute, Keep: true, Known: func() (saml2.IDP, connector.Code) { return w.idp, w.code }}
+	w.rules = mapping.Config{Preset: mapping.SAML}
 	if edit != nil {
 		edit(w)
 	}
-	m, faults := mapping.Compile(mapping.Config{Preset: mapping.SAML})
+	m, faults := mapping.Compile(w.rules)
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
@@ -240,6 +252,12 @@ var serial struct {
 
 // response is a signed one for a person.
 func (w *world) response(p person, request string) string {
+	key, cert := signer()
+	return w.signed(w.draft(p, request), key, cert)
+}
+
+// draft is a response for a person that nobody has signed.
+func (w *world) draft(p person, request string) string {
 	serial.Lock()
 	serial.n++
 	id := fmt.Sprintf("_a%d", serial.n)
@@ -255,8 +273,7 @@ func (w *world) response(p person, request string) string {
 		answers = ` InResponseTo="` + request + `"`
 	}
 	stamp := func(d time.Duration) string { return w.now.Add(d).Format(time.RFC3339) }
-	doc := etree.NewDocument()
-	text := `<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="` + id + `r" Version="2.0" ` +
+	return `<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="` + id + `r" Version="2.0" ` +
 		`IssueInstant="` + stamp(0) + `" Destination="` + door + `/acs"` + answers + `><saml:Issuer>` + idpID + `</saml:Issuer>` +
 		`<samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></samlp:Status>` +
 		`<saml:Assertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="` + id + `" Version="2.0" IssueInstant="` + stamp(0) + `"><saml:Issuer>` + idpID + `</saml:Issuer><saml:Subject>` +
@@ -266,10 +283,15 @@ func (w *world) response(p person, request string) string {
 		`<saml:Conditions NotOnOrAfter="` + stamp(5*time.Minute) + `"><saml:AudienceRestriction><saml:Audience>` + door + `/metadata</saml:Audience>` +
 		`</saml:AudienceRestriction></saml:Conditions><saml:AuthnStatement AuthnInstant="` + stamp(0) + `" SessionIndex="_s"/>` +
 		`<saml:AttributeStatement>` + attributes.String() + `</saml:AttributeStatement></saml:Assertion></samlp:Response>`
+}
+
+// signed signs the assertion of a response.
+func (w *world) signed(text string, key *rsa.PrivateKey, cert *x509.Certificate) string {
+	w.t.Helper()
+	doc := etree.NewDocument()
 	if err := doc.ReadFromString(text); err != nil {
 		w.t.Fatal(err)
 	}
-	key, cert := signer()
 	x, err := dsig.NewSigningContext(key, [][]byte{cert.Raw})
 	if err != nil {
 		w.t.Fatal(err)

@@ -166,6 +166,7 @@ func hostile() map[string]hostileCase {
 		"another version":        {saml2.ProtocolError, edited(`ID="_r1" Version="2.0"`, `ID="_r1" Version="1.1"`)},
 		"assertion of version 1": {saml2.ProtocolError, edited(`ID="_a1" Version="2.0"`, `ID="_a1" Version="1.1"`)},
 		"refused there":          {saml2.ProtocolError, edited("status:Success", "status:Responder")},
+		"no such name there":     {saml2.WrongNameIDFormat, edited(`Value="urn:oasis:names:tc:SAML:2.0:status:Success"/>`, `Value="urn:oasis:names:tc:SAML:2.0:status:Requester"><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:InvalidNameIDPolicy"/></samlp:StatusCode>`)},
 		"no status":              {saml2.ResponseInvalid, without("Status")},
 		"two status codes":       {saml2.ResponseInvalid, edited("<samlp:Status>", `<samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/>`)},
 		"no assertion":           {saml2.AssertionInvalid, strings.Replace(good, goodAssertion, "", 1)},

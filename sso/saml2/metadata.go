@@ -20,6 +20,9 @@ import (
 // one of them is asked for instead.
 const maxMetadata = 4 << 20
 
+// ErrNoCertificate is for an identity provider whom nobody could believe.
+var ErrNoCertificate = errors.New("there is no certificate that signs")
+
 // Metadata is our description of ourselves (XML) for the identity provider: where responses go, and our certificates.
 func (v *Verifier) Metadata() ([]byte, error) {
 	doc := etree.NewDocument()
@@ -131,7 +134,7 @@ func described(e *saml.EntityDescriptor, until time.Time) (IDP, error) {
 	case idp.SSOURL == "":
 		return IDP{}, errors.New("the metadata names no sign-in address for HTTP-Redirect (SingleSignOnService)")
 	case len(idp.Certificates) == 0:
-		return IDP{}, errors.New("the metadata has no certificate that signs (KeyDescriptor)")
+		return IDP{}, fmt.Errorf("%w: the metadata has no KeyDescriptor with one", ErrNoCertificate)
 	}
 	return idp, nil
 }
@@ -172,7 +175,7 @@ func ReadCertificates(text []byte) ([]*x509.Certificate, error) {
 		}
 	}
 	if len(idp.Certificates) == 0 {
-		return nil, errors.New("there is no certificate in it (-----BEGIN CERTIFICATE-----)")
+		return nil, fmt.Errorf("%w: no -----BEGIN CERTIFICATE----- is in it", ErrNoCertificate)
 	}
 	return idp.Certificates, nil
 }

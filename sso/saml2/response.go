@@ -169,6 +169,9 @@ func status(root *etree.Element) *Error {
 		return nil
 	}
 	if more := children(code, protocolNS, "StatusCode"); len(more) == 1 {
+		if attr(more[0], "Value") == "urn:oasis:names:tc:SAML:2.0:status:InvalidNameIDPolicy" {
+			return fault(Received, WrongNameIDFormat, "the identity provider has no NameID of the format that it was asked for")
+		}
 		value += " " + attr(more[0], "Value")
 	}
 	return fault(Received, ProtocolError, "the identity provider has refused the sign-in: %s", clip(value))
