@@ -23,7 +23,8 @@ func (a *app) checkCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "check", Short: "Find every fault of the configuration, and with --connect try the servers", Args: noArgs,
 		Long: `check reads the configuration and tells every fault with file, line and column. With --connect it also walks
-the way to each directory, step by step: resolve, connect, TLS, bind, root DSE, bases, a sample of people.`,
+the way to each directory, step by step: resolve, connect, TLS, bind, root DSE, bases, a sample of people. Of an identity
+provider by which people sign in it reads the metadata, and says until when its certificates are good.`,
 		Example: "  usherd check\n  usherd check --connect --source head-office\n  usherd check --schema > usherd.schema.json\n  usherd check --example > usherd.yaml",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
@@ -35,7 +36,7 @@ the way to each directory, step by step: resolve, connect, TLS, bind, root DSE, 
 			return a.check(cmd.Context(), connect, orgID, source, o)
 		},
 	}
-	cmd.Flags().BoolVar(&connect, "connect", false, "also reach the directories")
+	cmd.Flags().BoolVar(&connect, "connect", false, "also reach the directories and identity providers")
 	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of the configuration, for editors")
 	cmd.Flags().BoolVar(&example, "example", false, "print a configuration that explains each key")
 	cmd.Flags().StringVar(&orgID, "org", "", "organization (default: all)")
@@ -114,31 +115,18 @@ func (a *app) checkConnect(ctx context.Context, file *config.File, orgID, source
 			if orgID != "" && orgID != r.Org.ID || source != "" && source != settings.ID {
 				continue
 			}
-			if named++; settings.Kind != connector.Directory {
-				if !o.json() {
-					fmt.Fprintf(a.out, "\n%s/%s\n  %s; there is nothing to connect to\n", r.Org.ID, settings.ID, byItself(settings.Kind))
-				}
-				continue
-			}
-			d := r.Directories[settings.ID]
-			src, err := ldapsync.New(ldapsync.Options{
-				Config: d.Config, Attributes: d.Attributes, Protected: d.Protected,
-				Resolver: domains.NewResolver(file.Config.DNS.Resolver), Now: a.now,
-			})
-			if err != nil {
-				return nil, err
-			}
+			named++
 			if !o.json() {
 				fmt.Fprintf(a.out, "\n%s/%s\n", r.Org.ID, settings.ID)
 			}
-			err = src.Check(ctx, func(s ldapsync.Step) {
+			err := a.checkSource(ctx, file, r, &settings, o, func(s ldapsync.Step) {
 				steps = append(steps, step(r.Org.ID, settings.ID, s))
 				if !o.json() {
 					a.showStep(s)
 				}
 			})
 			if err != nil {
-				a.worse(exitError)
+				return nil, err
 			}
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
@@ -149,6 +137,32 @@ func (a *app) checkConnect(ctx context.Context, file *config.File, orgID, source
 		return nil, usagef("no such source: %s/%s", orgID, source)
 	}
 	return steps, nil
+}
+
+// checkSource walks the way to one source, and tells of each step.
+func (a *app) checkSource(ctx context.Context, file *config.File, r *config.Runtime, settings *connector.SourceSettings, o outputFlag, tell func(ldapsync.Step)) error {
+	if settings.Kind == connector.SignIn {
+		a.checkSignOn(ctx, r.SignOns[settings.ID], tell)
+		return nil
+	}
+	d := r.Directories[settings.ID]
+	if d == nil {
+		if !o.json() {
+			fmt.Fprintf(a.out, "  %s; there is nothing to connect to\n", byItself(settings.Kind))
+		}
+		return nil
+	}
+	src, err := ldapsync.New(ldapsync.Options{
+		Config: d.Config, Attributes: d.Attributes, Protected: d.Protected,
+		Resolver: domains.NewResolver(file.Config.DNS.Resolver), Now: a.now,
+	})
+	if err != nil {
+		return err
+	}
+	if src.Check(ctx, tell) != nil {
+		a.worse(exitError)
+	}
+	return nil
 }
 
 func step(org, source string, s ldapsync.Step) checkStep {

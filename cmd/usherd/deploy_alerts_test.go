@@ -14,10 +14,12 @@ import (
 	"go.uber.org/zap"
 	"go.yaml.in/yaml/v3"
 
+	"usherd/config"
 	"usherd/connector"
 	"usherd/internal/testproc"
 	"usherd/scim"
 	"usherd/sso"
+	"usherd/sso/saml2"
 )
 
 const (
@@ -135,6 +137,14 @@ func toldMetrics(t *testing.T) map[string]map[string][]string {
 	d.metrics.watch(s.db)
 	scim.NewMetrics(d.metrics.registry)
 	sso.NewMetrics(d.metrics.registry)
+	_, certificate := idpMetadata(t, now.AddDate(1, 0, 0))
+	ours, err := saml2.ReadCertificates(certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := newIDPs([]saml2.Key{{Certificate: ours[0]}}, a.now, zap.NewNop())
+	x.replace(siteOf(&config.SignOn{SAML: config.SAML{MetadataURL: "https://idp.acme.test/metadata"}}))
+	d.metrics.registry.MustRegister(x)
 	d.metrics.ended(&connector.Run{Org: "acme", Source: "entra", Mode: connector.ModeFull, Result: connector.ResultOK})
 	if err := d.metrics.refresh(t.Context(), s); err != nil {
 		t.Fatal(err)

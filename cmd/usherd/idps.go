@@ -23,10 +23,6 @@ const (
 	metadataFresh = time.Hour // between two looks at metadata that was read
 	metadataRetry = time.Minute
 	metadataMost  = 4 << 20
-	// idpEndsSoon is how long before its end people are told of a certificate of an identity provider, or of metadata in a
-	// file; once in idpEndsAgain.
-	idpEndsSoon  = 30 * 24 * time.Hour
-	idpEndsAgain = 24 * time.Hour
 )
 
 // idps are the identity providers as they describe themselves, or as the configuration does. Metadata that was read by URL
@@ -36,9 +32,11 @@ type idps struct {
 	log    *zap.Logger
 	client *http.Client
 	woken  chan struct{} // the configuration has changed
+	keys   []saml2.Key   // ours, which end too
 
-	mu  sync.Mutex
-	all map[auth.Source]*idp
+	mu   sync.Mutex
+	all  map[auth.Source]*idp
+	warn time.Time // when what ends of ours is told again
 }
 
 type idp struct {
@@ -46,12 +44,13 @@ type idp struct {
 	is   saml2.IDP
 	code connector.Code // why it is not known; 0 = it is
 	next time.Time      // when its metadata is looked at again; zero = it is none by URL
+	read time.Time      // when it was read last; zero = never
 	warn time.Time      // when what ends is told again
 }
 
-func newIDPs(now func() time.Time, log *zap.Logger) *idps {
+func newIDPs(keys []saml2.Key, now func() time.Time, log *zap.Logger) *idps {
 	return &idps{
-		now: now, log: log, woken: make(chan struct{}, 1), all: map[auth.Source]*idp{},
+		now: now, log: log, keys: keys, woken: make(chan struct{}, 1), all: map[auth.Source]*idp{},
 		client: &http.Client{Timeout: 15 * time.Second, CheckRedirect: func(r *http.Request, via []*http.Request) error {
 			if len(via) > 3 || r.URL.Scheme != via[0].URL.Scheme {
 				return errors.New("it leads to too many other addresses, or to one that is not safe")
@@ -86,7 +85,7 @@ func (x *idps) replace(s *site) {
 			all[key] = i
 			if c.MetadataURL != "" {
 				if old := x.all[key]; old != nil && old.c.MetadataURL == c.MetadataURL && old.c.EntityID == c.EntityID {
-					i.is, i.code = old.is, old.code
+					i.is, i.code, i.read = old.is, old.code, old.read
 				} else {
 					i.code = 11
 				}
@@ -95,12 +94,12 @@ func (x *idps) replace(s *site) {
 			}
 			is, err := readIDP(c)
 			if err != nil {
-				i.code = 9
+				i.code = unknown(err)
 				x.log.Error("an identity provider cannot be read: nobody signs in there", zap.String("source", key.Org+"/"+key.ID), zap.Error(err),
 					zap.String("what_to_do", "usherd check, then usherd reload"))
 				continue
 			}
-			i.is = is
+			i.is, i.read = is, x.now()
 		}
 	}
 	x.all = all
@@ -133,33 +132,6 @@ func readIDP(c *config.SignOn) (saml2.IDP, error) {
 		is.Certificates = append(is.Certificates, list...)
 	}
 	return is, nil
-}
-
-// tellEnds tells of certificates, and of metadata, that end soon, or have. x.mu is held.
-func (x *idps) tellEnds() {
-	now := x.now()
-	for key, i := range x.all {
-		if i.code != 0 || now.Before(i.warn) {
-			continue
-		}
-		source := zap.String("source", key.Org+"/"+key.ID)
-		for _, c := range i.is.Certificates {
-			if c.NotAfter.Sub(now) < idpEndsSoon {
-				i.warn = now.Add(idpEndsAgain)
-				x.log.Warn("a certificate of an identity provider ends", source, zap.String("certificate", c.Subject.String()),
-					zap.Time("ends", c.NotAfter), zap.String("what_to_do", "enter the next one beside it: metadata, or certificate_files"))
-			}
-		}
-		soon := idpEndsSoon
-		if i.c.MetadataURL != "" {
-			soon = 0 // it is read each hour, and may be made for a day
-		}
-		if until := i.is.Until; !until.IsZero() && until.Sub(now) < soon {
-			i.warn = now.Add(idpEndsAgain)
-			x.log.Warn("the metadata of an identity provider ends", source, zap.Time("ends", until),
-				zap.String("what_to_do", "let the identity provider make it anew; what it says stays in force"))
-		}
-	}
 }
 
 // follow reads metadata by URL, each when its time comes, until ctx ends.
@@ -199,9 +171,12 @@ func (x *idps) fetchDue(ctx context.Context) time.Duration {
 		}
 		x.mu.Lock()
 		if err == nil {
-			i.is, i.code, i.next = is, 0, now.Add(metadataFresh)
+			i.is, i.code, i.read, i.next = is, 0, now, now.Add(metadataFresh)
 		} else {
 			i.next = now.Add(metadataRetry)
+			if i.code != 0 {
+				i.code = unknown(err)
+			}
 		}
 		wait = min(wait, i.next.Sub(now))
 		x.mu.Unlock()
@@ -215,6 +190,20 @@ func (x *idps) fetchDue(ctx context.Context) time.Duration {
 	return wait
 }
 
+// errUnreachable is for an identity provider that gives no metadata, rather than faulty ones.
+var errUnreachable = errors.New("the identity provider cannot be reached")
+
+// unknown is the code of why an identity provider is not known.
+func unknown(err error) connector.Code {
+	switch {
+	case errors.Is(err, errUnreachable):
+		return 11
+	case errors.Is(err, saml2.ErrNoCertificate):
+		return 4
+	}
+	return 9
+}
+
 func (x *idps) fetch(ctx context.Context, c *config.SignOn) (saml2.IDP, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.MetadataURL, nil)
 	if err != nil {
@@ -222,15 +211,15 @@ func (x *idps) fetch(ctx context.Context, c *config.SignOn) (saml2.IDP, error) {
 	}
 	a, err := x.client.Do(r)
 	if err != nil {
-		return saml2.IDP{}, err
+		return saml2.IDP{}, fmt.Errorf("%w: %w", errUnreachable, err)
 	}
 	defer a.Body.Close() //nolint:errcheck // it was read
 	if a.StatusCode != http.StatusOK {
-		return saml2.IDP{}, fmt.Errorf("it is answered with %s", a.Status)
+		return saml2.IDP{}, fmt.Errorf("%w: it answers with %s", errUnreachable, a.Status)
 	}
 	text, err := io.ReadAll(io.LimitReader(a.Body, metadataMost+1))
 	if err != nil {
-		return saml2.IDP{}, err
+		return saml2.IDP{}, fmt.Errorf("%w: %w", errUnreachable, err)
 	}
 	return saml2.ReadMetadata(text, c.EntityID)
 }

@@ -57,14 +57,19 @@ func TestMetadataByURL(t *testing.T) {
 	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
 	doc, _ := idpMetadata(t, now.AddDate(0, 0, 20))
 	var status atomic.Int32
+	var broken atomic.Bool
 	status.Store(http.StatusServiceUnavailable)
 	idp := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(int(status.Load()))
+		if broken.Load() {
+			_, _ = w.Write([]byte(doc[:200]))
+			return
+		}
 		_, _ = w.Write([]byte(doc))
 	}))
 	defer idp.Close()
 	core, logs := observer.New(zap.InfoLevel)
-	x := newIDPs(func() time.Time { return now }, zap.New(core))
+	x := newIDPs(nil, func() time.Time { return now }, zap.New(core))
 	key := auth.Source{Org: "acme", ID: "login"}
 	known := func(want connector.Code) {
 		t.Helper()
@@ -84,6 +89,11 @@ func TestMetadataByURL(t *testing.T) {
 		t.Errorf("it is asked too soon: %s", wait)
 	}
 	known(11)
+	broken.Store(true) // it can be reached, and what it says of itself cannot be read
+	now = now.Add(metadataRetry)
+	x.fetchDue(t.Context())
+	known(9)
+	broken.Store(false)
 	now = now.Add(metadataRetry)
 	if wait := x.fetchDue(t.Context()); wait != metadataFresh {
 		t.Errorf("it is read, and again after %s", wait)
@@ -114,6 +124,7 @@ func TestIdentityProvidersByFile(t *testing.T) {
 		}
 		return path
 	}
+	unsigned := put("unsigned.xml", strings.Replace(doc, `use="signing"`, `use="encryption"`, 1))
 	good, broken, cert := put("good.xml", doc), put("broken.xml", doc[:100]), put("idp.crt", string(certificate))
 	byHand := config.SAML{EntityID: "https://idp.acme.test", SSOURL: "https://idp.acme.test/sso"}
 	withCert, withOther := byHand, byHand
@@ -128,9 +139,10 @@ func TestIdentityProvidersByFile(t *testing.T) {
 		"broken":              {config.SAML{MetadataFile: broken}, 9},
 		"no file":             {config.SAML{MetadataFile: filepath.Join(dir, "none")}, 9},
 		"by hand":             {withCert, 0},
-		"no certificate":      {withOther, 9},
+		"no certificate":      {withOther, 4},
+		"none in metadata":    {config.SAML{MetadataFile: unsigned}, 4},
 	} {
-		x := newIDPs(func() time.Time { return now }, zap.NewNop())
+		x := newIDPs(nil, func() time.Time { return now }, zap.NewNop())
 		x.replace(siteOf(&config.SignOn{SAML: c.is}))
 		if is, code := x.known(auth.Source{Org: "acme", ID: "login"})(); code != c.code || code == 0 && len(is.Certificates) != 1 {
 			t.Errorf("%s: %+v %d", name, is, code)
@@ -149,7 +161,7 @@ func TestWhatEndsIsToldEachDay(t *testing.T) {
 		t.Fatal(err)
 	}
 	core, logs := observer.New(zap.InfoLevel)
-	x := newIDPs(func() time.Time { return now }, zap.New(core))
+	x := newIDPs(nil, func() time.Time { return now }, zap.New(core))
 	x.replace(siteOf(&config.SignOn{SAML: config.SAML{MetadataFile: path}}))
 	for _, c := range []struct {
 		day                   int

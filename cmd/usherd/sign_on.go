@@ -39,7 +39,7 @@ func (d *daemon) openSignOn(ctx context.Context) (*signOn, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &signOn{idps: newIDPs(d.app.now, d.log)}
+	x := &signOn{idps: newIDPs(keys, d.app.now, d.log)}
 	x.gate = auth.New(auth.Options{Store: d.site.db, Trusted: c.TrustedNetworks(), Now: d.app.now})
 	x.server, err = sso.New(sso.Options{
 		Store: d.site.db, Gate: application{x.gate}, URL: c.URL, Keys: keys, Now: d.app.now, Log: d.log, Metrics: sso.NewMetrics(d.metrics.registry),
@@ -51,6 +51,7 @@ func (d *daemon) openSignOn(ctx context.Context) (*signOn, error) {
 		return nil, err
 	}
 	x.replace(d.site)
+	d.metrics.registry.MustRegister(x.idps)
 	return x, nil
 }
 
