@@ -114,7 +114,7 @@ func (c *pgConn) CheckNamedValue(v *driver.NamedValue) (err error) {
 }
 
 // cleanText is a text as PostgreSQL can keep it, which knows neither NUL nor what is no UTF-8. Whatever decides
-// about people refuses such texts before; these stand in what is kept of requests and of errors, and in questions.
+// about people refuses such texts before; these stand in what is kept of sign-ins and of errors, and in questions.
 func cleanText(s string) string {
 	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
 		return s

@@ -16,7 +16,7 @@ const (
 	figuresKnown = 10_000 // users whom the server knows of: from then on it keeps up by itself
 
 	pgKnown   = `SELECT reltuples::bigint FROM pg_catalog.pg_class WHERE oid = 'users'::regclass`
-	pgAnalyze = `ANALYZE users, user_keys, user_terms, links, events, groups, members, group_events, open_items, waiting, requests, record_chunks`
+	pgAnalyze = `ANALYZE users, user_keys, user_terms, links, events, groups, members, group_events, open_items, waiting, request_blocks, record_chunks`
 )
 
 // look has the server look at the tables where they may have become larger than it knows.

@@ -23,7 +23,7 @@ func TestStatementsForManyRows(t *testing.T) {
 		}
 	}
 	// What a first sync writes is sent together.
-	for _, q := range []string{sqlInsertKey, sqlInsertTerm, sqlInsertUser, sqlInsertWhole, sqlUpdateUser, sqlInsertEvent, sqlPutLink, sqlDeleteKey, sqlAddMember, sqlPutRequest, sqlPutOutcome} {
+	for _, q := range []string{sqlInsertKey, sqlInsertTerm, sqlInsertUser, sqlInsertWhole, sqlUpdateUser, sqlInsertEvent, sqlPutLink, sqlDeleteKey, sqlAddMember, sqlPutBlock, sqlPutOutcome} {
 		if manyOf(q) == nil {
 			t.Errorf("there is no form for several rows of %s", q)
 		}

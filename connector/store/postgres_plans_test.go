@@ -62,7 +62,8 @@ func TestPlansOfPostgres(t *testing.T) {
 		sqlOpenItems:           "open_items_",
 		sqlCloseItems:          "open_items_",
 		sqlTokenByHash:         "tokens_hash",
-		sqlRequestsOfClient:    "requests_",
+		sqlBlockOf:             "request_blocks_pkey",
+		sqlHeads:               "request_blocks_pkey",
 	} {
 		plan := pgPlan(t, db, strings.ReplaceAll(q, "(*)", "("+marks[8]+")"))
 		if !strings.Contains(plan, index) || strings.Contains(plan, "Seq Scan") {

@@ -1,52 +1,31 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"slices"
-	"strings"
 	"time"
 
 	"usherd/connector"
 )
 
-const requestColumns = `r.org, r.source, r.id, r.at, r.method, r.path, r.query, r.status, r.scim_type, r.person, r.user_id, r.took, r.profile, r.quirks,
-   r.ref, r.bytes_in, r.bytes_out, r.remote`
-
 const (
-	sqlNextOrg    = `SELECT org FROM requests WHERE org > ? ORDER BY org LIMIT 1`
-	sqlNextClient = `SELECT source FROM requests WHERE org = ? AND source > ? ORDER BY source LIMIT 1`
-	sqlNextStatus = `SELECT min(status) FROM requests WHERE org = ? AND source = ? AND status > ?`
+	sqlNextOrg    = `SELECT org FROM request_blocks WHERE org > ? ORDER BY org LIMIT 1`
+	sqlNextClient = `SELECT source FROM request_blocks WHERE org = ? AND source > ? ORDER BY source LIMIT 1`
 
-	// What all walks have in common: a window of ids, and what the index of the walk does not hold.
-	sqlWindow = ` AND r.id > ? AND r.id < ? AND r.at >= ? AND r.status BETWEEN ? AND ? ORDER BY r.id DESC LIMIT 0 + ?`
-
-	sqlRequestsOfClient = `SELECT ` + requestColumns + ` FROM requests r WHERE r.org = ? AND r.source = ?` + sqlWindow
-	sqlRequestsByStatus = `SELECT ` + requestColumns + ` FROM requests r WHERE r.org = ? AND r.source = ? AND r.status = ?` + sqlWindow
-	sqlRequestsByPerson = `SELECT ` + requestColumns + ` FROM requests r WHERE r.org = ? AND r.source = ? AND r.folded = ? AND r.folded <> ''` + sqlWindow
-	sqlRequestsByUser   = `SELECT ` + requestColumns + ` FROM requests r WHERE r.org = ? AND r.source = ? AND r.user_id = ?` + sqlWindow
+	// sqlBlockOf gives the block in which the request with that id stands, or would.
+	sqlBlockOf    = `SELECT last, data FROM request_blocks WHERE org = ? AND source = ? AND last >= ? ORDER BY last LIMIT 1`
+	sqlHeads      = `SELECT last, about FROM request_blocks WHERE org = ? AND source = ? AND last > ? AND last < ? ORDER BY last DESC LIMIT 0 + ?`
+	sqlLaterHeads = `SELECT last, about FROM request_blocks WHERE org = ? AND source = ? AND last >= ? ORDER BY last`
 
 	sqlRequestBodies = `SELECT asked, answered FROM request_bodies WHERE org = ? AND source = ? AND id = ?`
-
-	sqlCountRequests = `SELECT count(*) FROM requests WHERE org = ? AND source = ? AND status = ? AND id > ?`
 )
 
 // topID is above every id.
 var topID = connector.ID{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
-func scanRequest(r *sql.Rows, v *connector.Request) error {
-	var took int64
-	var quirks string
-	err := r.Scan(&v.Org, &v.Source, (*idColumn)(&v.ID), (*timeColumn)(&v.At), &v.Method, &v.Path, &v.Query, &v.Status, &v.ScimType, &v.Person,
-		(*idColumn)(&v.User), &took, &v.Profile, &quirks, &v.Ref, &v.BytesIn, &v.BytesOut, &v.Remote)
-	v.Duration, v.Quirks = time.Duration(took)*time.Microsecond, strings.Fields(quirks)
-	return err
-}
-
-// Requests returns logged requests, latest first. Each walk of an index brings as many rows as the page has at
-// most; there is one for each client, for each status that it has got where Status chooses some, and for
-// Person and User.
+// Requests returns logged requests, latest first. Blocks are read backwards until the page is full; of those that have nobody
+// and no status of what is asked for, only what is told of them.
 func (r *reader) Requests(ctx context.Context, q connector.RequestQuery) ([]connector.Request, error) {
 	q.Limit = pageSize(q.Limit)
 	sources := []string{q.Source}
@@ -59,12 +38,11 @@ func (r *reader) Requests(ctx context.Context, q connector.RequestQuery) ([]conn
 	var list []connector.Request
 	for _, source := range sources {
 		var err error
-		if list, err = r.requestsOf(ctx, list, source, &q); err != nil {
+		if list, err = r.requestsOf(ctx, list, newWindow(source, &q)); err != nil {
 			return nil, wrap("requests", err)
 		}
 	}
-	slices.SortFunc(list, func(a, b connector.Request) int { return bytes.Compare(b.ID[:], a.ID[:]) })
-	list = slices.CompactFunc(list, func(a, b connector.Request) bool { return a.ID == b.ID })
+	slices.SortFunc(list, func(a, b connector.Request) int { return compareIDs(b.ID, a.ID) })
 	list = list[:min(len(list), q.Limit)]
 	if !q.Bodies {
 		return list, nil
@@ -72,77 +50,120 @@ func (r *reader) Requests(ctx context.Context, q connector.RequestQuery) ([]conn
 	return list, wrap("requests", r.bodies(ctx, list))
 }
 
-// requestsOf adds the requests of one client, those about a person by both ways in.
-func (r *reader) requestsOf(ctx context.Context, list []connector.Request, source string, q *connector.RequestQuery) ([]connector.Request, error) {
-	w := newWindow(source, q)
-	var err error
-	switch {
-	case q.Person != "" || !q.User.IsZero():
-		if q.Person != "" {
-			list, err = r.walk(ctx, list, sqlRequestsByPerson, w.args(indexed(connector.Fold(q.Person))))
-		}
-		if err == nil && !q.User.IsZero() {
-			list, err = r.walk(ctx, list, sqlRequestsByUser, w.args(q.User[:]))
-		}
-	case w.status == [2]int{0, anyStatus}:
-		list, err = r.walk(ctx, list, sqlRequestsOfClient, w.args())
-	default:
-		err = r.statuses(ctx, q.Org, source, w.status, func(status int) (err error) {
-			list, err = r.walk(ctx, list, sqlRequestsByStatus, w.args(status))
-			return err
-		})
-	}
-	return list, err
-}
-
-func (r *reader) walk(ctx context.Context, list []connector.Request, text string, args []any) ([]connector.Request, error) {
-	rows, err := r.q.query(ctx, text, args...)
-	return add(list, rows, err, scanRequest)
-}
-
-// anyStatus is above every status.
-const anyStatus = 1 << 20
-
-// window is what bounds a walk.
+// window is what a walk through the log of one client looks for.
 type window struct {
 	org, source string
-	after, end  connector.ID
+	after, end  connector.ID // both are left out
 	since       time.Time
-	status      [2]int
+	status      [2]int // both ends included; {0, 0} = any
+	folded      string // of the person, "" = anybody
+	user        connector.ID
+	hashes      []uint32 // of both
 	limit       int
 }
 
-func newWindow(source string, q *connector.RequestQuery) window {
-	w := window{q.Org, source, q.After, q.Before, q.Since, q.Status, q.Limit}
-	if from := connector.FirstID(q.Since); !q.Since.IsZero() && bytes.Compare(from[:], w.after[:]) > 0 {
+func newWindow(source string, q *connector.RequestQuery) *window {
+	w := &window{
+		org: q.Org, source: source, after: q.After, end: q.Before, since: q.Since, status: q.Status, folded: connector.Fold(q.Person), user: q.User,
+		limit: q.Limit,
+	}
+	if from := connector.FirstID(q.Since); !q.Since.IsZero() && compareIDs(from, w.after) > 0 {
 		w.after = from
 	}
 	if w.end.IsZero() {
 		w.end = topID
 	}
-	if w.status == [2]int{} {
-		w.status[1] = anyStatus
+	if w.folded != "" {
+		w.hashes = append(w.hashes, personHash(w.folded))
+	}
+	if !w.user.IsZero() {
+		w.hashes = append(w.hashes, userHash(w.user))
 	}
 	return w
 }
 
-// args are the arguments of a walk with the value that its index is asked for.
-func (w window) args(key ...any) []any {
-	args := append([]any{w.org, w.source}, key...)
-	return append(args, w.after[:], w.end[:], micros(w.since), w.status[0], w.status[1], w.limit)
+func (w *window) anybody() bool   { return w.folded == "" && w.user.IsZero() }
+func (w *window) anyStatus() bool { return w.status == [2]int{} }
+
+func (w *window) takesStatus(status int) bool {
+	return w.anyStatus() || status >= w.status[0] && status <= w.status[1]
 }
 
-// statuses calls f with each status within bounds that the client has ever got, at most a few dozen.
-func (r *reader) statuses(ctx context.Context, org, source string, bounds [2]int, f func(status int) error) error {
-	for last := bounds[0] - 1; ; {
-		rows, err := r.q.query(ctx, sqlNextStatus, org, source, last)
-		next, _, err := first(rows, err, func(r *sql.Rows, v *sql.NullInt64) error { return r.Scan(v) })
-		if err != nil || !next.Valid || int(next.Int64) > bounds[1] {
-			return err
+func (w *window) takes(r *connector.Request) bool {
+	if compareIDs(r.ID, w.after) <= 0 || compareIDs(r.ID, w.end) >= 0 || r.At.Before(w.since) || !w.takesStatus(r.Status) {
+		return false
+	}
+	return w.anybody() || w.folded != "" && connector.Fold(r.Person) == w.folded || !w.user.IsZero() && r.User == w.user
+}
+
+// mayTake is false where takes is false for all requests of a block.
+func (w *window) mayTake(a about) bool {
+	some := w.anyStatus()
+	if !some {
+		a.statuses(func(status, _ int) { some = some || w.takesStatus(status) })
+	}
+	return some && (w.anybody() || a.has(w.hashes))
+}
+
+// requestsOf adds the requests of one client. Blocks may be put together or split between two statements: what is left to
+// look at is told by the id below which it is.
+func (r *reader) requestsOf(ctx context.Context, list []connector.Request, w *window) ([]connector.Request, error) {
+	full := len(list) + w.limit
+	var b *block
+	var err error
+	if w.end != topID {
+		b, err = readBlock(ctx, r.q, sqlBlockOf, w.org, w.source, w.end[:])
+	}
+	for {
+		if err != nil {
+			return nil, err
 		}
-		last = int(next.Int64)
-		if err := f(last); err != nil {
-			return err
+		if b != nil {
+			for _, q := range slices.Backward(b.rows) {
+				if len(list) < full && w.takes(&q) {
+					list = append(list, q)
+				}
+			}
+			if first := b.rows[0].ID; compareIDs(first, w.end) < 0 {
+				w.end = first
+			}
+		}
+		if len(list) == full {
+			return list, nil
+		}
+		var more bool
+		if b, more, err = r.nextBlock(ctx, w); err == nil && !more {
+			return list, nil
+		}
+	}
+}
+
+// headsStep is how many heads are asked for at once where most of their blocks need not be read.
+const headsStep = 100
+
+// nextBlock returns the next block backwards that may have what is looked for; it is nil where that has just been deleted.
+// More is false at the end.
+func (r *reader) nextBlock(ctx context.Context, w *window) (b *block, more bool, err error) {
+	step := headsStep
+	if w.anybody() && w.anyStatus() {
+		step = 1
+	}
+	for {
+		rows, err := r.q.query(ctx, sqlHeads, w.org, w.source, w.after[:], w.end[:], step)
+		heads, err := add[blockHead](nil, rows, err, scanHead)
+		if err != nil {
+			return nil, false, err
+		}
+		for i := range heads {
+			h := &heads[i]
+			if w.mayTake(h.about) {
+				b, err := readBlock(ctx, r.q, sqlBlockOf, w.org, w.source, h.last[:])
+				return b, true, err
+			}
+			w.end = h.last
+		}
+		if len(heads) < step {
+			return nil, false, nil
 		}
 	}
 }
@@ -182,16 +203,26 @@ func (r *reader) leap(ctx context.Context, text string, lead ...any) (list []str
 	}
 }
 
-// CountRequests counts the requests of a client since a time by the index of their status.
+// CountRequests counts the requests of a client since a time, by what is told of blocks.
 func (r *reader) CountRequests(ctx context.Context, org, source string, since time.Time) (c connector.RequestCounts, err error) {
 	from := connector.FirstID(since)
-	err = r.statuses(ctx, org, source, [2]int{0, anyStatus}, func(status int) error {
-		rows, err := r.q.query(ctx, sqlCountRequests, org, source, status, from[:])
-		n, _, err := first(rows, err, func(r *sql.Rows, v *int) error { return r.Scan(v) })
-		if c.Requests += n; status >= 400 {
-			c.Errors += n
+	rows, err := r.q.query(ctx, sqlLaterHeads, org, source, from[:])
+	heads, err := add[blockHead](nil, rows, err, scanHead)
+	if err != nil || len(heads) == 0 {
+		return c, wrap("count requests", err)
+	}
+	b, err := readBlock(ctx, r.q, sqlBlockOf, org, source, from[:]) // it has earlier ones too, perhaps
+	if err != nil || b == nil {
+		return c, wrap("count requests", err)
+	}
+	b.rows = slices.DeleteFunc(b.rows, func(q connector.Request) bool { return compareIDs(q.ID, from) < 0 })
+	c = aboutBlock(b.rows).requests()
+	for i := range heads {
+		if compareIDs(heads[i].last, b.stored) > 0 {
+			part := heads[i].about.requests()
+			c.Requests += part.Requests
+			c.Errors += part.Errors
 		}
-		return err
-	})
-	return c, wrap("count requests", err)
+	}
+	return c, nil
 }

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	batchRows  = 1000
-	batchBytes = 4 << 20
+	batchRows  = 8192
+	batchBytes = 8 << 20
 	batchWait  = time.Second      // how long the first row of a batch waits for others
 	memoryRows = 16_384           // that wait for the store
 	memoryMost = 32 << 20         // bytes of them

@@ -102,20 +102,20 @@ func TestRowsAreWrittenInBatches(t *testing.T) {
 		if got := m.sizes(); !slices.Equal(got, []int{2}) {
 			t.Errorf("batches %v", got)
 		}
-		for n := range 2100 {
+		for n := range 10_000 {
 			r.Add(row(2+n), true)
 		}
 		time.Sleep(60 * time.Millisecond) // long before the first would have waited
-		if got := m.sizes(); len(got) < 4 || len(m.rows()) != 2102 {
+		if got := m.sizes(); len(got) < 3 || len(m.rows()) != 10_002 {
 			t.Errorf("batches %v", got)
 		}
-		r.Add(row(2102), true)
+		r.Add(row(10_002), true)
 		if err := r.Close(); err != nil {
 			t.Error(err)
 		}
-		r.Add(row(2103), true)
+		r.Add(row(10_003), true)
 		rows := m.rows()
-		if len(rows) != 2103 || m.counted("op-case") != 2103 {
+		if len(rows) != 10_003 || m.counted("op-case") != 10_003 {
 			t.Errorf("%d rows, %d quirks", len(rows), m.counted("op-case"))
 		}
 		for i := range rows {

@@ -87,7 +87,7 @@ func requestsAgainstModel(f *fixture) {
 	const seed = 11
 	r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test
 	var all []connector.Request
-	for n := range 700 {
+	for n := range 1500 {
 		f.now = f.now.Add(time.Duration(r.IntN(3000)) * time.Millisecond)
 		q := Asked(r.IntN(1000), []string{Source, "okta", "ping"}[r.IntN(3)], f.now)
 		if n%9 == 0 {
@@ -96,9 +96,7 @@ func requestsAgainstModel(f *fixture) {
 		q.Asked, q.Answered = nil, nil
 		all = append(all, q)
 	}
-	for part := range slices.Chunk(all, 400) {
-		f.logged(part...)
-	}
+	f.loggedAsTheyCome(r, all)
 	for range 60 {
 		q := connector.RequestQuery{Org: Org, Limit: 5 + r.IntN(200)}
 		if r.IntN(2) == 0 {
@@ -141,6 +139,26 @@ func requestsAgainstModel(f *fixture) {
 		f.ok(err)
 		f.equal(got, want)
 	}
+}
+
+// loggedAsTheyCome logs requests a few at a time: some late, as those of another process may be, and some twice, as by a
+// second try.
+func (f *fixture) loggedAsTheyCome(r *rand.Rand, all []connector.Request) {
+	f.Helper()
+	var late []connector.Request
+	for part := range slices.Chunk(all, 100) {
+		part = slices.Clone(part)
+		r.Shuffle(len(part), func(i, j int) { part[i], part[j] = part[j], part[i] })
+		n := r.IntN(20)
+		late = append(late, part[:n]...)
+		f.logged(part[n:]...)
+		f.logged(part[n : n+r.IntN(len(part)-n)]...)
+		if r.IntN(4) == 0 {
+			f.logged(late...)
+			late = nil
+		}
+	}
+	f.logged(late...)
 }
 
 // chosen is the naive form of a query.
