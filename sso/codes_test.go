@@ -184,6 +184,8 @@ func claimed(w *world) {
 	}
 }
 
+const ofClaims = "does not come about here: it is why somebody of another organization cannot be claimed"
+
 var reasons = map[connector.Reason]why{
 	connector.AccountInactive:        {"the account is deactivated; signing in never reactivates", after(func(w *world) { w.deactivate("ann") }, ann), nil},
 	connector.AccountPendingApproval: {"the account waits for approval, also one that was just created", func(w *world) *answer { w.org.Approval = true; return w.signIn(ann) }, nil},
@@ -206,10 +208,15 @@ var reasons = map[connector.Reason]why{
 		"another organization has claimed the domain", func(w *world) *answer { claimed(w); return w.signIn(ann.with("mail", "ann@elsewhere.test")) },
 		after(claimed, ann.with("mail", "ann@elsewhere.test")),
 	},
-	connector.DomainNotAllowed: {"does not come about here: templates allow domains, signing in does not ask", nil, nil},
-	connector.PackageUnknown:   {"the mapping gives a package that the organization does not have", only(ann.with("plan", "lead")), after(nil, ann.with("plan", "lead"))},
-	connector.AttributeInvalid: {"a value is none of its kind, or has a line break or another control character", only(ann.with("title", "Head\nof IT")), after(nil, ann.with("title", "Head\nof IT"))},
-	connector.AttributeTooLong: {"a value is longer than may be", only(ann.with("title", strings.Repeat("x", 5000))), after(nil, ann.with("title", strings.Repeat("x", 5000)))},
+	connector.NobodyToClaim:     {ofClaims, nil, nil},
+	connector.DomainNotVerified: {ofClaims, nil, nil},
+	connector.SyncedElsewhere:   {ofClaims, nil, nil},
+	connector.SSOElsewhere:      {ofClaims, nil, nil},
+	connector.ProtectedUser:     {ofClaims, nil, nil},
+	connector.DomainNotAllowed:  {"does not come about here: templates allow domains, signing in does not ask", nil, nil},
+	connector.PackageUnknown:    {"the mapping gives a package that the organization does not have", only(ann.with("plan", "lead")), after(nil, ann.with("plan", "lead"))},
+	connector.AttributeInvalid:  {"a value is none of its kind, or has a line break or another control character", only(ann.with("title", "Head\nof IT")), after(nil, ann.with("title", "Head\nof IT"))},
+	connector.AttributeTooLong:  {"a value is longer than may be", only(ann.with("title", strings.Repeat("x", 5000))), after(nil, ann.with("title", strings.Repeat("x", 5000)))},
 }
 
 func byMail(w *world) { w.org.Matching = []string{connector.Email} }
