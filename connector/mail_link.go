@@ -63,6 +63,8 @@ func NewLinkKey(key []byte) LinkKey { return LinkKey{NewSecret(string(key))} }
 const (
 	linkMAC    = 16 // bytes
 	linkDigits = 43 // base62 of an id and linkMAC
+
+	subscriberDigits = 22 // base62 of linkMAC
 )
 
 // Token gives the token of a link: 43 letters and digits.
@@ -97,6 +99,18 @@ func (k LinkKey) Open(org string, kind LinkKind, token string) (ID, error) {
 		return ID{}, ErrLinkAltered
 	}
 	return id, nil
+}
+
+// Subscriber gives the key that stands in a subscriber's own way to the portal: whoever has it is taken for that person.
+// Unlike the token of a link it is good as long as the subscriber is there, and until it is provisioned.
+func (k LinkKey) Subscriber(s *Subscriber) string {
+	mac := k.mac("", "subscriber\x00"+LinkKind(s.Org), s.ID) // no organization has an empty id
+	return digits(new(big.Int).SetBytes(mac[:linkMAC]), subscriberDigits)
+}
+
+// OpensSubscriber reports whether it is that key.
+func (k LinkKey) OpensSubscriber(s *Subscriber, key string) bool {
+	return hmac.Equal([]byte(k.Subscriber(s)), []byte(key))
 }
 
 // mac is taken of fields that cannot run into each other: neither an organization nor a kind holds a NUL.

@@ -27,6 +27,7 @@ var allowed = map[string][]string{
 	"connector/domains/dnstest":        {},
 	"connector/provision":              {"connector", "connector/lease", "connector/mapping", "connector/policy", "connector/lifecycle"},
 	"connector/report":                 {"connector", "connector/failure"},
+	"connector/subscribers":            {"connector", "connector/failure", "connector/policy", "connector/report"},
 	"scim/body":                        {},
 	"scim/dialect":                     {"scim/body", "scim/filter", "scim/patch", "scim/schema"},
 	"scim/patch":                       {"scim/filter", "scim/schema"},

@@ -233,7 +233,7 @@ func (e *ending) convert(ctx context.Context, tx connector.Tx, u *connector.User
 		}
 	}
 	settle(ch, u, p.o.Org, p.o.Now())
-	errs, err := tx.Save(ctx, []*connector.Change{ch}, connector.Cause{Kind: connector.CausePerson, Actor: e.actor}, p.o.Now())
+	errs, err := p.write(ctx, tx, []*connector.Change{ch}, connector.Cause{Kind: connector.CausePerson, Actor: e.actor}, p.o.Now())
 	if err != nil {
 		return err
 	}
@@ -353,9 +353,12 @@ func (e *ending) keep(ctx context.Context, tx connector.Tx) error {
 	if e.failures = refused; len(refused) > 0 {
 		return nil
 	}
-	errs, err := tx.Save(ctx, []*connector.Change{ch}, connector.Cause{Kind: connector.CausePerson, Actor: e.actor}, now)
-	if err != nil || errs[0] != nil {
-		return errors.Join(err, errs[0])
+	errs, err := p.write(ctx, tx, []*connector.Change{ch}, connector.Cause{Kind: connector.CausePerson, Actor: e.actor}, now)
+	if err != nil {
+		return err
+	}
+	if errs[0] != nil {
+		return errs[0]
 	}
 	e.claim.Kept = after.ID
 	return nil

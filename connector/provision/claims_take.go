@@ -2,7 +2,6 @@ package provision
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -194,9 +193,16 @@ func (t *taking) write(ctx context.Context, tx connector.Tx) error {
 			}
 		}
 	}
-	for _, ch := range []*connector.Change{t.came, t.gone} {
-		if errs, err := tx.Save(ctx, []*connector.Change{ch}, cause, t.to.o.Now()); err != nil || errs[0] != nil {
-			return errors.Join(err, errs[0]) // which takes back what was written
+	for _, side := range []struct {
+		p  *Provisioner
+		ch *connector.Change
+	}{{t.to, t.came}, {t.from, t.gone}} {
+		errs, err := side.p.write(ctx, tx, []*connector.Change{side.ch}, cause, t.to.o.Now())
+		if err != nil {
+			return err
+		}
+		if errs[0] != nil {
+			return errs[0] // which takes back what was written
 		}
 	}
 	if t.former != nil {

@@ -18,7 +18,7 @@ func (p *Provisioner) write(ctx context.Context, tx connector.Tx, changes []*con
 	for i, ch := range changes {
 		if errs[i] == nil && p.o.Org.Template(ch.Source) != nil && !ch.Anchor.IsZero() {
 			if err := f.own(ch); err != nil {
-				return nil, err
+				return errs, err
 			}
 		}
 	}

@@ -33,7 +33,7 @@ func CSV(w io.Writer, r Report) error {
 		}
 		row := words.row(c)
 		for i := range row {
-			row[i] = unformula(row[i])
+			row[i] = Unformula(row[i])
 		}
 		if err := out.Write(row); err != nil {
 			return err
@@ -76,9 +76,9 @@ func (w words) row(c *connector.Change) []string {
 
 func cell(list []string) string { return strings.Join(list, "; ") }
 
-// unformula keeps spreadsheets from running a value: what a cell begins with decides, also in full-width
+// Unformula keeps spreadsheets from running a value: what a cell begins with decides, also in full-width
 // form and behind blanks, and a tab or line end may split it (OWASP, "CSV Injection").
-func unformula(s string) string {
+func Unformula(s string) string {
 	rest := strings.TrimLeft(s, " \u00a0")
 	if rest != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(rest)[0]) {
 		return "'" + s

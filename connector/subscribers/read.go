@@ -1,0 +1,229 @@
+package subscribers
+
+import (
+	"bufio"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"usherd/connector"
+	"usherd/connector/policy"
+)
+
+// Fault is one thing wrong with a line of a list. Line 1 is the head.
+type Fault struct {
+	Line    int    `json:"line"`
+	Column  string `json:"column,omitempty"`
+	Message string `json:"message"`
+}
+
+// Error gives line, column and message.
+func (f Fault) Error() string {
+	if f.Column == "" {
+		return fmt.Sprintf("line %d: %s", f.Line, f.Message)
+	}
+	return fmt.Sprintf("line %d, %s: %s", f.Line, f.Column, f.Message)
+}
+
+// The columns of a list that are no attributes of a profile.
+const (
+	idColumn      = "subscriber_id"
+	packageColumn = "package"
+	emailColumn   = connector.Email
+)
+
+const (
+	// MaxLines bounds a list.
+	MaxLines = 1_000_000
+	// maxFaults bounds how many faults of a list are told.
+	maxFaults = 1_000
+	maxID     = 256 // bytes
+)
+
+// Read reads announcements from CSV (RFC 4180, UTF-8 with or without a byte order mark) whose first line names the columns:
+// subscriber_id, and as many of email, package and the attributes of a profile as there are. Sep separates the cells; 0 = a
+// comma, or a semicolon where the head has one. All faults are told, up to 1,000; with any there are no announcements. The
+// error is that of the reader.
+func Read(r io.Reader, org *connector.Organization, template string, sep rune) ([]connector.Announcement, []Fault, error) {
+	in := bufio.NewReader(r)
+	if bom, err := in.Peek(3); err == nil && string(bom) == "\ufeff" {
+		_, _ = in.Discard(3)
+	}
+	if sep == 0 {
+		sep = separator(in)
+	}
+	l := &list{org: org, template: template, csv: csv.NewReader(in), seen: map[string]int{}}
+	l.csv.Comma, l.csv.FieldsPerRecord, l.csv.ReuseRecord = sep, -1, true
+	head, err := l.csv.Read()
+	if err != nil {
+		return nil, []Fault{{Line: 1, Message: "the list is empty: its first line names the columns, such as subscriber_id,email,givenName,familyName"}}, ended(err)
+	}
+	l.columns = l.head(slices.Clone(head))
+	for len(l.faults) == 0 || l.hasColumns() && len(l.faults) < maxFaults {
+		cells, err := l.csv.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if wrong, ok := errors.AsType[*csv.ParseError](err); ok {
+			l.fault(wrong.StartLine, "", "this is no CSV: %s", wrong.Err)
+			break
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		line, _ := l.csv.FieldPos(0)
+		if l.line(line, cells); len(l.out) > MaxLines {
+			l.fault(line, "", "a list has at most %d lines", MaxLines)
+			break
+		}
+	}
+	if len(l.faults) > 0 {
+		return nil, l.faults, nil
+	}
+	return l.out, nil, nil
+}
+
+func ended(err error) error {
+	if _, wrong := errors.AsType[*csv.ParseError](err); wrong || errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// separator guesses from the head.
+func separator(in *bufio.Reader) rune {
+	head, _ := in.Peek(in.Size())
+	line, _, _ := strings.Cut(string(head), "\n")
+	if strings.Contains(line, ";") && !strings.Contains(line, ",") {
+		return ';'
+	}
+	return ','
+}
+
+// list is a list that is being read.
+type list struct {
+	org      *connector.Organization
+	template string
+	csv      *csv.Reader
+	columns  []string // canonical names, "" = wrong
+	seen     map[string]int
+	out      []connector.Announcement
+	faults   []Fault
+}
+
+func (l *list) fault(line int, column, format string, args ...any) {
+	l.faults = append(l.faults, Fault{line, column, fmt.Sprintf(format, args...)})
+}
+
+func (l *list) hasColumns() bool { return slices.Contains(l.columns, idColumn) }
+
+// head finds out what the columns are.
+func (l *list) head(names []string) []string {
+	for i, n := range names {
+		n = strings.TrimSpace(n)
+		name := canonical(n)
+		switch {
+		case name == "":
+			l.fault(1, n, "this is no attribute of a profile: write subscriber_id, email, package, or one of those in the configuration's reference")
+		case slices.Contains(names[:i], name):
+			l.fault(1, n, "this column is there twice: remove one")
+			name = ""
+		}
+		names[i] = name
+	}
+	if !slices.Contains(names, idColumn) {
+		l.fault(1, "", "the column subscriber_id is missing: it holds how the upstream system calls each person")
+	}
+	return names
+}
+
+// canonical is how a column is called whose name may be written in any case; "" = there is no such column.
+func canonical(name string) string {
+	for _, known := range []string{idColumn, packageColumn} {
+		if strings.EqualFold(name, known) {
+			return known
+		}
+	}
+	for _, a := range connector.Attributes() {
+		if strings.EqualFold(name, a.Name) && connector.Announceable(a.Name) {
+			return a.Name
+		}
+	}
+	if connector.Announceable(name) {
+		return name
+	}
+	return ""
+}
+
+// line reads one person.
+func (l *list) line(n int, cells []string) {
+	if len(cells) == 1 && strings.TrimSpace(cells[0]) == "" {
+		return
+	}
+	if len(cells) > len(l.columns) {
+		l.fault(n, "", "there are %d cells, and the head has %d", len(cells), len(l.columns))
+		return
+	}
+	a := connector.Announcement{Template: l.template, Profile: connector.Profile{}}
+	for i, cell := range cells {
+		cell = strings.TrimSpace(cell)
+		switch name := l.columns[i]; {
+		case !utf8.ValidString(cell):
+			l.fault(n, name, "this is no UTF-8: save the list as UTF-8")
+		case cell == "" || name == "":
+		case name == idColumn:
+			a.Name = strings.Clone(cell)
+		case name == packageColumn:
+			a.Package = strings.Clone(cell)
+			l.known(n, a.Package)
+		default:
+			l.value(n, name, cell)
+			a.Profile.Set(name, strings.Clone(cell))
+		}
+	}
+	l.named(n, a.Name)
+	l.out = append(l.out, a)
+}
+
+func (l *list) known(n int, pkg string) {
+	if _, ok := l.org.Package(pkg); !ok {
+		l.fault(n, packageColumn, "there is no package %q: see them with usherd seats", clip(pkg))
+	}
+}
+
+func (l *list) value(n int, name, cell string) {
+	if info, ok := connector.AttributeByName(name); ok && utf8.RuneCountInString(cell) > info.MaxLen {
+		l.fault(n, name, "this is longer than the %d characters that it may have", info.MaxLen)
+		return
+	}
+	if name == emailColumn {
+		if err := policy.CheckAddress(cell); err != nil {
+			l.fault(n, name, "%s", err)
+		}
+	}
+}
+
+func (l *list) named(n int, name string) {
+	key := connector.Fold(name)
+	switch {
+	case key == "":
+		l.fault(n, idColumn, "there is no subscriber id")
+	case len(name) > maxID:
+		l.fault(n, idColumn, "this is longer than the %d bytes that it may have", maxID)
+	case l.seen[key] > 0:
+		l.fault(n, idColumn, "line %d has the same subscriber id", l.seen[key])
+	default:
+		l.seen[key] = n
+	}
+}
+
+func clip(s string) string {
+	if len(s) > 60 {
+		return strings.ToValidUTF8(s[:60], "") + "..."
+	}
+	return s
+}
