@@ -61,6 +61,8 @@ type Writer interface {
 	Delete(ctx context.Context, c provision.Command) (*connector.Change, error)
 	SetPackage(ctx context.Context, c provision.Command, pkg string, release bool) (*connector.Change, error)
 	SignedIn(ctx context.Context, c provision.Command) (*connector.Change, error)
+	CheckHold(run *connector.Run) error
+	Reject(ctx context.Context, run *connector.Run, by string) error
 	Explain(ctx context.Context, req provision.ExplainRequest) (*provision.Explanation, error)
 }
 

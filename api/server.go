@@ -83,9 +83,13 @@ func New(o Options) (*Server, error) {
 	s := &Server{o: o, catalogue: cat, mux: http.NewServeMux()}
 	s.api = humago.New(s.mux, settings())
 	s.api.UseMiddleware(s.enter)
+	s.organization()
 	s.users()
+	s.explanations()
 	s.changes()
 	s.signIns()
+	s.failures()
+	s.runs()
 	if s.document, err = json.MarshalIndent(s.api.OpenAPI(), "", "  "); err != nil {
 		return nil, fmt.Errorf("api: the document: %w", err)
 	}

@@ -19,6 +19,13 @@ type Store interface {
 	UserLinks(ctx context.Context, org string, user connector.ID) ([]connector.Link, error)
 	GroupsOfUser(ctx context.Context, org string, user connector.ID, limit int) ([]connector.UserGroup, error)
 	UserEvents(ctx context.Context, org string, user connector.ID) iter.Seq2[connector.Event, error]
+	OpenItems(ctx context.Context, q connector.ItemQuery) (items []connector.OpenItem, next string, err error)
+	Dismiss(ctx context.Context, org, ref string) error
+	Seats(ctx context.Context, org string) ([]connector.SeatCount, error)
+	Runs(ctx context.Context, f connector.RunFilter) ([]*connector.Run, error)
+	Run(ctx context.Context, id connector.ID) (*connector.Run, error)
+	RunChanges(ctx context.Context, run connector.ID) iter.Seq2[*connector.Change, error]
+	Rollbacks(ctx context.Context, run *connector.Run) ([]*connector.Run, error)
 }
 
 // User is an account.

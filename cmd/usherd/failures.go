@@ -5,25 +5,17 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"usherd/api"
 	"usherd/connector"
 	"usherd/connector/failure"
 	"usherd/connector/report"
 )
 
-// itemJSON is an open item: the failure in its one form, and how long it lasts.
-type itemJSON struct {
-	failure.Document
-	DN        string    `json:"dn,omitempty"`
-	Anchor    string    `json:"anchor,omitempty"`
-	FirstSeen time.Time `json:"first_seen"`
-	LastSeen  time.Time `json:"last_seen"`
-	Count     int       `json:"count"`
-	LastRun   string    `json:"last_run,omitempty"`
-}
+// itemJSON is an open item, as the API has it too.
+type itemJSON = api.OpenItem
 
 func (a *app) failuresCmd() *cobra.Command {
 	var o outputFlag
@@ -109,8 +101,8 @@ func (a *app) listFailures(cmd *cobra.Command, s *site, q connector.ItemQuery, l
 	}
 	if o.json() {
 		list := []itemJSON{}
-		for _, i := range items {
-			list = append(list, itemJSON{cat.Document(i.Failure, lang), i.DN, i.Anchor.String(), i.FirstSeen, i.LastSeen, i.Count, i.LastRun.String()})
+		for i := range items {
+			list = append(list, api.NewOpenItem(cat, &items[i], lang))
 		}
 		return writeJSON(a.out, map[string]any{"failures": list})
 	}

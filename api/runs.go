@@ -1,0 +1,134 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"iter"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"go.uber.org/zap"
+
+	"usherd/connector"
+	"usherd/connector/report"
+)
+
+const runsTag = "Runs"
+
+func (s *Server) runs() {
+	route(s, operation{
+		id: "listRuns", method: http.MethodGet, path: "/runs", scope: connector.APIRead, tag: runsTag, summary: "List the runs, the latest first",
+		about: "Each is a report without its people, as usherd runs -o json has it.",
+	}, s.listRuns)
+	route(s, operation{
+		id: "getRunReport", method: http.MethodGet, path: "/runs/{run}", scope: connector.APIRead, tag: runsTag, summary: "Show the report of a run with everybody in it",
+		about: "The document of usherd report RUN -o json, sent while it is read: of a large run it is large.",
+	}, s.getReport)
+	route(s, operation{
+		id: "rejectRun", method: http.MethodPost, path: "/runs/{run}/reject", scope: connector.APIRuns, tag: runsTag, summary: "Refuse what a run holds",
+		about: "Nothing of it is done.", status: http.StatusNoContent, refuses: []int{http.StatusConflict},
+	}, s.rejectRun)
+}
+
+type listRunsInput struct {
+	OrgPath
+	Limit  int    `query:"limit" doc:"How many at most." default:"20" minimum:"1" maximum:"500"`
+	Source string `query:"source" doc:"Only this source." maxLength:"32"`
+	Before string `query:"before" doc:"Only runs before this one: next of the page before." format:"uuid"`
+}
+
+// Runs is a page of runs.
+type Runs struct {
+	Runs []json.RawMessage `json:"runs" doc:"Reports without people."`
+	Next string            `json:"next,omitempty" doc:"before of the next page; left out after the last."`
+}
+
+type runsOutput struct{ Body Runs }
+
+func (s *Server) listRuns(ctx context.Context, c *call, in *listRunsInput) (*runsOutput, error) {
+	f := connector.RunFilter{Org: c.id(), Source: in.Source, Limit: in.Limit + 1}
+	if in.Before != "" {
+		var err error
+		if f.Before, err = connector.ParseID(in.Before); err != nil {
+			return nil, invalid("query.before", "this is no id of a run")
+		}
+	}
+	runs, err := s.o.Store.Runs(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	out := &runsOutput{Runs{Runs: []json.RawMessage{}}}
+	if len(runs) > in.Limit {
+		runs = runs[:in.Limit]
+		out.Body.Next = runs[in.Limit-1].ID.String()
+	}
+	for _, run := range runs {
+		var b bytes.Buffer
+		if err := report.JSON(&b, report.Report{Run: run, Now: s.now(), Lang: c.lang}); err != nil {
+			return nil, err
+		}
+		out.Body.Runs = append(out.Body.Runs, b.Bytes())
+	}
+	return out, nil
+}
+
+// RunPath names a run.
+type RunPath struct {
+	OrgPath
+	Run string `path:"run" doc:"The id of the run." format:"uuid"`
+}
+
+// run returns the run that a path names.
+func (s *Server) run(ctx context.Context, c *call, in *RunPath) (*connector.Run, error) {
+	nowhere := newProblem(http.StatusNotFound, "not_found", "there is no such run")
+	id, err := connector.ParseID(in.Run)
+	if err != nil {
+		return nil, nowhere
+	}
+	run, err := s.o.Store.Run(ctx, id)
+	if connector.KindOf(err) == connector.NotFound || err == nil && run.Org != c.id() {
+		return nil, nowhere
+	}
+	return run, err
+}
+
+func (s *Server) getReport(ctx context.Context, c *call, in *RunPath) (*huma.StreamResponse, error) {
+	run, err := s.run(ctx, c, in)
+	if err != nil {
+		return nil, err
+	}
+	back, err := s.o.Store.Rollbacks(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	r := report.Report{
+		Run: run, UndoneBy: report.Undone(back)[run.ID], Now: s.now(), Lang: c.lang,
+		Changes: func() iter.Seq2[*connector.Change, error] { return s.o.Store.RunChanges(ctx, run.ID) },
+	}
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		hc.SetHeader("Content-Type", "application/json")
+		if err := report.JSON(hc.BodyWriter(), r); err != nil {
+			s.cut(ctx, err)
+		}
+	}}, nil
+}
+
+// cut ends an answer of which a part is sent already, so that nobody takes it for the whole.
+func (s *Server) cut(ctx context.Context, err error) {
+	if ctx.Err() == nil {
+		s.o.Log.Error("an answer to a program was cut short", zap.Error(err))
+	}
+	panic(http.ErrAbortHandler)
+}
+
+func (s *Server) rejectRun(ctx context.Context, c *call, in *RunPath) (*struct{}, error) {
+	run, err := s.run(ctx, c, in)
+	if err == nil {
+		err = c.org.Writer.CheckHold(run)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return nil, c.org.Writer.Reject(ctx, run, c.by())
+}
