@@ -128,8 +128,8 @@ type Package struct {
 // Seats is a number, or the word "unlimited" (connector.Unlimited).
 type Seats int
 
-// Source is a directory with its mapping, schedule and safety rules, an identity provider that pushes by SCIM, or one where
-// people sign in by SAML.
+// Source is a directory with its mapping, schedule and safety rules, an identity provider that pushes by SCIM, one where
+// people sign in by SAML, or files by which the users of an existing site are taken over.
 type Source struct {
 	// ID is a short name, unique in the organization. Never change it: users are linked under it, and tokens are
 	// given out for it.
@@ -140,15 +140,21 @@ type Source struct {
 	// GroupPackages give packages to the members of groups, nested ones included, whose mapping gives none: the
 	// first of these groups that a person is in counts.
 	GroupPackages []connector.GroupPackage `yaml:"group_packages,omitempty"`
-	// Directory says how the directory is reached and who in it is meant. A source has this, scim or saml.
+	// Directory says how the directory is reached and who in it is meant. A source has this, scim, saml, import or site_link.
 	Directory ldapsync.Config `yaml:"directory,omitempty"`
 	// SCIM says how the identity provider may push. Write scim: {} when all its defaults are right.
 	SCIM *Push `yaml:"scim,omitempty"`
 	// SAML says how people sign in at the identity provider.
 	SAML *SAML `yaml:"saml,omitempty"`
+	// Import says how CSV files are read by which an administrator brings people: usherd import. Their place in the list
+	// decides, as that of any source, which attributes they own. Write import: {} when all its defaults are right.
+	Import *Import `yaml:"import,omitempty"`
+	// SiteLink is the same for the users of an existing site whom that site has proven: new ones are verified at once,
+	// whatever the domain of their address.
+	SiteLink *Import `yaml:"site_link,omitempty"`
 	// Mapping makes profiles of what the directory says; default the preset of the directory's type. With scim it
 	// has a rule for package at most: the identity provider has a mapping of its own. With saml the preset knows the
-	// usual names of attributes.
+	// usual names of attributes, and with import and site_link the columns of a file are called as attributes are.
 	Mapping mapping.Config `yaml:"mapping,omitempty"`
 	// Schedule says when the source is read; default never by itself.
 	Schedule schedule.Config `yaml:"schedule,omitempty"`

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,6 +44,23 @@ func TestExampleOfSCIM(t *testing.T) {
 	}
 	if len(f.Warnings) > 0 || f.Config.SCIM == nil || f.Organizations[0].Clients["entra"] == nil {
 		t.Errorf("%v %+v", f.Warnings, f.Organizations[0])
+	}
+}
+
+// TestExampleOfFiles does the same for files.
+func TestExampleOfFiles(t *testing.T) {
+	t.Parallel()
+	text, options := placed(t)
+	block := regexp.MustCompile(`(?ms)^      # - id: moved.*?\n\n`)
+	text = block.ReplaceAllFunc(text, func(b []byte) []byte { return commentedOut.ReplaceAll(b, []byte("$1$2")) })
+	f, err := Parse("example.yaml", text, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := f.Organizations[0]
+	if s, c := r.Org.Source("moved"), r.Importers["moved"]; len(f.Warnings) > 0 || s == nil || s.Kind != connector.Import || c.IDColumn != "staff_number" ||
+		!slices.Contains(c.Attributes, "cost_unit") || slices.Contains(c.Attributes, "department") || s.FirstRun != connector.FirstRunPreview {
+		t.Errorf("%v %+v %+v", f.Warnings, s, c)
 	}
 }
 

@@ -19,6 +19,7 @@ type Runtime struct {
 	Directories map[string]*Directory
 	Clients     map[string]*Client            // only sources that push
 	SignOns     map[string]*SignOn            // only sources where people sign in
+	Importers   map[string]*Importer          // only sources that read files
 	Schedules   map[string]*schedule.Schedule // only sources that have one
 	Changes     map[string]Changes            // only sources whose changes are asked for
 
@@ -42,7 +43,7 @@ type Directory struct {
 func (v *validator) runtime(o *Organization, path string) *Runtime {
 	r := &Runtime{
 		Org: organization(o), Mappings: map[string]*mapping.Mapping{}, Directories: map[string]*Directory{},
-		Clients: map[string]*Client{}, SignOns: map[string]*SignOn{}, Schedules: map[string]*schedule.Schedule{}, Changes: map[string]Changes{}, path: path,
+		Clients: map[string]*Client{}, SignOns: map[string]*SignOn{}, Importers: map[string]*Importer{}, Schedules: map[string]*schedule.Schedule{}, Changes: map[string]Changes{}, path: path,
 	}
 	for i := range o.Sources {
 		v.source(r, &o.Sources[i], index(join(path, "sources"), i))
@@ -73,6 +74,9 @@ func organization(o *Organization) *connector.Organization {
 
 func (v *validator) source(r *Runtime, s *Source, path string) {
 	switch {
+	case s.Import != nil || s.SiteLink != nil:
+		v.bring(r, s, path)
+		return
 	case s.SAML != nil:
 		v.signIn(r, s, path)
 		return
@@ -91,6 +95,8 @@ func (v *validator) source(r *Runtime, s *Source, path string) {
 		v.reject(join(path, "mapping.preset"), "%s is for sources with a saml block: leave it out, or write one of %s", mapping.SAML, strings.Join(mapping.Presets(), ", "))
 	case mapping.Template:
 		v.reject(join(path, "mapping.preset"), "%s is for templates, which have it by themselves: leave it out, or write one of %s", mapping.Template, strings.Join(mapping.Presets(), ", "))
+	case mapping.CSV:
+		v.reject(join(path, "mapping.preset"), "%s is for sources with an import or site_link block: leave it out, or write one of %s", mapping.CSV, strings.Join(mapping.Presets(), ", "))
 	case mapping.SCIM:
 		v.reject(join(path, "mapping.preset"), "%s is for sources with a scim block: leave it out, or write one of %s", mapping.SCIM, strings.Join(mapping.Presets(), ", "))
 	}
@@ -142,7 +148,7 @@ func (v *validator) changes(s *Source, path string) {
 func (v *validator) directory(s *Source, path string) {
 	at := join(path, "directory")
 	if !v.given(at) {
-		v.reject(at, "the source has no directory: write a block with type, servers, bind and bases, scim: {} for an identity provider that pushes, or saml for one where people sign in")
+		v.reject(at, "the source has no directory: write a block with type, servers, bind and bases, scim: {} for an identity provider that pushes, saml for one where people sign in, or import: {} for files")
 		return
 	}
 	d := &s.Directory

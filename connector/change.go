@@ -90,6 +90,10 @@ type Change struct {
 	Waiting  *Record // with a no_seat failure: what to try again when a seat frees
 	Warnings []string
 
+	// Linked says that the source is a file (SourceKind.Brought) that had not brought the person yet, and that there was a
+	// user already.
+	Linked bool
+
 	Removal bool // takes access away: counted by the guard
 	Held    bool // waits for approval, not written
 }

@@ -67,6 +67,8 @@ type SeatCount struct {
 	Seats   int    `json:"seats"` // or Unlimited
 	Used    int    `json:"used"`
 	Waiting int    `json:"waiting"` // people on the waiting list
+	// Needed is, of a run that reads a file, how many seats it asks for, those included that it does not get.
+	Needed int `json:"needed,omitempty"`
 }
 
 // Free says how many seats can still be given; a large number for an unlimited package, 0 for an

@@ -101,7 +101,9 @@ func (r *Record) Clone() *Record {
 // value has no seed.
 type Hasher struct {
 	Seed Hash // SourceSettings.Fingerprint: another mapping makes every record another one
-	buf  []byte
+	// Placeless leaves the DN out: that of a file is a line, which says nothing of the person (SourceKind.Brought).
+	Placeless bool
+	buf       []byte
 }
 
 // Hash covers everything that a decision can depend on: place, attributes, whether enabled, in
@@ -112,7 +114,9 @@ func (h *Hasher) Hash(r *Record) Hash {
 	b := h.buf[:0]
 	b = append(b, h.Seed[:]...)
 	b = appendText(b, r.Anchor.Raw)
-	b = appendText(b, r.DN)
+	if !h.Placeless {
+		b = appendText(b, r.DN)
+	}
 	b = append(b, byte(r.Enabled), bit(r.Gone)|bit(r.Protected)<<1|bit(r.Key != Hash{})<<2|bit(r.PrimaryGroup != 0)<<3|bit(r.Package != "")<<4)
 	if r.PrimaryGroup != 0 {
 		b = binary.AppendUvarint(b, uint64(r.PrimaryGroup))

@@ -64,6 +64,9 @@ type Counts struct {
 	Skipped     int `json:"skipped"`
 	Failed      int `json:"failed"`
 	Held        int `json:"held"`
+	// Linked is how many people of a file had a user already that the run linked to them. They count as updated or
+	// unchanged, too.
+	Linked int `json:"linked,omitempty"`
 }
 
 // Add counts one change.
@@ -88,6 +91,7 @@ func (c *Counts) join(o Counts, n int) {
 	c.Skipped += n * o.Skipped
 	c.Failed += n * o.Failed
 	c.Held += n * o.Held
+	c.Linked += n * o.Linked
 }
 
 // Changed is how many people were changed.
@@ -96,6 +100,9 @@ func (c *Counts) Changed() int {
 }
 
 func (c *Counts) add(ch *Change, n int) {
+	if ch.Linked && !ch.Held && ch.Action != Failed {
+		c.Linked += n
+	}
 	if ch.Held {
 		c.Held += n
 		return
@@ -163,6 +170,9 @@ func (h *Hold) StatusAt(now time.Time) HoldStatus {
 	}
 	return h.Status
 }
+
+// Open reports whether somebody can still decide at a time; nil holds nothing.
+func (h *Hold) Open(now time.Time) bool { return h != nil && h.StatusAt(now) == HoldOpen }
 
 // Run is one synchronisation with its report's head; the people stand in events and outcomes.
 type Run struct {

@@ -14,6 +14,15 @@ const (
 	Administrator SourceKind = "administrator" // a person at the console, CLI or API
 )
 
+// Hasher returns a new Hasher for the records of the source.
+func (s *SourceSettings) Hasher() Hasher {
+	return Hasher{Seed: s.Fingerprint, Placeless: s.Kind.Brought()}
+}
+
+// Brought reports whether the source is a file that an administrator hands in: it is read by a run, and says nothing of
+// people who do not stand in it.
+func (k SourceKind) Brought() bool { return k == Import || k == SiteLink }
+
 // SourceSettings is what the rules need to know of a source. How to reach it is the door's own
 // configuration.
 type SourceSettings struct {

@@ -120,11 +120,15 @@ func (a *app) carryOut(ctx context.Context, s *site, id string, ask connector.Pa
 	if held.Mode == connector.ModeRollback {
 		return a.rollback(ctx, s, o, f, provision.RollbackRequest{Approve: held, Part: part})
 	}
-	src := o.sources[held.Source]
-	if src == nil {
+	t := target{org: o, id: held.Source, src: o.sources[held.Source]}
+	if o.Importers[held.Source] != nil {
+		if t.file, err = s.runFile(ctx, held); err != nil {
+			return err
+		}
+	} else if t.src == nil {
 		return usagef("the configuration has no source %s any more", held.Source)
 	}
-	return a.runTarget(ctx, s, target{o, held.Source, src}, f, provision.SyncRequest{Mode: connector.ModeFull, Approve: held, Part: part})
+	return a.runTarget(ctx, s, t, f, provision.SyncRequest{Mode: connector.ModeFull, Approve: held, Part: part})
 }
 
 // approveFirst notes the first of two approvals and says who comes next.

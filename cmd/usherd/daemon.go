@@ -148,7 +148,7 @@ func (d *daemon) jobs(ctx context.Context, s *site) ([]schedule.Job, error) {
 	var jobs []schedule.Job
 	for _, o := range s.orgs {
 		for _, settings := range o.Org.Sources {
-			t := target{o, settings.ID, o.sources[settings.ID]}
+			t := target{org: o, id: settings.ID, src: o.sources[settings.ID]}
 			if t.pushes() {
 				continue
 			}
@@ -471,7 +471,7 @@ func (d *daemon) sources(ctx context.Context) []sourceHealth {
 	list := []sourceHealth{}
 	for _, o := range s.orgs {
 		for _, settings := range o.Org.Sources {
-			t := target{o, settings.ID, o.sources[settings.ID]}
+			t := target{org: o, id: settings.ID, src: o.sources[settings.ID]}
 			if t.pushes() {
 				list = append(list, sourceHealth{Source: t.name(), Follows: t.comes()})
 				continue

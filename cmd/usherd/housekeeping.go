@@ -26,7 +26,8 @@ func (d *daemon) housekeeping(ctx context.Context, s *site) error {
 	all = errors.Join(all, d.endClaims(ctx, s))
 	_, err := s.db.Prune(ctx, d.app.now().Add(-keepOutcomes))
 	_, late := s.db.DropTokens(ctx, d.app.now().Add(-keepAccess))
-	return errors.Join(all, err, late, s.db.DropLeases(ctx, presence), d.forgetRequests(ctx, s), d.forgetAttempts(ctx, s), d.offerSeats(ctx, s), d.metrics.refresh(ctx, s))
+	_, files := s.db.DropRunFiles(ctx, d.app.now())
+	return errors.Join(all, err, late, files, s.db.DropLeases(ctx, presence), d.forgetRequests(ctx, s), d.forgetAttempts(ctx, s), d.offerSeats(ctx, s), d.metrics.refresh(ctx, s))
 }
 
 const (

@@ -38,6 +38,7 @@ var allowed = map[string][]string{
 	"scim/resource":                    {"connector", "scim/body", "scim/schema"},
 	"scim/filter":                      {"connector", "scim/schema"},
 	"ldapsync":                         {"connector"},
+	"csvfile":                          {"connector"},
 	"ldapsync/ldaptest":                {},
 	"ldapsync/testserver":              {"ldapsync/testserver/ldifgen", "internal/testproc"},
 	"ldapsync/testserver/ldifgen":      {},

@@ -141,7 +141,7 @@ func (m *metrics) refresh(ctx context.Context, s *site) error {
 			return err
 		}
 		for source := range o.Directories {
-			trouble, err := s.trouble(ctx, target{o, source, o.sources[source]})
+			trouble, err := s.trouble(ctx, target{org: o, id: source, src: o.sources[source]})
 			if err != nil {
 				return err
 			}

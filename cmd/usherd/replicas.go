@@ -175,7 +175,7 @@ func (x *door) learn(ctx context.Context, s *site) error {
 func (d *daemon) recallAll(ctx context.Context, s *site) error {
 	for _, o := range s.orgs {
 		for id, src := range o.sources {
-			if _, err := d.recall(ctx, s, target{o, id, src}); err != nil {
+			if _, err := d.recall(ctx, s, target{org: o, id: id, src: src}); err != nil {
 				return err
 			}
 		}

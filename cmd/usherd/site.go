@@ -152,7 +152,9 @@ func (s *site) knows(orgID, source string) error {
 type target struct {
 	org *org
 	id  string
-	src *ldapsync.Source // nil when it pushes
+	src *ldapsync.Source // nil when it is no directory
+
+	file *keptFile // that is read, of a source that reads files
 }
 
 // pushes reports whether people come by themselves, or are brought: nothing can be read from the source.
@@ -168,6 +170,8 @@ func (t target) comes() string {
 		return "signs in"
 	case connector.Template:
 		return "activates"
+	case connector.Import, connector.SiteLink:
+		return "imports"
 	default:
 		return "pushes"
 	}
@@ -178,6 +182,8 @@ func byItself(kind connector.SourceKind) string {
 	switch kind { //nolint:exhaustive // the others push
 	case connector.SignIn:
 		return "signs people in when they come"
+	case connector.Import, connector.SiteLink:
+		return "reads files that an administrator brings: usherd import FILE"
 	case connector.Template:
 		return "takes people when they activate themselves"
 	default:
@@ -193,7 +199,7 @@ func (s *site) targets(orgID, source string) ([]target, error) {
 		for _, settings := range o.Org.Sources {
 			known = append(known, o.Org.ID+"/"+settings.ID)
 			if (orgID == "" || orgID == o.Org.ID) && (source == "" || source == settings.ID) {
-				out = append(out, target{o, settings.ID, o.sources[settings.ID]})
+				out = append(out, target{org: o, id: settings.ID, src: o.sources[settings.ID]})
 			}
 		}
 	}

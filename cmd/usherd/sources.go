@@ -20,8 +20,8 @@ import (
 type sourceJSON struct {
 	Org         string     `json:"org"`
 	Source      string     `json:"source"`
-	Type        string     `json:"type"`            // of directory, scim, or sso
-	Status      string     `json:"status"`          // never_run, ok, failing, quarantined, waits_for_approval, pushes
+	Type        string     `json:"type"`            // of directory, scim, sso, import or site_link
+	Status      string     `json:"status"`          // never_run, ok, failing, quarantined, waits_for_approval, pushes, signs in, imports
 	Follows     string     `json:"follows"`         // live, "every 2m", or "" = only by full runs
 	Mechanism   string     `json:"mechanism"`       // by which the last changes were told
 	People      int        `json:"entries"`         // in the last complete read
@@ -103,7 +103,7 @@ func (s *site) sourceList(ctx context.Context, orgID string, now time.Time) ([]s
 			continue
 		}
 		for _, settings := range o.Org.Sources {
-			one, err := s.sourceStanding(ctx, target{o, settings.ID, o.sources[settings.ID]}, now)
+			one, err := s.sourceStanding(ctx, target{org: o, id: settings.ID, src: o.sources[settings.ID]}, now)
 			if err != nil {
 				return nil, err
 			}
@@ -245,7 +245,7 @@ func (a *app) showStanding(j sourceJSON) {
 
 var statusWords = map[string]string{
 	"never_run": "never read", "ok": "ok", "failing": "failing", "quarantined": "in quarantine", "waits_for_approval": "waits for approval",
-	"pushes": "pushes by itself", "signs in": "people sign in",
+	"pushes": "pushes by itself", "signs in": "people sign in", "activates": "people activate", "imports": "reads files",
 }
 
 func times(n int) string {

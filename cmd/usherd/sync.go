@@ -155,8 +155,14 @@ func (a *app) runTarget(ctx context.Context, s *site, t target, f runFlags, req 
 	}
 	show, done := a.newProgress(t.org.Org.ID + "/" + t.id)
 	req.Source, req.From, req.Actor, req.Revision, req.Progress = t.id, t.src, actor(), s.file.Revision, show
+	if t.file != nil {
+		req.From = t.fileSource(a)
+	}
 	plan, err := t.org.prov.Sync(ctx, req)
 	done()
+	if t.file != nil && plan != nil {
+		err = errors.Join(err, s.keepFile(context.WithoutCancel(ctx), a, t.file, plan.Run))
+	}
 	return a.showPlan(s, plan, f, err)
 }
 

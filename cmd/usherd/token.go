@@ -220,7 +220,7 @@ func (s *site) pushing(orgID, source string) (target, error) {
 	case !slices.Contains(known, source):
 		return target{}, usagef("no source %q of %s pushes; there are: %s", source, o.Org.ID, strings.Join(known, ", "))
 	}
-	return target{o, source, nil}, nil
+	return target{org: o, id: source}, nil
 }
 
 // door is the address at which a token is good, "" when there is none.

@@ -204,7 +204,7 @@ func (a *app) userRetryCmd(orgID *string) *cobra.Command {
 					return usagef("%s %s: try again with usherd subscribers retry", t.name(), byItself(connector.Template))
 				}
 				if t.pushes() {
-					return usagef("%s %s: ask it to send %s again, or wait until it does", t.name(), byItself(t.org.Org.Source(t.id).Kind), args[0])
+					return usagef("%s %s: see that it brings %s again", t.name(), byItself(t.org.Org.Source(t.id).Kind), args[0])
 				}
 				return a.person(cmd.Context(), s, t, f, connector.ModeFull)
 			})

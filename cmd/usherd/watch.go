@@ -53,7 +53,7 @@ func (x *watchers) replace(ctx context.Context, d *daemon, s *site) {
 	d.metrics.following.Reset()
 	for _, o := range s.orgs {
 		for id, how := range o.Changes {
-			w := &watcher{d: d, site: s, t: target{o, id, o.sources[id]}, how: how}
+			w := &watcher{d: d, site: s, t: target{org: o, id: id, src: o.sources[id]}, how: how}
 			x.wg.Go(func() { w.run(ctx) })
 		}
 	}
@@ -277,7 +277,7 @@ func (d *daemon) retry(ctx context.Context) error {
 	s := d.current()
 	for _, o := range s.orgs {
 		for id := range o.Schedules {
-			t := target{o, id, o.sources[id]}
+			t := target{org: o, id: id, src: o.sources[id]}
 			if last := d.lastOf(t.name()); last == nil || last.Result != connector.ResultFailed || last.Mode != connector.ModeFull {
 				continue
 			}

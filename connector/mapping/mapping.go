@@ -89,6 +89,25 @@ func (m *Mapping) Used(r *connector.Record, target string) (Origin, bool) {
 	return Origin{}, false
 }
 
+// Omitted returns the targets about which the record says nothing: it has none of the attributes that their rules read. One
+// that is there without a value says that there is none.
+func (m *Mapping) Omitted(r *connector.Record) (targets []string) {
+	named := func(name string) bool {
+		return slices.ContainsFunc(r.Attributes, func(a connector.Attribute) bool { return strings.EqualFold(a.Name, name) })
+	}
+	for i := range m.rules {
+		reads, said := false, false
+		for _, o := range m.rules[i].origins {
+			reads = reads || len(o.Attributes) > 0
+			said = said || slices.ContainsFunc(o.Attributes, named)
+		}
+		if reads && !said {
+			targets = append(targets, m.rules[i].info.Name)
+		}
+	}
+	return targets
+}
+
 // Attributes returns the source attributes that the rules read, each once, as first written, in the
 // order of the rules. The DN and the anchor are none.
 func (m *Mapping) Attributes() []string { return slices.Clone(m.attributes) }

@@ -5,6 +5,9 @@ import "usherd/connector"
 // SCIM is the preset of sources that push: their records carry the names of the profile's attributes.
 const SCIM = "scim"
 
+// CSV is the preset of sources that are files: their columns carry the names of the profile's attributes, and package.
+const CSV = "csv"
+
 // SAML is the preset of sources where people sign in: their records carry attributes under the short names of LDAP where
 // they have one, and under those that the identity provider gives them. The user name is not asked for under uid alone;
 // the name by which the identity provider knows the person (subject) counts where it is made for people.
@@ -49,6 +52,7 @@ var presets = map[string]map[string]Rule{
 		"country":           {"c ?? co"},
 	},
 	SCIM:       asNamed(),
+	CSV:        columns(),
 	SAML:       saml(),
 	Template:   announced(),
 	"openldap": inetOrgPerson("without(mail, mail)"),
@@ -116,5 +120,18 @@ func announced() map[string]Rule {
 	return rules
 }
 
-// Presets returns the names of the sets of rules for directories; SCIM, SAML and Template are not among them.
+// columns is asNamed with the package, and without what no cell holds: pictures, and elements with types of their own.
+func columns() map[string]Rule {
+	rules := asNamed()
+	for _, a := range connector.Attributes() {
+		if a.Type == connector.BinaryType || a.Type == connector.ElementsType {
+			delete(rules, a.Name)
+		}
+	}
+	rules[packageTarget] = Rule{packageTarget}
+	rules["streetAddress"] = Rule{"oneLine(streetAddress)"} // spreadsheets keep its lines
+	return rules
+}
+
+// Presets returns the names of the sets of rules for directories; SCIM, SAML, Template and CSV are not among them.
 func Presets() []string { return []string{"active_directory", "openldap", "389ds", "none"} }

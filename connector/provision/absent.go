@@ -35,7 +35,7 @@ func (l *planner) distrust(result connector.ReadResult) error {
 			Hint: "nothing is changed; most often the service account has lost its right to read, or base or filter fit nothing; see: usherd check --connect",
 		}
 	}
-	if l.last.Fingerprint == l.src.Fingerprint {
+	if l.last.Fingerprint == l.src.Fingerprint && !l.src.Kind.Brought() { // each file has columns of its own
 		if lost := policy.Cliff(l.src.Guard, answer(l.last), answer(state)); len(lost) > 0 {
 			return &connector.Error{
 				Kind: connector.Incomplete, Op: "provision: " + run.Source,
@@ -56,7 +56,7 @@ func (l *planner) distrust(result connector.ReadResult) error {
 
 // absent decides about those whom a complete answer did not hold, and those whose grace is over.
 func (l *planner) absent(ctx context.Context) error {
-	if !l.plan.complete {
+	if !l.plan.complete || l.src.Kind.Brought() { // who does not stand in a file is not gone for that
 		return l.sortOut(ctx, nil)
 	}
 	missing, err := l.index.missing(ctx, l.p.o.Store, l.plan.Run.Org, l.req.Source)

@@ -46,6 +46,7 @@ func appendChange(b []byte, c *connector.Change) []byte {
 	}
 	b = appendRecord(b, c.Waiting)
 	b = appendTexts(b, c.Warnings)
+	b = appendFlag(b, c.Linked)
 	b = appendFlag(b, c.Removal)
 	return appendFlag(b, c.Held)
 }
@@ -76,7 +77,7 @@ func readChange(b []byte) (*connector.Change, error) {
 			c.Failures[i] = r.failure()
 		}
 	}
-	c.Waiting, c.Warnings, c.Removal, c.Held = r.record(), r.texts(), r.flag(), r.flag()
+	c.Waiting, c.Warnings, c.Linked, c.Removal, c.Held = r.record(), r.texts(), r.flag(), r.flag(), r.flag()
 	return c, r.end()
 }
 

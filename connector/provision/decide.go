@@ -19,6 +19,7 @@ type decision struct {
 	rec    *connector.Record
 	hash   connector.Hash
 	mapped connector.Mapped
+	unsaid []string // targets about which a file says nothing
 
 	user     *connector.User  // that the record is about; nil = there is none
 	link     *connector.Link  // ours; nil = not linked yet
@@ -49,7 +50,7 @@ func (p *Provisioner) decide(ctx context.Context, r connector.Reader, f *facts, 
 	if err != nil {
 		return nil, err
 	}
-	hasher := connector.Hasher{Seed: src.Fingerprint}
+	hasher := src.Hasher()
 	ds := make([]*decision, len(records))
 	for i, rec := range records {
 		rec = keyed(rec, src)
@@ -83,6 +84,9 @@ func (d *decision) mapRecord(m *mapping.Mapping) {
 	if d.rec.Fault == "" && !d.rec.Gone {
 		d.mapped = m.Map(d.rec)
 		d.mapped.Package = cmp.Or(d.mapped.Package, d.rec.Package)
+		if d.src.Kind.Brought() {
+			d.unsaid = m.Omitted(d.rec)
+		}
 	}
 }
 
@@ -153,6 +157,7 @@ func (d *decision) take(f *facts, u *connector.User, k connector.UserKey) {
 // fold makes of what all sources say one profile, one package and one standing. Sources that have lost
 // the person count only when all have: then what they said last stays.
 func (d *decision) fold() {
+	d.keepUnsaid()
 	own := policy.Contribution{Source: d.src.ID, Profile: d.mapped.Profile, Package: d.mapped.Package}
 	standing := d.standing()
 	if !present(standing) {
@@ -178,6 +183,22 @@ func (d *decision) fold() {
 	d.profile, _, d.pkg = policy.Fold(d.org, counting(d.org, all, says))
 	if d.user != nil && (d.user.PackageFixed || d.leaving() && d.org.InactiveHoldsSeat) {
 		d.pkg = d.user.Package // who leaves with its seat is in nobody's queue for another one
+	}
+}
+
+// keepUnsaid takes from the last file of the source what this one has no column for.
+func (d *decision) keepUnsaid() {
+	if d.link == nil {
+		return
+	}
+	profile, pkg := d.lastKnown()
+	for _, name := range d.unsaid {
+		if v := profile[name]; len(v) > 0 {
+			d.mapped.Profile.Set(name, v...)
+		}
+		if name == "package" {
+			d.mapped.Package = cmp.Or(d.mapped.Package, pkg)
+		}
 	}
 }
 
@@ -234,8 +255,8 @@ func present(s connector.Standing) bool {
 
 // verdict is what the sources say together: the first in priority that has an opinion; where all
 // that know the person have lost it, what the first of those says.
-// That somebody signed in years ago, or was announced once and has activated, is no word on whether the person is still
-// there: it counts for those only whom no source with a better one has ever had.
+// That somebody signed in years ago, was announced once and has activated, or stood in a file is no word on whether the person is
+// still there: it counts for those only whom no source with a better one has ever had.
 func verdict(org *connector.Organization, says map[string]connector.Standing) (connector.Standing, string) {
 	best := best(org, says)
 	for i := range org.Sources {
@@ -273,7 +294,7 @@ func weight(kind connector.SourceKind) int {
 	switch kind { //nolint:exhaustive // all others follow the person
 	case connector.SignIn:
 		return 0
-	case connector.Template:
+	case connector.Template, connector.Import, connector.SiteLink:
 		return 1
 	}
 	return 2
@@ -313,9 +334,9 @@ func (d *decision) check(f *facts) {
 
 // unborn reports whether there is nobody, and nobody is created either. Who is pushed as disabled is created
 // all the same, and deactivated with it: the client asks for the account that it has made.
-// Whoever signs in is there.
+// Whoever signs in is there, and so is who stands in a file that does not say anything else.
 func (d *decision) unborn() bool {
-	if d.src.Kind == connector.SignIn {
+	if d.src.Kind == connector.SignIn || d.src.Kind.Brought() && d.says == connector.StandingUnknown {
 		return false
 	}
 	pushed := d.src.Kind == connector.SCIM && d.says == connector.StandingDisabled

@@ -20,6 +20,7 @@ type kind struct {
 	skip     connector.SkipReason
 	removal  bool
 	writes   bool
+	linked   bool
 	explicit bool   // a removal for which the source gave evidence in the person's own entry
 	takes    string // package
 	frees    string

@@ -212,7 +212,7 @@ func (x *explainer) freshRecord(l connector.Link, rec *connector.Record, presenc
 		}
 	}
 	if src := x.org.Source(l.Source); src != nil {
-		h := connector.Hasher{Seed: src.Fingerprint}
+		h := src.Hasher()
 		out.Applied = h.Hash(rec) == l.Hash
 	}
 	out.Attributes = make(map[string][]string, len(rec.Attributes))

@@ -38,6 +38,7 @@ type Plan struct {
 	passed      bool           // who is chosen does not wait
 	rewritten   map[string]int // attribute -> users whose value would be another one, or none
 	blanked     map[string]int // attribute -> users who are refused because they have no value for it any more
+	needed      map[string]int // package -> seats that the people of a file ask for; nil = it is no file
 	existing    int            // users that the spooled changes are about
 
 	replaced  map[connector.Anchor]bool              // anchors of people created anew in the source
@@ -115,7 +116,8 @@ func (p *Plan) settled(x spooled) *connector.Change {
 // of it without reading it.
 func (p *Plan) leftNoEvent(ordinal int32) bool {
 	e := p.entries.of(ordinal)
-	return e.action == connector.Failed || e.action == connector.Skipped || p.overruled(ordinal) || p.applied[ordinal] != nil || p.held(e)
+	return e.action == connector.Failed || e.action == connector.Skipped || p.overruled(ordinal) || p.applied[ordinal] != nil || p.held(e) ||
+		e.linked && !e.writes
 }
 
 func (p *Plan) held(e entry) bool {
@@ -130,7 +132,7 @@ func (p *Plan) Close() error {
 // keep spools one decision.
 func (p *Plan) keep(ordinal int32, ch *connector.Change, rank int32) error {
 	p.entries.put(ordinal, kind{
-		action: ch.Action, skip: ch.Skip, removal: ch.Removal, writes: ch.After != nil, takes: ch.TakeSeat, frees: ch.FreeSeat,
+		action: ch.Action, skip: ch.Skip, removal: ch.Removal, writes: ch.After != nil, linked: ch.Linked, takes: ch.TakeSeat, frees: ch.FreeSeat,
 		explicit: ch.Removal && ch.After.DeactivatedReason == string(connector.StandingDisabled),
 	}, entry{digest: digest(ch), rank: rank, chosen: p.choice.takes(ch)})
 	if ch.BaseVersion > 0 {

@@ -144,7 +144,7 @@ func (p *Provisioner) newPlanner(ctx context.Context, req PlanRequest) (*planner
 func (p *Provisioner) emptyPlanner(ctx context.Context, req PlanRequest, src *connector.SourceSettings, mode connector.Mode) (*planner, error) {
 	now := p.o.Now()
 	l := &planner{
-		p: p, req: req, src: src, facts: newFacts(now), hasher: connector.Hasher{Seed: src.Fingerprint}, phase: now,
+		p: p, req: req, src: src, facts: newFacts(now), hasher: src.Hasher(), phase: now,
 		spared: map[connector.ID]bool{}, twice: map[connector.Anchor]bool{}, renamed: map[connector.Hash]connector.Hash{},
 		ranks: map[string]map[connector.Anchor]int32{},
 	}
@@ -162,6 +162,9 @@ func (p *Provisioner) emptyPlanner(ctx context.Context, req PlanRequest, src *co
 			ID: connector.NewID(now), Org: p.o.Org.ID, Source: req.Source, Mode: mode, Result: connector.ResultRunning,
 			Skips: map[connector.SkipReason]int{}, Fingerprint: src.Fingerprint, Started: now,
 		},
+	}
+	if src.Kind.Brought() {
+		l.plan.needed = map[string]int{}
 	}
 	l.plan.removals, l.plan.others = newSpool(p.o.SpoolDir), newSpool(p.o.SpoolDir)
 	if p.o.Org.KeepRecords > 0 && !req.Preview {
@@ -272,7 +275,7 @@ func (l *planner) news(r *connector.Record) bool {
 		l.openSeen[r.Anchor] = true
 	}
 	switch {
-	case again: // its entry moved, or got a double, while it was read
+	case again && (r.Fault == "" || !l.src.Kind.Brought()): // its entry moved, or got a double, while it was read
 		l.twice[r.Anchor] = true
 		return false
 	case linked && same && !open:
@@ -351,7 +354,7 @@ func (l *planner) clash(earlier int32, d *decision) {
 			fallthrough
 		case connector.AmbiguousMatch:
 			l.plan.refused[earlier] = connector.Failure{
-				Reason: f.Reason, Fields: f.Fields, Detail: "also carried by " + d.rec.DN,
+				Reason: f.Reason, Fields: f.Fields, Detail: "also carried by " + d.dn(),
 			}
 			return
 		}

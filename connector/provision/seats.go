@@ -113,6 +113,9 @@ func (p *Plan) count(same int) {
 	c := &p.Run.Counts
 	c.Unchanged += same
 	for o, e := range p.entries.all() {
+		if p.needed != nil && e.takes != "" {
+			p.needed[e.takes]++
+		}
 		_, refused := p.refused[o]
 		switch {
 		case refused || p.denied[o]:
@@ -124,7 +127,7 @@ func (p *Plan) count(same int) {
 			c.Skipped++
 			p.Run.Skips[connector.SkipUnverifiable]++
 		default:
-			c.Add(&connector.Change{Action: e.action, Held: p.held(e) && !p.preview})
+			c.Add(&connector.Change{Action: e.action, Linked: e.linked, Held: p.held(e) && !p.preview})
 			if e.action == connector.Skipped {
 				p.Run.Skips[e.skip]++
 			}

@@ -216,6 +216,9 @@ func (p *Provisioner) finish(ctx context.Context, plan *Plan, cause error) error
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 	defer cancel()
 	seats, seatsErr := p.seats(bounded)
+	for i := range seats {
+		seats[i].Needed = plan.needed[seats[i].Package]
+	}
 	run.Seats = seats
 	due, dueErr := p.dueSoon(bounded)
 	run.Due, seatsErr = due, errors.Join(seatsErr, dueErr)
@@ -297,7 +300,7 @@ func (p *Provisioner) putOutcomes(ctx context.Context, plan *Plan) error {
 // memorable are the people whom the report of a past run must name although no event tells of them.
 // That a disabled person still has no account is counted, not repeated with each run.
 func memorable(ch *connector.Change) bool {
-	return ch.Held || ch.Action == connector.Failed ||
+	return ch.Held || ch.Linked && ch.After == nil || ch.Action == connector.Failed ||
 		ch.Action == connector.Skipped && ch.Skip != connector.SkipNewButDisabled && ch.Skip != connector.SkipOutOfScope
 }
 

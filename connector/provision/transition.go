@@ -31,6 +31,7 @@ func (d *decision) transition(f *facts) {
 		}
 	case d.leaving():
 		d.deactivate(&after, facts, f.now)
+	case d.says != connector.StandingEnabled && d.src.Kind.Brought(): // a file need not say it
 	case d.says != connector.StandingEnabled:
 		d.warnings = append(d.warnings, "the source did not say whether the account is enabled: the state stays")
 	case after.State == connector.Inactive && after.DeactivatedBy == connector.BySource:
@@ -213,6 +214,7 @@ func (d *decision) record(f *facts) {
 	}
 	settle(ch, d.user, d.org, f.now)
 	link := d.newLink(f.now)
+	ch.Linked = d.src.Kind.Brought() && d.user != nil && d.link == nil
 	if d.link == nil || d.link.Hash != link.Hash || ch.Action != connector.Unchanged {
 		ch.Link, ch.Sibling, ch.Unlink = link, d.sibling, d.replaces
 	}

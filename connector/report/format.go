@@ -210,5 +210,8 @@ func actionOf(c *connector.Change) string {
 	if c.Held {
 		return "held"
 	}
+	if c.Linked && c.Action == connector.Unchanged {
+		return "linked"
+	}
 	return string(c.Action)
 }

@@ -204,6 +204,7 @@ type tile struct {
 
 // signs stand beside each action, so that colour is never alone.
 var signs = map[string]string{
+	"linked":  "∞",
 	"created": "+", "updated": "~", "reactivated": "↺", "deactivated": "–", "deleted": "×",
 	"failed": "!", "held": "‖", "skipped": "›", "unchanged": "=",
 }

@@ -15,7 +15,8 @@ import (
 // Change is one person of a run as JSON. Names of members never change.
 type Change struct {
 	Action      string                  `json:"action"`
-	Held        bool                    `json:"held,omitempty"` // has not happened: waits for approval
+	Held        bool                    `json:"held,omitempty"`   // has not happened: waits for approval
+	Linked      bool                    `json:"linked,omitempty"` // a file has brought somebody who had a user already
 	Subject     string                  `json:"subject"`
 	DN          string                  `json:"dn,omitempty"`
 	Anchor      string                  `json:"anchor,omitempty"`
@@ -253,7 +254,7 @@ func ChangeOf(ch *connector.Change, c *failure.Catalogue, lang string) (Change, 
 func (w words) change(c *connector.Change) Change {
 	before, after := states(c)
 	out := Change{
-		Action: string(c.Action), Held: c.Held, Subject: c.Subject, DN: c.DN, Anchor: c.Anchor.String(),
+		Action: string(c.Action), Held: c.Held, Linked: c.Linked, Subject: c.Subject, DN: c.DN, Anchor: c.Anchor.String(),
 		UserID: userID(c).String(), Source: c.Source, Package: packageOf(c),
 		StateBefore: string(before), StateAfter: string(after),
 		Transitions: c.Transitions, Skip: string(c.Skip), Warnings: c.Warnings,

@@ -60,7 +60,7 @@ func (r Report) summarize(keep int) (*summary, error) {
 		if err != nil {
 			return nil, err
 		}
-		if c.Action != connector.Unchanged {
+		if c.Action != connector.Unchanged || c.Linked {
 			s.people++
 		}
 		if c.Held {
@@ -93,7 +93,7 @@ func (s *summary) addHeld(c *connector.Change, keep int) {
 
 // countOf lists the counts in the order in which they are shown.
 func countsOf(c connector.Counts) []countOf {
-	return []countOf{
+	list := []countOf{
 		{"created", c.Created},
 		{"updated", c.Updated},
 		{"reactivated", c.Reactivated},
@@ -104,6 +104,10 @@ func countsOf(c connector.Counts) []countOf {
 		{"skipped", c.Skipped},
 		{"unchanged", c.Unchanged},
 	}
+	if c.Linked > 0 {
+		list = append(list, countOf{"linked", c.Linked})
+	}
+	return list
 }
 
 type countOf struct {

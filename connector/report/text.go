@@ -319,9 +319,18 @@ func (t *textReport) seats() {
 	}
 	t.section("seats")
 	right := func(key string) Column { return Column{Title: t.say("col." + key), Right: true} }
-	tab := t.table(Column{Title: t.say("col.package"), Flex: true}, right("used"), right("seats"), right("free"), right("waiting"))
+	columns := []Column{{Title: t.say("col.package"), Flex: true}, right("used"), right("seats"), right("free"), right("waiting")}
+	needs := slices.ContainsFunc(t.r.Run.Seats, func(s connector.SeatCount) bool { return s.Needed > 0 })
+	if needs {
+		columns = append(columns, right("needed"))
+	}
+	tab := t.table(columns...)
 	for _, s := range t.r.Run.Seats {
-		tab.Row(seatName(s), t.number(s.Used), t.seatsOf(s), t.free(s), t.number(s.Waiting))
+		row := []string{seatName(s), t.number(s.Used), t.seatsOf(s), t.free(s), t.number(s.Waiting)}
+		if needs {
+			row = append(row, t.number(s.Needed))
+		}
+		tab.Row(row...)
 	}
 	t.flush(tab)
 }
@@ -366,13 +375,21 @@ func (t *textReport) failures() {
 		tab := NewTable(t.w, t.o.Width, Column{Flex: true}, Column{Flex: true}, Column{})
 		tab.indent = "    "
 		for _, f := range g.sample {
-			tab.Row("- "+subject(f.change), t.about(f.failure), f.failure.Ref)
+			tab.Row("- "+t.who(f.change), t.about(f.failure), f.failure.Ref)
 		}
 		t.flush(tab)
 		if n := g.count - len(g.sample); n > 0 {
 			t.line("    " + t.paint(dim, "… "+t.count("more_people", n)))
 		}
 	}
+}
+
+// who is a person, with the line where it stands in a file that was read.
+func (t *textReport) who(c *connector.Change) string {
+	if at, ok := strings.CutPrefix(c.DN, t.r.Run.Server+" "); ok && t.r.Run.Server != "" && c.Subject != c.DN {
+		return subject(c) + " · " + failure.Clean(at)
+	}
+	return subject(c)
 }
 
 // about says what a failure is about: fields, detail, package or domain.

@@ -127,6 +127,7 @@ type changeDoc struct {
 	Failures    []connector.Failure     `json:"failures,omitempty"`
 	Waiting     *recordDoc              `json:"waiting,omitempty"`
 	Warnings    []string                `json:"warnings,omitempty"`
+	Linked      bool                    `json:"linked,omitempty"`
 	Removal     bool                    `json:"removal,omitempty"`
 	Held        bool                    `json:"held,omitempty"`
 }
@@ -135,7 +136,7 @@ func marshalChange(c *connector.Change) ([]byte, error) {
 	return json.Marshal(changeDoc{
 		c.Action, c.Org, c.Source, anchorBlob(c.Anchor), c.DN, c.Subject, c.BaseVersion, c.After, c.Fields, c.Transitions,
 		newLinkDoc(c.Link), newLinkDoc(c.Sibling), anchorBlob(c.Unlink), c.TakeSeat, c.FreeSeat, c.Skip, c.Failures,
-		newRecordDoc(c.Waiting), c.Warnings, c.Removal, c.Held,
+		newRecordDoc(c.Waiting), c.Warnings, c.Linked, c.Removal, c.Held,
 	})
 }
 
@@ -148,6 +149,6 @@ func unmarshalChange(doc []byte) (*connector.Change, error) {
 		Action: d.Action, Org: d.Org, Source: d.Source, Anchor: anchorOf(d.Anchor), DN: d.DN, Subject: d.Subject,
 		BaseVersion: d.BaseVersion, After: d.After, Fields: d.Fields, Transitions: d.Transitions, Link: d.Link.link(d.Org),
 		Sibling: d.Sibling.link(d.Org), Unlink: anchorOf(d.Unlink), TakeSeat: d.TakeSeat, FreeSeat: d.FreeSeat, Skip: d.Skip,
-		Failures: d.Failures, Waiting: d.Waiting.record(), Warnings: d.Warnings, Removal: d.Removal, Held: d.Held,
+		Failures: d.Failures, Waiting: d.Waiting.record(), Warnings: d.Warnings, Linked: d.Linked, Removal: d.Removal, Held: d.Held,
 	}, nil
 }

@@ -185,6 +185,8 @@ func TestPlans(t *testing.T) {
 		sqlSignInsOf:         "SEARCH s USING INDEX sign_ins_person (org=? AND source=? AND folded=? AND id>? AND id<?)",
 		sqlSignIn:            "SEARCH s USING PRIMARY KEY (org=? AND source=? AND id=?)",
 		sqlDropOldSignIns:    "SEARCH sign_ins USING PRIMARY KEY (org=? AND source=? AND id<?)",
+		sqlFilePart:          "SEARCH run_files USING INDEX sqlite_autoindex_run_files_1 (org=? AND run=? AND part=?)",
+		sqlDropFile:          "SEARCH run_files USING INDEX sqlite_autoindex_run_files_1 (org=? AND run=?)",
 		sqlDropAssertion:     "SEARCH used_assertions USING COVERING INDEX used_assertions_until (until<?)",
 		sqlMails:             "SEARCH mails USING PRIMARY KEY (org=? AND id<?)",
 		sqlMailsIn:           "SEARCH mails USING INDEX mails_state (org=? AND state=? AND id<?)",

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"io"
 	"iter"
 	"testing"
 	"time"
@@ -93,6 +94,9 @@ type Store interface {
 	DropMailLinks(ctx context.Context, before time.Time) (int, error)
 	Claims(ctx context.Context, q connector.ClaimQuery) ([]connector.Claim, error)
 	connector.OtherOrganizations
+	PutRunFile(ctx context.Context, org string, run connector.ID, name string, r io.Reader) error
+	RunFile(ctx context.Context, org string, run connector.ID) (string, io.ReadCloser, error)
+	DropRunFiles(ctx context.Context, now time.Time) (int, error)
 	Leases(ctx context.Context, prefix string) (map[string]string, error)
 	DropLeases(ctx context.Context, prefix string) error
 	Secret(ctx context.Context, name string, fresh []byte) ([]byte, error)
@@ -177,6 +181,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"subscribers are found as a naive reading would", subscribersFound},
 		{"claims of users are kept by both organizations", claimsOfUsers},
 		{"users of other organizations are found by domain", othersOnDomains},
+		{"the file of a run is kept while the run waits", runFiles},
 		{"large sets", largeSets},
 		{"groups are created, edited and deleted", groupsWritten},
 		{"groups are listed and found", groupsFound},
