@@ -22,11 +22,13 @@ var files embed.FS
 // Store is what the portal reads.
 type Store interface {
 	MailLink(ctx context.Context, org string, id connector.ID) (connector.MailLink, error)
+	Claim(ctx context.Context, org string, id connector.ID) (*connector.Claim, error)
 }
 
 // Organization is one customer as the configuration in force has it.
 type Organization struct {
 	Settings *connector.Organization
+	Claims   Claims // between it and the others
 }
 
 // Options are what a Server works with.
@@ -78,6 +80,7 @@ func New(o Options) (*Server, error) {
 func (s *Server) routes() {
 	s.mux.HandleFunc("GET /static/{file}", page.Static)
 	s.mux.HandleFunc("GET /problem/{code}", s.at((*visit).problem))
+	s.claims()
 	s.mux.HandleFunc("/", s.at((*visit).nowhere))
 }
 

@@ -45,7 +45,7 @@ var allowed = map[string][]string{
 	"ldapsync/testserver/changescript": {},
 	"page":                             {"connector", "connector/failure"},
 	"sso":                              {"connector", "connector/failure", "connector/provision", "page", "sso/saml2"},
-	"portal":                           {"connector", "connector/failure", "page"},
+	"portal":                           {"connector", "connector/failure", "connector/policy", "connector/provision", "page"},
 	"sso/saml2":                        {"connector"},
 	"sso/idpserver":                    {"internal/testproc"},
 	"internal/webdriver":               {"internal/testproc"},
