@@ -50,6 +50,9 @@ test-patroni: ## PostgreSQL under Patroni and etcd, which it installs: leaders k
 test-scim: ## what scim2-tester, an independent check, says of the SCIM door
 	@GO='$(GO)' .ci/test-scim
 
+test-api: ## what schemathesis finds that asks the API for everything that its document describes
+	@GO='$(GO)' .ci/test-api
+
 check: fmt-check vet lint test ## everything that has to pass before a change is merged
 
 fmt: $(LINT) ## format the code
@@ -82,4 +85,4 @@ cross: ## build ./dist for Linux and Windows, amd64 and arm64
 clean: ## remove what was built, and the cached test domains and clusters
 	rm -rf bin dist .cache "$${XDG_CACHE_HOME:-$$HOME/.cache}/usherd-test"
 
-.PHONY: help build demo test test-servers test-patroni test-scim check fmt fmt-check vet lint fuzz bench cross clean
+.PHONY: help build demo test test-servers test-patroni test-scim test-api check fmt fmt-check vet lint fuzz bench cross clean
