@@ -334,6 +334,62 @@ func TestSlowSendersStarveNobody(t *testing.T) {
 	w.send("PATCH", "/Users/"+id, patchOf(`{"op":"replace","path":"active","value":false}`)).want(t, http.StatusOK)
 }
 
+// Large bodies that are on their way leave no room for another one of their client; others get in, and it does when one of
+// them has gone.
+func TestLargeBodiesWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	server, err := scim.New(scim.Options{Store: w.db, Gate: w.gate, URL: "https://scim.test", Now: w.clock, Log: zap.NewNop(), Bodies: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Replace(w.orgs); err != nil {
+		t.Fatal(err)
+	}
+	ask := func(token string, body io.Reader) (*httptest.ResponseRecorder, *http.Request) {
+		org, _, _ := strings.Cut(token, ":")
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/scim/"+org+"/v2/Users", body)
+		r.Header.Set("Authorization", "Bearer "+w.tokens[token])
+		return httptest.NewRecorder(), r
+	}
+	status := func(token string, body io.Reader) int {
+		a, r := ask(token, body)
+		server.ServeHTTP(a, r)
+		if a.Code == http.StatusServiceUnavailable && a.Header().Get("Retry-After") == "" {
+			t.Error("no Retry-After")
+		}
+		return a.Code
+	}
+	slow, send := io.Pipe()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		a, r := ask("acme:idp", slow)
+		server.ServeHTTP(a, r)
+	}()
+	for _, size := range []int{500 << 10, 1} { // what is read last is counted when somebody reads on
+		if _, err := send.Write(make([]byte, size)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := status("acme:idp", endless(200<<10)); got != http.StatusServiceUnavailable {
+		t.Errorf("another large one of the same client: %d", got)
+	}
+	if got := status("acme:idp", strings.NewReader(person("ann", ""))); got != http.StatusCreated {
+		t.Errorf("a short one: %d", got)
+	}
+	if got := status("globex:idp", endless(200<<10)); got != http.StatusBadRequest {
+		t.Errorf("a large one of another client: %d", got)
+	}
+	if err := send.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-ended
+	if got := status("acme:idp", endless(200<<10)); got != http.StatusBadRequest {
+		t.Errorf("when there is room again: %d", got)
+	}
+}
+
 // stuck is a client that takes no byte of an answer until it is let go.
 type stuck struct {
 	header http.Header

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"usherd/connector"
+	"usherd/scim/auth"
 	"usherd/scim/body"
 	"usherd/scim/dialect"
 	"usherd/scim/patch"
@@ -21,11 +22,12 @@ func (x *exchange) receive(w http.ResponseWriter, limit int64) error {
 	if err := x.mediaType(); err != nil {
 		return err
 	}
+	x.body = &metered{Reader: http.MaxBytesReader(w, x.r.Body, limit), budget: x.s.bodies, client: auth.Source{Org: x.org.Settings.ID, ID: x.source}, free: bodyFree}
 	var err error
-	x.sent, err = io.ReadAll(http.MaxBytesReader(w, x.r.Body, limit))
-	_, big := errors.AsType[*http.MaxBytesError](err)
+	x.sent, err = io.ReadAll(x.body)
+	_, ours := told(err)
 	switch {
-	case err == nil || big:
+	case err == nil || ours:
 		return err
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return refuse(http.StatusRequestTimeout, "", "the body did not arrive in time: send it again")

@@ -67,6 +67,8 @@ type Options struct {
 	// CursorKey seals cursors; servers that have the same go on with each other's lists. Nil = nobody else has it, and a
 	// restart ends them.
 	CursorKey []byte
+	// Bodies is how many bytes of large bodies are in memory at a time, of all clients; 0 = 256 MiB.
+	Bodies int64
 }
 
 // Server serves SCIM for all organizations. It is safe for concurrent use.
@@ -75,6 +77,7 @@ type Server struct {
 	catalogue *failure.Catalogue
 	orgs      atomic.Pointer[map[string]*organization]
 	places    *places
+	bodies    *budget
 	spoken    sync.Map // auth.Source -> *spoken: the dialects that were recognised
 	cursors   *cursors
 }
@@ -91,7 +94,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, catalogue: cat, places: newPlaces(o.Now), cursors: newCursors(o.CursorKey, o.Now)}
+	s := &Server{o: o, catalogue: cat, places: newPlaces(o.Now), bodies: newBudget(o.Bodies), cursors: newCursors(o.CursorKey, o.Now)}
 	return s, s.Replace(nil)
 }
 
@@ -120,6 +123,7 @@ type exchange struct {
 	profile dialect.Profile
 	notes   *notes
 	visit   *auth.Visit // nil before the client is known
+	body    *metered    // nil where none is read
 	sent    []byte      // the body
 	begun   bool        // the answer is on its way
 }
@@ -185,10 +189,13 @@ func (x *exchange) serve(w http.ResponseWriter) (*answer, error) {
 	return op.do(x)
 }
 
-// leave ends the visit when the answer is written.
+// leave ends the visit when the answer is written, and makes room for other bodies.
 func (x *exchange) leave() {
 	if x.visit != nil {
 		x.visit.Leave()
+	}
+	if x.body != nil {
+		x.s.bodies.giveBack(x.body.client, x.body.taken)
 	}
 }
 
