@@ -3,6 +3,7 @@ package config
 import (
 	"usherd/connector"
 	"usherd/connector/mapping"
+	"usherd/connector/notify"
 	"usherd/connector/schedule"
 	"usherd/ldapsync"
 )
@@ -34,6 +35,9 @@ type Config struct {
 	// Portal is the door of people who have a link from a mail: pages without sign-in. Left out, there is none. It
 	// changes with a restart only.
 	Portal *Door `yaml:"portal,omitempty"`
+	// Mail is the server that takes mails: invitations, and answers to people who ask how their account is. Left out,
+	// mails wait in the outbox.
+	Mail *notify.Config `yaml:"mail,omitempty"`
 	// Organizations are the customers; each has its own rules, packages, sources and users.
 	Organizations []Organization `yaml:"organizations"`
 }
@@ -66,6 +70,15 @@ type Organization struct {
 	Contact connector.Contact `yaml:"contact,omitempty"`
 	// Languages are those of its people; the first is used where nothing is known of the person. Default en.
 	Languages []string `yaml:"languages,omitempty"`
+
+	// Application is the address where people go on when their account is in order: pages and mails lead there.
+	Application string `yaml:"application,omitempty"`
+	// Invite says whether whoever becomes not_verified is sent an invitation at once (auto), or only when somebody says so
+	// (manual): usherd invite. A first run can create thousands, so the default is manual.
+	Invite string `yaml:"invite,omitempty"`
+	// DiscloseAccountStatus tells strangers at once whether an address has an account, and how it is. Without it they get the
+	// same answer for every address, and its owner a mail; default false.
+	DiscloseAccountStatus bool `yaml:"disclose_account_status,omitempty"`
 
 	// Required are attributes that everybody must have, beyond userName, givenName, familyName and email.
 	Required []string `yaml:"required,omitempty"`

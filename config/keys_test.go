@@ -90,7 +90,8 @@ func comments(t *testing.T) map[string]string {
 	out := map[string]string{}
 	for pkg, pattern := range map[string]string{
 		"usherd/config": "*.go", "usherd/ldapsync": "../ldapsync/config.go", "usherd/connector": "../connector/*.go",
-		"usherd/connector/mapping": "../connector/mapping/config.go", "usherd/connector/schedule": "../connector/schedule/config.go",
+		"usherd/connector/mapping": "../connector/mapping/config.go", "usherd/connector/notify": "../connector/notify/config.go",
+		"usherd/connector/schedule": "../connector/schedule/config.go",
 	} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {

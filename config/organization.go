@@ -19,6 +19,7 @@ func (v *validator) organization(o *Organization, path string, ids map[string]in
 		v.doubt(join(path, "partner_id"), "there is no partner_id: until there is one, nobody can be created or updated (failure 31 partner_id_missing)")
 	}
 	v.contact(&o.Contact, join(path, "contact"))
+	v.letters(o, path)
 	v.list(join(path, "languages"), o.Languages, func(at, s string) { v.word(at, s, "languages") })
 	v.list(join(path, "required"), o.Required, v.required)
 	v.list(join(path, "matching"), o.Matching, func(at, s string) { v.word(at, s, "matching") })

@@ -62,6 +62,7 @@ func organization(o *Organization) *connector.Organization {
 		ReevaluateOnDomainVerified: o.ReevaluateOnDomainVerified == nil || *o.ReevaluateOnDomainVerified,
 		DeleteAfter:                time.Duration(o.DeleteAfter), GoneDeleteAfter: time.Duration(o.GoneDeleteAfter),
 		DefaultPackage: o.Package, Owners: o.Owners, KeepRecords: time.Duration(o.Records.Keep),
+		Application: o.Application, InviteNew: o.Invite == inviteAuto, DiscloseAccountStatus: o.DiscloseAccountStatus,
 	}
 	if org.Name == "" {
 		org.Name = o.ID

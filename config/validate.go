@@ -13,6 +13,7 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/mapping"
+	"usherd/connector/notify"
 	"usherd/ldapsync"
 )
 
@@ -31,6 +32,9 @@ var words = map[string][]string{
 	"bind.method":    {string(ldapsync.BindSimple), string(ldapsync.BindExternal), string(ldapsync.BindKerberos)},
 	"mapping.preset": mapping.Presets(),
 	"scim.profile":   profiles,
+
+	"mail.tls": {notify.StartTLS, notify.Implicit, notify.NoTLS},
+	"invite":   {"manual", inviteAuto},
 
 	"saml.name_id_format": {"persistent", "email", "unspecified"},
 }
@@ -116,6 +120,7 @@ func (v *validator) all() []*Runtime {
 		v.address("dns.resolver", c.DNS.Resolver, "192.0.2.53:53")
 	}
 	v.doors()
+	v.mail()
 	if len(c.Organizations) == 0 {
 		v.reject("organizations", "there is no organization: write at least one under the key organizations, with id and sources")
 	}

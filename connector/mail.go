@@ -29,13 +29,14 @@ type MailState string
 
 // The states of a mail. MailFailed is one that is not tried again by itself.
 const (
+	MailAsked   MailState = "asked" // somebody has asked: what it says, if anything, is not decided yet
 	MailWaiting MailState = "waiting"
 	MailSent    MailState = "sent"
 	MailFailed  MailState = "failed"
 )
 
 // MailStates are all of them, in the order in which they are shown.
-func MailStates() []MailState { return []MailState{MailWaiting, MailFailed, MailSent} }
+func MailStates() []MailState { return []MailState{MailAsked, MailWaiting, MailFailed, MailSent} }
 
 // Mail is a mail in the outbox. It is written in the transaction of the decision that causes it, and holds what the text is
 // made of when it is sent, not the text. No secret stands in it: the link is named by its id.

@@ -21,6 +21,10 @@ type Organization struct {
 	DeleteAfter                time.Duration // an inactive user is deleted after this
 	GoneDeleteAfter            time.Duration // one that is gone from its directory after this
 
+	Application           string // address where people go on when their account is in order; "" = not known
+	InviteNew             bool   // whoever becomes not_verified is sent an invitation at once
+	DiscloseAccountStatus bool   // strangers are told whether an address has an account, and how it is
+
 	// KeepRecords is how long what sources say is kept for replays; 0 = not at all.
 	KeepRecords time.Duration
 

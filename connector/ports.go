@@ -55,6 +55,8 @@ type Reader interface {
 	ClientUserLinks(ctx context.Context, org, client string, id ID) (*ClientUser, []Link, error)
 	// Users returns the users with these ids, tombstones included; absent ones are left out.
 	Users(ctx context.Context, org string, ids []ID) ([]*User, error)
+	// ListUsers returns a page of users; next is "" after the last page.
+	ListUsers(ctx context.Context, q UserQuery) (users []*User, next string, err error)
 	// UsersByKey returns the live users that hold any of these keys (kinds userName and email are
 	// unique; kind employeeNumber need not be).
 	UsersByKey(ctx context.Context, org string, keys []UserKey) ([]*User, error)
@@ -103,6 +105,8 @@ type Reader interface {
 	GroupsOf(ctx context.Context, org, source string, ids []ID, anchors []Anchor) ([]Group, error)
 	// MembersOf returns which of these keys are named by a group's own list.
 	MembersOf(ctx context.Context, group ID, keys []Hash) ([]Member, error)
+	// Mails returns mails of an organization, latest first.
+	Mails(ctx context.Context, q MailQuery) ([]Mail, error)
 	// MailLink returns a link without using it; ErrLinkUnknown where there is none.
 	MailLink(ctx context.Context, org string, id ID) (MailLink, error)
 	// MailLinks returns the links of a kind that were made for a subject, latest first, at most limit.
@@ -149,10 +153,10 @@ type Tx interface {
 	PutSourceState(ctx context.Context, s SourceState) error
 	// PutRecords keeps what a source said of some people, for replays. Equal chunks are stored once.
 	PutRecords(ctx context.Context, c *RecordChunk) error
-	// PutMail writes a mail into the outbox, waiting from At on. It needs ID, Org, Kind, To and At; one with this id that
+	// PutMail writes a mail into the outbox, waiting from At or, where that is later, Next on (an AccountMail: asked). It needs ID, Org, Kind, To and At; one with this id that
 	// is there already is an error of Kind Conflict.
 	PutMail(ctx context.Context, m Mail) error
-	// SetMail overwrites what becomes of a mail: all but Org, ID, To and At. ok is false where it waits no longer, or is gone.
+	// SetMail overwrites what becomes of a mail: all but Org, ID, To and At. ok is false where it does not wait any more, or is gone.
 	SetMail(ctx context.Context, m Mail) (ok bool, err error)
 	// DropMail takes a mail out of the outbox; none there is no error.
 	DropMail(ctx context.Context, org string, id ID) error

@@ -45,5 +45,7 @@ func (v *visit) closed(err error) {
 		v.accident("link", err)
 		return
 	}
-	v.tell(status, v.notice(key, nil))
+	n := v.notice(key, nil)
+	n.Next, n.NextText = v.s.path+accountPath(v.org.Settings.ID), v.t("portal.link.new", nil)
+	v.tell(status, n)
 }

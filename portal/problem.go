@@ -32,7 +32,12 @@ func (v *visit) problem() {
 	if r := q.Get("ref"); ref.MatchString(r) {
 		f.Ref = r
 	}
+	v.card(f)
+}
+
+// card tells a failure to the person; what administrators do about it is told to them.
+func (v *visit) card(f connector.Failure) {
 	card := v.s.pages.Failure(v.s.catalogue, f, nil, v.contact(), v.lang)
-	card.Causes, card.Never, card.Before = nil, nil, nil // what administrators do is told to them
+	card.Causes, card.Never, card.Before = nil, nil, nil
 	v.show(http.StatusOK, "problem", card)
 }

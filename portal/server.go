@@ -13,22 +13,31 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/failure"
+	"usherd/connector/provision"
 	"usherd/page"
 )
 
 //go:embed pages texts
 var files embed.FS
 
-// Store is what the portal reads.
+// Store is what the portal reads, and where mails are written that somebody has asked for.
 type Store interface {
 	MailLink(ctx context.Context, org string, id connector.ID) (connector.MailLink, error)
 	Claim(ctx context.Context, org string, id connector.ID) (*connector.Claim, error)
+	UsersByKey(ctx context.Context, org string, keys []connector.UserKey) ([]*connector.User, error)
+	Write(ctx context.Context, f func(connector.Tx) error) error
+}
+
+// People writes users. provision.Provisioner is one.
+type People interface {
+	ProveEmail(ctx context.Context, link connector.ID) (provision.Proof, error)
 }
 
 // Organization is one customer as the configuration in force has it.
 type Organization struct {
 	Settings *connector.Organization
 	Claims   Claims // between it and the others
+	People   People
 }
 
 // Options are what a Server works with.
@@ -81,6 +90,8 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("GET /static/{file}", page.Static)
 	s.mux.HandleFunc("GET /problem/{code}", s.at((*visit).problem))
 	s.claims()
+	s.invitations()
+	s.accounts()
 	s.mux.HandleFunc("/", s.at((*visit).nowhere))
 }
 
@@ -198,6 +209,14 @@ func (v *visit) tell(status int, n notice) { v.show(status, "notice", n) }
 
 // nowhere answers what there is no page for.
 func (v *visit) nowhere() { v.say(http.StatusNotFound, "portal.nowhere", nil) }
+
+// onward has a notice lead to the application, where the organization says where that is.
+func (v *visit) onward(n notice) notice {
+	if a := v.org.Settings.Application; a != "" {
+		n.Next, n.NextText = a, v.t("portal.onward", nil)
+	}
+	return n
+}
 
 // accident answers what went wrong with us; it is told in the log, under the reference that the page shows.
 func (v *visit) accident(what string, err error) {

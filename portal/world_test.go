@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"usherd/connector"
+	"usherd/connector/provision"
 	"usherd/connector/store"
 	"usherd/connector/store/newstore"
 	"usherd/connector/store/storetest"
@@ -26,8 +28,12 @@ type world struct {
 	db     *store.DB
 	links  connector.LinkKey
 	org    *connector.Organization
+	prov   *provision.Provisioner
 	server *portal.Server
 }
+
+// passing is what differs between two pages that say the same.
+var passing = regexp.MustCompile(`Ref: [0-9A-Z-]+`)
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
@@ -37,7 +43,8 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.db.Close() })
-	w.org = &connector.Organization{ID: "acme", Name: "Acme", Languages: []string{"en"}, Contact: connector.Contact{Name: "Help Desk", Email: "help@acme.test"}}
+	w.org = &connector.Organization{ID: "acme", Name: "Acme", Languages: []string{"en"}, Contact: connector.Contact{Name: "Help Desk", Email: "help@acme.test"}, Application: "https://app.acme.test"}
+	w.prov = provision.New(provision.Options{Store: w.db, Org: w.org, Now: func() time.Time { return w.now }})
 	w.server, err = portal.New(portal.Options{
 		Store: w.db, Links: w.links, URL: address, Now: func() time.Time { return w.now }, Log: zap.NewNop(),
 		Address: func(r *http.Request) string { return r.Header.Get("X-From") },
@@ -45,8 +52,61 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.server.Replace([]*portal.Organization{{Settings: w.org}, {Settings: &connector.Organization{ID: "other", Name: "Other"}}})
+	w.server.Replace([]*portal.Organization{{Settings: w.org, People: w.prov}, {Settings: &connector.Organization{ID: "other", Name: "Other"}}})
 	return w
+}
+
+// create makes a user whose address is NAME@example.com.
+func (w *world) create(name string, state connector.State) connector.ID {
+	w.t.Helper()
+	u := &connector.User{ID: connector.NewID(w.now), Org: "acme", State: state, CreatedAt: w.now, UpdatedAt: w.now, Version: 1, Profile: connector.Profile{}}
+	u.Profile.Set(connector.UserName, name)
+	u.Profile.Set(connector.Email, name+"@example.com")
+	ch := &connector.Change{
+		Action: connector.Created, Org: "acme", Subject: name, After: u, Fields: connector.Diff(nil, u),
+		Transitions: []connector.Transition{{To: state, Signal: "created"}},
+	}
+	var errs []error
+	err := w.db.Write(w.t.Context(), func(tx connector.Tx) (err error) {
+		errs, err = tx.Save(w.t.Context(), []*connector.Change{ch}, connector.Cause{Kind: connector.CausePerson, Actor: "test"}, w.now)
+		return err
+	})
+	if err != nil || errs[0] != nil {
+		w.t.Fatal(err, errs)
+	}
+	return u.ID
+}
+
+// invited makes a user who is not_verified, and gives the path of the link in the invitation.
+func (w *world) invited(name string) string {
+	w.t.Helper()
+	id := w.create(name, connector.NotVerified)
+	if sum, err := w.prov.Invite(w.t.Context(), provision.InviteRequest{Users: []connector.ID{id}}); err != nil || sum.Invited != 1 {
+		w.t.Fatal(sum, err)
+	}
+	links, err := w.db.MailLinks(w.t.Context(), "acme", connector.ProveLink, id, 1)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return w.links.Path(&links[0])
+}
+
+func (w *world) user(name string) *connector.User {
+	w.t.Helper()
+	u, err := w.db.FindUser(w.t.Context(), "acme", name)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return u
+}
+
+func (w *world) state(name string) connector.State { return w.user(name).State }
+
+func (w *world) deactivate(name string) {
+	w.t.Helper()
+	if _, err := w.prov.Deactivate(w.t.Context(), provision.Command{User: w.user(name).ID, Actor: "test"}); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // answer is what the portal says.

@@ -24,7 +24,8 @@ func (a *app) checkCmd() *cobra.Command {
 		Use: "check", Short: "Find every fault of the configuration, and with --connect try the servers", Args: noArgs,
 		Long: `check reads the configuration and tells every fault with file, line and column. With --connect it also walks
 the way to each directory, step by step: resolve, connect, TLS, bind, root DSE, bases, a sample of people. Of an identity
-provider by which people sign in it reads the metadata, and says until when its certificates are good.`,
+provider by which people sign in it reads the metadata, and says until when its certificates are good; and it says who it
+is to the mail server, and sends nothing.`,
 		Example: "  usherd check\n  usherd check --connect --source head-office\n  usherd check --schema > usherd.schema.json\n  usherd check --example > usherd.yaml",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
@@ -36,7 +37,7 @@ provider by which people sign in it reads the metadata, and says until when its 
 			return a.check(cmd.Context(), connect, orgID, source, o)
 		},
 	}
-	cmd.Flags().BoolVar(&connect, "connect", false, "also reach the directories and identity providers")
+	cmd.Flags().BoolVar(&connect, "connect", false, "also reach the directories, the identity providers and the mail server")
 	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of the configuration, for editors")
 	cmd.Flags().BoolVar(&example, "example", false, "print a configuration that explains each key")
 	cmd.Flags().StringVar(&orgID, "org", "", "organization (default: all)")
@@ -95,6 +96,13 @@ func (a *app) check(ctx context.Context, connect bool, orgID, source string, o o
 	if connect {
 		if steps, err = a.checkConnect(ctx, file, orgID, source, o); err != nil {
 			return err
+		}
+		if orgID == "" && source == "" {
+			more, err := a.checkMail(ctx, file, o)
+			if err != nil {
+				return err
+			}
+			steps = append(steps, more...)
 		}
 	}
 	if o.json() {

@@ -41,6 +41,7 @@ type daemon struct {
 	signOn  *signOn
 	portal  *portalDoor
 	api     *programs
+	postman *postman
 	reload  <-chan os.Signal
 
 	turning sync.Mutex // while a term begins or ends, or another configuration comes into force
@@ -66,6 +67,7 @@ func (d *daemon) run(ctx context.Context, ln net.Listener) error {
 		return err
 	}
 	d.metrics.watch(d.site.db)
+	d.metrics.registry.MustRegister(newOutbox(d))
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.door.serve(ctx, d.log) })
 	g.Go(func() error { return d.signOn.serve(ctx, d.log) })
@@ -111,6 +113,9 @@ func (d *daemon) start(ctx context.Context) (first *term, err error) {
 		err = d.recallAll(ctx, d.site)
 	}
 	if err := errors.Join(err, d.metrics.refresh(ctx, d.site)); err != nil {
+		return first, err
+	}
+	if d.postman, err = d.newPostman(ctx); err != nil {
 		return first, err
 	}
 	return first, d.openDoors(ctx)

@@ -173,6 +173,7 @@ func (d *daemon) serveTerm(t *term) error {
 	var g errgroup.Group
 	g.Go(func() error { return t.runner.Serve(t.ctx) })
 	g.Go(func() error { return d.retries(t) })
+	g.Go(func() error { return d.postman.notifier.Serve(t.ctx) })
 	d.turning.Lock()
 	d.watch.replace(t.ctx, d, d.current())
 	d.turning.Unlock()

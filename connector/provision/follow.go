@@ -7,10 +7,14 @@ import (
 	"usherd/connector"
 )
 
-// write saves changes and, in the same transaction, tells the subscribers of templates what that means for them:
-// whichever door changes an account, its subscriber follows. Nobody else calls Tx.Save.
+// write saves changes and, in the same transaction, invites whoever has become not_verified, where the organization wants
+// that, and tells the subscribers of templates what that means for them: whichever door changes an account, its
+// subscriber follows. Nobody else calls Tx.Save.
 func (p *Provisioner) write(ctx context.Context, tx connector.Tx, changes []*connector.Change, cause connector.Cause, now time.Time) ([]error, error) {
 	errs, err := tx.Save(ctx, changes, cause, now)
+	if err == nil {
+		err = p.inviteNew(ctx, tx, changes, errs, now)
+	}
 	if err != nil || len(p.o.Org.Templates) == 0 {
 		return errs, err
 	}

@@ -16,9 +16,9 @@ const (
 	mailColumns = `org, id, kind, address, language, about, said, link, state, at, due, attempts, code, answer, done_at`
 
 	sqlPutMail = `INSERT INTO mails (org, id, kind, address, folded, language, about, said, link, state, at, due, attempts, code, answer, done_at)
- VALUES (?,?,?,?,?,?,?,?,?,'waiting',?,?,0,0,'',0) ON CONFLICT DO NOTHING`
+ VALUES (?,?,?,?,?,?,?,?,?,?,?,?,0,0,'',0) ON CONFLICT DO NOTHING`
 	sqlSetMail = `UPDATE mails SET kind = ?, language = ?, about = ?, said = ?, link = ?, state = ?, due = ?, attempts = ?, code = ?, answer = ?,
- done_at = ? WHERE org = ? AND id = ? AND state = 'waiting'`
+ done_at = ? WHERE org = ? AND id = ? AND state IN ('waiting', 'asked')`
 	sqlDropMail = `DELETE FROM mails WHERE org = ? AND id = ?`
 
 	sqlMail        = `SELECT ` + mailColumns + ` FROM mails WHERE org = ? AND id = ?`
@@ -26,16 +26,17 @@ const (
 	sqlMailsIn     = `SELECT ` + mailColumns + ` FROM mails WHERE org = ? AND state = ? AND id < ? ORDER BY id DESC LIMIT 0 + ?`
 	sqlMailsTo     = `SELECT ` + mailColumns + ` FROM mails WHERE org = ? AND folded = ? AND id < ? AND (? = '' OR state = ?) ORDER BY id DESC LIMIT 0 + ?`
 	sqlDueMails    = `SELECT ` + mailColumns + ` FROM mails WHERE state = 'waiting' AND due <= ? ORDER BY due, id LIMIT 0 + ?`
+	sqlAskedMails  = `SELECT ` + mailColumns + ` FROM mails WHERE state = 'asked' AND due <= ? ORDER BY due, id LIMIT 0 + ?`
 	sqlNextMail    = `SELECT due FROM mails WHERE state = 'waiting' ORDER BY due LIMIT 1`
 	sqlCountMails  = `SELECT count(*) FROM mails WHERE org = ? AND state = ?`
 	sqlNextMailOrg = `SELECT org FROM mails WHERE org > ? ORDER BY org LIMIT 1`
 
 	sqlLastFailed = `SELECT id FROM (SELECT id FROM mails WHERE org = ? AND state = 'failed' ORDER BY id LIMIT 0 + ?) AS m ORDER BY id DESC LIMIT 1`
 	sqlRetryMails = `UPDATE mails SET state = 'waiting', due = ?, done_at = 0 WHERE org = ? AND state = 'failed' AND id <= ?`
-	sqlRetryMail  = `UPDATE mails SET state = 'waiting', due = ?, done_at = 0 WHERE org = ? AND id = ? AND state <> 'sent'`
-	sqlLastDone   = `SELECT done_at FROM (SELECT done_at FROM mails WHERE state <> 'waiting' AND done_at < ? ORDER BY done_at LIMIT 0 + ?) AS m
+	sqlRetryMail  = `UPDATE mails SET state = 'waiting', due = ?, done_at = 0 WHERE org = ? AND id = ? AND state IN ('waiting', 'failed')`
+	sqlLastDone   = `SELECT done_at FROM (SELECT done_at FROM mails WHERE done_at > 0 AND done_at < ? ORDER BY done_at LIMIT 0 + ?) AS m
  ORDER BY done_at DESC LIMIT 1`
-	sqlDropMails = `DELETE FROM mails WHERE state <> 'waiting' AND done_at <= ?`
+	sqlDropMails = `DELETE FROM mails WHERE done_at > 0 AND done_at <= ?`
 )
 
 // PutMail writes a mail into the outbox, waiting from At on; see connector.Tx.
@@ -51,8 +52,12 @@ func (t *tx) PutMail(ctx context.Context, m connector.Mail) error {
 	if m.Next.After(due) {
 		due = m.Next
 	}
+	state := connector.MailWaiting
+	if m.Kind == connector.AccountMail {
+		state = connector.MailAsked
+	}
 	n, err := t.s.exec(ctx, sqlPutMail, m.Org, m.ID[:], string(m.Kind), m.To, connector.Fold(m.To), m.Language, idBlob(m.About), string(said), idBlob(m.Link),
-		micros(m.At), micros(due))
+		string(state), micros(m.At), micros(due))
 	if err == nil && n == 0 {
 		return &connector.Error{Kind: connector.Conflict, Op: "store: put mail", Err: errMailThere}
 	}
@@ -123,6 +128,13 @@ func (r *reader) DueMails(ctx context.Context, now time.Time, limit int) ([]conn
 	rows, err := r.q.query(ctx, sqlDueMails, micros(now), pageSize(limit))
 	list, err := add[connector.Mail](nil, rows, err, scanMail)
 	return list, wrap("due mails", err)
+}
+
+// AskedMails is DueMails for those of which it is to be decided what they say.
+func (r *reader) AskedMails(ctx context.Context, now time.Time, limit int) ([]connector.Mail, error) {
+	rows, err := r.q.query(ctx, sqlAskedMails, micros(now), pageSize(limit))
+	list, err := add[connector.Mail](nil, rows, err, scanMail)
+	return list, wrap("asked mails", err)
 }
 
 // NextMail returns when the next mail is to be tried; zero where none waits.

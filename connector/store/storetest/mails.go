@@ -84,6 +84,7 @@ func outbox(f *fixture) {
 	_, ok, err = f.s.Mail(f.ctx, "other", b.ID)
 	f.ok(err)
 	f.equal(ok, false)
+	f.asked()
 	orgs, err := f.s.MailOrgs(f.ctx)
 	f.ok(err)
 	f.equal(orgs, []string{Org, "other"})
@@ -188,4 +189,25 @@ func mailLinks(f *fixture) {
 	if _, err := f.s.MailLink(f.ctx, Org, link.ID); !errors.Is(err, connector.ErrLinkUnknown) {
 		f.Fatalf("forgotten: %v", err)
 	}
+}
+
+// asked: what somebody has asked for waits apart until it is decided.
+func (f *fixture) asked() {
+	at := f.now.Add(time.Minute)
+	m := connector.Mail{ID: connector.FirstID(at), Org: "other", Kind: connector.AccountMail, To: "eve@example.com", State: connector.MailAsked, At: at, Next: at}
+	f.ok(f.s.Write(f.ctx, func(tx connector.Tx) error { return tx.PutMail(f.ctx, m) }))
+	due, err := f.s.DueMails(f.ctx, at, 10)
+	f.ok(err)
+	for _, x := range due {
+		f.equal(x.Kind == connector.AccountMail, false)
+	}
+	got, err := f.s.AskedMails(f.ctx, at, 10)
+	f.ok(err)
+	f.equal(got, []connector.Mail{m})
+	m.Kind, m.State = connector.DeactivatedMail, connector.MailWaiting
+	f.setMail(m, true)
+	got, err = f.s.AskedMails(f.ctx, at, 10)
+	f.ok(err)
+	f.equal(len(got), 0)
+	f.ok(f.s.Write(f.ctx, func(tx connector.Tx) error { return tx.DropMail(f.ctx, m.Org, m.ID) }))
 }

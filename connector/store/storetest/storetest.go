@@ -86,6 +86,7 @@ type Store interface {
 	Mails(ctx context.Context, q connector.MailQuery) ([]connector.Mail, error)
 	MailOrgs(ctx context.Context) ([]string, error)
 	DueMails(ctx context.Context, now time.Time, limit int) ([]connector.Mail, error)
+	AskedMails(ctx context.Context, now time.Time, limit int) ([]connector.Mail, error)
 	NextMail(ctx context.Context) (time.Time, error)
 	CountMails(ctx context.Context, org string, state connector.MailState) (int, error)
 	RetryMail(ctx context.Context, org string, id connector.ID, now time.Time) (bool, error)

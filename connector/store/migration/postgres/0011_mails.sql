@@ -11,7 +11,7 @@ CREATE TABLE mails (
     about    bytea,
     said     text COLLATE "C" NOT NULL, -- JSON: what the text has places for
     link     bytea,
-    state    text COLLATE "C" NOT NULL, -- waiting, sent or failed
+    state    text COLLATE "C" NOT NULL, -- asked, waiting, sent or failed
     at       bigint NOT NULL,
     due      bigint NOT NULL, -- of one that is waiting: when it is tried
     attempts bigint NOT NULL,
@@ -23,7 +23,8 @@ CREATE TABLE mails (
 CREATE INDEX mails_state ON mails (org, state, id);
 CREATE INDEX mails_address ON mails (org, folded, id);
 CREATE INDEX mails_due ON mails (due, id) WHERE state = 'waiting';
-CREATE INDEX mails_done ON mails (done_at) WHERE state <> 'waiting';
+CREATE INDEX mails_asked ON mails (due, id) WHERE state = 'asked';
+CREATE INDEX mails_done ON mails (done_at) WHERE done_at > 0;
 
 -- Links that were sent by mail. Their tokens are signed and not kept.
 CREATE TABLE mail_links (

@@ -11,7 +11,7 @@ CREATE TABLE mails (
     about    BLOB,
     said     TEXT    NOT NULL, -- JSON: what the text has places for
     link     BLOB,
-    state    TEXT    NOT NULL, -- waiting, sent or failed
+    state    TEXT    NOT NULL, -- asked, waiting, sent or failed
     at       INTEGER NOT NULL,
     due      INTEGER NOT NULL, -- of one that is waiting: when it is tried
     attempts INTEGER NOT NULL,
@@ -23,7 +23,8 @@ CREATE TABLE mails (
 CREATE INDEX mails_state ON mails (org, state, id);
 CREATE INDEX mails_address ON mails (org, folded, id);
 CREATE INDEX mails_due ON mails (due, id) WHERE state = 'waiting';
-CREATE INDEX mails_done ON mails (done_at) WHERE state <> 'waiting';
+CREATE INDEX mails_asked ON mails (due, id) WHERE state = 'asked';
+CREATE INDEX mails_done ON mails (done_at) WHERE done_at > 0;
 
 -- Links that were sent by mail. Their tokens are signed and not kept.
 CREATE TABLE mail_links (
@@ -44,6 +45,7 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
     ('mails', 'mails_state', '1000000 500000 200000 1'),
     ('mails', 'mails_address', '1000000 500000 3 1'),
     ('mails', 'mails_due', '1000 2 1'),
+    ('mails', 'mails_asked', '1000 2 1'),
     ('mails', 'mails_done', '1000000 2'),
     ('mail_links', 'mail_links', '1000000 500000 1'),
     ('mail_links', 'mail_links_subject', '1000000 500000 200000 3 1'),

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"usherd/connector"
+	"usherd/connector/report"
+)
+
+// mailJSON is the stable form of a mail in the outbox. Times are RFC 3339 in UTC; what is not known is null or left out.
+type mailJSON struct {
+	ID       string              `json:"id"`
+	Org      string              `json:"org"`
+	Kind     connector.MailKind  `json:"kind"`
+	To       string              `json:"to"`
+	Language string              `json:"language,omitempty"`
+	About    string              `json:"about,omitempty"`
+	State    connector.MailState `json:"state"` // asked, waiting, sent, failed
+	At       *time.Time          `json:"at"`
+	Next     *time.Time          `json:"next"` // of one that waits
+	Attempts int                 `json:"attempts"`
+	Code     int                 `json:"code,omitempty"`   // of the mail server
+	Answer   string              `json:"answer,omitempty"` // its words, or the fault on the way to it
+	DoneAt   *time.Time          `json:"done_at"`
+}
+
+func mailForm(m *connector.Mail) mailJSON {
+	x := mailJSON{
+		m.ID.String(), m.Org, m.Kind, m.To, m.Language, m.About.String(), m.State, when(m.At), when(m.Next), m.Attempts, m.Code, m.Answer, when(m.DoneAt),
+	}
+	if m.State == connector.MailSent || m.State == connector.MailFailed {
+		x.Next = nil
+	}
+	return x
+}
+
+func (a *app) mailCmd() *cobra.Command {
+	var o outputFlag
+	var orgID, state, to, before string
+	var n int
+	cmd := &cobra.Command{
+		Use: "mail", Short: "Show the outbox: mails that wait, were sent, or have failed",
+		Long: `mail shows the mails of the outbox, the latest first, with the words of the mail server. Those that wait are tried again by
+themselves, with growing pauses, for three days; what has failed is tried again by usherd mail retry. Links are not
+shown: what they open does not stand in the store. Mails that are done are kept for 30 days.`,
+		Example: "  usherd mail\n  usherd mail --state failed -o json\n  usherd mail --to ann@example.com\n  usherd mail retry --all",
+		Args:    noSuchCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			q := connector.MailQuery{State: connector.MailState(state), To: to, Limit: n}
+			if state != "" && !slices.Contains(connector.MailStates(), q.State) {
+				return usagef("--state %q: asked, waiting, failed or sent", state)
+			}
+			if err := q.Before.UnmarshalText([]byte(before)); err != nil {
+				return usagef("--before: %v", err)
+			}
+			if err := limit(n); err != nil {
+				return err
+			}
+			return a.withStore(cmd.Context(), func(s *site) error { return a.showMails(cmd.Context(), s, orgID, q, o) })
+		},
+	}
+	cmd.Flags().StringVar(&orgID, "org", "", "organization (default: all)")
+	cmd.Flags().StringVar(&state, "state", "", "asked, waiting, failed or sent (default: all)")
+	cmd.Flags().StringVar(&to, "to", "", "address that it is for")
+	cmd.Flags().StringVar(&before, "before", "", "only older ones than the mail with this id: the next page")
+	cmd.Flags().IntVar(&n, "limit", 50, "at most so many of each organization")
+	o.add(cmd, "text", "json")
+	cmd.AddCommand(a.mailRetryCmd())
+	return cmd
+}
+
+// mailOrgs are the organizations that are meant: the one, or all that have mails.
+func (s *site) mailOrgs(ctx context.Context, orgID string) ([]string, error) {
+	if orgID == "" {
+		return s.db.MailOrgs(ctx)
+	}
+	o, err := s.org(orgID)
+	if err != nil {
+		return nil, err
+	}
+	return []string{o.Org.ID}, nil
+}
+
+// mailCounts are how many mails of an organization are in each state.
+func (s *site) mailCounts(ctx context.Context, orgID string) (map[connector.MailState]int, error) {
+	counts := map[connector.MailState]int{}
+	for _, state := range connector.MailStates() {
+		n, err := s.db.CountMails(ctx, orgID, state)
+		if err != nil {
+			return nil, err
+		}
+		counts[state] = n
+	}
+	return counts, nil
+}
+
+func (a *app) showMails(ctx context.Context, s *site, orgID string, q connector.MailQuery, o outputFlag) error {
+	orgs, err := s.mailOrgs(ctx, orgID)
+	if err != nil {
+		return err
+	}
+	mails, counts := []connector.Mail{}, map[string]map[connector.MailState]int{}
+	for _, id := range orgs {
+		q.Org = id
+		list, err := s.db.Mails(ctx, q)
+		if err != nil {
+			return err
+		}
+		if counts[id], err = s.mailCounts(ctx, id); err != nil {
+			return err
+		}
+		mails = append(mails, list...)
+	}
+	if o.json() {
+		out := make([]mailJSON, len(mails))
+		for i := range mails {
+			out[i] = mailForm(&mails[i])
+		}
+		return writeJSON(a.out, map[string]any{"mails": out, "counts": counts})
+	}
+	if err := a.mailTable(mails); err != nil {
+		return err
+	}
+	for _, id := range orgs {
+		parts := make([]string, 0, 4)
+		for _, state := range connector.MailStates() {
+			if n := counts[id][state]; n > 0 {
+				parts = append(parts, strconv.Itoa(n)+" "+string(state))
+			}
+		}
+		fmt.Fprintf(a.out, "%s: %s\n", id, dash(strings.Join(parts, ", ")))
+	}
+	if len(orgs) == 0 {
+		fmt.Fprintln(a.out, "the outbox is empty")
+	}
+	if s.file.Config.Mail == nil {
+		fmt.Fprintln(a.err, "warning: the configuration has no mail block: nothing is sent")
+	}
+	return nil
+}
+
+func (a *app) mailTable(mails []connector.Mail) error {
+	if len(mails) == 0 {
+		return nil
+	}
+	tab := report.NewTable(a.out, a.width(), report.Column{Title: "Mail"}, report.Column{Title: "Organization"}, report.Column{Title: "To", Flex: true},
+		report.Column{Title: "Kind"}, report.Column{Title: "State"}, report.Column{Title: "Written"}, report.Column{Title: "Tries"}, report.Column{Title: "Answer", Flex: true})
+	for i := range mails {
+		m := &mails[i]
+		text := m.Answer
+		if m.Code != 0 {
+			text = strconv.Itoa(m.Code) + " " + text
+		}
+		tab.Row(m.ID.String(), m.Org, m.To, string(m.Kind), string(m.State), m.At.UTC().Format(time.DateTime), strconv.Itoa(m.Attempts), dash(text))
+	}
+	return tab.Flush()
+}
+
+func (a *app) mailRetryCmd() *cobra.Command {
+	var orgID string
+	var all bool
+	cmd := &cobra.Command{
+		Use: "retry ID… | --all", Short: "Have mails tried again now that have failed, or wait",
+		Example: "  usherd mail retry 0190f3c1-7a2b-7c3d-8e4f-5a6b7c8d9e0f\n  usherd mail retry --org acme --all",
+		Args: func(_ *cobra.Command, args []string) error {
+			if all == (len(args) > 0) {
+				return usagef("name the mails by their ids, or write --all for those that have failed")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withStore(cmd.Context(), func(s *site) error {
+				orgs, err := s.mailOrgs(cmd.Context(), orgID)
+				if err != nil {
+					return err
+				}
+				n, err := s.retryMails(cmd.Context(), orgs, args, a.now())
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(a.out, "%s will be tried again\n", plural(n, "mail"))
+				return err
+			})
+		},
+	}
+	cmd.Flags().StringVar(&orgID, "org", "", "organization (default: all)")
+	cmd.Flags().BoolVar(&all, "all", false, "all that have failed")
+	return cmd
+}
+
+// retryMails has the mails with these ids tried again, or without ids all that have failed.
+func (s *site) retryMails(ctx context.Context, orgs, ids []string, now time.Time) (retried int, err error) {
+	if len(ids) == 0 {
+		for _, org := range orgs {
+			n, err := s.db.RetryMails(ctx, org, now)
+			if retried += n; err != nil {
+				return retried, err
+			}
+		}
+		return retried, nil
+	}
+	for _, text := range ids {
+		id, err := connector.ParseID(text)
+		if err != nil {
+			return retried, usagef("%q: %v", text, err)
+		}
+		found := false
+		for _, org := range orgs {
+			ok, err := s.db.RetryMail(ctx, org, id, now)
+			if err != nil {
+				return retried, err
+			}
+			found = found || ok
+		}
+		if !found {
+			return retried, &connector.Error{
+				Kind: connector.NotFound, Op: "mail retry", Err: fmt.Errorf("no mail %s waits or has failed", text), Hint: "see them with: usherd mail",
+			}
+		}
+		retried++
+	}
+	return retried, nil
+}

@@ -1,0 +1,80 @@
+package notify_test
+
+import (
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"usherd/connector"
+	"usherd/connector/failure"
+	"usherd/connector/notify"
+)
+
+// Every kind has words in every language, with nothing left open, and says whom to ask.
+func TestLettersInAllLanguages(t *testing.T) {
+	t.Parallel()
+	texts, err := notify.LoadTexts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dirs, err := fs.Glob(os.DirFS("texts"), "*")
+	if err != nil || len(dirs) < 5 {
+		t.Fatal(dirs, err)
+	}
+	org := &connector.Organization{ID: "acme", Name: "Acme", Contact: connector.Contact{Email: "help@acme.test"}}
+	link := &connector.MailLink{Until: time.Date(2026, 3, 8, 8, 0, 0, 0, time.UTC)}
+	for _, kind := range dirs {
+		if kind == "common" {
+			continue
+		}
+		subjects := map[string]bool{}
+		for _, lang := range failure.Languages() {
+			l, err := texts.Letter(connector.Mail{Kind: connector.MailKind(kind), Language: lang, Values: map[string]string{"Name": "Ann"}}, org, link, "https://a.test/x?y=1&z=2")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for form, text := range map[string]string{"subject": l.Subject, "plain": l.Plain, "html": l.HTML} {
+				if text == "" || strings.Contains(text, "<no value>") || strings.Contains(text, "{{") || strings.Contains(text, kind+".") {
+					t.Errorf("%s %s %s:\n%s", kind, lang, form, text)
+				}
+			}
+			if l.Lang != lang || !strings.Contains(l.Plain, "Ann") || !strings.Contains(l.Plain, "help@acme.test") || strings.Contains(l.HTML, "<script") {
+				t.Errorf("%s %s:\n%s", kind, lang, l.Plain)
+			}
+			subjects[l.Subject] = true
+		}
+		if len(subjects) != len(failure.Languages()) {
+			t.Errorf("%s: subjects %v", kind, subjects)
+		}
+	}
+	if _, err := texts.Letter(connector.Mail{Kind: "nothing"}, org, nil, ""); err == nil {
+		t.Error("a kind without words")
+	}
+}
+
+// What the form of seed 18 says stands in the mail, letter by letter.
+func TestDeactivatedLetter(t *testing.T) {
+	t.Parallel()
+	texts, err := notify.LoadTexts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for lang, want := range map[string][2]string{
+		"en":    {"Your account has been deactivated. Contact your administrator", "IT department"},
+		"sv":    {"Ditt konto är inaktiverat. Kontakta din systemadministratör", "IT-avdelning"},
+		"pl":    {"Twoje konto zostało dezaktywowane. Skontaktuj się z administratorem", "dziale IT"},
+		"pt-BR": {"Sua conta foi desativada. Entre em contato com o administrador", "departamento de TI"},
+	} {
+		l, err := texts.Letter(connector.Mail{Kind: connector.DeactivatedMail, Language: lang}, &connector.Organization{Name: "Acme"}, nil, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range want {
+			if !strings.Contains(l.Plain, text) || !strings.Contains(l.HTML, text) {
+				t.Errorf("%s: there is no %q in\n%s", lang, text, l.Plain)
+			}
+		}
+	}
+}
