@@ -18,7 +18,7 @@ func unproven(i int) *connector.Record {
 }
 
 // mails are those of the outbox, the latest first.
-func (w *world) mails(kinds ...connector.MailKind) []connector.Mail {
+func (w *world) outbox(kinds ...connector.MailKind) []connector.Mail {
 	w.t.Helper()
 	list, err := w.db.Mails(w.t.Context(), connector.MailQuery{Org: w.org.ID})
 	if err != nil {
@@ -50,7 +50,7 @@ func TestInvitationsByThemselves(t *testing.T) {
 	p := &people{list: []*connector.Record{person(1), unproven(2), unproven(3)}}
 	w.sync(p, connector.ResultOK)
 	w.sync(p, connector.ResultOK)
-	list := w.mails()
+	list := w.outbox()
 	if len(list) != 2 || w.state("u0002") != connector.NotVerified {
 		t.Fatalf("%d mails", len(list))
 	}
@@ -62,20 +62,20 @@ func TestInvitationsByThemselves(t *testing.T) {
 	}
 	p.list[2] = person(3, "mail", "new@other.example")
 	w.sync(p, connector.ResultOK)
-	if list := w.mails(); len(list) != 3 || list[0].To != "new@other.example" {
+	if list := w.outbox(); len(list) != 3 || list[0].To != "new@other.example" {
 		t.Errorf("another address: %+v", list)
 	}
 	ch, err := w.prov.Deactivate(t.Context(), command(w, "u0002"))
-	if err != nil || ch.Action != connector.Deactivated || len(w.mails()) != 3 {
-		t.Errorf("deactivated: %v, %d mails", err, len(w.mails()))
+	if err != nil || ch.Action != connector.Deactivated || len(w.outbox()) != 3 {
+		t.Errorf("deactivated: %v, %d mails", err, len(w.outbox()))
 	}
-	if _, err := w.prov.Reactivate(t.Context(), command(w, "u0002")); err != nil || len(w.mails()) != 4 {
-		t.Errorf("back again: %v, %d mails", err, len(w.mails()))
+	if _, err := w.prov.Reactivate(t.Context(), command(w, "u0002")); err != nil || len(w.outbox()) != 4 {
+		t.Errorf("back again: %v, %d mails", err, len(w.outbox()))
 	}
 
 	manual := newWorld(t, nil)
 	manual.sync(&people{list: []*connector.Record{unproven(2)}}, connector.ResultOK)
-	if n := len(manual.mails()); n != 0 {
+	if n := len(manual.outbox()); n != 0 {
 		t.Errorf("nobody wanted it: %d mails", n)
 	}
 }
@@ -85,14 +85,14 @@ func TestInvitationsWaitForApproval(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(o *connector.Organization) { o.InviteNew, o.Approval = true, true })
 	w.sync(&people{list: []*connector.Record{unproven(1)}}, connector.ResultOK)
-	if n := len(w.mails()); n != 0 {
+	if n := len(w.outbox()); n != 0 {
 		t.Fatalf("%d mails", n)
 	}
 	if sum := w.invite(provision.InviteRequest{}); sum != (provision.Invited{Others: 1}) {
 		t.Errorf("%+v", sum)
 	}
-	if _, err := w.prov.Approve(t.Context(), command(w, "u0001")); err != nil || len(w.mails()) != 1 {
-		t.Errorf("%v, %d mails", err, len(w.mails()))
+	if _, err := w.prov.Approve(t.Context(), command(w, "u0001")); err != nil || len(w.outbox()) != 1 {
+		t.Errorf("%v, %d mails", err, len(w.outbox()))
 	}
 }
 
@@ -132,7 +132,7 @@ func TestProvingAnAddress(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(o *connector.Organization) { o.InviteNew = true })
 	w.sync(&people{list: []*connector.Record{unproven(1)}}, connector.ResultOK)
-	link := w.mails()[0].Link
+	link := w.outbox()[0].Link
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	proven := 0
@@ -170,7 +170,7 @@ func TestLinksThatProveNothing(t *testing.T) {
 	p := &people{list: []*connector.Record{unproven(1), unproven(2), unproven(3), unproven(4)}}
 	w.sync(p, connector.ResultOK)
 	links := map[string]connector.ID{}
-	for _, m := range w.mails() {
+	for _, m := range w.outbox() {
 		links[m.To[:5]] = m.Link
 	}
 	prove := func(who string, want error) provision.Proof {
@@ -241,9 +241,9 @@ func TestAskedHowAnAccountIs(t *testing.T) {
 		{"u0002@other.example", connector.InvitationMail},
 		{"u0003@example.com", connector.DeactivatedMail},
 	} {
-		before := len(w.mails())
+		before := len(w.outbox())
 		w.asked(c.to)
-		list := w.mails()
+		list := w.outbox()
 		switch {
 		case c.want == "" && len(list) != before:
 			t.Errorf("%s: something stays", c.to)
@@ -251,11 +251,11 @@ func TestAskedHowAnAccountIs(t *testing.T) {
 			t.Errorf("%s: %+v", c.to, list)
 		}
 		w.asked(c.to) // at once again
-		if n := len(w.mails()); n != len(list) {
+		if n := len(w.outbox()); n != len(list) {
 			t.Errorf("%s: %d mails", c.to, n)
 		}
 	}
-	invitation := w.mails(connector.InvitationMail)[0]
+	invitation := w.outbox(connector.InvitationMail)[0]
 	if l, err := w.db.MailLink(t.Context(), "acme", invitation.Link); err != nil || l.Until.Sub(w.now) != provision.AskedLife {
 		t.Errorf("%+v %v", l, err)
 	}
@@ -263,12 +263,12 @@ func TestAskedHowAnAccountIs(t *testing.T) {
 		w.now = w.now.Add(time.Minute)
 		w.asked("u0002@other.example")
 	}
-	if n := len(w.mails(connector.InvitationMail)); n != 4 {
+	if n := len(w.outbox(connector.InvitationMail)); n != 4 {
 		t.Errorf("%d invitations within a day", n)
 	}
 	w.now = w.now.Add(25 * time.Hour)
 	w.asked("u0002@other.example")
-	if n := len(w.mails(connector.InvitationMail)); n != 5 {
+	if n := len(w.outbox(connector.InvitationMail)); n != 5 {
 		t.Errorf("%d invitations", n)
 	}
 }
