@@ -51,6 +51,7 @@ type Denied struct {
 type Organization struct {
 	Settings *connector.Organization
 	Writer   Writer
+	Claims   Claims // between it and the others
 }
 
 // Options are what a Server works with.
@@ -90,6 +91,7 @@ func New(o Options) (*Server, error) {
 	s.signIns()
 	s.failures()
 	s.runs()
+	s.claims()
 	if s.document, err = json.MarshalIndent(s.api.OpenAPI(), "", "  "); err != nil {
 		return nil, fmt.Errorf("api: the document: %w", err)
 	}

@@ -14,6 +14,8 @@ import (
 type Store interface {
 	ListUsers(ctx context.Context, q connector.UserQuery) (users []*connector.User, next string, err error)
 	FindUser(ctx context.Context, org, key string) (*connector.User, error)
+	Claims(ctx context.Context, q connector.ClaimQuery) ([]connector.Claim, error)
+	Claim(ctx context.Context, org string, id connector.ID) (*connector.Claim, error)
 	Users(ctx context.Context, org string, ids []connector.ID) ([]*connector.User, error)
 	UsersByKey(ctx context.Context, org string, keys []connector.UserKey) ([]*connector.User, error)
 	UserLinks(ctx context.Context, org string, user connector.ID) ([]connector.Link, error)

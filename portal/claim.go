@@ -117,7 +117,7 @@ func (v *visit) askToKeep(c *connector.Claim, another string) {
 	err := v.org.Claims.AskToKeep(v.r.Context(), c.Org, c.ID, another)
 	switch kind := connector.KindOf(err); {
 	case err == nil:
-		v.seeOther("/claim/" + c.Org + "/done/asked")
+		v.seeOther("/claim/" + v.org.Settings.ID + "/done/asked")
 	case kind == connector.Invalid:
 		v.showClaim(http.StatusUnprocessableEntity, c, connector.ClaimKeep, another, v.t("claim.address", nil))
 	case kind == connector.Refused:
@@ -146,7 +146,8 @@ func (v *visit) decide(c *connector.Claim, d provision.ClaimDecision) {
 	case len(failures) > 0:
 		v.refuseKeep(c, failures[0])
 	default:
-		v.seeOther("/claim/" + c.Org + "/done/" + string(d.Choice))
+		i := slices.Index(connector.ClaimChoices(), d.Choice)
+		v.seeOther("/claim/" + v.org.Settings.ID + "/done/" + string(connector.ClaimChoices()[i]))
 	}
 }
 

@@ -9,10 +9,10 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"usherd/api"
 	"usherd/connector"
 	"usherd/connector/failure"
 	"usherd/connector/provision"
@@ -36,29 +36,6 @@ A claim cannot be withdrawn. What undoes it is claiming back, by an organization
 		a.claimSome("start", "Claim users, at most 250 at once", &orgID, (*provision.Claims).Claim),
 		a.claimList(&orgID), a.claimShow(&orgID), a.claimDecide(&orgID))
 	return cmd
-}
-
-// candidateJSON is the stable form of somebody who can be claimed, or of what became of it.
-type candidateJSON struct {
-	ID       string             `json:"id,omitempty"`
-	Email    string             `json:"email"`
-	State    connector.State    `json:"state,omitempty"`
-	Since    *time.Time         `json:"since,omitempty"`
-	CanBe    bool               `json:"can_be_claimed"`
-	Failures []failure.Document `json:"failures,omitempty"`
-	Claim    string             `json:"claim,omitempty"`
-	Until    *time.Time         `json:"until,omitempty"`
-}
-
-func newCandidateJSON(cat *failure.Catalogue, r provision.ClaimResult) candidateJSON {
-	j := candidateJSON{ID: r.User.String(), Email: r.Email, State: r.State, Since: when(r.Since), CanBe: len(r.Failures) == 0}
-	for _, f := range r.Failures {
-		j.Failures = append(j.Failures, cat.Document(f, "en"))
-	}
-	if r.Claim != nil {
-		j.Claim, j.Until = r.Claim.ID.String(), when(r.Claim.Until)
-	}
-	return j
 }
 
 func (a *app) claimCandidates(orgID *string) *cobra.Command {
@@ -132,9 +109,9 @@ func (a *app) showClaimed(list []provision.ClaimResult, name, well string, o out
 		return err
 	}
 	if o.json() {
-		out := []candidateJSON{}
-		for _, r := range list {
-			out = append(out, newCandidateJSON(cat, r))
+		out := []api.Candidate{}
+		for i := range list {
+			out = append(out, api.NewCandidate(cat, &list[i], "en"))
 		}
 		return writeJSON(a.out, map[string]any{name: out})
 	}

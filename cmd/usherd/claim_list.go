@@ -5,43 +5,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"usherd/api"
 	"usherd/connector"
 	"usherd/connector/provision"
 	"usherd/connector/report"
 )
-
-// claimJSON is the stable form of a claim. What the old account knew is not in it.
-type claimJSON struct {
-	ID        string                `json:"id"`
-	Org       string                `json:"org"`
-	Email     string                `json:"email"`
-	Status    connector.ClaimStatus `json:"status"`
-	User      string                `json:"user,omitempty"`
-	FormerID  string                `json:"former_user"`
-	Was       connector.State       `json:"was"`
-	By        string                `json:"by,omitempty"`
-	At        time.Time             `json:"at"`
-	Until     time.Time             `json:"until"`
-	DaysLeft  int                   `json:"days_left"`
-	Choice    connector.ClaimChoice `json:"choice,omitempty"`
-	DecidedAt *time.Time            `json:"decided_at,omitempty"`
-	DecidedBy string                `json:"decided_by,omitempty"`
-}
-
-func newClaimJSON(c *connector.Claim, now time.Time) claimJSON {
-	j := claimJSON{
-		ID: c.ID.String(), Org: c.Org, Email: c.Email, Status: c.Status, User: c.User.String(), FormerID: c.FromUser.String(), Was: c.Was, By: c.Actor, At: c.At,
-		Until: c.Until, Choice: c.Choice, DecidedAt: when(c.DecidedAt), DecidedBy: c.DecidedBy,
-	}
-	if c.Status == connector.ClaimOpen {
-		j.DaysLeft = c.DaysLeft(now)
-	}
-	return j
-}
 
 func (a *app) claimList(orgID *string) *cobra.Command {
 	var o outputFlag
@@ -96,13 +67,9 @@ func (a *app) listClaims(ctx context.Context, s *site, q connector.ClaimQuery, o
 		more = len(page) == q.Limit && (left == 0 || len(all) < left)
 	}
 	if o.json() {
-		list := []claimJSON{}
+		list := []api.Claim{}
 		for i := range all {
-			j := newClaimJSON(&all[i], a.now())
-			if q.Lost { // the other organization's own business
-				j.User, j.By, j.DecidedBy = "", "", ""
-			}
-			list = append(list, j)
+			list = append(list, api.NewClaim(&all[i], a.now(), q.Lost))
 		}
 		return writeJSON(a.out, map[string]any{"claims": list})
 	}
@@ -135,7 +102,7 @@ func (a *app) claimShow(orgID *string) *cobra.Command {
 					return err
 				}
 				if o.json() {
-					return writeJSON(a.out, newClaimJSON(c, a.now()))
+					return writeJSON(a.out, api.NewClaim(c, a.now(), false))
 				}
 				return a.tellClaim(c)
 			})

@@ -267,7 +267,7 @@ func (c *Claims) byID(ctx context.Context, to *Provisioner, ids []connector.ID, 
 	return list, nil
 }
 
-func (c *Claims) byEmail(ctx context.Context, to *Provisioner, emails []string, domains []string) ([]taking, error) {
+func (c *Claims) byEmail(ctx context.Context, to *Provisioner, emails, domains []string) ([]taking, error) {
 	var keys []connector.UserKey
 	for _, e := range emails {
 		if onDomains(e, domains) {

@@ -156,8 +156,6 @@ func TestWhatBecomesOfTheOldData(t *testing.T) {
 	})
 }
 
-func (p *pair) must2(ch *connector.Change, err error) { p.t.Helper(); p.must(ch, err) }
-
 // Data that the new organization's rules refuse stays behind, and the rest goes along.
 func TestDataThatCannotGoAlong(t *testing.T) {
 	t.Parallel()

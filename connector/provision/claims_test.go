@@ -182,7 +182,7 @@ func TestClaimTakesAUserOver(t *testing.T) {
 		t.Errorf("still in %s: %+v %v", staff, groups, err)
 	}
 	events, left := p.since(came.ID, 0), p.old.since(u.ID, u.Version)
-	if len(events) != 1 || len(left) != 1 || left[0].Anchor != c.Anchor() || p.link("u0001", connector.Claimed).Anchor != c.Anchor() {
+	if len(events) != 1 || len(left) != 1 || left[0].Anchor != c.Anchor() || p.links(came)[0].Anchor != c.Anchor() {
 		t.Errorf("%+v and %+v", events, left)
 	}
 	for _, e := range []connector.Event{events[0], left[0]} {
