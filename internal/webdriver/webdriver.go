@@ -220,6 +220,17 @@ func (b *Browser) Text(selector string) (text string) {
 	return text
 }
 
+// Await waits, for half a minute, until an element has a text.
+func (b *Browser) Await(selector, text string) {
+	b.tb.Helper()
+	await(b.tb, func() error {
+		if is := b.Text(selector); is != text {
+			return fmt.Errorf("webdriver: %s says %q, and not %q", selector, is, text)
+		}
+		return nil
+	})
+}
+
 // Property is one of an element's, such as value.
 func (b *Browser) Property(selector, name string) (text string) {
 	b.tb.Helper()

@@ -142,7 +142,7 @@ func (s *Server) write(base string, o Options) error {
 		"metadata/saml20-idp-hosted.php": `$metadata[` + quote(s.EntityID) + `] = ['host' => '__DEFAULT__', 'privatekey' => 'server.key',
  'certificate' => 'server.crt', 'auth' => 'people', 'signature.algorithm' => 'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256',
  'authproc' => [3 => ['class' => 'saml:AttributeNameID', 'attribute' => 'nameid', 'Format' => 'urn:oasis:names:tc:SAML:2.0:nameid-format:persistent'],
-  4 => ['class' => 'core:AttributeLimit', 'default' => false, 'uid', 'mail', 'givenName', 'sn', 'title', 'Member Status', 'updatetimestamp']]];`,
+  4 => ['class' => 'core:AttributeLimit', 'default' => false, 'uid', 'mail', 'givenName', 'sn', 'title', 'Member Status', 'updatetimestamp', 'eduPersonPrincipalName']]];`,
 		"metadata/saml20-sp-remote.php": remote(o.Services),
 	} {
 		if err := os.WriteFile(filepath.Join(s.dir, name), []byte("<?php\n"+text+"\n"), 0o600); err != nil {
