@@ -2,6 +2,7 @@ package saml2_test
 
 import (
 	"crypto"
+	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"strings"
@@ -144,6 +145,33 @@ func TestRollover(t *testing.T) {
 	v.IDP.Certificates = append(v.IDP.Certificates, k.second.cert)
 	if _, err := verify(t, v, second); err != nil {
 		t.Errorf("after: %v", err)
+	}
+}
+
+// While a key of ours is changed for another, what was sealed for either opens.
+func TestRolloverOfOurKey(t *testing.T) {
+	t.Parallel()
+	k := allKeys()
+	next := saml2.Key{Private: k.second.key.(*rsa.PrivateKey), Certificate: k.second.cert}
+	forOld, forNext := sealed(signed(good), how{}, k.ours.cert), sealed(signed(good), how{}, k.second.cert)
+	both := verifier()
+	both.SP.Keys = append(both.SP.Keys, next)
+	again := *both
+	again.Cache = &used{}
+	only := verifier()
+	only.SP.Keys = []saml2.Key{next}
+	for name, c := range map[string]struct {
+		v        *saml2.Verifier
+		response string
+		opens    bool
+	}{
+		"before, for the next": {verifier(), forNext, false}, "both, for the old": {both, forOld, true}, "both, for the next": {&again, forNext, true},
+		"after, for the old": {only, forOld, false}, "after, for the next": {only, forNext, true},
+	} {
+		var f *saml2.Error
+		if _, err := verify(t, c.v, c.response); (err == nil) != c.opens || err != nil && (!errors.As(err, &f) || f.Code != saml2.AssertionInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
