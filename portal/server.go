@@ -35,9 +35,10 @@ type People interface {
 
 // Organization is one customer as the configuration in force has it.
 type Organization struct {
-	Settings *connector.Organization
-	Claims   Claims // between it and the others
-	People   People
+	Settings    *connector.Organization
+	Claims      Claims // between it and the others
+	People      People
+	Activations Activations // nil = there are none
 }
 
 // Options are what a Server works with.
@@ -92,6 +93,7 @@ func (s *Server) routes() {
 	s.claims()
 	s.invitations()
 	s.accounts()
+	s.activations()
 	s.mux.HandleFunc("/", s.at((*visit).nowhere))
 }
 

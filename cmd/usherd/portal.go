@@ -60,7 +60,7 @@ func (x *portalDoor) replace(s *site) {
 	}
 	orgs := make([]*portal.Organization, 0, len(s.orgs))
 	for _, o := range s.orgs {
-		orgs = append(orgs, &portal.Organization{Settings: o.Org, People: o.prov, Claims: s.claims})
+		orgs = append(orgs, &portal.Organization{Settings: o.Org, People: o.prov, Claims: s.claims, Activations: o.prov})
 	}
 	x.server.Replace(orgs)
 }

@@ -34,7 +34,15 @@ type ActivationRequest struct {
 // subscriber is tied to the person by its own link, which the upstream system hands out, or by the address that was
 // announced, which the person then proves to hold; nothing else does. Nobody else is created by it either but somebody
 // unannounced, where the template lets such come. The caller tells the person the same in both cases.
-func (p *Provisioner) RequestActivation(ctx context.Context, tx connector.Tx, req ActivationRequest) (ok bool, err error) {
+func (p *Provisioner) RequestActivation(ctx context.Context, req ActivationRequest) (ok bool, err error) {
+	err = p.subscribe(ctx, func(tx connector.Tx, _ freedSeats) (err error) {
+		ok, err = p.requestIn(ctx, tx, req)
+		return err
+	})
+	return ok, err
+}
+
+func (p *Provisioner) requestIn(ctx context.Context, tx connector.Tx, req ActivationRequest) (ok bool, err error) {
 	t := p.o.Org.Template(req.Template)
 	if wrong := policy.CheckAddress(req.Email); t == nil || wrong != nil {
 		return false, nil //nolint:nilerr // an address that is none is nobody's

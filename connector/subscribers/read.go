@@ -15,7 +15,7 @@ import (
 )
 
 // Fault is one thing wrong with a line of a list. Line 1 is the head.
-type Fault struct {
+type Fault struct { //nolint:errname // the word of lists and configurations
 	Line    int    `json:"line"`
 	Column  string `json:"column,omitempty"`
 	Message string `json:"message"`
