@@ -17,6 +17,7 @@ import (
 const runsTag = "Runs"
 
 func (s *Server) runs() {
+	s.runStarts()
 	route(s, operation{
 		id: "listRuns", method: http.MethodGet, path: "/runs", scope: connector.APIRead, tag: runsTag, summary: "List the runs, the latest first",
 		about: "Each is a report without its people, as usherd runs -o json has it.",
@@ -29,6 +30,98 @@ func (s *Server) runs() {
 		id: "rejectRun", method: http.MethodPost, path: "/runs/{run}/reject", scope: connector.APIRuns, tag: runsTag, summary: "Refuse what a run holds",
 		about: "Nothing of it is done.", status: http.StatusNoContent, refuses: []int{http.StatusConflict},
 	}, s.rejectRun)
+}
+
+// Runner does what takes longer than an answer. Each method returns when the run stands in the store, and its work goes on.
+type Runner interface {
+	// Sync starts a run of a source that can be read: ModeFull, ModeChanges or ModePreview.
+	Sync(ctx context.Context, org, source string, mode connector.Mode, actor string) (connector.ID, error)
+	// Approve carries out what a run holds; first says that another administrator has to approve it too.
+	Approve(ctx context.Context, held *connector.Run, actor string) (id connector.ID, first bool, err error)
+	// Rollback plans to put back what a run did, and with apply does it.
+	Rollback(ctx context.Context, run *connector.Run, apply bool, actor string) (connector.ID, error)
+}
+
+func (s *Server) runStarts() {
+	conflict := []int{http.StatusConflict}
+	route(s, operation{
+		id: "startRun", method: http.MethodPost, path: "/runs", scope: connector.APIRuns, tag: runsTag, summary: "Start a run of a directory",
+		about: "202 names the run, whose report tells how it goes on. A run of the same source that goes on is a conflict.", status: http.StatusAccepted, refuses: conflict,
+	}, s.startRun)
+	route(s, operation{
+		id: "approveRun", method: http.MethodPost, path: "/runs/{run}/approve", scope: connector.APIRuns, tag: runsTag, summary: "Carry out what a run holds",
+		about:  "Exactly what was shown is done, and nothing where the directory or the users have moved. Where the organization asks for two administrators, the first is noted.",
+		status: http.StatusAccepted, refuses: conflict,
+	}, s.approveRun)
+	route(s, operation{
+		id: "rollBackRun", method: http.MethodPost, path: "/runs/{run}/rollback", scope: connector.APIRuns, tag: runsTag, summary: "Put back what a run did",
+		about: "The plan is kept for approval, or with apply done at once.", status: http.StatusAccepted, refuses: conflict,
+	}, s.rollBackRun)
+}
+
+// RunRequest is a run to start.
+type RunRequest struct {
+	Source string         `json:"source" doc:"The directory." maxLength:"32" example:"office"`
+	Mode   connector.Mode `json:"mode,omitempty" doc:"What to read; preview changes nothing, and can be approved." enum:"full,changes,preview" default:"full"`
+}
+
+// RunStarted is a run that goes on.
+type RunStarted struct {
+	Run   string `json:"run" doc:"Its id." format:"uuid"`
+	First bool   `json:"first_approval,omitempty" doc:"Nothing is done until another administrator approves too."`
+}
+
+type startInput struct {
+	OrgPath
+	Body RunRequest
+}
+
+type startOutput struct {
+	Location string `header:"Location" doc:"Where the report is."`
+	Body     RunStarted
+}
+
+func started(c *call, id connector.ID, first bool, err error) (*startOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &startOutput{root + "/orgs/" + c.id() + "/runs/" + id.String(), RunStarted{id.String(), first}}, nil
+}
+
+func (s *Server) startRun(ctx context.Context, c *call, in *startInput) (*startOutput, error) {
+	id, err := s.o.Runner.Sync(ctx, c.id(), in.Body.Source, in.Body.Mode, c.by())
+	return started(c, id, false, err)
+}
+
+func (s *Server) approveRun(ctx context.Context, c *call, in *RunPath) (*startOutput, error) {
+	run, err := s.run(ctx, c, in)
+	if err == nil {
+		err = c.org.Writer.CheckHold(run)
+	}
+	if err != nil {
+		return nil, err
+	}
+	id, first, err := s.o.Runner.Approve(ctx, run, c.by())
+	return started(c, id, first, err)
+}
+
+type rollbackInput struct {
+	RunPath
+	Body *RollbackRequest
+}
+
+// RollbackRequest says how to put back what a run did.
+type RollbackRequest struct {
+	Apply bool `json:"apply,omitempty" doc:"At once, without approval."`
+}
+
+func (s *Server) rollBackRun(ctx context.Context, c *call, in *rollbackInput) (*startOutput, error) {
+	run, err := s.run(ctx, c, &in.RunPath)
+	if err != nil {
+		return nil, err
+	}
+	id, err := s.o.Runner.Rollback(ctx, run, in.Body != nil && in.Body.Apply, c.by())
+	return started(c, id, false, err)
 }
 
 type listRunsInput struct {

@@ -58,6 +58,7 @@ type Organization struct {
 type Options struct {
 	Store   Store
 	Gate    Gate
+	Runner  Runner
 	Version string // of the program
 	Now     func() time.Time
 	Log     *zap.Logger

@@ -20,6 +20,8 @@ type programs struct {
 	*listener
 	gate   *auth.Authenticator
 	server *api.Server
+	runs   runner
+	work   sync.WaitGroup // that programs have asked for
 }
 
 // All programs of an organization together may send that much: an application may ask at each of its sign-ins.
@@ -35,9 +37,10 @@ func (d *daemon) openAPI(ctx context.Context) (*programs, error) {
 		return nil, nil //nolint:nilnil // there is none
 	}
 	x := &programs{gate: auth.New(auth.Options{Store: d.site.db, Trusted: c.TrustedNetworks(), Total: programsAtATime, Now: d.app.now})}
+	x.runs = runner{d, ctx, &x.work}
 	var err error
 	x.server, err = api.New(api.Options{
-		Store: d.site.db, Gate: programGate{x.gate}, Version: version, Now: d.app.now, Log: d.log, Metrics: api.NewMetrics(d.metrics.registry),
+		Store: d.site.db, Gate: programGate{x.gate}, Runner: &x.runs, Version: version, Now: d.app.now, Log: d.log, Metrics: api.NewMetrics(d.metrics.registry),
 	})
 	if err != nil {
 		return nil, err
@@ -71,6 +74,7 @@ func (x *programs) serve(ctx context.Context, log *zap.Logger) error {
 	}
 	var uses sync.WaitGroup
 	defer uses.Wait()
+	defer x.work.Wait()
 	uses.Go(func() {
 		x.gate.Serve(ctx, func(err error) { log.Error("when tokens were used cannot be kept", zap.Error(err)) })
 	})

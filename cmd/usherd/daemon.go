@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -229,7 +230,7 @@ func (d *daemon) sync(ctx context.Context, s *site, t target) error {
 
 // syncWith does a run and tells how it went; the error is that of the run.
 func (d *daemon) syncWith(ctx context.Context, s *site, t target, req provision.SyncRequest) error {
-	req.Source, req.From, req.Actor, req.Revision = t.id, t.src, connector.ActorSchedule, s.file.Revision
+	req.Source, req.From, req.Actor, req.Revision = t.id, t.src, cmp.Or(req.Actor, connector.ActorSchedule), s.file.Revision
 	plan, err := t.org.prov.Sync(ctx, req)
 	if plan == nil && connector.KindOf(err) == connector.Conflict && !errors.Is(err, connector.ErrLeaseLost) { // the next one comes by itself
 		d.log.Info("run left out: another one of the source goes on", zap.String("source", t.name()), zap.String("mode", string(req.Mode)))

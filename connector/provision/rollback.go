@@ -22,6 +22,8 @@ type RollbackRequest struct {
 	Approve  *connector.Run // a held rollback that is carried out when nothing has moved; Run and People are its
 	Part     *Choice        // of what Approve holds; nil = all of it
 	Progress func(Progress) // may be nil
+	// Begun is told the id of the run when it stands in the store; nil = nobody asks.
+	Begun func(run connector.ID)
 }
 
 // Rollback puts back what a run did to people, attributes, states, packages and seats, and where it is not limited
@@ -44,6 +46,9 @@ func (p *Provisioner) Rollback(ctx context.Context, req RollbackRequest) (*Plan,
 		Source: undone.Source, Mode: connector.ModeRollback, Actor: req.Actor, Revision: req.Revision, Undoes: undone.ID, People: req.People,
 	}
 	return p.run(ctx, run, func(ctx context.Context) (*Plan, error) {
+		if req.Begun != nil {
+			req.Begun(run.ID)
+		}
 		ask := SyncRequest{Approve: req.Approve, Part: req.Part, Actor: req.Actor, Progress: req.Progress}
 		if err := p.readyToApply(ctx, &ask); err != nil {
 			return &Plan{Run: run}, err

@@ -25,6 +25,9 @@ type SyncRequest struct {
 	Progress func(Progress) // may be nil
 	// AcceptGroups is the digest of what an earlier run held of the groups (connector.GroupHold).
 	AcceptGroups string
+	// Begun is told the id of the run when it stands in the store, perhaps twice; nil = nobody asks. It is not called where no
+	// run begins.
+	Begun func(run connector.ID)
 
 	because string // why a run of changes became a full one
 }
@@ -100,7 +103,11 @@ func (p *Provisioner) sync(ctx context.Context, req SyncRequest, batch *connecto
 	if err == nil && req.Quiet && plan.nothing() {
 		return plan, nil
 	}
-	return p.ended(ctx, plan, err)
+	plan, err = p.ended(ctx, plan, err)
+	if req.Begun != nil { // a run of changes is written when it has ended
+		req.Begun(plan.Run.ID)
+	}
+	return plan, err
 }
 
 // nothing reports whether a run of changes has nothing to tell.
@@ -129,6 +136,9 @@ func (p *Provisioner) inFull(ctx context.Context, req SyncRequest, run *connecto
 	}
 	if err := p.putRun(ctx, run); err != nil {
 		return &Plan{Run: run}, err
+	}
+	if req.Begun != nil {
+		req.Begun(run.ID)
 	}
 	return p.carryOut(ctx, req, run)
 }
