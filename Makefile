@@ -36,7 +36,7 @@ test: test-servers ## all tests, with real servers (as root: Samba and 389-ds to
 	@[ -n "$(RACE)" ] || echo 'NO C COMPILER: the tests run without the race detector: apt-get install gcc libc6-dev' >&2
 	$(GO) run ./internal/gotest $(RACE) -shuffle=on -count=1 -timeout=$(TIMEOUT) ./...
 	$(GO) run ./internal/gotest -run='Disaster|EmptiedOU|ClockJumps' -count=1 -timeout=$(TIMEOUT) ./cmd/usherd # in each mode: see eachWay
-	$(GO) run ./internal/gotest -run='DoorOfManyUsers' -count=1 -timeout=$(TIMEOUT) ./connector/store # with more users than the race detector has time for
+	$(GO) run ./internal/gotest -run='DoorOfManyUsers|BehindAPooler' -count=1 -timeout=$(TIMEOUT) ./connector/store # what the race detector has no time for
 	USHERD_TEST_STORE=postgres $(GO) run ./internal/gotest -shuffle=on -count=1 -timeout=$(TIMEOUT) ./connector/provision ./connector/lease ./scim/... ./sso/...
 	USHERD_TEST_STORE=postgres $(GO) run ./internal/gotest -run='Scripts$$|ScriptsAlone' -count=1 -timeout=$(TIMEOUT) ./cmd/usherd
 

@@ -40,6 +40,12 @@ func collides(err error) bool {
 // isLocked reports whether somebody else has had the lock of the writer for too long.
 func isLocked(err error) bool { return sqlState(err) == "55P03" }
 
+// isPooler reports whether a pooler refuses settings that it was not told to expect.
+func isPooler(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.Code == "08P01" && strings.Contains(e.Message, "startup parameter")
+}
+
 // passing reports whether the same may succeed soon on another connection: the server goes away or comes up, another
 // one takes its place, or the network fails.
 func passing(err error) bool {
@@ -50,7 +56,7 @@ func passing(err error) bool {
 			"25006": // read only: this one is a standby now
 			return true
 		}
-		return strings.HasPrefix(code, "08")
+		return strings.HasPrefix(code, "08") && !isPooler(err)
 	}
 	var dns *net.DNSError
 	if errors.As(err, &dns) && dns.IsNotFound {
@@ -101,6 +107,9 @@ var pgStates = map[string]remedy{
 
 // pgRemedy says what helps against an error of PostgreSQL or of the way to it.
 func pgRemedy(err error) (remedy, bool) {
+	if isPooler(err) {
+		return remedy{connector.Refused, "there is a pooler before the database: add default_query_exec_mode=exec to the URL in store"}, true
+	}
 	if code := sqlState(err); code != "" {
 		r, ok := pgStates[code]
 		if !ok {

@@ -31,10 +31,17 @@ type writers struct {
 // writing starts writers on a store that gets its packages; they end with the test at the latest.
 func writing(t *testing.T, db *store.DB) *writers {
 	t.Helper()
+	return writingFrom(t, db, 0)
+}
+
+// writingFrom is writing with people from that number on, for a second process.
+func writingFrom(t *testing.T, db *store.DB, first int64) *writers {
+	t.Helper()
 	if err := db.SetPackages(t.Context(), storetest.Org, []connector.Package{{ID: "gold", Seats: connector.Unlimited}}); err != nil {
 		t.Fatal(err)
 	}
 	w := &writers{db: db, stop: make(chan struct{}), last: time.Now()}
+	w.next.Store(first)
 	for range 8 {
 		w.all.Go(func() {
 			for {

@@ -6,7 +6,7 @@
 //
 // Most tests want URL: an empty database of their own on the one server that their test program shares, or
 // Clone, a copy of a database that has been filled before. Start gives a server of one's own, to be killed,
-// frozen, filled up or replaced by its standby.
+// frozen, filled up or replaced by its standby. Pooler puts a PgBouncer before a server.
 //
 // PostgreSQL refuses to run as root: then it runs as the user postgres, or nobody. It runs on Linux. No
 // production code imports this package.
