@@ -14,6 +14,15 @@ BENCH         ?=# what `make bench` measures: all
 # each connection is used by one goroutine at a time. Its driver, which sees to that, is watched.
 RACE := $(if $(shell command -v gcc || command -v clang),-race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc/...=-race=false,)
 
+# What the race detector has no time for, or for all of: disasters in each mode, many users, the suite behind a pooler.
+WITHOUT_RACE := Disaster|EmptiedOU|ClockJumps|DoorOfManyUsers|BehindAPooler
+
+# What runs on SQLite, and then on PostgreSQL: whatever decides or serves. connector/store does both at once. Those are left out
+# that have been on PostgreSQL already (replicas), that are about a file (the fleet, some commands) or no store (alarms), and changes
+# of real directories without kills: with kills they are made as well.
+ON_BOTH   := ./connector/provision ./connector/lease ./scim/... ./sso/... ./api/... ./portal/... ./cmd/usherd
+NOT_AGAIN := ScriptsOnFiles|ReplicasAreKilled|ReplicasOutlive|TestFleet$$|AlarmsAreRaised|ScriptOfChanges|ScriptOnSlapd$$
+
 # A linter of the pinned version that is there already is used; else one is built into .cache/bin.
 LINT := $(shell for l in $(CACHE)/bin/golangci-lint "$$(command -v golangci-lint)" "$$($(GO) env GOPATH)/bin/golangci-lint"; do \
 	[ -x "$$l" ] && "$$l" version 2>/dev/null | grep -q "version $(LINT_VERSION:v%=%) " && echo "$$l" && break; done)
@@ -35,10 +44,8 @@ demo: build ## a directory of 1,000 people, a first sync and the daemon, all in 
 test: test-servers ## all tests, with real servers (as root: Samba and 389-ds too)
 	@[ -n "$(RACE)" ] || echo 'NO C COMPILER: the tests run without the race detector: apt-get install gcc libc6-dev' >&2
 	$(GO) run ./internal/gotest $(RACE) -shuffle=on -count=1 -timeout=$(TIMEOUT) ./...
-	$(GO) run ./internal/gotest -run='Disaster|EmptiedOU|ClockJumps' -count=1 -timeout=$(TIMEOUT) ./cmd/usherd # in each mode: see eachWay
-	$(GO) run ./internal/gotest -run='DoorOfManyUsers|BehindAPooler' -count=1 -timeout=$(TIMEOUT) ./connector/store # what the race detector has no time for
-	USHERD_TEST_STORE=postgres $(GO) run ./internal/gotest -shuffle=on -count=1 -timeout=$(TIMEOUT) ./connector/provision ./connector/lease ./scim/... ./sso/...
-	USHERD_TEST_STORE=postgres $(GO) run ./internal/gotest -run='Scripts$$|ScriptsAlone' -count=1 -timeout=$(TIMEOUT) ./cmd/usherd
+	$(GO) run ./internal/gotest -run='$(WITHOUT_RACE)' -count=1 -timeout=$(TIMEOUT) ./cmd/usherd ./connector/store
+	USHERD_TEST_STORE=postgres $(GO) run ./internal/gotest -short -shuffle=on -skip='$(NOT_AGAIN)' -count=1 -timeout=$(TIMEOUT) $(ON_BOTH)
 
 test-servers: ## install the servers that tests use, where they are missing and it is possible
 	@.ci/servers

@@ -10,6 +10,7 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/store"
+	"usherd/connector/store/newstore"
 	"usherd/ldapsync/ldaptest"
 )
 
@@ -255,8 +256,8 @@ func eachWay(t *testing.T, kinds []ldaptest.Kind, test func(t *testing.T, kind l
 	}
 	for _, kind := range kinds {
 		for _, mode := range []string{inFull, byChanges, inLive} {
-			if raceEnabled && (mode == inFull || mode == byChanges && kind == ldaptest.ActiveDirectory) {
-				continue // the race detector has enough in the others; `make test` runs all of them without it
+			if (raceEnabled || newstore.OnPostgres()) && (mode == inFull || mode == byChanges && kind == ldaptest.ActiveDirectory) {
+				continue // the race detector and PostgreSQL have enough in the others; `make test` runs all of them without both
 			}
 			name := map[ldaptest.Kind]string{ldaptest.ActiveDirectory: "AD", ldaptest.OpenLDAP: "OpenLDAP"}[kind] + " " + mode
 			t.Run(name, func(t *testing.T) {

@@ -112,7 +112,8 @@ func fleetSize(t *testing.T) (people, groups, days int, life time.Duration) {
 }
 
 // Identity providers push three organizations at once, answers get lost, requests come twice and the daemon is killed
-// at any moment: in the end there is exactly what each of them has, and no more.
+// at any moment: in the end there is exactly what each of them has, and no more. It is about a file, always: on PostgreSQL,
+// TestReplicasAreKilled does the same to several daemons.
 func TestFleet(t *testing.T) {
 	t.Parallel()
 	people, groups, days, life := fleetSize(t)

@@ -133,8 +133,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	for round := 0; killed < kills; round++ {
 		switch {
 		case round%8 == 7 && round < 40: // begin again, so that creations are hit too
-			r.dir, span = t.TempDir(), whole
-			r.configure(config)
+			r, span = newRig(t, config), whole
 		case round%2 == 0: // the other runs meet what the one before left
 			if err := srv.Modify(t.Context(), people.change()); err != nil {
 				t.Fatal(err)

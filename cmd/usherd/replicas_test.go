@@ -182,10 +182,10 @@ func TestNextLeaderDoesTheRunThatWasCutOff(t *testing.T) {
 	})
 }
 
-// On a file, a second daemon is refused as ever.
+// On a file, a second daemon is refused as ever; on PostgreSQL it is a replica.
 func TestTwoDaemonsOnOneFileAreRefused(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, replicaConfig)
+	r := newRigOn(t, "", replicaConfig)
 	r.serve()
 	_, errs, code := r.run("serve")
 	if code != exitError || !strings.Contains(errs, "another usherd serves this store") {

@@ -31,15 +31,15 @@ import (
 // at its first group), looks FILE (compares the
 // last output, but for times, ids and the like), logged FILE (what the door would have written into usherd.db), txt NAME (puts the record that the last output shows into DNS),
 // listens ADDRESS (waits until something does; $DOOR is an address that is free, $PORT its port).
-func TestScripts(t *testing.T) { runScripts(t, "testdata/script") }
+func TestScripts(t *testing.T) { runScripts(t, "testdata/script", newstore.OnPostgres()) }
 
-// TestScriptsOnFiles runs sessions that are about the file in which SQLite keeps a store.
-func TestScriptsOnFiles(t *testing.T) { runScripts(t, "testdata/script/file") }
+// TestScriptsOnFiles runs sessions that are about the file in which SQLite keeps a store, and so never on PostgreSQL.
+func TestScriptsOnFiles(t *testing.T) { runScripts(t, "testdata/script/file", false) }
 
 // TestScriptsAlone runs sessions that have a slapd to themselves: its feed tells of branches of others too.
-func TestScriptsAlone(t *testing.T) { runScripts(t, "testdata/script/alone") }
+func TestScriptsAlone(t *testing.T) { runScripts(t, "testdata/script/alone", newstore.OnPostgres()) }
 
-func runScripts(t *testing.T, dir string) {
+func runScripts(t *testing.T, dir string, onPostgres bool) {
 	t.Helper()
 	t.Parallel()
 	srv := testserver.Slapd(t, testserver.SlapdOptions{})
@@ -48,7 +48,7 @@ func runScripts(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { dns.Close() })
-	s := scripts{t: t, srv: srv, dns: dns, apply: func(ldif string) error {
+	s := scripts{t: t, srv: srv, dns: dns, onPostgres: onPostgres, apply: func(ldif string) error {
 		if strings.Contains(ldif, "changetype:") {
 			return srv.Modify(t.Context(), ldif)
 		}
@@ -68,6 +68,8 @@ type scripts struct {
 	srv   *testserver.Server
 	dns   *dnstest.Server
 	apply func(ldif string) error
+
+	onPostgres bool // each in a database of its own
 }
 
 // setup gives the script an usherd on its path, a branch of the directory and a name for DNS.
@@ -95,7 +97,7 @@ func (s scripts) setup(env *testscript.Env) error {
 	} {
 		env.Setenv(key, value)
 	}
-	if newstore.OnPostgres() {
+	if s.onPostgres {
 		env.Setenv("STORE", newstore.Postgres(s.t))
 	}
 	return s.apply("dn: " + env.Getenv("BASE") + "\nobjectClass: organizationalUnit\nou: " + name + "\n")
