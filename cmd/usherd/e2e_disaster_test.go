@@ -293,7 +293,7 @@ func (s story) happens(t *testing.T, kind ldaptest.Kind, mode string) {
 	if !strings.Contains(run.why(), s.says) || !strings.Contains(run.Hint, s.hint) {
 		t.Errorf("a full run says %q and %q, want %q and %q", run.why(), run.Hint, s.says, s.hint)
 	}
-	if report := d.must(exitOK, "report", "last"); !strings.Contains(unwrapped(report), s.says) {
+	if report := d.must(exitOK, "report", run.ID); !strings.Contains(unwrapped(report), s.says) {
 		t.Errorf("the report does not say %q:\n%.900s", s.says, report)
 	}
 	if sources := d.must(exitOK, "sources"); s.code != exitFailed && !strings.Contains(unwrapped(sources), s.says) {
