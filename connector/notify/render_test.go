@@ -50,6 +50,22 @@ func TestLettersInAllLanguages(t *testing.T) {
 	}
 }
 
+// What became of an old account is told by what was chosen.
+func TestLettersAboutClaims(t *testing.T) {
+	t.Parallel()
+	texts, err := notify.LoadTexts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for choice, want := range map[string]string{"move": "was moved", "delete": "was deleted", "keep": "under the address ann@private.test"} {
+		m := connector.Mail{Kind: connector.ClaimDoneMail, Language: "en", Values: map[string]string{"Name": "Ann", "old": "Globex", "choice": choice, "kept": "ann@private.test"}}
+		l, err := texts.Letter(m, &connector.Organization{Name: "Acme"}, nil, "")
+		if err != nil || !strings.Contains(l.Plain, want) || !strings.Contains(l.Plain, "Globex") {
+			t.Errorf("%s: %v\n%s", choice, err, l.Plain)
+		}
+	}
+}
+
 // What the form of seed 18 says stands in the mail, letter by letter.
 func TestDeactivatedLetter(t *testing.T) {
 	t.Parallel()

@@ -195,7 +195,7 @@ func (e *ending) end(ctx context.Context, tx connector.Tx) error {
 	if err := tx.PutClaim(ctx, e.claim); err != nil {
 		return err
 	}
-	return e.to.conclude(ctx, tx, e.claim, e.old, users[0].Profile.Get(connector.Email), language(users[0].Profile))
+	return e.to.conclude(ctx, tx, e.claim, e.old, users[0])
 }
 
 // pends reports whether the user waits for the decision, now or when it is reactivated.

@@ -19,14 +19,12 @@ func (c *Claims) nameOf(org string) string {
 	return org
 }
 
-func language(p connector.Profile) string { return p.Get("preferredLanguage") }
-
 // claimMail is a mail about a claim to the claimed address.
 func (p *Provisioner) claimMail(c *connector.Claim, kind connector.MailKind, old string, link connector.ID) connector.Mail {
-	now := p.o.Now()
+	now, u := p.o.Now(), &connector.User{Profile: c.Data}
 	return connector.Mail{
-		ID: connector.NewID(now), Org: c.Org, Kind: kind, To: c.Email, Language: language(c.Data), About: c.ID, Link: link, At: now,
-		Values: map[string]string{"old": old, "until": c.Until.UTC().Format(time.DateOnly), "days": strconv.Itoa(c.DaysLeft(now))},
+		ID: connector.NewID(now), Org: c.Org, Kind: kind, To: c.Email, Language: languageOf(u), About: c.ID, Link: link, At: now,
+		Values: map[string]string{"Name": nameOf(u), "old": old, "until": c.Until.UTC().Format(time.DateOnly), "days": strconv.Itoa(c.DaysLeft(now))},
 	}
 }
 
@@ -49,9 +47,9 @@ func (p *Provisioner) remind(ctx context.Context, tx connector.Tx, c *connector.
 }
 
 // conclude tells the person what became of the old account, at the address that the new one has now.
-func (p *Provisioner) conclude(ctx context.Context, tx connector.Tx, c *connector.Claim, old, to, lang string) error {
+func (p *Provisioner) conclude(ctx context.Context, tx connector.Tx, c *connector.Claim, old string, u *connector.User) error {
 	m := p.claimMail(c, connector.ClaimDoneMail, old, connector.ID{})
-	m.To, m.Language = cmp.Or(to, c.Email), lang
+	m.To, m.Language, m.Values["Name"] = cmp.Or(u.Profile.Get(connector.Email), c.Email), languageOf(u), nameOf(u)
 	m.Values["choice"], m.Values["kept"] = string(c.Choice), c.KeptEmail
 	return tx.PutMail(ctx, m)
 }
