@@ -26,6 +26,7 @@ their address. A proof is a TXT record in the domain's zone; the daemon looks fo
 	cmd.AddCommand(
 		a.domainSub("add DOMAIN", "Add a domain and show the TXT record that proves it", name, &orgID, a.domainAdd),
 		a.domainList(&orgID),
+		a.domainPreview(&orgID),
 		a.domainSub("check DOMAIN", "Look for the TXT record now", name, &orgID, a.domainCheck),
 		a.domainSub("claim DOMAIN", "Keep all other organizations from creating users with a verified domain", name, &orgID, a.domainClaim),
 		a.domainSub("release DOMAIN", "End a claim", name, &orgID, a.domainRelease),
@@ -137,7 +138,14 @@ func (a *app) domainClaim(ctx context.Context, s *site, o *org, name policy.Name
 	if err := s.db.ClaimDomain(ctx, o.Org.ID, name.ASCII, a.now()); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(a.out, "%s is claimed: no other organization can create users with it\n", name.Unicode)
+	e, err := s.effect(ctx, o, name, func(domains.Moved) error { return nil })
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "%s is claimed: no other organization can create users with it\n", name.Unicode)
+	if e.Elsewhere > 0 {
+		_, err = fmt.Fprintf(a.out, "Users of other organizations on it, who stay where they are: %d\n", e.Elsewhere)
+	}
 	return err
 }
 

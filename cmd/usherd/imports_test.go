@@ -23,7 +23,7 @@ var allowed = map[string][]string{
 	"connector/failure":                {"connector"},
 	"connector/schedule":               {"connector"},
 	"connector/lease":                  {"connector"},
-	"connector/domains":                {"connector"},
+	"connector/domains":                {"connector", "connector/policy"},
 	"connector/domains/dnstest":        {},
 	"connector/provision":              {"connector", "connector/lease", "connector/mapping", "connector/policy", "connector/lifecycle"},
 	"connector/notify":                 {"connector", "connector/failure", "connector/policy"},

@@ -23,8 +23,8 @@ func allDoors(o *connector.Organization) {
 
 // Addresses of a domain that is proven, and of one that is not.
 const (
-	proven   = "u0001@example.com"
-	unproven = "u0001@new.example"
+	provenMail   = "u0001@example.com"
+	unprovenMail = "u0001@new.example"
 )
 
 // doors are what a test does with u0001, by the functions that the doors call.
@@ -61,7 +61,7 @@ func (d *doors) address() string {
 	if u := d.user("u0001"); u != nil {
 		return u.Profile.Get(connector.Email)
 	}
-	return proven
+	return provenMail
 }
 
 func (d *doors) asserts(mail string) {
@@ -110,11 +110,11 @@ type step func(d *doors)
 
 // Ways into the states.
 var (
-	notVerified = step(func(d *doors) { d.push(unproven, connector.EnabledYes) })
-	verified    = step(func(d *doors) { d.push(proven, connector.EnabledYes) })
+	notVerified = step(func(d *doors) { d.push(unprovenMail, connector.EnabledYes) })
+	verified    = step(func(d *doors) { d.push(provenMail, connector.EnabledYes) })
 	active      = step(func(d *doors) { verified(d); d.tells(d.prov.SignedIn) })
-	fromDir     = step(func(d *doors) { d.read(saidOf(proven, connector.EnabledYes)) })
-	dirUnproven = step(func(d *doors) { d.read(saidOf(unproven, connector.EnabledYes)) })
+	fromDir     = step(func(d *doors) { d.read(saidOf(provenMail, connector.EnabledYes)) })
+	dirUnproven = step(func(d *doors) { d.read(saidOf(unprovenMail, connector.EnabledYes)) })
 	off         = step(func(d *doors) { d.tells(d.prov.Deactivate) })
 	on          = step(func(d *doors) { d.tells(d.prov.Reactivate) })
 	prove       = step(func(d *doors) { d.verify("new.example") })
@@ -155,19 +155,21 @@ type transition struct {
 var transitions = []transition{
 	{"", lifecycle.Created, "directory, proven", nil, fromDir, connector.Active},
 	{"", lifecycle.Created, "directory, unproven", nil, dirUnproven, connector.NotVerified},
-	{"", lifecycle.Created, "directory, disabled", nil, func(d *doors) { d.read(saidOf(proven, no)) }, ""},
+	{"", lifecycle.Created, "directory, disabled", nil, func(d *doors) { d.read(saidOf(provenMail, no)) }, ""},
 	{"", lifecycle.Created, "SCIM, proven", nil, verified, connector.Verified},
 	{"", lifecycle.Created, "SCIM, unproven", nil, notVerified, connector.NotVerified},
-	{"", lifecycle.Created, "SCIM, active false", nil, pushes(proven, no), connector.Inactive},
-	{"", lifecycle.Created, "SSO, proven", nil, func(d *doors) { d.asserts(proven) }, connector.Active},
-	{"", lifecycle.Created, "SSO, unproven", nil, func(d *doors) { d.asserts(unproven) }, connector.NotVerified},
-	{"", lifecycle.Created, "template, unproven", nil, func(d *doors) { d.activates(unproven) }, connector.Verified},
+	{"", lifecycle.Created, "SCIM, active false", nil, pushes(provenMail, no), connector.Inactive},
+	{"", lifecycle.Created, "SSO, proven", nil, func(d *doors) { d.asserts(provenMail) }, connector.Active},
+	{"", lifecycle.Created, "SSO, unproven", nil, func(d *doors) { d.asserts(unprovenMail) }, connector.NotVerified},
+	{"", lifecycle.Created, "template, unproven", nil, func(d *doors) { d.activates(unprovenMail) }, connector.Verified},
 	{"", lifecycle.Created, "import, proven", nil, brings(unknown), connector.Verified},
-	{"", lifecycle.Created, "import, unproven", nil, func(d *doors) { d.syncFrom("import", file(row(1, unknown, "mail", unproven)), connector.ResultOK) }, connector.NotVerified},
+	{"", lifecycle.Created, "import, unproven", nil, func(d *doors) { d.syncFrom("import", file(row(1, unknown, "mail", unprovenMail)), connector.ResultOK) }, connector.NotVerified},
 	{"", lifecycle.Created, "import, active false", nil, brings(no), ""},
-	{"", lifecycle.Created, "site link, unproven", nil, func(d *doors) { d.syncFrom("site_link", file(row(1, unknown, "mail", unproven)), connector.ResultOK) }, connector.Verified},
+	{"", lifecycle.Created, "site link, unproven", nil, func(d *doors) {
+		d.syncFrom("site_link", file(row(1, unknown, "mail", unprovenMail)), connector.ResultOK)
+	}, connector.Verified},
 
-	{connector.NotVerified, lifecycle.EmailProven, "template", []step{notVerified}, func(d *doors) { d.activates(unproven) }, connector.Verified},
+	{connector.NotVerified, lifecycle.EmailProven, "template", []step{notVerified}, func(d *doors) { d.activates(unprovenMail) }, connector.Verified},
 	{connector.NotVerified, lifecycle.DirectorySeen, "directory", []step{notVerified, prove}, reads, connector.Active},
 	{connector.NotVerified, lifecycle.DirectorySeen, "directory, its own", []step{dirUnproven, prove}, func(d *doors) {
 		d.ok(func() error { _, err := d.db.ForgetHashes(d.t.Context(), d.org.ID, "new.example"); return err }())
@@ -192,12 +194,12 @@ var transitions = []transition{
 	{connector.Verified, lifecycle.Deactivate, "administrator", []step{verified}, off, connector.Inactive},
 	{connector.Active, lifecycle.Deactivate, "administrator", []step{active}, off, connector.Inactive},
 	{connector.Verified, lifecycle.Deactivate, "rejection", []step{approvals, verified}, func(d *doors) { d.tells(d.prov.RejectUser) }, connector.Inactive},
-	{connector.NotVerified, lifecycle.Deactivate, "SCIM", []step{notVerified}, pushes(unproven, no), connector.Inactive},
+	{connector.NotVerified, lifecycle.Deactivate, "SCIM", []step{notVerified}, pushes(unprovenMail, no), connector.Inactive},
 	{connector.Active, lifecycle.Deactivate, "SCIM, deleted", []step{active}, leaves("scim"), connector.Inactive},
-	{connector.Active, lifecycle.Deactivate, "directory, disabled", []step{fromDir}, func(d *doors) { d.read(saidOf(proven, no)) }, connector.Inactive},
+	{connector.Active, lifecycle.Deactivate, "directory, disabled", []step{fromDir}, func(d *doors) { d.read(saidOf(provenMail, no)) }, connector.Inactive},
 	{connector.Active, lifecycle.Deactivate, "directory, gone", []step{fromDir}, func(d *doors) { d.read() }, connector.Inactive},
 	{connector.Active, lifecycle.Deactivate, "directory, out of scope", []step{fromDir}, func(d *doors) {
-		r := saidOf(proven, yes)
+		r := saidOf(provenMail, yes)
 		r.OutOfScope = "another unit"
 		d.read(r)
 	}, connector.Inactive},
@@ -210,17 +212,17 @@ var transitions = []transition{
 	{connector.Inactive, lifecycle.Reactivate, "administrator, proven since", []step{notVerified, off, prove}, on, connector.Verified},
 	{connector.Inactive, lifecycle.Reactivate, "administrator, was verified", []step{verified, off}, on, connector.Verified},
 	{connector.Inactive, lifecycle.Reactivate, "administrator, was active", []step{active, off}, on, connector.Active},
-	{connector.Inactive, lifecycle.Reactivate, "SCIM", []step{verified, pushes(proven, no)}, pushes(proven, yes), connector.Verified},
-	{connector.Inactive, lifecycle.Reactivate, "SCIM, deleted before", []step{active, leaves("scim")}, pushes(proven, yes), connector.Active},
-	{connector.Inactive, lifecycle.Reactivate, "SCIM, after an administrator", []step{verified, off}, pushes(proven, yes), connector.Inactive},
+	{connector.Inactive, lifecycle.Reactivate, "SCIM", []step{verified, pushes(provenMail, no)}, pushes(provenMail, yes), connector.Verified},
+	{connector.Inactive, lifecycle.Reactivate, "SCIM, deleted before", []step{active, leaves("scim")}, pushes(provenMail, yes), connector.Active},
+	{connector.Inactive, lifecycle.Reactivate, "SCIM, after an administrator", []step{verified, off}, pushes(provenMail, yes), connector.Inactive},
 	{connector.Inactive, lifecycle.Reactivate, "directory", []step{fromDir, func(d *doors) { d.read() }}, reads, connector.Active},
-	{connector.Inactive, lifecycle.Reactivate, "directory, proven since", []step{dirUnproven, func(d *doors) { d.read() }, prove}, func(d *doors) { d.read(saidOf(unproven, yes)) }, connector.Active},
-	{connector.Inactive, lifecycle.Reactivate, "directory, after an administrator", []step{fromDir, off}, func(d *doors) { d.read(saidOf(proven, yes)) }, connector.Inactive},
+	{connector.Inactive, lifecycle.Reactivate, "directory, proven since", []step{dirUnproven, func(d *doors) { d.read() }, prove}, func(d *doors) { d.read(saidOf(unprovenMail, yes)) }, connector.Active},
+	{connector.Inactive, lifecycle.Reactivate, "directory, after an administrator", []step{fromDir, off}, func(d *doors) { d.read(saidOf(provenMail, yes)) }, connector.Inactive},
 	{connector.Inactive, lifecycle.Reactivate, "import", []step{brings(yes), brings(no)}, brings(yes), connector.Verified},
-	{connector.Inactive, lifecycle.Reactivate, "template", []step{verified, off}, func(d *doors) { d.activates(proven) }, connector.Inactive},
+	{connector.Inactive, lifecycle.Reactivate, "template", []step{verified, off}, func(d *doors) { d.activates(provenMail) }, connector.Inactive},
 
 	{connector.Inactive, lifecycle.GraceOver, "clock, too early", []step{verified, off}, passes(29 * day), connector.Inactive},
-	{connector.Inactive, lifecycle.GraceOver, "clock", []step{verified, pushes(proven, no)}, passes(31 * day), connector.Deleted},
+	{connector.Inactive, lifecycle.GraceOver, "clock", []step{verified, pushes(provenMail, no)}, passes(31 * day), connector.Deleted},
 	{connector.Inactive, lifecycle.GraceOver, "clock, gone", []step{fromDir, func(d *doors) { d.read() }}, passes(8 * day), connector.Deleted},
 	{connector.Active, lifecycle.GraceOver, "clock", []step{active}, passes(365 * day), connector.Active},
 	{connector.Inactive, lifecycle.Delete, "administrator", []step{verified, off}, deletes, connector.Deleted},
@@ -230,7 +232,7 @@ var transitions = []transition{
 	}}, undo, connector.Inactive},
 	{connector.Active, lifecycle.RolledBack, "was verified", []step{verified, reads}, undo, connector.Verified},
 	{connector.Active, lifecycle.RolledBack, "was not verified", []step{notVerified, prove, reads}, undo, connector.NotVerified},
-	{connector.Inactive, lifecycle.RolledBack, "was active", []step{fromDir, func(d *doors) { d.read(saidOf(proven, no)) }}, undo, connector.Active},
+	{connector.Inactive, lifecycle.RolledBack, "was active", []step{fromDir, func(d *doors) { d.read(saidOf(provenMail, no)) }}, undo, connector.Active},
 }
 
 // TestTransitionsByDoor tries each transition by each door that can cause it, and each that is refused.
