@@ -49,9 +49,11 @@ type Denied struct {
 
 // Organization is one customer as the configuration in force has it.
 type Organization struct {
-	Settings *connector.Organization
-	Writer   Writer
-	Claims   Claims // between it and the others
+	Settings    *connector.Organization
+	Writer      Writer
+	Claims      Claims // between it and the others
+	Subscribers Subscribers
+	OwnLink     func(*connector.Subscriber) string // a subscriber's own way to the portal; nil = there is no portal
 }
 
 // Options are what a Server works with.
@@ -93,6 +95,7 @@ func New(o Options) (*Server, error) {
 	s.failures()
 	s.runs()
 	s.claims()
+	s.subscribers()
 	if s.document, err = json.MarshalIndent(s.api.OpenAPI(), "", "  "); err != nil {
 		return nil, fmt.Errorf("api: the document: %w", err)
 	}

@@ -112,7 +112,7 @@ func (w *world) start() {
 		}
 		w.provs[id] = provision.New(provision.Options{Store: w.db, Org: o, Mappings: mappings, Now: w.now, SpoolDir: w.TempDir()})
 		limits[auth.Source{Org: id}] = auth.Limits{Rate: 100_000, Burst: 100_000, Concurrency: 64}
-		list = append(list, &api.Organization{Settings: o, Writer: w.provs[id]})
+		list = append(list, &api.Organization{Settings: o, Writer: w.provs[id], Subscribers: w.provs[id]})
 	}
 	for _, o := range list {
 		o.Claims = provision.NewClaims(w.db, slices.Collect(maps.Values(w.provs))...)

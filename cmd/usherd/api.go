@@ -12,6 +12,7 @@ import (
 
 	"usherd/api"
 	"usherd/connector"
+	"usherd/connector/subscribers"
 	"usherd/scim/auth"
 )
 
@@ -22,6 +23,8 @@ type programs struct {
 	server *api.Server
 	runs   runner
 	work   sync.WaitGroup // that programs have asked for
+	// ownLink gives a subscriber's own way to the portal; nil = there is no portal.
+	ownLink func(*connector.Subscriber) string
 }
 
 // All programs of an organization together may send that much: an application may ask at each of its sign-ins.
@@ -48,6 +51,13 @@ func (d *daemon) openAPI(ctx context.Context) (*programs, error) {
 	if x.listener, err = listen(ctx, "api", c.Listen, c.TLS); err != nil {
 		return nil, err
 	}
+	if portal := d.site.file.Config.Portal; portal != nil {
+		key, err := linkKey(ctx, d.site.db)
+		if err != nil {
+			return nil, errors.Join(err, x.listener.close())
+		}
+		x.ownLink = func(s *connector.Subscriber) string { return subscribers.OwnLink(portal.URL, key, s) }
+	}
 	x.replace(d.site)
 	return x, nil
 }
@@ -61,7 +71,7 @@ func (x *programs) replace(s *site) {
 	var orgs []*api.Organization
 	for _, o := range s.orgs {
 		limits[auth.Source{Org: o.Org.ID}] = programLimits
-		orgs = append(orgs, &api.Organization{Settings: o.Org, Writer: o.prov, Claims: s.claims})
+		orgs = append(orgs, &api.Organization{Settings: o.Org, Writer: o.prov, Claims: s.claims, Subscribers: o.prov, OwnLink: x.ownLink})
 	}
 	x.gate.Replace(limits)
 	x.server.Replace(orgs)

@@ -21,7 +21,11 @@ func (d *daemon) housekeeping(ctx context.Context, s *site) error {
 		if n > 0 {
 			d.log.Warn("nobody decided in time", zap.String("org", o.Org.ID), zap.Int("expired", n), zap.String("what_to_do", "usherd runs --org "+o.Org.ID))
 		}
-		all = errors.Join(all, err, d.endGrace(ctx, s, o))
+		tried, refused := o.prov.RetrySubscribers(ctx)
+		if tried > 0 {
+			d.log.Info("subscribers provisioned whose trouble has gone", zap.String("org", o.Org.ID), zap.Int("subscribers", tried))
+		}
+		all = errors.Join(all, err, refused, d.endGrace(ctx, s, o))
 	}
 	all = errors.Join(all, d.endClaims(ctx, s))
 	_, err := s.db.Prune(ctx, d.app.now().Add(-keepOutcomes))

@@ -191,7 +191,7 @@ func (a *app) listSubscribers(ctx context.Context, s *site, f *subscriberFlags, 
 	if err != nil {
 		return err
 	}
-	docs := []subscribers.Document{}
+	docs := []subscribers.Subscriber{}
 	tab := report.NewTable(a.out, a.width(), report.Column{Title: "Subscriber id", Flex: true}, report.Column{Title: "Template"}, report.Column{Title: "Name", Flex: true},
 		report.Column{Title: "E-mail", Flex: true}, report.Column{Title: "Package"}, report.Column{Title: "Status"}, report.Column{Title: "Code", Right: true}, report.Column{Title: "Reason"})
 	n := 0

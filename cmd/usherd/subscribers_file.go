@@ -51,13 +51,13 @@ any nothing is done. Announced twice, somebody is not announced anew: only what 
 
 // announcedJSON is what `subscribers announce -o json` prints.
 type announcedJSON struct {
-	Preview bool                   `json:"preview"`
-	New     int                    `json:"new"`
-	Changed int                    `json:"changed"`
-	Same    int                    `json:"unchanged"`
-	Status  map[string]int         `json:"status,omitempty"` // of all that were announced, afterwards
-	Failed  []subscribers.Document `json:"failed"`
-	Faults  []subscribers.Fault    `json:"faults"`
+	Preview bool                     `json:"preview"`
+	New     int                      `json:"new"`
+	Changed int                      `json:"changed"`
+	Same    int                      `json:"unchanged"`
+	Status  map[string]int           `json:"status,omitempty"` // of all that were announced, afterwards
+	Failed  []subscribers.Subscriber `json:"failed"`
+	Faults  []subscribers.Fault      `json:"faults"`
 }
 
 func (a *app) announce(ctx context.Context, s *site, f *subscriberFlags, path, sep string, preview bool, out outputFlag) error {
@@ -73,7 +73,7 @@ func (a *app) announce(ctx context.Context, s *site, f *subscriberFlags, path, s
 	if err != nil {
 		return err
 	}
-	doc := announcedJSON{Preview: preview, Faults: append([]subscribers.Fault{}, faults...), Failed: []subscribers.Document{}, Status: map[string]int{}}
+	doc := announcedJSON{Preview: preview, Faults: append([]subscribers.Fault{}, faults...), Failed: []subscribers.Subscriber{}, Status: map[string]int{}}
 	switch {
 	case len(faults) > 0:
 	case preview:
@@ -254,7 +254,7 @@ func (a *app) exportSubscribers(ctx context.Context, s *site, o *org, f *subscri
 
 // subscriberDocument is what `subscribers show -o json` prints.
 type subscriberDocument struct {
-	subscribers.Document
+	subscribers.Subscriber
 	ShareLink string            `json:"share_link,omitempty"`
 	History   []subscriberEvent `json:"history"`
 }
@@ -302,7 +302,7 @@ func (a *app) showSubscriber(ctx context.Context, s *site, f *subscriberFlags, n
 	if err != nil {
 		return err
 	}
-	doc := subscriberDocument{Document: form.Document(x), History: []subscriberEvent{}}
+	doc := subscriberDocument{Subscriber: form.Document(x), History: []subscriberEvent{}}
 	if s.file.Config.Portal != nil {
 		doc.ShareLink = subscribers.ShareLink(s.file.Config.Portal.URL, x.Org, x.Template)
 	}
@@ -316,8 +316,16 @@ func (a *app) showSubscriber(ctx context.Context, s *site, f *subscriberFlags, n
 	fmt.Fprintf(a.out, "%s  %s\n", doc.SubscriberID, doc.Status)
 	tab := report.NewTable(a.out, 0, report.Column{}, report.Column{})
 	for _, row := range [][2]string{
-		{"id", doc.ID}, {"template", doc.Template}, {"name", doc.Name}, {"e-mail", doc.Email}, {"proven", date(x.ProvenAt)}, {"package", doc.Package}, {"user", doc.UserID},
-		{"share link", doc.ShareLink}, {"own link", doc.Link}, {"error", strings.ReplaceAll(form.ErrorText(x), "\n", " ")},
+		{"id", doc.ID},
+		{"template", doc.Template},
+		{"name", doc.Name},
+		{"e-mail", doc.Email},
+		{"proven", date(x.ProvenAt)},
+		{"package", doc.Package},
+		{"user", doc.UserID},
+		{"share link", doc.ShareLink},
+		{"own link", doc.Link},
+		{"error", strings.ReplaceAll(form.ErrorText(x), "\n", " ")},
 	} {
 		if row[1] != "" {
 			tab.Row("  "+row[0], row[1])

@@ -14,8 +14,8 @@ import (
 	"usherd/connector/report"
 )
 
-// Document is a subscriber as JSON, in commands and the API. Names of members never change.
-type Document struct {
+// Subscriber is one as JSON, in commands and the API. Names of members never change.
+type Subscriber struct {
 	ID           string            `json:"id" format:"uuid"`
 	SubscriberID string            `json:"subscriber_id" doc:"How the upstream system calls the person; of who came alone, self: and the address."`
 	Org          string            `json:"org"`
@@ -45,8 +45,8 @@ type Form struct {
 }
 
 // Document returns a subscriber in its one form.
-func (f Form) Document(s *connector.Subscriber) Document {
-	d := Document{
+func (f Form) Document(s *connector.Subscriber) Subscriber {
+	d := Subscriber{
 		ID: s.ID.String(), SubscriberID: s.Name, Org: s.Org, Template: s.Template, Status: string(s.Status), Name: s.Shown(), Email: s.Email,
 		EmailProven: !s.ProvenAt.IsZero(), Announced: s.Announced, Package: s.Package, Profile: s.Profile, Given: s.Given, UserID: s.User.String(), Tries: s.Tries,
 		CreatedAt: s.CreatedAt.UTC(), UpdatedAt: s.UpdatedAt.UTC(),
