@@ -40,8 +40,14 @@ func (s systemd) tell(ctx context.Context, state string) {
 		return
 	}
 	defer conn.Close() //nolint:errcheck // a datagram is sent or not
-	_, _ = conn.Write([]byte(state))
+	// Whoever does not listen holds up nothing.
+	if conn.SetWriteDeadline(time.Now().Add(tellTime)) == nil {
+		_, _ = conn.Write([]byte(state))
+	}
 }
+
+// tellTime is how long systemd may take to make room for what it is told.
+const tellTime = time.Second
 
 // keepAlive sends signs of life until ctx ends, as long as healthy says so.
 func (s systemd) keepAlive(ctx context.Context, healthy func() bool) error {
