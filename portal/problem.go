@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"usherd/connector"
 	"usherd/connector/failure"
@@ -39,5 +40,8 @@ func (v *visit) problem() {
 func (v *visit) card(f connector.Failure) {
 	card := v.s.pages.Failure(v.s.catalogue, f, nil, v.contact(), v.lang)
 	card.Causes, card.Never, card.Before = nil, nil, nil
+	if strings.HasPrefix(card.Title, strings.TrimSuffix(card.Messages[0], ".")) { // 18: its title says it all
+		card.Messages = nil
+	}
 	v.show(http.StatusOK, "problem", card)
 }
