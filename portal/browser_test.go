@@ -38,7 +38,7 @@ func TestLinksWithoutScript(t *testing.T) {
 	}
 	b.Click("button.act")
 	b.Leave(base + path)
-	if got := b.Text("h1"); got != "Din adress är bekräftad" || w.state("ann") != connector.Verified { // the language is remembered
+	if got := b.Text("h1"); got != "Din adress är bekräftad" || w.state("ann") != connector.Verified { //nolint:misspell // Swedish, which is remembered
 		t.Errorf("%q, %s", got, w.state("ann"))
 	}
 	shows(path+"?lang=en", "This link has been used already")

@@ -187,7 +187,7 @@ func (v *visit) show(status int, name string, body any) {
 
 // seeOther sends the browser on to a path of the portal, by GET.
 func (v *visit) seeOther(path string) {
-	http.Redirect(v.w, v.r, v.s.path+path, http.StatusSeeOther)
+	http.Redirect(v.w, v.r, v.s.path+path, http.StatusSeeOther) //nolint:gosec // a path of ours
 }
 
 // notice is a page that says something, and where it goes on.

@@ -16,7 +16,7 @@ func (a *app) inviteCmd() *cobra.Command {
 	var orgID string
 	var all bool
 	var perMinute int
-	var again connector.Duration = connector.Duration(24 * time.Hour)
+	again := connector.Duration(24 * time.Hour)
 	cmd := &cobra.Command{
 		Use: "invite KEY… | --all-not-verified", Short: "Send invitations: links by which people prove their address",
 		Long: `invite writes invitations into the outbox, from where the daemon that leads sends them. Whoever uses the link of one has proven

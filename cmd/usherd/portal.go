@@ -72,11 +72,3 @@ func (x *portalDoor) serve(ctx context.Context, log *zap.Logger) error {
 	}
 	return x.listener.serve(ctx, x.server, log)
 }
-
-// shut closes the door before it was ever open.
-func (x *portalDoor) shut() error {
-	if x == nil {
-		return nil
-	}
-	return x.close()
-}

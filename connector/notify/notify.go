@@ -141,7 +141,7 @@ func (n *Notifier) send(ctx context.Context, s *Settings, list []connector.Mail)
 		msg, a := n.compose(ctx, s, m)
 		if msg != nil {
 			if err := n.wait(ctx, s.SMTP); err != nil {
-				return nil //nolint:nilerr // the term has ended: whoever leads next goes on
+				return nil // the term has ended: whoever leads next goes on
 			}
 			if x == nil {
 				var err error
@@ -206,7 +206,7 @@ func (n *Notifier) wait(ctx context.Context, s *SMTP) error {
 // away leaves the server alone for a while, and says why at the mail that was to be sent.
 func (n *Notifier) away(ctx context.Context, m connector.Mail, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // the term has ended: whoever leads next goes on
 	}
 	n.troubles++
 	now := n.o.Now()

@@ -179,7 +179,7 @@ func TestMailsAreSent(t *testing.T) {
 				}
 			}
 			subject, err := new(mime.WordDecoder).DecodeHeader(got.Header.Get("Subject"))
-			if err != nil || subject != "Bekräfta din adress för Acme & Söner" {
+			if err != nil || subject != "Bekräfta din adress för Acme & Söner" { //nolint:misspell // Swedish
 				t.Errorf("%q %v", subject, err)
 			}
 			plain, html := parts(t, got)

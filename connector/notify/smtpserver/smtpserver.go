@@ -116,7 +116,7 @@ func (s *Server) await(log string) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if c, err := net.Dial("tcp", s.Addr); err == nil {
+		if c, err := (&net.Dialer{}).DialContext(s.tb.Context(), "tcp", s.Addr); err == nil {
 			_ = c.Close() // it is there
 			return
 		}
@@ -139,7 +139,7 @@ func (s *Server) Mails() []*mail.Message {
 	}
 	list := make([]*mail.Message, 0, len(names))
 	for _, name := range names {
-		text, err := os.ReadFile(name)
+		text, err := os.ReadFile(name) //nolint:gosec // of our own folder
 		if err != nil {
 			s.tb.Fatal(err)
 		}
