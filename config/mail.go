@@ -73,6 +73,6 @@ func (v *validator) letters(o *Organization, path string) {
 		v.doubt(join(path, "invite"), "nobody is invited: there is no mail block at the top of the file, so that invitations wait in the outbox")
 	}
 	if o.Application != "" {
-		v.webAddress(join(path, "application"), o.Application, "https://app.example.com", true)
+		v.webAddress(join(path, "application"), o.Application, "https://app.example.com")
 	}
 }

@@ -107,10 +107,10 @@ func (v *validator) pair(path string, p ServerTLS) {
 }
 
 // webAddress checks an address that browsers or we go to. It is not quoted: a password may stand in it.
-func (v *validator) webAddress(path, address, example string, query bool) {
+func (v *validator) webAddress(path, address, example string) {
 	u, err := url.Parse(address)
 	switch {
-	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.Fragment != "" || !query && (u.RawQuery != "" || u.ForceQuery):
+	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.Fragment != "":
 		v.reject(path, "this is no address for it: write it as in %s", example)
 	case u.Scheme == "http" && !loopback(net.JoinHostPort(u.Hostname(), "0")):
 		v.reject(path, "what people sign in with would cross the network in the clear: write https://%s", clip(u.Host))
@@ -169,7 +169,7 @@ func (v *validator) signOn(s *SAML, path string) *SignOn {
 	if s.Application == "" {
 		v.reject(join(path, "application"), "it is not said where people go after they have signed in: write the address of the application, as in https://app.example.com/sign-in")
 	} else {
-		v.webAddress(join(path, "application"), s.Application, "https://app.example.com/sign-in", true)
+		v.webAddress(join(path, "application"), s.Application, "https://app.example.com/sign-in")
 	}
 	v.known(s, path)
 	s.MetadataFile = v.absolute(s.MetadataFile)
@@ -202,7 +202,7 @@ func (v *validator) known(s *SAML, path string) {
 	case ways > 1:
 		v.reject(path, "the identity provider is described in several ways: keep one of metadata_file, metadata_url, and sso_url with certificate_files")
 	case s.MetadataURL != "":
-		v.webAddress(join(path, "metadata_url"), s.MetadataURL, "https://idp.example.com/metadata", true)
+		v.webAddress(join(path, "metadata_url"), s.MetadataURL, "https://idp.example.com/metadata")
 	case byHand:
 		if s.EntityID == "" {
 			v.reject(join(path, "entity_id"), "it is not said how the identity provider calls itself: write its entity ID, letter by letter")
@@ -210,7 +210,7 @@ func (v *validator) known(s *SAML, path string) {
 		if s.SSOURL == "" {
 			v.reject(join(path, "sso_url"), "it is not said where people sign in: write the address of the identity provider, as in https://idp.example.com/sso")
 		} else {
-			v.webAddress(join(path, "sso_url"), s.SSOURL, "https://idp.example.com/sso", true)
+			v.webAddress(join(path, "sso_url"), s.SSOURL, "https://idp.example.com/sso")
 		}
 		if len(s.CertificateFiles) == 0 {
 			v.reject(join(path, "certificate_files"), "without the certificate of the identity provider nobody can be believed: write the file that holds it (failure 4)")

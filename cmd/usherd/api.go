@@ -54,7 +54,7 @@ func (d *daemon) openAPI(ctx context.Context) (*programs, error) {
 	if portal := d.site.file.Config.Portal; portal != nil {
 		key, err := linkKey(ctx, d.site.db)
 		if err != nil {
-			return nil, errors.Join(err, x.listener.close())
+			return nil, errors.Join(err, x.close())
 		}
 		x.ownLink = func(s *connector.Subscriber) string { return subscribers.OwnLink(portal.URL, key, s) }
 	}

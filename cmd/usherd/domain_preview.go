@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -86,12 +87,12 @@ func (a *app) showEffect(ctx context.Context, s *site, o *org, name policy.Name,
 	tab := report.NewTable(a.out, a.width(), report.Column{}, report.Column{Right: true}, report.Column{Flex: true})
 	for _, st := range connector.States() {
 		if n := e.Users[st]; n > 0 {
-			tab.Row("  "+string(st), fmt.Sprint(n), "")
+			tab.Row("  "+string(st), strconv.Itoa(n), "")
 		}
 	}
-	tab.Row("  become verified", fmt.Sprint(e.Verified), "at once, when the domain is proven")
-	tab.Row("  become active", fmt.Sprint(e.Active), "with the next run of the directory that has them as enabled")
-	tab.Row("  elsewhere", fmt.Sprint(e.Elsewhere), "users of other organizations: a claim leaves them, and refuses new ones there")
+	tab.Row("  become verified", strconv.Itoa(e.Verified), "at once, when the domain is proven")
+	tab.Row("  become active", strconv.Itoa(e.Active), "with the next run of the directory that has them as enabled")
+	tab.Row("  elsewhere", strconv.Itoa(e.Elsewhere), "users of other organizations: a claim leaves them, and refuses new ones there")
 	if err := tab.Flush(); err != nil || len(people) == 0 {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -207,7 +208,7 @@ func (a *app) listSubscribers(ctx context.Context, s *site, f *subscriberFlags, 
 		}
 		code, reason := "", ""
 		if d.Failure != nil {
-			code, reason = fmt.Sprint(d.Failure.Code), d.Failure.Reason
+			code, reason = strconv.Itoa(d.Failure.Code), d.Failure.Reason
 		}
 		tab.Row(d.SubscriberID, d.Template, d.Name, d.Email, d.Package, d.Status, code, reason)
 	}

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,7 +103,7 @@ func (a *app) readSubscribers(o *org, template, path, sep string) ([]connector.A
 		if err != nil {
 			return nil, nil, err
 		}
-		defer file.Close()
+		defer file.Close() //nolint:errcheck // it is only read
 		in = file
 	}
 	return subscribers.Read(in, o.Org, template, comma)
@@ -236,7 +236,7 @@ func (a *app) exportSubscribers(ctx context.Context, s *site, o *org, f *subscri
 	if links && form.Link == nil {
 		return usagef("there are no ways to the portal: the configuration has no portal block")
 	}
-	var out io.Writer = a.out
+	out := a.out
 	if file != "" {
 		if file == "." {
 			file = subscribers.FileName(o.Org.ID, a.now())
@@ -306,8 +306,7 @@ func (a *app) showSubscriber(ctx context.Context, s *site, f *subscriberFlags, n
 	if s.file.Config.Portal != nil {
 		doc.ShareLink = subscribers.ShareLink(s.file.Config.Portal.URL, x.Org, x.Template)
 	}
-	for i := len(events) - 1; i >= 0; i-- {
-		e := events[i]
+	for _, e := range slices.Backward(events) {
 		doc.History = append(doc.History, subscriberEvent{e.At, string(e.What), e.Actor, string(e.Status), e.Email, int(e.Code), string(e.Reason), e.Detail, e.Ref})
 	}
 	if out.json() {

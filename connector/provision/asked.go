@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"usherd/connector"
@@ -54,14 +55,15 @@ func (p *Provisioner) answer(ctx context.Context, tx connector.Tx, m connector.M
 	return err
 }
 
+// accountMails are those that tell somebody how an account is.
+var accountMails = []connector.MailKind{connector.InvitationMail, connector.DeactivatedMail, connector.ReadyMail, connector.PendingMail}
+
 // enough reports whether an address has been written to for its account so lately, or so often, that it has to wait.
 func (p *Provisioner) enough(ctx context.Context, r connector.Reader, m connector.Mail) (bool, error) {
 	now, n := p.o.Now(), 0
 	list, err := r.Mails(ctx, connector.MailQuery{Org: m.Org, To: m.To, Limit: 50})
 	for _, x := range list {
-		switch x.Kind {
-		case connector.InvitationMail, connector.DeactivatedMail, connector.ReadyMail, connector.PendingMail:
-		default: // asked for and not answered yet, or about something else
+		if !slices.Contains(accountMails, x.Kind) { // asked for and not answered yet, or about something else
 			continue
 		}
 		if since := now.Sub(x.At); since < askedPause {
