@@ -184,7 +184,7 @@ func TestAFrozenPrimaryThatWakesAcknowledgesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	db := openURL(t, testpg.URLOf(database, primary, standby)+"&connect_timeout=1") // the frozen one is asked first
-	after := writingFrom(t, db, 1_000_000) // people whom the others have not written
+	after := writingFrom(t, db, 1_000_000)                                          // people whom the others have not written
 	after.more(t, 100)
 	if err := primary.Thaw(); err != nil {
 		t.Fatal(err)
