@@ -15,7 +15,7 @@ BENCH         ?=# what `make bench` measures: all
 RACE := $(if $(shell command -v gcc || command -v clang),-race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc/...=-race=false,)
 
 # What the race detector has no time for, or for all of: disasters in each mode, many users, the suite behind a pooler.
-WITHOUT_RACE := Disaster|EmptiedOU|ClockJumps|DoorOfManyUsers|BehindAPooler
+WITHOUT_RACE := Disaster|EmptiedOU|ClockJumps|DoorOfManyUsers|BehindAPooler|RandomSignals
 
 # What runs on SQLite, and then on PostgreSQL: whatever decides or serves. connector/store does both at once. Those are left out
 # that have been on PostgreSQL already (replicas), that are about a file (the fleet, some commands) or no store (alarms), and changes
@@ -44,7 +44,7 @@ demo: build ## a directory of 1,000 people, a first sync and the daemon, all in 
 test: test-servers ## all tests, with real servers (as root: Samba and 389-ds too)
 	@[ -n "$(RACE)" ] || echo 'NO C COMPILER: the tests run without the race detector: apt-get install gcc libc6-dev' >&2
 	$(GO) run ./internal/gotest $(RACE) -shuffle=on -count=1 -timeout=$(TIMEOUT) ./...
-	$(GO) run ./internal/gotest -run='$(WITHOUT_RACE)' -count=1 -timeout=$(TIMEOUT) ./cmd/usherd ./connector/store
+	$(GO) run ./internal/gotest -run='$(WITHOUT_RACE)' -count=1 -timeout=$(TIMEOUT) ./cmd/usherd ./connector/store ./connector/provision
 	USHERD_TEST_STORE=postgres $(GO) run ./internal/gotest -short -shuffle=on -skip='$(NOT_AGAIN)' -count=1 -timeout=$(TIMEOUT) $(ON_BOTH)
 
 test-servers: ## install the servers that tests use, where they are missing and it is possible

@@ -44,7 +44,7 @@ type model struct {
 func TestRandomSignals(t *testing.T) {
 	t.Parallel()
 	steps := modelSteps
-	if racing {
+	if racing || testing.Short() {
 		steps /= 20
 	}
 	if s := os.Getenv("USHERD_MODEL_STEPS"); s != "" {
