@@ -104,6 +104,7 @@ func TestReplicasAreKilled(t *testing.T) {
 			t.Logf("%s, %s: %s", org, f.Product(), &f.Stats)
 			if n := f.Stats.Accidents.Load(); n > 0 {
 				t.Errorf("%s: %d requests met a fault of the server, the last one: %s", f.Product(), n, f.Stats.LastAccident())
+				c.faults()
 			}
 		}
 	}
@@ -447,6 +448,18 @@ func (c *cluster) oneRunAtATime() {
 			c.t.Errorf("for %s there was no run", idle)
 		}
 	})
+}
+
+// faults shows what the replicas have logged of requests that they could not answer.
+func (c *cluster) faults() {
+	c.t.Helper()
+	for _, log := range c.logs {
+		for _, msg := range []string{"scim request failed", "scim request panicked"} {
+			for _, line := range log.lines(msg) {
+				c.t.Logf("%v", line)
+			}
+		}
+	}
 }
 
 // oneLeaderAtATime looks that no two terms had the same token.

@@ -61,22 +61,35 @@ func (x *listener) serve(ctx context.Context, handler http.Handler, log *zap.Log
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 2 * time.Minute,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: zap.NewStdLog(log.Named(x.what)),
 	}
-	stop := context.AfterFunc(ctx, func() {
-		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		_ = server.Shutdown(end)
-	})
-	defer stop()
 	log.Info(x.what+" listens", zap.String("listen", x.ln.Addr().String()))
 	listen := func() error { return server.Serve(x.ln) }
 	if x.tls != nil {
 		server.TLSConfig = x.tls
 		listen = func() error { return server.ServeTLS(x.ln, "", "") }
 	}
-	if err := listen(); !errors.Is(err, http.ErrServerClosed) {
-		return err
+	return serveUntil(ctx, server, listen, 10*time.Second)
+}
+
+// serveUntil runs listen, which answers with server, until ctx ends. It returns when the requests that go on have ended,
+// since whoever calls it then closes what they work with; those that take longer than grace are cut off.
+func serveUntil(ctx context.Context, server *http.Server, listen func() error, grace time.Duration) error {
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+		defer cancel()
+		if server.Shutdown(end) != nil {
+			_ = server.Close()
+		}
+	})
+	err := listen()
+	if !stop() { // it has been stopped, and listen returns as soon as it is
+		<-ended
 	}
-	return nil
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
 }
 
 // keyPair is a certificate that is read again when its file has changed, so that a renewed one needs no restart.

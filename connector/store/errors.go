@@ -21,6 +21,9 @@ func conflict(op, format string, args ...any) error {
 
 var errClosed = &connector.Error{Kind: connector.Unavailable, Op: "store", Err: errors.New("the store is closed")}
 
+// textClosed is what database/sql says of what is read after Close; it has no error to compare with.
+const textClosed = "sql: database is closed"
+
 var (
 	errHeldElsewhere = errors.New("it is held by somebody else")
 	errNotVerified   = errors.New("the domain is not verified")
@@ -37,6 +40,9 @@ type remedy struct {
 func explain(err error) error {
 	if _, ok := errors.AsType[*connector.Error](err); ok {
 		return err
+	}
+	if err.Error() == textClosed {
+		return errClosed
 	}
 	for _, remedyOf := range [...]func(error) (remedy, bool){sqliteRemedy, pgRemedy} {
 		if r, ok := remedyOf(err); ok {

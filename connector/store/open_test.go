@@ -166,6 +166,9 @@ func TestCloseWaitsForTheWriter(t *testing.T) {
 	if err := db.Write(t.Context(), func(connector.Tx) error { return nil }); connector.KindOf(err) != connector.Unavailable {
 		t.Errorf("a write after Close: %v", err)
 	}
+	if _, err := db.UsersByKey(t.Context(), "acme", []connector.UserKey{{Kind: connector.UserName, Value: "anna"}}); connector.KindOf(err) != connector.Unavailable {
+		t.Errorf("a read after Close: %v", err)
+	}
 }
 
 func TestRestore(t *testing.T) {
