@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"usherd/connector"
+	"usherd/connector/csvtable"
 )
 
 // Columns that are not attributes of a profile.
@@ -52,7 +53,7 @@ func (s *Source) Read(ctx context.Context, yield func(*connector.Record) error) 
 		return res, err
 	}
 	var l *layout
-	err = s.walk(ctx, func(found *layout, row Row) error {
+	err = s.walk(ctx, func(found *layout, row csvtable.Row) error {
 		l = found
 		rec := l.record(row)
 		if d, ok := twice[keyOf(rec.Anchor)]; ok && row.Fault == "" {
@@ -79,7 +80,7 @@ type double struct{ first, next int }
 func (s *Source) doubles(ctx context.Context) (twice map[connector.Hash]double, rows int, err error) {
 	twice = map[connector.Hash]double{}
 	var seen connector.Hashes
-	err = s.walk(ctx, func(l *layout, row Row) error {
+	err = s.walk(ctx, func(l *layout, row csvtable.Row) error {
 		if rows++; row.Fault != "" {
 			return nil
 		}
@@ -100,17 +101,17 @@ func keyOf(a connector.Anchor) connector.Hash {
 }
 
 // walk reads the file row by row.
-func (s *Source) walk(ctx context.Context, do func(*layout, Row) error) error {
+func (s *Source) walk(ctx context.Context, do func(*layout, csvtable.Row) error) error {
 	f, err := s.o.Open(ctx)
 	if err != nil {
 		return err
 	}
 	defer f.Close() //nolint:errcheck // nothing is written
-	t, err := NewTable(f)
+	t, err := csvtable.New(f, 0)
 	if err != nil {
 		return err
 	}
-	l, err := s.layout(t.header)
+	l, err := s.layout(t.Header())
 	if err != nil {
 		return err
 	}
@@ -140,7 +141,7 @@ func (s *Source) Lookup(context.Context, connector.Anchor) (*connector.Record, c
 func (s *Source) Find(ctx context.Context, key string) ([]*connector.Record, error) {
 	const most = 10
 	var out []*connector.Record
-	err := s.walk(ctx, func(l *layout, row Row) error {
+	err := s.walk(ctx, func(l *layout, row csvtable.Row) error {
 		if slices.ContainsFunc(row.Fields, func(f string) bool { return connector.Fold(strings.TrimSpace(f)) == connector.Fold(key) }) {
 			out = append(out, l.record(row).Clone())
 		}
@@ -212,6 +213,10 @@ func (s *Source) layout(header []string) (*layout, error) {
 	return l, nil
 }
 
+func invalid(what, hint string) error {
+	return &connector.Error{Kind: connector.Invalid, Op: "csv", Err: errors.New(what), Hint: hint}
+}
+
 func (s *Source) nobodyKnown() error {
 	if s.o.ID != "" {
 		return invalid("there is no column "+s.o.ID, "it tells people apart (id_column of the source); its name stands in the first line of the file")
@@ -236,7 +241,7 @@ func (s *Source) attribute(header string) string {
 
 // anchor is the key of a row's person. A row without one has its line: nobody is ever linked by that, for what tells people
 // apart is missing.
-func (l *layout) anchor(row Row) connector.Anchor {
+func (l *layout) anchor(row csvtable.Row) connector.Anchor {
 	raw := ""
 	if l.id < len(row.Fields) && row.Fault == "" {
 		raw = strings.TrimSpace(row.Fields[l.id])
@@ -250,10 +255,10 @@ func (l *layout) anchor(row Row) connector.Anchor {
 	return connector.Anchor{Kind: connector.TextAnchor, Raw: strings.Clone(raw)}
 }
 
-func lineOf(row Row) string { return fmt.Sprintf("line %d", row.Line) }
+func lineOf(row csvtable.Row) string { return fmt.Sprintf("line %d", row.Line) }
 
 // record is what a row says of a person, lent until the next one.
-func (l *layout) record(row Row) *connector.Record {
+func (l *layout) record(row csvtable.Row) *connector.Record {
 	r := &l.rec
 	attributes := r.Attributes
 	*r = connector.Record{Anchor: l.anchor(row), DN: l.file + " " + lineOf(row), Fault: row.Fault, Attributes: attributes}

@@ -1,8 +1,6 @@
 package subscribers
 
 import (
-	"bufio"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"usherd/connector"
+	"usherd/connector/csvtable"
 	"usherd/connector/policy"
 )
 
@@ -44,40 +43,29 @@ const (
 	maxID     = 256 // bytes
 )
 
-// Read reads announcements from CSV (RFC 4180, UTF-8 with or without a byte order mark) whose first line names the columns:
-// subscriber_id, and as many of email, package and the attributes of a profile as there are. Sep separates the cells; 0 = a
-// comma, or a semicolon where the head has one. All faults are told, up to 1,000; with any there are no announcements. The
-// error is that of the reader.
+// Read reads announcements from CSV (see csvtable) whose first line names the columns: subscriber_id, and as many of email,
+// package and the attributes of a profile as there are. Sep separates the cells; 0 = what the head has most of. All faults are
+// told, up to 1,000; with any there are no announcements. The error is that of the reader.
 func Read(r io.Reader, org *connector.Organization, template string, sep rune) ([]connector.Announcement, []Fault, error) {
-	in := bufio.NewReader(r)
-	if bom, err := in.Peek(3); err == nil && string(bom) == "\ufeff" {
-		_, _ = in.Discard(3)
-	}
-	if sep == 0 {
-		sep = separator(in)
-	}
-	l := &list{org: org, template: template, csv: csv.NewReader(in), seen: map[string]int{}}
-	l.csv.Comma, l.csv.FieldsPerRecord, l.csv.ReuseRecord = sep, -1, true
-	head, err := l.csv.Read()
+	l := &list{org: org, template: template, seen: map[string]int{}}
+	table, err := csvtable.New(r, sep)
 	if err != nil {
-		return nil, []Fault{{Line: 1, Message: "the list is empty: its first line names the columns, such as subscriber_id,email,givenName,familyName"}}, ended(err)
+		return nil, l.faults, l.broken(err)
 	}
-	l.columns = l.head(slices.Clone(head))
+	l.columns = l.head(table.Header())
 	for len(l.faults) == 0 || l.hasColumns() && len(l.faults) < maxFaults {
-		cells, err := l.csv.Read()
+		row, err := table.Next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		if wrong, ok := errors.AsType[*csv.ParseError](err); ok {
-			l.fault(wrong.StartLine, "", "this is no CSV: %s", wrong.Err)
+		if err != nil {
+			if err := l.broken(err); err != nil {
+				return nil, nil, err
+			}
 			break
 		}
-		if err != nil {
-			return nil, nil, err
-		}
-		line, _ := l.csv.FieldPos(0)
-		if l.line(line, cells); len(l.out) > MaxLines {
-			l.fault(line, "", "a list has at most %d lines", MaxLines)
+		if l.line(row); len(l.out) > MaxLines {
+			l.fault(row.Line, "", "a list has at most %d lines", MaxLines)
 			break
 		}
 	}
@@ -87,28 +75,20 @@ func Read(r io.Reader, org *connector.Organization, template string, sep rune) (
 	return l.out, nil, nil
 }
 
-func ended(err error) error {
-	if _, wrong := errors.AsType[*csv.ParseError](err); wrong || errors.Is(err, io.EOF) {
-		return nil
+// broken tells that a file is no table; the error is one that has another reason.
+func (l *list) broken(err error) error {
+	wrong, ok := errors.AsType[*csvtable.Broken](err)
+	if !ok {
+		return err
 	}
-	return err
-}
-
-// separator guesses from the head.
-func separator(in *bufio.Reader) rune {
-	head, _ := in.Peek(in.Size())
-	line, _, _ := strings.Cut(string(head), "\n")
-	if strings.Contains(line, ";") && !strings.Contains(line, ",") {
-		return ';'
-	}
-	return ','
+	l.fault(max(wrong.Line, 1), "", "%s: %s", wrong.What, connector.HintOf(err))
+	return nil
 }
 
 // list is a list that is being read.
 type list struct {
 	org      *connector.Organization
 	template string
-	csv      *csv.Reader
 	columns  []string // canonical names, "" = wrong
 	seen     map[string]int
 	out      []connector.Announcement
@@ -160,20 +140,16 @@ func canonical(name string) string {
 }
 
 // line reads one person.
-func (l *list) line(n int, cells []string) {
-	if len(cells) == 1 && strings.TrimSpace(cells[0]) == "" {
-		return
-	}
-	if len(cells) > len(l.columns) {
-		l.fault(n, "", "there are %d cells, and the head has %d", len(cells), len(l.columns))
+func (l *list) line(row csvtable.Row) {
+	n := row.Line
+	if row.Fault != "" {
+		l.fault(n, "", "%s", row.Fault)
 		return
 	}
 	a := connector.Announcement{Template: l.template, Profile: connector.Profile{}}
-	for i, cell := range cells {
+	for i, cell := range row.Fields {
 		cell = strings.TrimSpace(cell)
 		switch name := l.columns[i]; {
-		case !utf8.ValidString(cell):
-			l.fault(n, name, "this is no UTF-8: save the list as UTF-8")
 		case cell == "" || name == "":
 		case name == idColumn:
 			a.Name = strings.Clone(cell)

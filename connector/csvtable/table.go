@@ -1,4 +1,4 @@
-package csvfile
+package csvtable
 
 import (
 	"bufio"
@@ -19,24 +19,40 @@ const (
 	maxPeek = 64 << 10
 )
 
-// Table reads a CSV file (RFC 4180) row by row in constant memory: UTF-8 with or without a byte order mark, with commas,
-// semicolons or tabs between the fields, whichever the header has most of. Not safe for concurrent use.
+// Table reads a CSV file (RFC 4180) row by row in constant memory: UTF-8 with or without a byte order mark. Not safe for
+// concurrent use.
 type Table struct {
 	header []string
 	csv    *csv.Reader
 	bound  *bounded
 	line   int // of the last row
+	before int // lines that stand before the header
 }
 
 // Row is one row of a Table. Fields are lent until the next row is read.
 type Row struct {
-	Line   int // in the file, on which the row begins; the header is line 1
+	Line   int // in the file, on which the row begins; the first one is line 1
 	Fields []string
 	Fault  string // why the row cannot be read, for people; "" = it can
 }
 
-// NewTable reads the header. What is no table at all is an error of Kind Invalid.
-func NewTable(r io.Reader) (*Table, error) {
+// Broken is why a file is no table, from a line on. It comes within an error of Kind Invalid that says what to do.
+type Broken struct { //nolint:errname // it is about the file
+	Line int // on which what is wrong begins; 0 = it is about the whole file
+	What string
+}
+
+// Error names the line where there is one.
+func (b *Broken) Error() string {
+	if b.Line == 0 {
+		return b.What
+	}
+	return fmt.Sprintf("line %d: %s", b.Line, b.What)
+}
+
+// New reads the header. Sep stands between the fields; 0 = a comma, semicolon or tab, whichever the header has most of, or what
+// a first line such as sep=; names. What is no table at all is an error of Kind Invalid, see Broken.
+func New(r io.Reader, sep rune) (*Table, error) {
 	t := &Table{bound: &bounded{r: r}}
 	t.bound.reset()
 	in := bufio.NewReaderSize(t.bound, maxPeek)
@@ -45,7 +61,7 @@ func NewTable(r io.Reader) (*Table, error) {
 		return nil, err
 	}
 	if bytes.HasPrefix(start, []byte{0xff, 0xfe}) || bytes.HasPrefix(start, []byte{0xfe, 0xff}) {
-		return nil, invalid("the file is UTF-16, not UTF-8", "save it as \"CSV UTF-8\"")
+		return nil, invalid(0, "the file is UTF-16, not UTF-8", "save it as \"CSV UTF-8\"")
 	}
 	if mark := []byte("\ufeff"); bytes.HasPrefix(start, mark) {
 		start = start[len(mark):]
@@ -54,16 +70,19 @@ func NewTable(r io.Reader) (*Table, error) {
 	t.csv = csv.NewReader(in)
 	t.csv.FieldsPerRecord, t.csv.ReuseRecord = -1, true
 	t.csv.Comma = separator(start)
-	if line, ok := bytes.CutPrefix(start, []byte("sep=")); ok && len(line) > 1 && (line[1] == '\r' || line[1] == '\n') { // written by spreadsheets
-		t.csv.Comma = rune(line[0])
+	if named, ok := namedSeparator(start); ok {
+		t.csv.Comma, t.before = named, 1
 		if _, err := in.ReadString('\n'); err != nil {
 			return nil, errNoHeader
 		}
 	}
+	if sep != 0 {
+		t.csv.Comma = sep
+	}
 	return t, t.readHeader()
 }
 
-var errNoHeader = invalid("the file is empty", "its first line names the columns, such as userName,givenName,familyName,email")
+var errNoHeader = invalid(0, "the file is empty", "its first line names the columns")
 
 func (t *Table) readHeader() error {
 	row, err := t.Next()
@@ -73,7 +92,7 @@ func (t *Table) readHeader() error {
 	case err != nil:
 		return err
 	case row.Fault != "":
-		return invalid("the header: "+row.Fault, "save the file as \"CSV UTF-8\"")
+		return invalid(0, "the header: "+row.Fault, "save the file as \"CSV UTF-8\"")
 	}
 	for _, f := range row.Fields {
 		t.header = append(t.header, strings.TrimSpace(f))
@@ -95,6 +114,7 @@ func (t *Table) Next() (Row, error) {
 		}
 		row := Row{Fields: fields}
 		row.Line, _ = t.csv.FieldPos(0)
+		row.Line += t.before
 		t.line = row.Line
 		if !slices.ContainsFunc(fields, func(s string) bool { return s != "" }) {
 			continue // spreadsheets leave such rows at the end
@@ -110,20 +130,29 @@ func (t *Table) Next() (Row, error) {
 
 func (t *Table) broken(err error) error {
 	if errors.Is(err, errLong) {
-		return invalid(fmt.Sprintf("behind line %d a row does not end within %d bytes", t.line, maxRow), "most often a quote is not closed: a quote in a value is written twice")
+		return invalid(t.line, fmt.Sprintf("the row behind it does not end within %d bytes", maxRow), "most often a quote is not closed: a quote in a value is written twice")
 	}
 	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
 		what := "a quote stands within a value that does not begin with one"
 		if errors.Is(parse.Err, csv.ErrQuote) {
 			what = "a quoted value is not closed, or something stands behind its end"
 		}
-		return invalid(fmt.Sprintf("line %d: %s", parse.StartLine, what), "put the whole value in quotes, and write a quote in it twice")
+		return invalid(parse.StartLine+t.before, what, "put the whole value in quotes, and write a quote in it twice")
 	}
 	return err
 }
 
-func invalid(what, hint string) error {
-	return &connector.Error{Kind: connector.Invalid, Op: "csv", Err: errors.New(what), Hint: hint}
+func invalid(line int, what, hint string) error {
+	return &connector.Error{Kind: connector.Invalid, Op: "csv", Err: &Broken{line, what}, Hint: hint}
+}
+
+// namedSeparator is what the first line names, sep=; as spreadsheets write it.
+func namedSeparator(start []byte) (rune, bool) {
+	line, ok := bytes.CutPrefix(start, []byte("sep="))
+	if !ok || len(line) < 2 || line[1] != '\r' && line[1] != '\n' || !strings.ContainsRune(",;\t|:", rune(line[0])) {
+		return 0, false
+	}
+	return rune(line[0]), true
 }
 
 // separator is what the header has most of between its names.
