@@ -158,7 +158,7 @@ func (s *Server) listRuns(ctx context.Context, c *call, in *listRunsInput) (*run
 	}
 	for _, run := range runs {
 		var b bytes.Buffer
-		if err := report.JSON(&b, report.Report{Run: run, Now: s.now(), Lang: c.lang}); err != nil {
+		if err := report.JSON(&b, report.Report{Run: run, Now: s.now(), Lang: c.lang, Catalogue: s.catalogue}); err != nil {
 			return nil, err
 		}
 		out.Body.Runs = append(out.Body.Runs, b.Bytes())
@@ -196,7 +196,7 @@ func (s *Server) getReport(ctx context.Context, c *call, in *RunPath) (*huma.Str
 		return nil, err
 	}
 	r := report.Report{
-		Run: run, UndoneBy: report.Undone(back)[run.ID], Now: s.now(), Lang: c.lang,
+		Run: run, UndoneBy: report.Undone(back)[run.ID], Now: s.now(), Lang: c.lang, Catalogue: s.catalogue,
 		Changes: func() iter.Seq2[*connector.Change, error] { return s.o.Store.RunChanges(ctx, run.ID) },
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {

@@ -84,7 +84,8 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	useProblems()
-	s := &Server{o: o, catalogue: cat, mux: http.NewServeMux()}
+	s := &Server{o: o, mux: http.NewServeMux()}
+	s.catalogue = cat.WithKinds(s.kind)
 	s.api = humago.New(s.mux, settings())
 	s.api.UseMiddleware(s.enter)
 	s.organization()
@@ -134,6 +135,18 @@ func (s *Server) Replace(list []*Organization) {
 		orgs[o.Settings.ID] = o
 	}
 	s.orgs.Store(&orgs)
+}
+
+// kind is that of a source, as the configuration in force has it.
+func (s *Server) kind(org, source string) connector.SourceKind {
+	o := (*s.orgs.Load())[org]
+	if o == nil {
+		return ""
+	}
+	if settings := o.Settings.Source(source); settings != nil {
+		return settings.Kind
+	}
+	return ""
 }
 
 // ServeHTTP answers one request.

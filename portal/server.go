@@ -79,7 +79,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, catalogue: cat, pages: set, mux: http.NewServeMux(), path: public.EscapedPath(), secure: public.Scheme == "https"}
+	s := &Server{o: o, catalogue: cat.OfKind(connector.Template), pages: set, mux: http.NewServeMux(), path: public.EscapedPath(), secure: public.Scheme == "https"}
 	s.Replace(nil)
 	s.routes()
 	s.handler = http.NewCrossOriginProtection().Handler(s.mux)

@@ -94,7 +94,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, catalogue: cat, places: newPlaces(o.Now), bodies: newBudget(o.Bodies), cursors: newCursors(o.CursorKey, o.Now)}
+	s := &Server{o: o, catalogue: cat.OfKind(connector.SCIM), places: newPlaces(o.Now), bodies: newBudget(o.Bodies), cursors: newCursors(o.CursorKey, o.Now)}
 	return s, s.Replace(nil)
 }
 

@@ -101,7 +101,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, catalogue: cat, pages: p, mux: http.NewServeMux(), path: public.EscapedPath(), secure: public.Scheme == "https"}
+	s := &Server{o: o, catalogue: cat.OfKind(connector.SignIn), pages: p, mux: http.NewServeMux(), path: public.EscapedPath(), secure: public.Scheme == "https"}
 	s.Replace(nil)
 	s.mux.HandleFunc("GET /saml/{org}/{idp}/metadata", s.at((*visit).metadata))
 	s.mux.HandleFunc("GET /saml/{org}/{idp}/login", s.at((*visit).login))

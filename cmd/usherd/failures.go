@@ -90,7 +90,7 @@ func (a *app) listFailures(cmd *cobra.Command, s *site, q connector.ItemQuery, l
 			break
 		}
 	}
-	cat, err := failure.New()
+	cat, err := s.catalogue()
 	if err != nil {
 		return err
 	}

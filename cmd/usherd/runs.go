@@ -38,7 +38,7 @@ func (a *app) runsCmd() *cobra.Command {
 				// A run has its id when it is planned, and sources are planned beside each other.
 				slices.SortStableFunc(runs, func(a, b *connector.Run) int { return b.Started.Compare(a.Started) })
 				if o.json() {
-					return a.runsJSON(runs)
+					return a.runsJSON(s, runs)
 				}
 				return report.Runs(a.out, runs, lang, report.TextOptions{Width: a.width(), Color: a.color(), Now: a.now()})
 			})
@@ -53,12 +53,16 @@ func (a *app) runsCmd() *cobra.Command {
 }
 
 // runsJSON writes the heads of the runs as one document.
-func (a *app) runsJSON(runs []*connector.Run) error {
+func (a *app) runsJSON(s *site, runs []*connector.Run) error {
+	cat, err := s.catalogue()
+	if err != nil {
+		return err
+	}
 	docs := make([]json.RawMessage, 0, len(runs))
 	undone := report.Undone(runs)
 	for _, run := range runs {
 		var b bytes.Buffer
-		if err := report.JSON(&b, report.Report{Run: run, Now: a.now(), UndoneBy: undone[run.ID]}); err != nil {
+		if err := report.JSON(&b, report.Report{Run: run, Now: a.now(), UndoneBy: undone[run.ID], Catalogue: cat}); err != nil {
 			return err
 		}
 		docs = append(docs, b.Bytes())

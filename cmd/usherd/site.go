@@ -15,6 +15,7 @@ import (
 	"usherd/config"
 	"usherd/connector"
 	"usherd/connector/domains"
+	"usherd/connector/failure"
 	"usherd/connector/provision"
 	"usherd/connector/store"
 	"usherd/ldapsync"
@@ -89,6 +90,22 @@ func (s *site) build(a *app) error {
 	}
 	s.claims = provision.NewClaims(s.db, provs...)
 	return nil
+}
+
+// catalogue is that of failures, whose remedies fit the kinds of the sources that the configuration has.
+func (s *site) catalogue() (*failure.Catalogue, error) {
+	c, err := failure.New()
+	if err != nil {
+		return nil, err
+	}
+	return c.WithKinds(func(org, source string) connector.SourceKind {
+		for _, o := range s.orgs {
+			if settings := o.Org.Source(source); o.Org.ID == org && settings != nil {
+				return settings.Kind
+			}
+		}
+		return ""
+	}), nil
 }
 
 // adopt makes the configuration the one in force: its revision is kept, and the packages have its

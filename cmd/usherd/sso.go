@@ -99,7 +99,7 @@ func (a *app) ssoAttempts(ctx context.Context, s *site, f *attemptFlags) error {
 		}
 		q.Since = a.now().Add(-time.Duration(d))
 	}
-	cat, err := failure.New()
+	cat, err := s.catalogue()
 	if err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func (a *app) ssoShowCmd() *cobra.Command {
 		Example: "  usherd sso show 7c1f03aa\n  usherd sso show 7KQ2-M4ZT -o json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(cmd.Context(), func(s *site) error {
-				cat, err := failure.New()
+				cat, err := s.catalogue()
 				if err != nil {
 					return err
 				}
@@ -266,7 +266,7 @@ func (a *app) showAttempt(x *connector.Attempt, cat *failure.Catalogue) error {
 	}
 	if x.Code != 0 {
 		b.WriteString("\nwhat to do:\n")
-		for i, r := range cat.Text(connector.Failure{Code: x.Code, Reason: x.Reason}, "en").Remedy {
+		for i, r := range cat.Text(connector.Failure{Code: x.Code, Reason: x.Reason, Org: x.Org, Source: x.Source}, "en").Remedy {
 			fmt.Fprintf(&b, "  %d. %s\n", i+1, r)
 		}
 	}

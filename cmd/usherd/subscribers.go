@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"usherd/connector"
-	"usherd/connector/failure"
 	"usherd/connector/provision"
 	"usherd/connector/report"
 	"usherd/connector/subscribers"
@@ -152,7 +151,7 @@ func (s *site) findSubscriber(ctx context.Context, o *org, f *subscriberFlags, n
 
 // form is how subscribers are shown, with their own ways to the portal where those are wanted and there is a portal.
 func (s *site) subscriberForm(ctx context.Context, lang string, links bool) (subscribers.Form, error) {
-	cat, err := failure.New()
+	cat, err := s.catalogue()
 	f := subscribers.Form{Catalogue: cat, Lang: lang}
 	if err != nil || !links || s.file.Config.Portal == nil {
 		return f, err

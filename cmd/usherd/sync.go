@@ -187,6 +187,10 @@ func (a *app) showRun(s *site, run *connector.Run, changes func() iter.Seq2[*con
 
 // show writes the report in the form that the flags ask for.
 func (a *app) show(s *site, r report.Report, f runFlags) error {
+	var err error
+	if r.Catalogue, err = s.catalogue(); err != nil {
+		return err
+	}
 	r.Origin, r.Lang, r.Now = s.origin, f.lang, a.now()
 	if f.html != "" {
 		if err := writeFile(f.html, func(w io.Writer) error { return report.HTML(w, r) }); err != nil {

@@ -203,6 +203,9 @@ func (a *app) userRetryCmd(orgID *string) *cobra.Command {
 				if t.org.Org.Template(t.id) != nil {
 					return usagef("%s %s: try again with usherd subscribers retry", t.name(), byItself(connector.Template))
 				}
+				if t.org.Importers[t.id] != nil {
+					return usagef("%s %s; import the file again in which %s stands", t.name(), byItself(connector.Import), args[0])
+				}
 				if t.pushes() {
 					return usagef("%s %s: see that it brings %s again", t.name(), byItself(t.org.Org.Source(t.id).Kind), args[0])
 				}

@@ -91,7 +91,7 @@ func (a *app) explainUser(ctx context.Context, s *site, orgID, name string, fres
 	if err != nil {
 		return err
 	}
-	catalogue, err := failure.New()
+	catalogue, err := s.catalogue()
 	if err != nil {
 		return err
 	}

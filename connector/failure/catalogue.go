@@ -16,7 +16,10 @@ import (
 var files embed.FS
 
 // Catalogue gives the texts of failures. It is safe for concurrent use.
-type Catalogue struct{ texts *Texts }
+type Catalogue struct {
+	texts *Texts
+	kinds Kinds // nil = nothing is known of sources
+}
 
 // New returns the catalogue that is built in, which is read once. It fails only if the program was built with texts that
 // are not complete, which the tests of this package rule out.
@@ -31,7 +34,7 @@ var builtIn = sync.OnceValues(func() (*Catalogue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("failure catalogue: %w", err)
 	}
-	return &Catalogue{t}, nil
+	return &Catalogue{texts: t}, nil
 })
 
 // Text is a failure in words of one language, as plain text: what is put into a page must be escaped.
@@ -54,6 +57,8 @@ type values struct {
 	Package string
 	Domain  string
 	Contact string
+	Look    string // how the person is looked at, a sentence
+	Again   string // when the person is tried again, a sentence
 }
 
 // Text returns the words for f in the language that fits lang best (BCP 47; unknown gives English),
@@ -66,6 +71,7 @@ func (c *Catalogue) Text(f connector.Failure, lang string) Text {
 func (c *Catalogue) TextWithContact(f connector.Failure, contact connector.Contact, lang string) Text {
 	lang = Match(lang)
 	v := c.values(f, lang)
+	c.way(&v, f, lang)
 	reason := "reason." + string(f.Reason)
 	text := Text{
 		Title:   c.title(f.Code, lang),

@@ -12,7 +12,10 @@ import (
 
 // CheckHold says why nobody can decide about what a run holds, or nil.
 func (p *Provisioner) CheckHold(run *connector.Run) error {
-	const again = "look at what would happen now with: usherd plan"
+	again, do := "look at what would happen now with: usherd plan", "usherd sync"
+	if src := p.o.Org.Source(run.Source); src != nil && src.Kind.Brought() {
+		again, do = "look at what would happen now with: usherd import FILE --preview", "usherd import FILE"
+	}
 	h := run.Hold
 	if h == nil {
 		return holdError(run, again, "it holds nothing: there is nothing to approve or reject")
@@ -25,7 +28,7 @@ func (p *Provisioner) CheckHold(run *connector.Run) error {
 		}
 		return holdError(run, again, "it was %s already by %s", h.Status, h.By)
 	case connector.HoldExpired:
-		return holdError(run, again+"; usherd sync holds it anew where the guard still asks for it", "what it holds expired at %s", h.Expires.UTC().Format(time.RFC3339))
+		return holdError(run, again+"; "+do+" holds it anew where the guard still asks for it", "what it holds expired at %s", h.Expires.UTC().Format(time.RFC3339))
 	case connector.HoldSuperseded:
 		return holdError(run, "look at what the newer run did and holds: usherd report "+h.Next.Short(), "run %s has taken its place", h.Next.Short())
 	}
@@ -52,7 +55,7 @@ func (p *Provisioner) CheckApproval(run *connector.Run, part *Choice, by string)
 	case a.By == by:
 		return false, holdError(run, "another administrator must run: usherd approve "+run.ID.Short(), "%s has approved it already, and the second approval must be somebody else's", by)
 	case !samePart(a.Part, part.part()):
-		return false, holdError(run, "approve the same people; to choose others, reject it and look again with: usherd sync",
+		return false, holdError(run, "approve the same people; to choose others, reject it and look again as before",
 			"%s approved another part of it: %s", a.By, partText(a.Part))
 	}
 	return false, nil

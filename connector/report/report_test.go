@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"runtime"
@@ -341,6 +342,45 @@ func TestRollbackIsTold(t *testing.T) {
 			b.WriteString("\n")
 		}
 		golden(t, "rollback."+lang+".txt", b.String())
+	}
+}
+
+// A file is read once, by somebody: what is left to do is another thing than of a directory.
+func TestImportIsTold(t *testing.T) {
+	t.Parallel()
+	catalogue, err := failure.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	catalogue = catalogue.OfKind(connector.Import)
+	for _, lang := range failure.Languages() {
+		var b strings.Builder
+		for _, mode := range []connector.Mode{connector.ModePreview, connector.ModeFull} {
+			run, list := sampleRun()
+			run.Mode, run.Source, run.Server, run.Phases, run.Warnings = mode, "moved", "people.csv", nil, nil
+			for i, c := range list {
+				if c.DN != "" {
+					c.DN = fmt.Sprintf("people.csv line %d", i+2)
+				}
+			}
+			r := report.Report{Run: run, Changes: stream(list), Lang: lang, Now: start.Add(time.Hour), Catalogue: catalogue}
+			if err := report.Text(&b, r, report.TextOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			b.WriteString("\n")
+			if mode == connector.ModePreview { // nothing of it needs an approval
+				run.Hold, run.Result = nil, connector.ResultOK
+				run.Counts.Held, run.Counts.Failed = 0, 0
+				if err := report.Text(&b, report.Report{Run: run, Lang: lang, Catalogue: catalogue}, report.TextOptions{}); err != nil {
+					t.Fatal(err)
+				}
+				b.WriteString("\n")
+			}
+		}
+		golden(t, "import."+lang+".txt", b.String())
+		if strings.Contains(b.String(), "usherd sync") || strings.Contains(b.String(), "usherd plan") {
+			t.Error("names what does nothing with a file")
+		}
 	}
 }
 

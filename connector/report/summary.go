@@ -21,11 +21,11 @@ type failed struct {
 	failure connector.Failure
 }
 
-// add counts a failure. What all failures of the group have in common (package, domain) stays in
-// shared, so that the remedy can name it.
+// add counts a failure. What all failures of the group have in common (source, package, domain) stays
+// in shared, so that the remedy can name it.
 func (g *group) add(c *connector.Change, f connector.Failure, keep int) {
 	if g.count == 0 {
-		g.shared = connector.Failure{Code: f.Code, Reason: f.Reason, Package: f.Package, Domain: f.Domain}
+		g.shared = connector.Failure{Code: f.Code, Reason: f.Reason, Package: f.Package, Domain: f.Domain, Org: f.Org, Source: f.Source}
 	}
 	if f.Package != g.shared.Package {
 		g.shared.Package = ""
