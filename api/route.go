@@ -73,6 +73,9 @@ func (c *call) by() string { return "api:" + c.caller.Token.Short() }
 
 func (c *call) id() string { return c.org.Settings.ID }
 
+// at is the address of something of the organization.
+func (c *call) at(path string) string { return root + "/orgs/" + c.id() + path }
+
 type callKey struct{}
 
 func callOf(ctx context.Context) *call { return ctx.Value(callKey{}).(*call) } //nolint:forcetypeassert // enter has put it there

@@ -85,7 +85,7 @@ func started(c *call, id connector.ID, first bool, err error) (*startOutput, err
 	if err != nil {
 		return nil, err
 	}
-	return &startOutput{root + "/orgs/" + c.id() + "/runs/" + id.String(), RunStarted{id.String(), first}}, nil
+	return &startOutput{c.at("/runs/" + id.String()), RunStarted{id.String(), first}}, nil
 }
 
 func (s *Server) startRun(ctx context.Context, c *call, in *startInput) (*startOutput, error) {

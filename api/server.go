@@ -53,6 +53,7 @@ type Organization struct {
 	Writer      Writer
 	Claims      Claims // between it and the others
 	Subscribers Subscribers
+	Domains     Domains
 	OwnLink     func(*connector.Subscriber) string // a subscriber's own way to the portal; nil = there is no portal
 }
 
@@ -97,6 +98,7 @@ func New(o Options) (*Server, error) {
 	s.runs()
 	s.claims()
 	s.subscribers()
+	s.domains()
 	if s.document, err = json.MarshalIndent(s.api.OpenAPI(), "", "  "); err != nil {
 		return nil, fmt.Errorf("api: the document: %w", err)
 	}

@@ -21,6 +21,8 @@ import (
 
 	"usherd/api"
 	"usherd/connector"
+	"usherd/connector/domains"
+	"usherd/connector/domains/dnstest"
 	"usherd/connector/failure"
 	"usherd/connector/mapping"
 	"usherd/connector/provision"
@@ -56,6 +58,7 @@ type world struct {
 	orgs  map[string]*connector.Organization
 	gate  *auth.Authenticator
 	api   *api.Server
+	dns   *dnstest.Server // nil = nobody answers
 	url   string
 	logs  *observer.ObservedLogs
 	at    atomic.Int64
@@ -115,6 +118,7 @@ func (w *world) start() {
 		list = append(list, &api.Organization{Settings: o, Writer: w.provs[id], Subscribers: w.provs[id]})
 	}
 	for _, o := range list {
+		o.Domains = w.keeper(o.Settings.ID)
 		o.Claims = provision.NewClaims(w.db, slices.Collect(maps.Values(w.provs))...)
 	}
 	core, logs := observer.New(zap.ErrorLevel)
@@ -127,6 +131,20 @@ func (w *world) start() {
 	server := httptest.NewServer(w.api)
 	w.Cleanup(server.Close)
 	w.url = server.URL
+}
+
+// keeper looks after the domains of an organization; the name server is that of the world.
+func (w *world) keeper(org string) *domains.Keeper {
+	k := &domains.Keeper{Store: w.db, Org: w.orgs[org], Now: w.now, Verified: w.provs[org].DomainVerified, Resolver: domains.NewResolver("127.0.0.1:1")}
+	if w.dns != nil {
+		k.Resolver = domains.NewResolver(w.dns.Addr())
+	}
+	for id := range w.orgs {
+		if id != org {
+			k.Others = append(k.Others, id)
+		}
+	}
+	return k
 }
 
 func (w *world) ok(err error) {

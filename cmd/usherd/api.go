@@ -71,7 +71,7 @@ func (x *programs) replace(s *site) {
 	var orgs []*api.Organization
 	for _, o := range s.orgs {
 		limits[auth.Source{Org: o.Org.ID}] = programLimits
-		orgs = append(orgs, &api.Organization{Settings: o.Org, Writer: o.prov, Claims: s.claims, Subscribers: o.prov, OwnLink: x.ownLink})
+		orgs = append(orgs, &api.Organization{Settings: o.Org, Writer: o.prov, Claims: s.claims, Subscribers: o.prov, Domains: o.domains, OwnLink: x.ownLink})
 	}
 	x.gate.Replace(limits)
 	x.server.Replace(orgs)

@@ -152,14 +152,14 @@ func (d *daemon) tell(run *connector.Run) {
 func (d *daemon) checkDomains(ctx context.Context, s *site) error {
 	var all error
 	for _, o := range s.orgs {
-		list, err := s.db.Domains(ctx, o.Org.ID)
+		list, err := o.domains.List(ctx)
 		all = errors.Join(all, err)
 		for _, dom := range list {
-			out, again, err := s.checkDomain(ctx, o, dom, d.app.now())
+			out, err := o.domains.Check(ctx, dom)
 			all = errors.Join(all, err)
 			if out.Gained || out.Lost || !out.KeptUntil.IsZero() {
 				d.log.Warn("domain", zap.String("org", o.Org.ID), zap.String("domain", dom.Name), zap.Bool("gained", out.Gained),
-					zap.Bool("lost", out.Lost), zap.Time("kept_until", out.KeptUntil), zap.String("detail", out.Detail), zap.Int("decided_again", again))
+					zap.Bool("lost", out.Lost), zap.Time("kept_until", out.KeptUntil), zap.String("detail", out.Detail), zap.Int("decided_again", out.Again))
 			}
 		}
 	}

@@ -288,7 +288,7 @@ func (d *demo) proveDomain(ctx context.Context) error {
 	if err := d.domainAdd(ctx, d.site, d.target.org, name); err != nil {
 		return err
 	}
-	added, err := d.site.domain(ctx, d.target.org, name)
+	added, err := d.target.org.domains.Find(ctx, name)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usherd/api"
 	"usherd/connector"
 	"usherd/connector/domains"
 	"usherd/connector/policy"
@@ -57,15 +58,15 @@ func (a *app) domainSub(use, short string, args cobra.PositionalArgs, orgID *str
 	}
 }
 
-func (a *app) domainAdd(ctx context.Context, s *site, o *org, name policy.Name) error {
-	d := connector.Domain{Org: o.Org.ID, Name: name.ASCII, Token: domains.NewToken(), AddedAt: a.now()}
-	if err := s.db.AddDomain(ctx, d); err != nil {
+func (a *app) domainAdd(ctx context.Context, _ *site, o *org, name policy.Name) error {
+	d, err := o.domains.Add(ctx, name)
+	if err != nil {
 		return err
 	}
 	if name.PrivateSuffix {
 		fmt.Fprintf(a.err, "usherd: %s is a name under which others may register their own: be sure that it is yours alone\n", name.Unicode)
 	}
-	_, err := fmt.Fprintf(a.out, `%s is added, not verified yet. Put this record into its zone:
+	_, err = fmt.Fprintf(a.out, `%s is added, not verified yet. Put this record into its zone:
 
   %s.  TXT  "%s"
 
@@ -74,19 +75,19 @@ then: usherd domain check %s
 	return err
 }
 
-func (a *app) domainCheck(ctx context.Context, s *site, o *org, name policy.Name) error {
-	d, err := s.domain(ctx, o, name)
+func (a *app) domainCheck(ctx context.Context, _ *site, o *org, name policy.Name) error {
+	d, err := o.domains.Find(ctx, name)
 	if err != nil {
 		return err
 	}
-	out, again, err := s.checkDomain(ctx, o, d, a.now())
+	out, err := o.domains.Check(ctx, d)
 	if err != nil {
 		return err
 	}
 	if out.Finding == domains.Proven {
 		fmt.Fprintf(a.out, "%s is verified.\n", name.Unicode)
-		if again > 0 {
-			fmt.Fprintf(a.out, "%d people are decided again with the next sync: those who are enabled become active.\n", again)
+		if out.Again > 0 {
+			fmt.Fprintf(a.out, "%d people are decided again with the next sync: those who are enabled become active.\n", out.Again)
 		}
 		return nil
 	}
@@ -96,49 +97,8 @@ func (a *app) domainCheck(ctx context.Context, s *site, o *org, name policy.Name
 	return &connector.Error{Kind: connector.Refused, Op: name.Unicode, Err: fmt.Errorf("not verified: %s", out.Detail), Hint: out.Next}
 }
 
-// checkDomain asks DNS, stores what it said, and has the people of a domain that was won or lost
-// decided again by their next sync.
-func (s *site) checkDomain(ctx context.Context, o *org, d connector.Domain, now time.Time) (domains.Outcome, int, error) {
-	checked, out := domains.Check(ctx, domains.NewResolver(s.file.Config.DNS.Resolver), d, now)
-	if out.Finding == domains.Stopped {
-		return out, 0, ctx.Err()
-	}
-	if err := s.db.PutDomain(ctx, checked); err != nil {
-		return out, 0, err
-	}
-	if !out.Gained && !out.Lost {
-		return out, 0, nil
-	}
-	if out.Gained {
-		if _, err := s.reevaluate(ctx, o, d.Name); err != nil {
-			return out, 0, err
-		}
-	}
-	again, err := s.db.ForgetHashes(ctx, o.Org.ID, d.Name)
-	return out, again, err
-}
-
-func (s *site) domain(ctx context.Context, o *org, name policy.Name) (connector.Domain, error) {
-	all, err := s.db.Domains(ctx, o.Org.ID)
-	if err != nil {
-		return connector.Domain{}, err
-	}
-	for _, d := range all {
-		if d.Name == name.ASCII {
-			return d, nil
-		}
-	}
-	return connector.Domain{}, &connector.Error{
-		Kind: connector.NotFound, Op: "domain", Err: fmt.Errorf("%s has no domain %s", o.Org.ID, name.Unicode),
-		Hint: "add it with: usherd domain add " + name.Unicode,
-	}
-}
-
-func (a *app) domainClaim(ctx context.Context, s *site, o *org, name policy.Name) error {
-	if err := s.db.ClaimDomain(ctx, o.Org.ID, name.ASCII, a.now()); err != nil {
-		return err
-	}
-	e, err := s.effect(ctx, o, name, func(domains.Moved) error { return nil })
+func (a *app) domainClaim(ctx context.Context, _ *site, o *org, name policy.Name) error {
+	e, err := o.domains.Claim(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -149,40 +109,25 @@ func (a *app) domainClaim(ctx context.Context, s *site, o *org, name policy.Name
 	return err
 }
 
-func (a *app) domainRelease(ctx context.Context, s *site, o *org, name policy.Name) error {
-	d, err := s.domain(ctx, o, name)
+func (a *app) domainRelease(ctx context.Context, _ *site, o *org, name policy.Name) error {
+	claimed, err := o.domains.Release(ctx, name)
 	if err != nil {
 		return err
 	}
-	if !d.Claimed {
-		_, err := fmt.Fprintf(a.out, "%s is not claimed: nothing to do\n", name.Unicode)
-		return err
+	words := "is not claimed any more"
+	if !claimed {
+		words = "is not claimed: nothing to do"
 	}
-	if err := s.db.ReleaseDomain(ctx, o.Org.ID, name.ASCII); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(a.out, "%s is not claimed any more\n", name.Unicode)
+	_, err = fmt.Fprintf(a.out, "%s %s\n", name.Unicode, words)
 	return err
 }
 
-func (a *app) domainRemove(ctx context.Context, s *site, o *org, name policy.Name) error {
-	if err := s.db.RemoveDomain(ctx, o.Org.ID, name.ASCII); err != nil {
+func (a *app) domainRemove(ctx context.Context, _ *site, o *org, name policy.Name) error {
+	if err := o.domains.Remove(ctx, name); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(a.out, "%s is removed; users keep their states, new ones start as not verified\n", name.Unicode)
 	return err
-}
-
-// domainJSON is the stable form of a domain.
-type domainJSON struct {
-	Org       string     `json:"org"`
-	Domain    string     `json:"domain"`
-	Verified  bool       `json:"verified"`
-	Claimed   bool       `json:"claimed"`
-	Record    string     `json:"txt_record"`
-	CheckedAt *time.Time `json:"checked_at,omitempty"`
-	Failing   *time.Time `json:"failing_since,omitempty"`
-	LastError string     `json:"last_error,omitempty"`
 }
 
 func (a *app) domainList(orgID *string) *cobra.Command {
@@ -199,11 +144,9 @@ func (a *app) domainList(orgID *string) *cobra.Command {
 					return err
 				}
 				if o.json() {
-					list := []domainJSON{}
-					for _, d := range all {
-						list = append(list, domainJSON{
-							d.Org, d.Name, d.Verified(), d.Claimed, domains.Record(d.Token), when(d.CheckedAt), when(d.FailingSince), d.LastError,
-						})
+					list := []api.Domain{}
+					for i := range all {
+						list = append(list, api.NewDomain(&all[i]))
 					}
 					return writeJSON(a.out, map[string]any{"domains": list})
 				}

@@ -52,7 +52,7 @@ var allowed = map[string][]string{
 	"sso/saml2":                        {"connector"},
 	"sso/idpserver":                    {"internal/testproc"},
 	"internal/webdriver":               {"internal/testproc"},
-	"api":                              {"connector", "connector/failure", "connector/provision", "connector/report", "connector/subscribers"},
+	"api":                              {"connector", "connector/domains", "connector/failure", "connector/policy", "connector/provision", "connector/report", "connector/subscribers"},
 	"scim/auth":                        {"connector"},
 	"scim/oauth":                       {"connector", "scim/auth"},
 	"scim/requestlog":                  {"connector"},

@@ -40,6 +40,7 @@ type site struct {
 type org struct {
 	*config.Runtime
 	prov    *provision.Provisioner
+	domains *domains.Keeper
 	sources map[string]*ldapsync.Source
 }
 
@@ -87,6 +88,7 @@ func (s *site) build(a *app) error {
 	provs := make([]*provision.Provisioner, len(s.orgs))
 	for i, o := range s.orgs {
 		provs[i] = o.prov
+		o.domains = s.keeper(a, o)
 	}
 	s.claims = provision.NewClaims(s.db, provs...)
 	return nil
@@ -106,6 +108,17 @@ func (s *site) catalogue() (*failure.Catalogue, error) {
 		}
 		return ""
 	}), nil
+}
+
+// keeper looks after the domains of an organization.
+func (s *site) keeper(a *app, o *org) *domains.Keeper {
+	k := &domains.Keeper{Store: s.db, Org: o.Org, Resolver: domains.NewResolver(s.file.Config.DNS.Resolver), Now: a.now, Verified: o.prov.DomainVerified}
+	for _, x := range s.orgs {
+		if x != o {
+			k.Others = append(k.Others, x.Org.ID)
+		}
+	}
+	return k
 }
 
 // adopt makes the configuration the one in force: its revision is kept, and the packages have its

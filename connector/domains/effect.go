@@ -2,10 +2,8 @@ package domains
 
 import (
 	"context"
-	"strings"
 
 	"usherd/connector"
-	"usherd/connector/policy"
 )
 
 // Users is what an Effect is counted from. The store is one.
@@ -110,7 +108,7 @@ func pages(ctx context.Context, s Users, org, name string, do func([]*connector.
 		}
 		var on []*connector.User
 		for _, u := range users {
-			if d, ok := policy.EmailDomain(u.Profile.Get(connector.Email)); ok && (d == name || strings.HasSuffix(d, "."+name)) {
+			if onDomain(u, name) {
 				on = append(on, u)
 			}
 		}
