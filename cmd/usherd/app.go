@@ -41,9 +41,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "usherd",
-		Short: "Keeps an organization's users in step with Active Directory and LDAP",
-		Long: `usherd keeps an organization's users in step with Active Directory and LDAP: who gets an account,
-in which state and with which seat, and why somebody does not.
+		Short: "Keeps an organization's users in step with directories and identity providers",
+		Long: `usherd keeps an organization's users in step with Active Directory and LDAP, and with identity providers: who
+gets an account, in which state and with which seat, and why somebody does not.
 
 Start with:  usherd demo`,
 		SilenceUsage: true, SilenceErrors: true,

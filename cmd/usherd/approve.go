@@ -73,8 +73,8 @@ func (a *app) approveCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "approve RUN", Short: "Carry out what a run holds", Args: exactArgs("the held run: its id, the last characters of it, or last"),
 		Long: `approve reads the directory again and carries out what the run holds, if that is still exactly what was
-shown. When the directory or the users have moved, nothing is done and the new plan is shown instead. For a
-rollback no directory is read.
+shown. When the directory or the users have moved, nothing is done and the new plan is shown instead. Of an
+import it reads the file as it was shown, which is kept for it. For a rollback nothing is read.
 
 With --only, --except or --only-action it carries out that part. The rest stays held, under the run that
 approve does, for as long as it would have been (exit code 4). A KEY is a user name, e-mail, DN or anchor as

@@ -95,6 +95,7 @@ func (a *app) claimShow(orgID *string) *cobra.Command {
 	var o outputFlag
 	cmd := &cobra.Command{
 		Use: "show CLAIM", Short: "Show one claim", Args: exactArgs("the id of the claim"),
+		Example: "  usherd claim show 0190f3c1-7a2b-7c3d-8e4f-5a6b7c8d9e0f -o json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withClaims(cmd.Context(), *orgID, func(s *site, org *org) error {
 				c, err := s.findClaim(cmd.Context(), org, args[0])

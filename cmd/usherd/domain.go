@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,8 +41,9 @@ type domainDo func(ctx context.Context, s *site, o *org, name policy.Name) error
 
 // domainSub is a command about one domain of one organization.
 func (a *app) domainSub(use, short string, args cobra.PositionalArgs, orgID *string, do domainDo) *cobra.Command {
+	verb, _, _ := strings.Cut(use, " ")
 	return &cobra.Command{
-		Use: use, Short: short, Args: args,
+		Use: use, Short: short, Args: args, Example: "  usherd domain " + verb + " example.com",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name, err := policy.ParseDomain(args[0])
 			if err != nil {

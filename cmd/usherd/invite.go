@@ -44,7 +44,7 @@ within --again-after, so that the command can be repeated; people who are named 
 	cmd.Flags().StringVar(&orgID, "org", "", "organization (may be left out when there is only one)")
 	cmd.Flags().BoolVar(&all, "all-not-verified", false, "everybody who is not_verified")
 	cmd.Flags().IntVar(&perMinute, "rate", 0, "mails that become due in a minute (default: all at once, as fast as mail.rate sends them)")
-	cmd.Flags().TextVar(&again, "again-after", again, "leave out who was invited more lately than this; 0s leaves nobody out")
+	cmd.Flags().TextVar(&again, "again-after", again, "leave out who was invited within this `time`, such as 12h or 7d; 0s leaves nobody out")
 	o.add(cmd, "text", "json")
 	return cmd
 }

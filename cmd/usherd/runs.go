@@ -118,6 +118,8 @@ func (s *site) findHeld(ctx context.Context, id string) (*connector.Run, *org, e
 func (a *app) rejectCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "reject RUN", Short: "Refuse what a run holds", Args: exactArgs("the held run: its id, the last characters of it, or last"),
+		Long:              "reject drops what a run holds: nothing of it is done. What still is so is held again by the next run.",
+		Example:           "  usherd reject 5a6b7c8d\n  usherd reject last",
 		ValidArgsFunction: a.completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(cmd.Context(), func(s *site) error {

@@ -263,8 +263,9 @@ var subscriberKey = exactArgs("the subscriber: its subscriber id, or its id")
 
 // subscriberSub is a command that changes one subscriber.
 func (a *app) subscriberSub(use, short string, f *subscriberFlags, do func(ctx context.Context, o *org, c provision.SubscriberCommand) (*connector.Subscriber, error)) *cobra.Command {
+	verb, _, _ := strings.Cut(use, " ")
 	return &cobra.Command{
-		Use: use, Short: short, Args: subscriberKey,
+		Use: use, Short: short, Args: subscriberKey, Example: "  usherd subscribers " + verb + " 4711@phones",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(cmd.Context(), func(s *site) error {
 				o, err := s.org(f.org)

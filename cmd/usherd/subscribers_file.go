@@ -276,6 +276,7 @@ func (a *app) subscribersShowCmd(f *subscriberFlags) *cobra.Command {
 	var lang string
 	cmd := &cobra.Command{
 		Use: "show SUBSCRIBER", Short: "Show a subscriber with every attempt, and its own way to the portal", Args: subscriberKey,
+		Example: "  usherd subscribers show 4711@phones\n  usherd subscribers show 4711@phones --lang sv -o json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(cmd.Context(), func(s *site) error { return a.showSubscriber(cmd.Context(), s, f, args[0], lang, out) })
 		},

@@ -49,7 +49,8 @@ func (a *app) tokenCreate() *cobra.Command {
 	var f newTokenFlags
 	cmd := &cobra.Command{
 		Use: "create", Short: "Make a token and show it, once", Args: noArgs,
-		Long: `create makes a token for a source that pushes, and shows it: only its hash is kept, so nobody can show it again.
+		Long: `create makes a token for a source that pushes, or for the application that asks who has signed in by one, and shows
+it: only its hash is kept, so nobody can show it again.
 
 With --kind secret it makes a client secret of OAuth 2.0, for which the provider gets short-lived access tokens. With
 --api it makes a token for a program that uses the API of the organization; what it may do, each scope says by itself:
@@ -68,7 +69,7 @@ With --kind secret it makes a client secret of OAuth 2.0, for which the provider
 		},
 	}
 	cmd.Flags().StringVar(&f.org, "org", "", "organization (may be left out when there is only one)")
-	cmd.Flags().StringVar(&f.source, "source", "", "source that pushes (may be left out when there is only one)")
+	cmd.Flags().StringVar(&f.source, "source", "", "source that pushes or signs people in (may be left out when there is only one)")
 	cmd.Flags().BoolVar(&f.api, "api", false, "a token for the API of the organization")
 	cmd.Flags().StringVar(&f.expires, "expires", usualLife, "how long it lives, or "+noEnd)
 	cmd.Flags().StringArrayVar(&f.networks, "network", nil, "network or address that it may come from, beside what the source allows; several times for several")

@@ -33,8 +33,9 @@ type userDo func(ctx context.Context, o *org, c provision.Command) (*connector.C
 
 // userSub is a command that changes one user.
 func (a *app) userSub(use, short string, orgID *string, do userDo) *cobra.Command {
+	verb, _, _ := strings.Cut(use, " ")
 	return &cobra.Command{
-		Use: use, Short: short, Args: key,
+		Use: use, Short: short, Args: key, Example: "  usherd user " + verb + " ann.lee@example.com",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(cmd.Context(), func(s *site) error {
 				o, err := s.org(*orgID)
@@ -239,6 +240,7 @@ func (a *app) userShowCmd(orgID *string) *cobra.Command {
 	var o outputFlag
 	cmd := &cobra.Command{
 		Use: "show KEY", Short: "Show a user with its links, its groups and its whole history", Args: key,
+		Example: "  usherd user show ann.lee\n  usherd user show ann.lee@example.com -o json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(cmd.Context(), func(s *site) error {
 				org, err := s.org(*orgID)

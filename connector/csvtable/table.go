@@ -116,7 +116,7 @@ func (t *Table) Next() (Row, error) {
 		row.Line, _ = t.csv.FieldPos(0)
 		row.Line += t.before
 		t.line = row.Line
-		if !slices.ContainsFunc(fields, func(s string) bool { return s != "" }) {
+		if !slices.ContainsFunc(fields, func(s string) bool { return strings.TrimSpace(s) != "" }) {
 			continue // spreadsheets leave such rows at the end
 		}
 		if i := slices.IndexFunc(fields, func(s string) bool { return !utf8.ValidString(s) }); i >= 0 {

@@ -57,7 +57,7 @@ func TestTable(t *testing.T) {
 			nil,
 		},
 		"one column":      {"a\n1\n\n2\n", []string{"a"}, [][]string{{"line 2", "1"}, {"line 4", "2"}}, nil},
-		"empty rows":      {"a,b\n,\n1,2\n,\n", []string{"a", "b"}, [][]string{{"line 3", "1", "2"}}, nil},
+		"empty rows":      {"a,b\n,\n1,2\n , \n", []string{"a", "b"}, [][]string{{"line 3", "1", "2"}}, nil},
 		"blanks in names": {" a , b\n1,2\n", []string{"a", "b"}, [][]string{{"line 2", "1", "2"}}, nil},
 		"wrong rows": {"a,b\n1\n1,2,3\nx,\xe5\n1,2\n", []string{"a", "b"}, [][]string{{"line 5", "1", "2"}}, []string{
 			"line 2: it has 1 fields, and the header has 2: write a value with a separator in it in quotes",

@@ -40,6 +40,7 @@ type Plan struct {
 	blanked     map[string]int // attribute -> users who are refused because they have no value for it any more
 	needed      map[string]int // package -> seats that the people of a file ask for; nil = it is no file
 	existing    int            // users that the spooled changes are about
+	progress    func(Progress) // may be nil
 
 	replaced  map[connector.Anchor]bool              // anchors of people created anew in the source
 	groups    *groupPlan                             // nil = nothing becomes of groups

@@ -18,7 +18,7 @@ const (
 
 // Progress is told as a run goes on.
 type Progress struct {
-	Phase string // read, verify, apply
+	Phase string // read, verify, apply, keep (what a report has to name)
 	Done  int
 	Total int // a guess while reading; 0 = unknown
 }
@@ -154,7 +154,7 @@ func (p *Provisioner) emptyPlanner(ctx context.Context, req PlanRequest, src *co
 	}
 	l.facts.planned = newPlanned(seats)
 	l.plan = &Plan{
-		preview: req.Preview, choice: req.Part,
+		preview: req.Preview, choice: req.Part, progress: req.Progress,
 		now: now, entries: newEntries(), denied: map[int32]bool{}, refused: map[int32]connector.Failure{},
 		dropped: map[int32]bool{}, waived: map[int32]bool{}, applied: map[int32]*connector.Change{}, replaced: map[connector.Anchor]bool{},
 		rewritten: map[string]int{}, blanked: map[string]int{},

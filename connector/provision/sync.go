@@ -283,8 +283,12 @@ func (p *Provisioner) putOutcomes(ctx context.Context, plan *Plan) error {
 		return nil
 	}
 	var batch []*connector.Change
+	kept := 0
 	put := func() error {
 		err := p.o.Store.Bulk(ctx, func(tx connector.Tx) error { return tx.PutOutcomes(ctx, plan.Run.ID, batch) })
+		if kept += len(batch); plan.progress != nil {
+			plan.progress(Progress{"keep", kept, plan.outcomes()})
+		}
 		batch = batch[:0]
 		return err
 	}
@@ -305,6 +309,15 @@ func (p *Provisioner) putOutcomes(ctx context.Context, plan *Plan) error {
 		return nil
 	}
 	return put()
+}
+
+// outcomes is about how many people are kept with the run.
+func (p *Plan) outcomes() int {
+	n := p.Run.Counts.Held + p.Run.Counts.Failed
+	if p.preview {
+		n += p.Run.Counts.Changed()
+	}
+	return n
 }
 
 // memorable are the people whom the report of a past run must name although no event tells of them.
