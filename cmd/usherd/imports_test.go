@@ -49,6 +49,7 @@ var allowed = map[string][]string{
 	"page":                             {"connector", "connector/failure"},
 	"sso":                              {"connector", "connector/failure", "connector/provision", "page", "sso/saml2"},
 	"portal":                           {"connector", "connector/failure", "connector/policy", "connector/provision", "page"},
+	"console/chart":                    {},
 	"sso/saml2":                        {"connector"},
 	"sso/idpserver":                    {"internal/testproc"},
 	"internal/webdriver":               {"internal/testproc"},
