@@ -26,17 +26,17 @@ func (s *Server) claims() {
 		summary: "List users of other organizations who could be claimed", refuses: []int{http.StatusConflict},
 		about: "Those whose e-mail is on a domain that this organization has verified, and why they cannot be claimed where that is so. Whether seats are free is not looked at: the preview does that.",
 	}, s.listCandidates)
-	post := func(id, path, summary, about string, do func(Claims, context.Context, provision.ClaimRequest) ([]provision.ClaimResult, error)) {
+	post := func(id, path, summary, about string, asks bool, do func(Claims, context.Context, provision.ClaimRequest) ([]provision.ClaimResult, error)) {
 		route(s, operation{
-			id: id, method: http.MethodPost, path: path, scope: connector.APIClaims, tag: claimsTag, summary: summary, about: about, most: 256 << 10,
+			id: id, method: http.MethodPost, path: path, scope: connector.APIClaims, tag: claimsTag, summary: summary, about: about, asks: asks, most: 256 << 10,
 			refuses: []int{http.StatusConflict},
 		}, func(ctx context.Context, c *call, in *claimInput) (*claimedOutput, error) {
 			return s.claim(ctx, c, in, do)
 		})
 	}
-	post("previewClaims", "/claims/preview", "Say who of these could be claimed and who could not", "Nothing is changed. Seats are counted.", Claims.Preview)
+	post("previewClaims", "/claims/preview", "Say who of these could be claimed and who could not", "Nothing is changed. Seats are counted.", true, Claims.Preview)
 	post("claimUsers", "/claims", "Claim users of other organizations",
-		"Each is taken over in a transaction of its own: claim_pending here, ended there. Who cannot be claimed stays, and is told in the answer. A claim cannot be withdrawn.", Claims.Claim)
+		"Each is taken over in a transaction of its own: claim_pending here, ended there. Who cannot be claimed stays, and is told in the answer. A claim cannot be withdrawn.", false, Claims.Claim)
 	route(s, operation{
 		id: "listClaims", method: http.MethodGet, path: "/claims", scope: connector.APIRead, tag: claimsTag, summary: "List claims, latest first",
 	}, s.listClaims)

@@ -28,6 +28,7 @@ type operation struct {
 	status  int // where everything is well; 0 = 200, or 204 without a body
 	refuses []int
 	most    int64 // bytes of the body; 0 = maxBody
+	asks    bool  // a POST that changes nothing, or the same however often it comes
 }
 
 // route has handle answer an operation. I is a struct of parameters and body, with OrgPath in it; O one of headers and
@@ -37,14 +38,24 @@ func route[I, O any](s *Server, op operation, handle func(ctx context.Context, c
 	if most == 0 {
 		most = maxBody
 	}
-	huma.Register(s.api, huma.Operation{
+	described := huma.Operation{
 		OperationID: op.id, Method: op.method, Path: orgRoot + op.path, Tags: []string{op.tag}, Summary: op.summary, Description: op.about,
 		DefaultStatus: op.status, MaxBodyBytes: most,
 		Security: []map[string][]string{{tokenScheme: {op.scope}}},
 		Errors: append([]int{
 			http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusTooManyRequests, http.StatusServiceUnavailable,
 		}, op.refuses...),
-	}, func(ctx context.Context, in *I) (*O, error) {
+	}
+	if op.method == http.MethodPost && !op.asks {
+		described.Metadata = map[string]any{onceMark: true}
+		described.Parameters = []*huma.Param{onceParam}
+		for _, status := range [...]int{http.StatusRequestTimeout, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity} {
+			if !slices.Contains(described.Errors, status) {
+				described.Errors = append(described.Errors, status)
+			}
+		}
+	}
+	huma.Register(s.api, described, func(ctx context.Context, in *I) (*O, error) {
 		if p := unclean(in); p != nil {
 			return nil, p
 		}
@@ -110,6 +121,10 @@ func (s *Server) enter(ctx huma.Context, next func(huma.Context)) {
 	c := &call{org: org, caller: caller, lang: r.Header.Get("Accept-Language")}
 	if c.lang == "" && len(org.Settings.Languages) > 0 {
 		c.lang = org.Settings.Languages[0]
+	}
+	if op.Metadata[onceMark] == true && len(r.Header.Values(onceHeader)) > 0 {
+		s.once(ctx, c, next)
+		return
 	}
 	next(huma.WithValue(ctx, callKey{}, c))
 }

@@ -241,4 +241,9 @@ other one is answered like one that does not exist.
 is the number of the failure, the same at every door, ` + "`ref`" + ` what the person can quote, and ` + "`failure`" + ` all there is to say, in the language
 of ` + "`Accept-Language`" + ` (en, pt-BR, sv, pl).
 
-**Lists** come in pages: ` + "`next`" + ` of one is ` + "`after`" + ` of the one that follows; without ` + "`next`" + ` it was the last.`
+**Lists** come in pages: ` + "`next`" + ` of one is ` + "`after`" + ` of the one that follows; without ` + "`next`" + ` it was the last.
+
+**Once.** Give a POST that changes something an ` + "`Idempotency-Key`" + ` of its own, and send it again with the same key when you got no answer: it is
+carried out once, and for 24 hours each repetition gets the first answer, with ` + "`Idempotency-Replayed: true`" + `. Another request under the same key is
+refused (422 ` + "`key_used`" + `), one that is being carried out is a conflict (409 ` + "`in_progress`" + `). Answers of 500 and above are not kept. What has a key is carried
+out to its end even when its client goes.`

@@ -14,13 +14,13 @@ const signInTag = "Sign-in"
 
 func (s *Server) signIns() {
 	route(s, operation{
-		id: "signIn", method: http.MethodPost, path: "/sign-in", scope: connector.APISignIn, tag: signInTag, summary: "Ask whether somebody may sign in",
+		id: "signIn", method: http.MethodPost, path: "/sign-in", scope: connector.APISignIn, tag: signInTag, asks: true, summary: "Ask whether somebody may sign in",
 		about: "For applications that see for themselves who somebody is, and do not use our SAML. 200 lets the person in; 403 refuses, with code and reason: " +
 			"3 no_account, 18 account_deactivated, 31 account_pending_approval, 31 account_not_verified. " +
 			"With signed_in the application says that the person is in now: a first sign-in makes a verified user active. Nothing else is changed by asking, however often.",
 	}, s.signIn)
 	route(s, operation{
-		id: "resetPassword", method: http.MethodPost, path: "/password-reset", scope: connector.APISignIn, tag: signInTag, summary: "Ask whether somebody may have a new password",
+		id: "resetPassword", method: http.MethodPost, path: "/password-reset", scope: connector.APISignIn, tag: signInTag, asks: true, summary: "Ask whether somebody may have a new password",
 		about: "The same answer as for a sign-in. Send the mail to the address of the answer and not to the one that was typed; what a stranger is shown must not depend on the answer.",
 	}, s.resetPassword)
 }

@@ -13,6 +13,7 @@ import (
 // Store is what the door reads. store.DB is one.
 type Store interface {
 	SubscriberStore
+	AnswerStore
 	ListUsers(ctx context.Context, q connector.UserQuery) (users []*connector.User, next string, err error)
 	FindUser(ctx context.Context, org, key string) (*connector.User, error)
 	Claims(ctx context.Context, q connector.ClaimQuery) ([]connector.Claim, error)

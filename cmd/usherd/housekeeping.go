@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"usherd/api"
 	"usherd/connector/provision"
 )
 
@@ -31,7 +32,8 @@ func (d *daemon) housekeeping(ctx context.Context, s *site) error {
 	_, err := s.db.Prune(ctx, d.app.now().Add(-keepOutcomes))
 	_, late := s.db.DropTokens(ctx, d.app.now().Add(-keepAccess))
 	_, files := s.db.DropRunFiles(ctx, d.app.now())
-	return errors.Join(all, err, late, files, s.db.DropLeases(ctx, presence), d.forgetRequests(ctx, s), d.forgetAttempts(ctx, s), d.forgetMails(ctx, s), d.offerSeats(ctx, s), d.metrics.refresh(ctx, s))
+	answers := s.db.DropAnswers(ctx, d.app.now().Add(-api.KeepAnswers))
+	return errors.Join(all, err, late, files, answers, s.db.DropLeases(ctx, presence), d.forgetRequests(ctx, s), d.forgetAttempts(ctx, s), d.forgetMails(ctx, s), d.offerSeats(ctx, s), d.metrics.refresh(ctx, s))
 }
 
 const (

@@ -187,6 +187,8 @@ func TestPlans(t *testing.T) {
 		sqlDropOldSignIns:    "SEARCH sign_ins USING PRIMARY KEY (org=? AND source=? AND id<?)",
 		sqlFilePart:          "SEARCH run_files USING INDEX sqlite_autoindex_run_files_1 (org=? AND run=? AND part=?)",
 		sqlDropFile:          "SEARCH run_files USING INDEX sqlite_autoindex_run_files_1 (org=? AND run=?)",
+		sqlKeptAnswer:        "SEARCH kept_answers USING INDEX sqlite_autoindex_kept_answers_1 (org=? AND token=? AND key=?)",
+		sqlDropKeptAnswers:   "SEARCH kept_answers USING INDEX kept_answers_begun (begun<?)",
 		sqlDropAssertion:     "SEARCH used_assertions USING COVERING INDEX used_assertions_until (until<?)",
 		sqlMails:             "SEARCH mails USING PRIMARY KEY (org=? AND id<?)",
 		sqlMailsIn:           "SEARCH mails USING INDEX mails_state (org=? AND state=? AND id<?)",

@@ -95,6 +95,10 @@ type Store interface {
 	DropMailLinks(ctx context.Context, before time.Time) (int, error)
 	Claims(ctx context.Context, q connector.ClaimQuery) ([]connector.Claim, error)
 	connector.OtherOrganizations
+	BeginAnswer(ctx context.Context, a connector.KeptAnswer, abandoned, forgotten time.Time) (connector.KeptAnswer, bool, error)
+	EndAnswer(ctx context.Context, a connector.KeptAnswer) error
+	UndoAnswer(ctx context.Context, a connector.KeptAnswer) error
+	DropAnswers(ctx context.Context, before time.Time) error
 	PutRunFile(ctx context.Context, org string, run connector.ID, name string, r io.Reader) error
 	RunFile(ctx context.Context, org string, run connector.ID) (string, io.ReadCloser, error)
 	DropRunFiles(ctx context.Context, now time.Time) (int, error)
@@ -183,6 +187,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"claims of users are kept by both organizations", claimsOfUsers},
 		{"users of other organizations are found by domain", othersOnDomains},
 		{"the file of a run is kept while the run waits", runFiles},
+		{"work for a request is begun once and its answer kept", keptAnswers},
 		{"large sets", largeSets},
 		{"groups are created, edited and deleted", groupsWritten},
 		{"groups are listed and found", groupsFound},
