@@ -82,6 +82,8 @@ type Reader interface {
 	// OpenHolds returns the runs of a source ("" = of all) that are written as waiting for approval, oldest
 	// first, at most 1,000.
 	OpenHolds(ctx context.Context, org, source string) ([]*Run, error)
+	// Runs returns runs, latest first.
+	Runs(ctx context.Context, f RunFilter) ([]*Run, error)
 	// RunEvents returns at most limit events that a run caused, latest first, from before that one on; zero
 	// is from the last one on.
 	RunEvents(ctx context.Context, org string, run, before ID, limit int) ([]Event, error)

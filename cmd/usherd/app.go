@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -56,6 +58,9 @@ Start with:  usherd demo`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if strings.Contains(err.Error(), "shorthand") {
+			err = fmt.Errorf("%w; a name that begins with - stands behind --", err)
+		}
 		return usagef("%s; see: %s --help", err, cmd.CommandPath())
 	})
 	path := "usherd.yaml"

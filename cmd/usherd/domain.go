@@ -60,7 +60,7 @@ func (a *app) domainSub(use, short string, args cobra.PositionalArgs, orgID *str
 	}
 }
 
-func (a *app) domainAdd(ctx context.Context, _ *site, o *org, name policy.Name) error {
+func (a *app) domainAdd(ctx context.Context, s *site, o *org, name policy.Name) error {
 	d, err := o.domains.Add(ctx, name)
 	if err != nil {
 		return err
@@ -72,8 +72,8 @@ func (a *app) domainAdd(ctx context.Context, _ *site, o *org, name policy.Name) 
 
   %s.  TXT  "%s"
 
-then: usherd domain check %s
-`, name.Unicode, d.Name, domains.Record(d.Token), name.Unicode)
+then: usherd domain check %s%s
+`, name.Unicode, d.Name, domains.Record(d.Token), name.Unicode, s.orgFlag(o.Org.ID))
 	return err
 }
 
@@ -161,7 +161,7 @@ func (a *app) domainList(orgID *string) *cobra.Command {
 					}
 					tab.Row(d.Org, d.Name, domainStanding(d), date(d.CheckedAt), note)
 				}
-				return tab.Flush()
+				return a.endTable(tab, "no domains: add one with usherd domain add DOMAIN")
 			})
 		},
 	}

@@ -129,7 +129,7 @@ func (a *app) listGroups(ctx context.Context, s *site, q connector.GroupQuery, o
 		tab.Row(g.Name, g.Source, strconv.Itoa(g.MemberCount), date(g.UpdatedAt), g.DN)
 	}
 	a.tellMore(more)
-	return tab.Flush()
+	return a.endTable(tab, "no groups")
 }
 
 func (a *app) tellMore(more bool) {

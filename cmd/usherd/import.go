@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -81,11 +82,14 @@ func (a *app) importFile(ctx context.Context, s *site, path string, f importFlag
 
 // importer is the source that reads the file. Whoever verifies everybody says so.
 func importer(o *org, source string, siteLink bool) (string, error) {
-	kind, block, flag := connector.Import, "import", "leave --site-link out"
+	kind, block, other, flag := connector.Import, "import", connector.SiteLink, "add --site-link"
 	if siteLink {
-		kind, block, flag = connector.SiteLink, "site_link", "add --site-link"
+		kind, block, other, flag = connector.SiteLink, "site_link", connector.Import, "leave --site-link out"
 	}
 	var ids []string
+	if !slices.ContainsFunc(o.Org.Sources, func(s connector.SourceSettings) bool { return s.Kind == other }) {
+		flag = ""
+	}
 	for _, settings := range o.Org.Sources {
 		switch {
 		case settings.Kind == kind && (source == "" || source == settings.ID):
@@ -107,7 +111,10 @@ func importer(o *org, source string, siteLink bool) (string, error) {
 	case source != "":
 		return "", usagef("%s has no source %s; see them with: usherd sources", o.Org.ID, source)
 	}
-	return "", usagef("%s has no source with %s: {}; add one to sources, where its place says which of its attributes count, or %s", o.Org.ID, block, flag)
+	if flag != "" {
+		flag = ", or " + flag
+	}
+	return "", usagef("%s has no source with %s: {}; add one to sources, where its place says which of its attributes count%s", o.Org.ID, block, flag)
 }
 
 func byItselfOrRead(kind connector.SourceKind) string {
@@ -127,7 +134,11 @@ type keptFile struct {
 func (a *app) fileToRead(path string) (*keptFile, func(), error) {
 	none := func() {}
 	if path != "-" {
-		if st, err := os.Stat(path); err != nil || !st.Mode().IsRegular() {
+		st, err := os.Stat(path)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, none, usagef("there is no file %s", path)
+		}
+		if err != nil || !st.Mode().IsRegular() {
 			return nil, none, usagef("%s is no file that can be read twice; give - to read what comes in", path)
 		}
 		return &keptFile{filepath.Base(path), func(context.Context) (io.ReadCloser, error) {

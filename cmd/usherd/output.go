@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"usherd/connector/failure"
+	"usherd/connector/report"
 )
 
 // outputFlag is -o of a command.
@@ -73,6 +75,15 @@ func (l langFlag) Set(s string) error {
 func (l langFlag) Type() string { return "language" }
 
 func (o *outputFlag) json() bool { return o.value == "json" }
+
+// endTable writes a table to its end; in the place of an empty one it says that there is nothing.
+func (a *app) endTable(tab *report.Table, nothing string) error {
+	if !tab.Empty() {
+		return tab.Flush()
+	}
+	_, err := fmt.Fprintln(a.err, nothing)
+	return err
+}
 
 // writeJSON writes one document.
 func writeJSON(w io.Writer, v any) error {

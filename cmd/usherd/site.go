@@ -94,6 +94,14 @@ func (s *site) build(a *app) error {
 	return nil
 }
 
+// orgFlag completes a command that is shown to somebody, where there are several organizations.
+func (s *site) orgFlag(id string) string {
+	if len(s.orgs) < 2 {
+		return ""
+	}
+	return " --org " + id
+}
+
 // catalogue is that of failures, whose remedies fit the kinds of the sources that the configuration has.
 func (s *site) catalogue() (*failure.Catalogue, error) {
 	c, err := failure.New()

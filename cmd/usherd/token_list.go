@@ -114,7 +114,7 @@ func (a *app) showTokens(s *site, list []connector.Token) error {
 		tab.Row(k.ID.Short(), bearerName(k), string(k.Kind), dash(k.Name), strings.Join(k.Scopes, " "),
 			dash(strings.Join(networkTexts(k.Networks), " ")), date(k.EndsAt), date(k.LastUsed), standing)
 	}
-	if err := tab.Flush(); err != nil {
+	if err := a.endTable(tab, "no tokens: make one with usherd token create"); err != nil {
 		return err
 	}
 	between := "\n"

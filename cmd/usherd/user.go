@@ -254,7 +254,7 @@ func (a *app) userShowCmd(orgID *string) *cobra.Command {
 				if o.json() {
 					return writeJSON(a.out, doc)
 				}
-				return a.showUser(doc)
+				return a.showUser(s, doc)
 			})
 		},
 	}
@@ -289,7 +289,7 @@ func deactivated(x *api.Deactivation) string {
 	return text
 }
 
-func (a *app) showUser(d *userDocument) error {
+func (a *app) showUser(s *site, d *userDocument) error {
 	fmt.Fprintf(a.out, "%s  %s\n", d.UserName, d.State)
 	tab := report.NewTable(a.out, 0, report.Column{}, report.Column{}) // nothing is cut: this is where one comes for all of it
 	tab.Row("  id", d.ID)
@@ -297,7 +297,7 @@ func (a *app) showUser(d *userDocument) error {
 		tab.Row("  package", d.Package)
 	}
 	if d.PendingApproval {
-		tab.Row("  approval", "waits for an administrator: usherd user approve "+d.UserName)
+		tab.Row("  approval", "waits for an administrator: usherd user approve "+provision.CommandKey(d.UserName, d.ID)+s.orgFlag(d.Org))
 	}
 	if x := d.Deactivated; x != nil {
 		tab.Row("  deactivated", deactivated(x))

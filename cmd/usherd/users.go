@@ -157,7 +157,7 @@ func (a *app) userSink(o outputFlag) userSink {
 			}
 			tab.Row(u.UserName(), fullName(u.Profile), u.Profile.Get(connector.Email), state, u.Package, date(u.CreatedAt))
 			return nil
-		}, tab.Flush}
+		}, func() error { return a.endTable(tab, "no such users") }}
 	}
 	return a.userJSONSink()
 }

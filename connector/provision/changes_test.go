@@ -359,6 +359,24 @@ func TestAFullRunTellsWhatTheFeedMissed(t *testing.T) {
 	}
 }
 
+// Whom a rollback has deleted comes again of a record that has not changed: the feed has nothing to tell.
+func TestWhoWasRolledBackWasNotMissedByTheFeed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	f := newFeed(crowd(5))
+	first := w.readInFull(f, connector.ResultOK)
+	w.rollback(first.Run.ID)
+	again := w.readInFull(f, connector.ResultOK)
+	counts(t, again, connector.Counts{Created: 5})
+	if again.Run.Missed != nil {
+		t.Errorf("missed %d", *again.Run.Missed)
+	}
+	f.putSilently(person(2, "sn", "Quiet"))
+	if full := w.readInFull(f, connector.ResultOK); full.Run.Missed == nil || *full.Run.Missed != 1 {
+		t.Errorf("afterwards missed %v", full.Run.Missed)
+	}
+}
+
 func TestAServerThatWentBackInTimeIsHeldWhole(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

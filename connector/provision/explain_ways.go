@@ -98,14 +98,16 @@ func (x *explainer) acts(s lifecycle.Step) []Act {
 	return []Act{{What: string(s.Signal)}}
 }
 
-// key names the user on a command line without a need for quotes.
-func (x *explainer) key() string {
-	name := x.user.UserName()
+// key names the user on a command line.
+func (x *explainer) key() string { return CommandKey(x.user.UserName(), x.user.ID.String()) }
+
+// CommandKey is how a user is called on a command line without a need for quotes: by its user name, or else by its id.
+func CommandKey(name, id string) string {
 	plain := func(r rune) bool {
 		return strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._@+-", r)
 	}
 	if name == "" || name[0] == '-' || strings.ContainsFunc(name, func(r rune) bool { return !plain(r) }) {
-		return x.user.ID.String()
+		return id
 	}
 	return name
 }

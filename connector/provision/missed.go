@@ -30,7 +30,8 @@ func (l *planner) noteFresh(d *decision) {
 
 // missed counts the people whom a full run changes although the feed, asked from where it was left, does
 // not name them. It should be nobody. A run that carries out what another one held does not say: the feed has
-// told of these people before.
+// told of these people before. Nor does one after a rollback that has deleted users, who are created anew of a record that
+// has not changed.
 func (l *planner) missed(ctx context.Context) error {
 	if l.fresh == nil || l.plan.holdAll || l.req.Approved != "" || len(l.fresh) > maxFresh {
 		return nil
@@ -42,6 +43,9 @@ func (l *planner) missed(ctx context.Context) error {
 	}
 	run := l.plan.Run
 	if len(l.fresh) > 0 {
+		if anew, err := l.rolledBack(ctx); err != nil || anew {
+			return err
+		}
 		batch, err := l.req.From.(connector.Feed).Changes(ctx, l.changesRequest())
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -59,6 +63,21 @@ func (l *planner) missed(ctx context.Context) error {
 			" had changed without the directory's feed of changes telling of it: this run has found them")
 	}
 	return nil
+}
+
+// rolledBack reports whether users of the source were deleted by a rollback since it was read in full.
+func (l *planner) rolledBack(ctx context.Context) (bool, error) {
+	const lookBack = 200
+	runs, err := l.p.o.Store.Runs(ctx, connector.RunFilter{Org: l.p.o.Org.ID, Source: l.src.ID, Limit: lookBack})
+	for _, run := range runs {
+		switch {
+		case run.Mode == connector.ModeRollback && run.Counts.Deleted > 0:
+			return true, err
+		case run.Mode == connector.ModeFull && run.Result == connector.ResultOK:
+			return false, err
+		}
+	}
+	return false, err
 }
 
 func peoples(n int) string {

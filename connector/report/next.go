@@ -36,7 +36,7 @@ func (w words) steps(r Report, sum *summary) []string {
 		steps = append(steps, w.count("next.due", run.Due))
 	}
 	undoes := run.Mode == connector.ModeRollback
-	if undoes && run.Counts.Changed() > 0 {
+	if undoes && run.Counts.Changed() > run.Counts.Deleted { // who was deleted is created anew, of which a warning tells
 		steps = append(steps, w.say("next.rolled_back"))
 	}
 	if undoes && run.Counts.Failed+run.Skips[connector.SkipMoved] > 0 {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"io"
+	"slices"
 	"time"
 
 	"usherd/connector"
@@ -31,8 +32,13 @@ func Runs(w io.Writer, runs []*connector.Run, lang string, o TextOptions) error 
 	t := NewTable(w, o.Width, columns...)
 	t.bold = o.Color
 	undone := Undone(runs)
+	several := slices.ContainsFunc(runs, func(r *connector.Run) bool { return r.Org != runs[0].Org })
 	for _, r := range runs {
-		t.Row(words.runCells(r, o, len(undone[r.ID]) > 0)...)
+		cells := words.runCells(r, o, len(undone[r.ID]) > 0)
+		if several {
+			cells[2] = r.Org + "/" + r.Source
+		}
+		t.Row(cells...)
 	}
 	return t.Flush()
 }

@@ -37,6 +37,9 @@ type Table struct {
 	err     error
 }
 
+// Empty reports whether there is no row.
+func (t *Table) Empty() bool { return len(t.rows) == 0 && t.widths == nil }
+
 // NewTable returns a table; limit is the width of the terminal, 0 for no limit. Without any title there
 // is no header. Nothing is written before Flush or the first thousand rows.
 func NewTable(w io.Writer, limit int, columns ...Column) *Table {

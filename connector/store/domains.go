@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"time"
 
 	"usherd/connector"
@@ -60,7 +61,10 @@ func (db *DB) AddDomain(ctx context.Context, d connector.Domain) error {
 		n, err := t.s.exec(ctx, sqlAddDomain, d.Org, d.Name, d.Token, micros(d.AddedAt), micros(d.VerifiedAt), micros(d.CheckedAt),
 			micros(d.FailingSince), d.LastError)
 		if err == nil && n == 0 {
-			return conflict("add domain", "the organization has %s already", d.Name)
+			return &connector.Error{
+				Kind: connector.Conflict, Op: "store: add domain", Err: fmt.Errorf("the organization has %s already", d.Name),
+				Hint: "its record, and whether it is found: usherd domain check " + d.Name,
+			}
 		}
 		return wrap("add domain", err)
 	})
@@ -87,7 +91,10 @@ func (db *DB) changeDomain(ctx context.Context, op, name, q string, args ...any)
 	return db.write(ctx, func(t *tx) error {
 		n, err := t.s.exec(ctx, q, args...)
 		if err == nil && n == 0 {
-			return notFound(op, "the organization has no domain %s", name)
+			return &connector.Error{
+				Kind: connector.NotFound, Op: "store: " + op, Err: fmt.Errorf("the organization has no domain %s", name),
+				Hint: "see them with: usherd domain list",
+			}
 		}
 		return wrap(op, err)
 	})
