@@ -40,13 +40,12 @@ const (
 	abandoned = 2 * workTime
 )
 
-// onceMark marks operations whose requests may have a key.
-const onceMark = "once"
-
-// onceParam describes the header.
-var onceParam = &huma.Param{
-	Name: onceHeader, In: "header", Description: "A name of your choice for this request, such as a fresh UUID. See above.",
-	Schema: &huma.Schema{Type: huma.TypeString, MinLength: new(1), MaxLength: new(onceMax), Pattern: "^[!-~]+$"},
+// onceParam describes the header, for one document, into which huma writes.
+func onceParam() *huma.Param {
+	return &huma.Param{
+		Name: onceHeader, In: "header", Description: "A name of your choice for this request, such as a fresh UUID. See above.",
+		Schema: &huma.Schema{Type: huma.TypeString, MinLength: new(1), MaxLength: new(onceMax), Pattern: "^[!-~]+$"},
+	}
 }
 
 // once answers a request that has a key: it is carried out the first time and gets the same answer every other time, for a
@@ -58,14 +57,9 @@ func (s *Server) once(ctx huma.Context, c *call, next func(huma.Context)) {
 		invalid("header."+onceHeader, fmt.Sprintf("one key of 1 to %d visible ASCII characters", onceMax)).write(w)
 		return
 	}
-	most := ctx.Operation().MaxBodyBytes
-	body, err := io.ReadAll(io.LimitReader(r.Body, most+1))
-	switch {
-	case err != nil:
-		newProblem(http.StatusRequestTimeout, "too_slow", "the body did not come to its end").write(w)
-		return
-	case int64(len(body)) > most:
-		newProblem(http.StatusRequestEntityTooLarge, "too_large", fmt.Sprintf("the body has more than %d bytes", most)).write(w)
+	body, digest, p := bodyOf(ctx, c, r)
+	if p != nil {
+		p.write(w)
 		return
 	}
 	// The work outlives its client, who may ask again for what has become of it.
@@ -73,7 +67,7 @@ func (s *Server) once(ctx huma.Context, c *call, next func(huma.Context)) {
 	defer cancel()
 	work := &work{
 		s: s, seal: newSeal(r.Header.Get("Authorization"), key), KeptAnswer: connector.KeptAnswer{
-			Org: c.id(), Token: c.caller.Token, Key: sha256.Sum256([]byte(key)), Request: requestDigest(r, body), Begun: s.now().Truncate(time.Microsecond),
+			Org: c.id(), Token: c.caller.Token, Key: sha256.Sum256([]byte(key)), Request: requestDigest(r, digest), Begun: s.now().Truncate(time.Microsecond),
 		},
 	}
 	former, begun, err := s.o.Store.BeginAnswer(background, work.KeptAnswer, work.Begun.Add(-abandoned), work.Begun.Add(-KeepAnswers))
@@ -100,12 +94,25 @@ func validKey(key string) bool {
 	return key != "" && len(key) <= onceMax
 }
 
+// bodyOf reads what a request says, unless it is a file that is kept already.
+func bodyOf(ctx huma.Context, c *call, r *http.Request) (body []byte, digest [sha256.Size]byte, p *Problem) {
+	if c.file != nil {
+		return nil, c.file.digest, nil
+	}
+	most := ctx.Operation().MaxBodyBytes
+	body, err := io.ReadAll(io.LimitReader(r.Body, most+1))
+	switch {
+	case err != nil:
+		p = newProblem(http.StatusRequestTimeout, "too_slow", "the body did not come to its end")
+	case int64(len(body)) > most:
+		p = newProblem(http.StatusRequestEntityTooLarge, "too_large", fmt.Sprintf("the body has more than %d bytes", most))
+	}
+	return body, sha256.Sum256(body), p
+}
+
 // requestDigest is that of everything which says what a request asks for.
-func requestDigest(r *http.Request, body []byte) [sha256.Size]byte {
-	h := sha256.New()
-	_, _ = fmt.Fprintf(h, "%q %q %q %q\n", r.Method, r.URL.RequestURI(), r.Header.Get("Content-Type"), r.Header.Get("If-Match"))
-	h.Write(body)
-	return [sha256.Size]byte(h.Sum(nil))
+func requestDigest(r *http.Request, body [sha256.Size]byte) [sha256.Size]byte {
+	return sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %x", r.Method, r.URL.RequestURI(), r.Header.Get("Content-Type"), r.Header.Get("If-Match"), body))
 }
 
 // work is a request with a key.

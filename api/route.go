@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -28,8 +29,16 @@ type operation struct {
 	status  int // where everything is well; 0 = 200, or 204 without a body
 	refuses []int
 	most    int64 // bytes of the body; 0 = maxBody
+	file    bool  // the body is a CSV file
+	events  bool  // the answer is a stream of events
 	asks    bool  // a POST that changes nothing, or the same however often it comes
 }
+
+// ours is where the document keeps what an operation was made of; it is not shown.
+const ours = "usherd"
+
+// changes reports whether a request that comes twice could do something twice.
+func (op *operation) changes() bool { return op.method == http.MethodPost && !op.asks }
 
 // route has handle answer an operation. I is a struct of parameters and body, with OrgPath in it; O one of headers and
 // body, as huma reads them. An error is answered as a problem.
@@ -40,20 +49,25 @@ func route[I, O any](s *Server, op operation, handle func(ctx context.Context, c
 	}
 	described := huma.Operation{
 		OperationID: op.id, Method: op.method, Path: orgRoot + op.path, Tags: []string{op.tag}, Summary: op.summary, Description: op.about,
-		DefaultStatus: op.status, MaxBodyBytes: most,
+		DefaultStatus: op.status, MaxBodyBytes: most, Metadata: map[string]any{ours: op},
 		Security: []map[string][]string{{tokenScheme: {op.scope}}},
 		Errors: append([]int{
 			http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusTooManyRequests, http.StatusServiceUnavailable,
 		}, op.refuses...),
 	}
-	if op.method == http.MethodPost && !op.asks {
-		described.Metadata = map[string]any{onceMark: true}
-		described.Parameters = []*huma.Param{onceParam}
+	if op.changes() {
+		described.Parameters = []*huma.Param{onceParam()}
 		for _, status := range [...]int{http.StatusRequestTimeout, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity} {
 			if !slices.Contains(described.Errors, status) {
 				described.Errors = append(described.Errors, status)
 			}
 		}
+	}
+	if op.file {
+		described.RequestBody = fileBody()
+	}
+	if op.events {
+		described.Responses = eventResponses()
 	}
 	huma.Register(s.api, described, func(ctx context.Context, in *I) (*O, error) {
 		if p := unclean(in); p != nil {
@@ -76,6 +90,8 @@ type OrgPath struct {
 type call struct {
 	org    *Organization
 	caller Caller
+	file   *file  // that was sent, of an operation that takes one
+	leave  func() // gives back the place among those who are answered; it may be called before the answer has ended
 	lang   string // the organization's own, or what Accept-Language asks for
 }
 
@@ -106,6 +122,7 @@ func (s *Server) enter(ctx huma.Context, next func(huma.Context)) {
 		newProblem(denied.Status, denied.Reason, denied.Detail).write(w)
 		return
 	}
+	leave = sync.OnceFunc(leave)
 	defer leave()
 	org := (*s.orgs.Load())[id]
 	scope := op.Security[0][tokenScheme][0]
@@ -118,11 +135,22 @@ func (s *Server) enter(ctx huma.Context, next func(huma.Context)) {
 		newProblem(http.StatusForbidden, "scope", "this token has not the scope "+scope+": make another one with usherd token create --api --scope "+scope).write(w)
 		return
 	}
-	c := &call{org: org, caller: caller, lang: r.Header.Get("Accept-Language")}
+	c := &call{org: org, caller: caller, leave: leave, lang: r.Header.Get("Accept-Language")}
 	if c.lang == "" && len(org.Settings.Languages) > 0 {
 		c.lang = org.Settings.Languages[0]
 	}
-	if op.Metadata[onceMark] == true && len(r.Header.Values(onceHeader)) > 0 {
+	made, _ := op.Metadata[ours].(operation)
+	if made.file {
+		f, enough, p := s.receive(w, r, op.MaxBodyBytes)
+		if p != nil {
+			p.write(w)
+			return
+		}
+		defer enough()
+		defer f.drop()
+		c.file = f
+	}
+	if made.changes() && len(r.Header.Values(onceHeader)) > 0 {
 		s.once(ctx, c, next)
 		return
 	}

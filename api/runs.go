@@ -1,16 +1,17 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"iter"
 	"net/http"
+	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 	"go.uber.org/zap"
 
 	"usherd/connector"
+	"usherd/connector/provision"
 	"usherd/connector/report"
 )
 
@@ -36,10 +37,18 @@ func (s *Server) runs() {
 type Runner interface {
 	// Sync starts a run of a source that can be read: ModeFull, ModeChanges or ModePreview.
 	Sync(ctx context.Context, org, source string, mode connector.Mode, actor string) (connector.ID, error)
-	// Approve carries out what a run holds; first says that another administrator has to approve it too.
-	Approve(ctx context.Context, held *connector.Run, actor string) (id connector.ID, first bool, err error)
-	// Rollback plans to put back what a run did, and with apply does it.
-	Rollback(ctx context.Context, run *connector.Run, apply bool, actor string) (connector.ID, error)
+	// Import starts a run of a file.
+	Import(ctx context.Context, r ImportRequest) (connector.ID, error)
+	// Approve carries out what a run holds, or a part of it; first says that another administrator has to approve it too.
+	Approve(ctx context.Context, held *connector.Run, part connector.Part, actor string) (id connector.ID, first bool, err error)
+	// Rollback plans to put back what a run did, and with Apply does it.
+	Rollback(ctx context.Context, org string, req provision.RollbackRequest) (connector.ID, error)
+	// Retry asks a directory for one person again, by user name, e-mail, DN or anchor, and decides anew.
+	Retry(ctx context.Context, org, source, key, actor string) (*provision.Person, error)
+	// Progress is how far a run of this process is; ok is false where that is not known.
+	Progress(run connector.ID) (x provision.Progress, ok bool)
+	// Sources tells how the sources of an organization are.
+	Sources(ctx context.Context, org string) ([]SourceStanding, error)
 }
 
 func (s *Server) runStarts() {
@@ -50,7 +59,7 @@ func (s *Server) runStarts() {
 	}, s.startRun)
 	route(s, operation{
 		id: "approveRun", method: http.MethodPost, path: "/runs/{run}/approve", scope: connector.APIRuns, tag: runsTag, summary: "Carry out what a run holds",
-		about:  "Exactly what was shown is done, and nothing where the directory or the users have moved. Where the organization asks for two administrators, the first is noted.",
+		about:  "Exactly what was shown is done, and nothing where the directory or the users have moved. With only, except or action it is that part; the rest stays held, under the run that this one starts. Where the organization asks for two administrators, the first is noted.",
 		status: http.StatusAccepted, refuses: conflict,
 	}, s.approveRun)
 	route(s, operation{
@@ -93,15 +102,37 @@ func (s *Server) startRun(ctx context.Context, c *call, in *startInput) (*startO
 	return started(c, id, false, err)
 }
 
-func (s *Server) approveRun(ctx context.Context, c *call, in *RunPath) (*startOutput, error) {
-	run, err := s.run(ctx, c, in)
+type approveInput struct {
+	RunPath
+	Body *ApproveRequest
+}
+
+// ApproveRequest chooses a part of what a run holds: who is named by only, or everybody but except, of these who would be action.
+type ApproveRequest struct {
+	Only   []string         `json:"only,omitempty" doc:"Only these people: user name, e-mail, DN or anchor as the report names them." maxItems:"1000"`
+	Except []string         `json:"except,omitempty" doc:"All but these people." maxItems:"1000"`
+	Action connector.Action `json:"action,omitempty" doc:"Only who would be that." enum:"created,updated,reactivated,deactivated,deleted"`
+}
+
+func (s *Server) approveRun(ctx context.Context, c *call, in *approveInput) (*startOutput, error) {
+	run, err := s.run(ctx, c, &in.RunPath)
 	if err == nil {
 		err = c.org.Writer.CheckHold(run)
 	}
 	if err != nil {
 		return nil, err
 	}
-	id, first, err := s.o.Runner.Approve(ctx, run, c.by())
+	var part connector.Part
+	if b := in.Body; b != nil {
+		part = connector.Part{Only: b.Only, Except: b.Except, Action: b.Action}
+	}
+	switch {
+	case len(part.Only) > 0 && len(part.Except) > 0:
+		return nil, invalid("body.except", "say either only or except")
+	case len(part.Only) > 0 && part.Action != "":
+		return nil, invalid("body.action", "say either only or action")
+	}
+	id, first, err := s.o.Runner.Approve(ctx, run, part, c.by())
 	return started(c, id, first, err)
 }
 
@@ -112,7 +143,8 @@ type rollbackInput struct {
 
 // RollbackRequest says how to put back what a run did.
 type RollbackRequest struct {
-	Apply bool `json:"apply,omitempty" doc:"At once, without approval."`
+	Apply bool     `json:"apply,omitempty" doc:"At once, without approval."`
+	Users []string `json:"users,omitempty" doc:"Only these users, and no group: id, user name, e-mail or anchor." maxItems:"1000"`
 }
 
 func (s *Server) rollBackRun(ctx context.Context, c *call, in *rollbackInput) (*startOutput, error) {
@@ -120,7 +152,21 @@ func (s *Server) rollBackRun(ctx context.Context, c *call, in *rollbackInput) (*
 	if err != nil {
 		return nil, err
 	}
-	id, err := s.o.Runner.Rollback(ctx, run, in.Body != nil && in.Body.Apply, c.by())
+	req := provision.RollbackRequest{Run: run.ID, Actor: c.by()}
+	if in.Body != nil {
+		req.Apply = in.Body.Apply
+		for i, key := range in.Body.Users {
+			u, err := s.o.Store.FindUser(ctx, c.id(), key)
+			if connector.KindOf(err) == connector.NotFound {
+				return nil, invalid("body.users["+strconv.Itoa(i)+"]", "there is no such user")
+			}
+			if err != nil {
+				return nil, err
+			}
+			req.People = append(req.People, u.ID)
+		}
+	}
+	id, err := s.o.Runner.Rollback(ctx, c.id(), req)
 	return started(c, id, false, err)
 }
 
@@ -157,11 +203,11 @@ func (s *Server) listRuns(ctx context.Context, c *call, in *listRunsInput) (*run
 		out.Body.Next = runs[in.Limit-1].ID.String()
 	}
 	for _, run := range runs {
-		var b bytes.Buffer
-		if err := report.JSON(&b, report.Report{Run: run, Now: s.now(), Lang: c.lang, Catalogue: s.catalogue}); err != nil {
+		doc, err := s.head(c, run)
+		if err != nil {
 			return nil, err
 		}
-		out.Body.Runs = append(out.Body.Runs, b.Bytes())
+		out.Body.Runs = append(out.Body.Runs, doc)
 	}
 	return out, nil
 }

@@ -66,6 +66,8 @@ type Options struct {
 	Now     func() time.Time
 	Log     *zap.Logger
 	Metrics *Metrics
+	// Stop ends streams of events when it is closed; nil = never.
+	Stop <-chan struct{}
 }
 
 // Server answers programs of all organizations. It is safe for concurrent use.
@@ -75,6 +77,8 @@ type Server struct {
 	api       huma.API
 	mux       *http.ServeMux
 	document  []byte
+	files     chan struct{} // places for files that come
+	streams   streams
 	orgs      atomic.Pointer[map[string]*Organization]
 }
 
@@ -85,7 +89,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	useProblems()
-	s := &Server{o: o, mux: http.NewServeMux()}
+	s := &Server{o: o, mux: http.NewServeMux(), files: make(chan struct{}, filesAtATime)}
 	s.catalogue = cat.WithKinds(s.kind)
 	s.api = humago.New(s.mux, settings())
 	s.api.UseMiddleware(s.enter)
@@ -99,6 +103,9 @@ func New(o Options) (*Server, error) {
 	s.claims()
 	s.subscribers()
 	s.domains()
+	s.sources()
+	s.imports()
+	s.events()
 	if s.document, err = json.MarshalIndent(s.api.OpenAPI(), "", "  "); err != nil {
 		return nil, fmt.Errorf("api: the document: %w", err)
 	}

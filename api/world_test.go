@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -59,16 +60,44 @@ type world struct {
 	gate  *auth.Authenticator
 	api   *api.Server
 	dns   *dnstest.Server // nil = nobody answers
-	url   string
-	logs  *observer.ObservedLogs
-	at    atomic.Int64
+	runs  *idle
+
+	runner api.Runner    // nil = runs
+	stop   chan struct{} // ends streams
+	url    string
+	logs   *observer.ObservedLogs
+	at     atomic.Int64
+}
+
+// idle is a Runner in a process that does nothing by itself: runs and directories are tried at the daemon, in cmd/usherd.
+type idle struct {
+	api.Runner
+	progress sync.Map // by run
+	retried  func(key string) (*provision.Person, error)
+}
+
+func (r *idle) Sources(_ context.Context, org string) ([]api.SourceStanding, error) {
+	return []api.SourceStanding{{Org: org, Source: "idp", Type: "scim", Status: "pushes"}}, nil
+}
+
+func (r *idle) Progress(run connector.ID) (provision.Progress, bool) {
+	x, ok := r.progress.Load(run)
+	if !ok {
+		return provision.Progress{}, false
+	}
+	p, ok := x.(provision.Progress)
+	return p, ok
+}
+
+func (r *idle) Retry(_ context.Context, _, _, key, _ string) (*provision.Person, error) {
+	return r.retried(key)
 }
 
 func (w *world) now() time.Time { return time.UnixMicro(w.at.Load()).UTC() }
 
 func newWorld(tb testing.TB, edit func(*world)) *world {
 	tb.Helper()
-	w := &world{TB: tb, provs: map[string]*provision.Provisioner{}, orgs: map[string]*connector.Organization{}}
+	w := &world{TB: tb, runs: &idle{}, stop: make(chan struct{}), provs: map[string]*provision.Provisioner{}, orgs: map[string]*connector.Organization{}}
 	w.at.Store(time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC).UnixMicro())
 	db, err := store.Open(tb.Context(), newstore.URL(tb), store.Options{Now: w.now})
 	w.ok(err)
@@ -125,7 +154,11 @@ func (w *world) start() {
 	w.logs = logs
 	w.gate = auth.New(auth.Options{Store: w.db, Sources: limits, Total: 128, Now: w.now})
 	var err error
-	w.api, err = api.New(api.Options{Store: w.db, Gate: gate{w.gate}, Version: "v0", Now: w.now, Log: zap.New(core)})
+	var runner api.Runner = w.runs
+	if w.runner != nil {
+		runner = w.runner
+	}
+	w.api, err = api.New(api.Options{Store: w.db, Gate: gate{w.gate}, Runner: runner, Version: "v0", Now: w.now, Log: zap.New(core), Stop: w.stop})
 	w.ok(err)
 	w.api.Replace(list)
 	server := httptest.NewServer(w.api)

@@ -22,9 +22,8 @@ type programs struct {
 	gate   *auth.Authenticator
 	server *api.Server
 	runs   runner
-	work   sync.WaitGroup // that programs have asked for
-	// ownLink gives a subscriber's own way to the portal; nil = there is no portal.
-	ownLink func(*connector.Subscriber) string
+	work   sync.WaitGroup    // that programs have asked for
+	links  connector.LinkKey // of subscribers' own ways to the portal
 }
 
 // All programs of an organization together may send that much: an application may ask at each of its sign-ins.
@@ -44,19 +43,16 @@ func (d *daemon) openAPI(ctx context.Context) (*programs, error) {
 	var err error
 	x.server, err = api.New(api.Options{
 		Store: d.site.db, Gate: programGate{x.gate}, Runner: &x.runs, Version: version, Now: d.app.now, Log: d.log, Metrics: api.NewMetrics(d.metrics.registry),
+		Stop: ctx.Done(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	if x.listener, err = listen(ctx, "api", c.Listen, c.TLS); err != nil {
+	if x.links, err = linkKey(ctx, d.site.db); err != nil {
 		return nil, err
 	}
-	if portal := d.site.file.Config.Portal; portal != nil {
-		key, err := linkKey(ctx, d.site.db)
-		if err != nil {
-			return nil, errors.Join(err, x.close())
-		}
-		x.ownLink = func(s *connector.Subscriber) string { return subscribers.OwnLink(portal.URL, key, s) }
+	if x.listener, err = listen(ctx, "api", c.Listen, c.TLS); err != nil {
+		return nil, err
 	}
 	x.replace(d.site)
 	return x, nil
@@ -69,12 +65,22 @@ func (x *programs) replace(s *site) {
 	}
 	limits := map[auth.Source]auth.Limits{}
 	var orgs []*api.Organization
+	ownLink := x.ownLink(s)
 	for _, o := range s.orgs {
 		limits[auth.Source{Org: o.Org.ID}] = programLimits
-		orgs = append(orgs, &api.Organization{Settings: o.Org, Writer: o.prov, Claims: s.claims, Subscribers: o.prov, Domains: o.domains, OwnLink: x.ownLink})
+		orgs = append(orgs, &api.Organization{Settings: o.Org, Writer: o.prov, Claims: s.claims, Subscribers: o.prov, Domains: o.domains, OwnLink: ownLink})
 	}
 	x.gate.Replace(limits)
 	x.server.Replace(orgs)
+}
+
+// ownLink gives a subscriber's own way to the portal; nil where the configuration has no portal.
+func (x *programs) ownLink(s *site) func(*connector.Subscriber) string {
+	portal := s.file.Config.Portal
+	if portal == nil {
+		return nil
+	}
+	return func(sub *connector.Subscriber) string { return subscribers.OwnLink(portal.URL, x.links, sub) }
 }
 
 // serve answers until ctx ends.

@@ -4,15 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"sync"
 
 	"go.uber.org/zap"
 
+	"usherd/api"
 	"usherd/connector"
 	"usherd/connector/provision"
 )
 
-// runner does for programs what takes longer than an answer; what goes on ends with the daemon.
+// runner does for programs what takes longer than an answer, or asks a directory; what goes on ends with the daemon.
 type runner struct {
 	d    *daemon
 	stop context.Context //nolint:containedctx // of the daemon: the work outlives the request that asks for it
@@ -26,60 +29,97 @@ func (x *runner) Sync(ctx context.Context, org, source string, mode connector.Mo
 	if err != nil {
 		return connector.ID{}, err
 	}
+	return x.sync(ctx, s, t, provision.SyncRequest{Mode: mode, Actor: actor})
+}
+
+func (x *runner) sync(ctx context.Context, s *site, t target, req provision.SyncRequest) (connector.ID, error) {
 	return x.begin(ctx, func(ctx context.Context, begun func(connector.ID)) error {
-		return x.d.syncWith(ctx, s, t, provision.SyncRequest{Mode: mode, Actor: actor, Begun: begun})
+		req.Begun = begun
+		return x.d.syncWith(ctx, s, t, req)
 	})
 }
 
-// Approve carries out what a run holds. Where two administrators are asked for, the first is noted only: the id is that of
-// the held run, and first is true.
-func (x *runner) Approve(ctx context.Context, held *connector.Run, actor string) (id connector.ID, first bool, err error) {
+// Import starts a run of a file, which it removes when the run has ended, or cannot begin.
+func (x *runner) Import(ctx context.Context, r api.ImportRequest) (connector.ID, error) {
 	s := x.d.current()
-	o, err := s.org(held.Org)
+	o, err := s.organization(r.Org)
+	if err == nil && o.Importers[r.Source] == nil {
+		err = &connector.Error{Kind: connector.Invalid, Op: "import", Err: fmt.Errorf("there is no source %q that reads files", r.Source)}
+	}
 	if err != nil {
-		return id, false, err
+		return connector.ID{}, errors.Join(err, os.Remove(r.Path))
 	}
-	if first, err = o.prov.CheckApproval(held, nil, actor); err != nil {
-		return id, false, err
-	}
-	if first {
-		_, err = o.prov.ApproveFirst(ctx, held, nil, actor)
-		return held.ID, true, err
-	}
-	if held.Mode == connector.ModeRollback {
-		id, err = x.rollback(ctx, s, o, provision.RollbackRequest{Approve: held, Actor: actor})
-		return id, false, err
-	}
-	t, err := s.readable(held.Org, held.Source)
-	if err != nil {
-		return id, false, err
-	}
-	id, err = x.begin(ctx, func(ctx context.Context, begun func(connector.ID)) error {
-		return x.d.syncWith(ctx, s, t, provision.SyncRequest{Mode: connector.ModeFull, Actor: actor, Approve: held, Begun: begun})
+	t := target{org: o, id: r.Source, file: &keptFile{r.Name, func(context.Context) (io.ReadCloser, error) { return os.Open(r.Path) }}}
+	return x.begin(ctx, func(ctx context.Context, begun func(connector.ID)) error {
+		err := x.d.syncWith(ctx, s, t, provision.SyncRequest{Mode: r.Mode, Actor: r.Actor, Begun: begun})
+		return errors.Join(err, os.Remove(r.Path))
 	})
+}
+
+// Approve carries out what a run holds, or a part of it. Where two administrators are asked for, the first is noted only:
+// the id is that of the held run, and first is true.
+func (x *runner) Approve(ctx context.Context, held *connector.Run, ask connector.Part, actor string) (id connector.ID, first bool, err error) {
+	s := x.d.current()
+	a, err := s.approval(ctx, held, ask, actor)
+	switch {
+	case err != nil:
+		return id, false, err
+	case a.first:
+		_, err = a.org.prov.ApproveFirst(ctx, held, a.part, actor)
+		return held.ID, true, err
+	case held.Mode == connector.ModeRollback:
+		id, err = x.rollback(ctx, s, a.org, provision.RollbackRequest{Approve: held, Part: a.part, Actor: actor})
+	default:
+		id, err = x.sync(ctx, s, a.t, provision.SyncRequest{Mode: connector.ModeFull, Actor: actor, Approve: held, Part: a.part})
+	}
 	return id, false, err
 }
 
-// Rollback plans to put back what a run did, and with apply does it.
-func (x *runner) Rollback(ctx context.Context, run *connector.Run, apply bool, actor string) (connector.ID, error) {
+// Rollback plans to put back what a run did, and with Apply does it.
+func (x *runner) Rollback(ctx context.Context, org string, req provision.RollbackRequest) (connector.ID, error) {
 	s := x.d.current()
-	o, err := s.org(run.Org)
+	o, err := s.organization(org)
 	if err != nil {
 		return connector.ID{}, err
 	}
-	return x.rollback(ctx, s, o, provision.RollbackRequest{Run: run.ID, Apply: apply, Actor: actor})
+	return x.rollback(ctx, s, o, req)
 }
 
 func (x *runner) rollback(ctx context.Context, s *site, o *org, req provision.RollbackRequest) (connector.ID, error) {
 	req.Revision = s.file.Revision
 	return x.begin(ctx, func(ctx context.Context, begun func(connector.ID)) error {
-		req.Begun = begun
+		begun, show, done := x.d.progress.follow(begun)
+		defer done()
+		req.Begun, req.Progress = begun, show
 		plan, err := o.prov.Rollback(ctx, req)
 		if plan != nil {
 			err = errors.Join(err, plan.Close())
 		}
 		return err
 	})
+}
+
+// Progress is how far a run of this process is.
+func (x *runner) Progress(run connector.ID) (provision.Progress, bool) { return x.d.progress.get(run) }
+
+// Retry asks a directory for one person again, and decides anew.
+func (x *runner) Retry(ctx context.Context, org, source, key, actor string) (*provision.Person, error) {
+	s := x.d.current()
+	t, err := s.readable(org, source)
+	if err != nil {
+		return nil, err
+	}
+	return t.org.prov.Person(ctx, provision.PersonRequest{Source: t.id, From: t.src, Key: key, Actor: actor, Revision: s.file.Revision})
+}
+
+// Sources tells how the sources of an organization are.
+func (x *runner) Sources(ctx context.Context, org string) ([]api.SourceStanding, error) {
+	list, err := x.d.current().sourceList(ctx, org, x.d.app.now())
+	out := make([]api.SourceStanding, len(list))
+	for i := range list {
+		out[i] = list[i].SourceStanding
+	}
+	return out, err
 }
 
 // begin starts work and returns the id of its run as soon as that stands in the store, or why there is none.
@@ -117,7 +157,7 @@ func (x *runner) begin(ctx context.Context, work func(ctx context.Context, begun
 
 // readable is a source that is read when it is asked for.
 func (s *site) readable(orgID, source string) (target, error) {
-	o, err := s.org(orgID)
+	o, err := s.organization(orgID)
 	if err != nil {
 		return target{}, err
 	}

@@ -100,35 +100,52 @@ Where the organization asks for two administrators (second_approver), the first 
 	return cmd
 }
 
+// approval is what it takes to carry out a held run or a preview, or a part of what is held.
+type approval struct {
+	held  *connector.Run
+	org   *org
+	part  *provision.Choice
+	first bool   // another administrator has to approve it too
+	t     target // what is read again; of a rollback nothing is
+}
+
+// approval finds what is to be carried out; an error says why nothing can.
+func (s *site) approval(ctx context.Context, held *connector.Run, ask connector.Part, actor string) (x approval, err error) {
+	x.held = held
+	if x.org, err = s.organization(held.Org); err != nil {
+		return x, err
+	}
+	if x.part, err = provision.Choose(held, s.db.RunChanges(ctx, held.ID), ask); err != nil {
+		return x, err
+	}
+	if x.first, err = x.org.prov.CheckApproval(held, x.part, actor); err != nil || x.first || held.Mode == connector.ModeRollback {
+		return x, err
+	}
+	x.t = target{org: x.org, id: held.Source, src: x.org.sources[held.Source]}
+	if x.org.Importers[held.Source] != nil {
+		x.t.file, err = s.runFile(ctx, held)
+	} else if x.t.src == nil {
+		err = &connector.Error{Kind: connector.Conflict, Op: "approve", Err: fmt.Errorf("the configuration has no source %s any more", held.Source)}
+	}
+	return x, err
+}
+
 // carryOut applies a held run or a preview, or a part of what is held.
 func (a *app) carryOut(ctx context.Context, s *site, id string, ask connector.Part, f runFlags) error {
 	held, o, err := s.findHeld(ctx, id)
 	if err != nil {
 		return err
 	}
-	part, err := provision.Choose(held, s.db.RunChanges(ctx, held.ID), ask)
-	if err != nil {
+	x, err := s.approval(ctx, held, ask, actor())
+	switch {
+	case err != nil:
 		return err
+	case x.first:
+		return a.approveFirst(ctx, s, o, held, x.part, f)
+	case held.Mode == connector.ModeRollback:
+		return a.rollback(ctx, s, o, f, provision.RollbackRequest{Approve: held, Part: x.part})
 	}
-	first, err := o.prov.CheckApproval(held, part, actor())
-	if err != nil {
-		return err
-	}
-	if first {
-		return a.approveFirst(ctx, s, o, held, part, f)
-	}
-	if held.Mode == connector.ModeRollback {
-		return a.rollback(ctx, s, o, f, provision.RollbackRequest{Approve: held, Part: part})
-	}
-	t := target{org: o, id: held.Source, src: o.sources[held.Source]}
-	if o.Importers[held.Source] != nil {
-		if t.file, err = s.runFile(ctx, held); err != nil {
-			return err
-		}
-	} else if t.src == nil {
-		return usagef("the configuration has no source %s any more", held.Source)
-	}
-	return a.runTarget(ctx, s, t, f, provision.SyncRequest{Mode: connector.ModeFull, Approve: held, Part: part})
+	return a.runTarget(ctx, s, x.t, f, provision.SyncRequest{Mode: connector.ModeFull, Approve: held, Part: x.part})
 }
 
 // approveFirst notes the first of two approvals and says who comes next.

@@ -37,6 +37,8 @@ type daemon struct {
 	postman *postman
 	reload  <-chan os.Signal
 
+	progress progresses
+
 	turning sync.Mutex // while a term begins or ends, or another configuration comes into force
 
 	mu   sync.Mutex

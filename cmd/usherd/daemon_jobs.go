@@ -101,8 +101,11 @@ func (d *daemon) sync(ctx context.Context, s *site, t target) error {
 
 // syncWith does a run and tells how it went; the error is that of the run.
 func (d *daemon) syncWith(ctx context.Context, s *site, t target, req provision.SyncRequest) error {
-	req.Source, req.From, req.Actor, req.Revision = t.id, t.src, cmp.Or(req.Actor, connector.ActorSchedule), s.file.Revision
-	plan, err := t.org.prov.Sync(ctx, req)
+	req.Actor = cmp.Or(req.Actor, connector.ActorSchedule)
+	begun, show, done := d.progress.follow(req.Begun)
+	defer done()
+	req.Begun, req.Progress = begun, show
+	plan, err := s.runSource(ctx, d.app, t, req)
 	if plan == nil && connector.KindOf(err) == connector.Conflict && !errors.Is(err, connector.ErrLeaseLost) { // the next one comes by itself
 		d.log.Info("run left out: another one of the source goes on", zap.String("source", t.name()), zap.String("mode", string(req.Mode)))
 		return nil
@@ -110,8 +113,10 @@ func (d *daemon) syncWith(ctx context.Context, s *site, t target, req provision.
 	if plan == nil {
 		return err
 	}
-	defer plan.Close()  //nolint:errcheck // temporary files
-	defer t.src.Close() //nolint:errcheck // the connection that look-ups keep: the next run sees the groups of then
+	defer plan.Close() //nolint:errcheck // temporary files
+	if t.src != nil {
+		defer t.src.Close() //nolint:errcheck // the connection that look-ups keep: the next run sees the groups of then
+	}
 	if !told(plan.Run, err) {
 		return err
 	}

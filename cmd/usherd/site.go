@@ -172,6 +172,14 @@ func (s *site) org(id string) (*org, error) {
 	return nil, usagef("there is no organization %q; there are: %s", id, strings.Join(ids, ", "))
 }
 
+// organization is org for who does not sit at the command line.
+func (s *site) organization(id string) (*org, error) {
+	if o := s.has(id); o != nil {
+		return o, nil
+	}
+	return nil, &connector.Error{Kind: connector.NotFound, Op: "organization", Err: fmt.Errorf("the configuration has no organization %q", id)}
+}
+
 // knows reports an organization or a source that the configuration does not have; "" is any.
 func (s *site) knows(orgID, source string) error {
 	if orgID != "" {

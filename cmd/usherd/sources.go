@@ -11,31 +11,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usherd/api"
 	"usherd/config"
 	"usherd/connector"
 	"usherd/connector/report"
 )
 
-// sourceJSON is one source of `usherd sources -o json`. Times are RFC 3339 in UTC; what is not known is left out.
+// sourceJSON is one source of `usherd sources -o json`, as the API has it too.
 type sourceJSON struct {
-	Org         string     `json:"org"`
-	Source      string     `json:"source"`
-	Type        string     `json:"type"`            // of directory, scim, sso, import or site_link
-	Status      string     `json:"status"`          // never_run, ok, failing, quarantined, waits_for_approval, pushes, signs in, imports
-	Follows     string     `json:"follows"`         // live, "every 2m", or "" = only by full runs
-	Mechanism   string     `json:"mechanism"`       // by which the last changes were told
-	People      int        `json:"entries"`         // in the last complete read
-	LastFull    *time.Time `json:"last_full"`       // end of the last complete full run
-	LastChanges *time.Time `json:"last_changes"`    // end of the last run of changes that had any
-	Missed      *int       `json:"missed"`          // people whom the last full run found changed and the changes had not told of
-	Failures    int        `json:"failures"`        // in a row, of runs that nobody asked for
-	Since       *time.Time `json:"failing_since"`   // the first of them
-	NextTry     *time.Time `json:"next_try"`        // when it is tried again by itself
-	Error       string     `json:"error,omitempty"` // of the last one
-	Hint        string     `json:"hint,omitempty"`
-	Held        string     `json:"held_run,omitempty"` // of which something, or with status waits_for_approval everything, waits
-	HeldWhy     string     `json:"held_reason,omitempty"`
-
+	api.SourceStanding
 	held *connector.Run // that blocks the source
 }
 
@@ -115,11 +99,11 @@ func (s *site) sourceList(ctx context.Context, orgID string, now time.Time) ([]s
 
 func (s *site) sourceStanding(ctx context.Context, t target, now time.Time) (sourceJSON, error) {
 	if t.pushes() {
-		return sourceJSON{Org: t.org.Org.ID, Source: t.id, Type: string(t.org.Org.Source(t.id).Kind), Status: t.comes()}, nil
+		return sourceJSON{SourceStanding: api.SourceStanding{Org: t.org.Org.ID, Source: t.id, Type: string(t.org.Org.Source(t.id).Kind), Status: t.comes()}}, nil
 	}
-	j := sourceJSON{
+	j := sourceJSON{SourceStanding: api.SourceStanding{
 		Org: t.org.Org.ID, Source: t.id, Type: string(t.org.Directories[t.id].Config.Type), Status: "ok", Follows: follows(t.org.Changes[t.id]),
-	}
+	}}
 	state, err := s.db.SourceState(ctx, j.Org, t.id)
 	if err != nil {
 		return j, err

@@ -154,16 +154,23 @@ func (a *app) runTarget(ctx context.Context, s *site, t target, f runFlags, req 
 		}
 	}
 	show, done := a.newProgress(t.org.Org.ID + "/" + t.id)
-	req.Source, req.From, req.Actor, req.Revision, req.Progress = t.id, t.src, actor(), s.file.Revision, show
+	req.Actor, req.Progress = actor(), show
+	plan, err := s.runSource(ctx, a, t, req)
+	done()
+	return a.showPlan(s, plan, f, err)
+}
+
+// runSource does one run of a directory, or of a file, which is kept with what waits for approval.
+func (s *site) runSource(ctx context.Context, a *app, t target, req provision.SyncRequest) (*provision.Plan, error) {
+	req.Source, req.From, req.Revision = t.id, t.src, s.file.Revision
 	if t.file != nil {
 		req.From = t.fileSource(a)
 	}
 	plan, err := t.org.prov.Sync(ctx, req)
-	done()
 	if t.file != nil && plan != nil {
 		err = errors.Join(err, s.keepFile(context.WithoutCancel(ctx), a, t.file, plan.Run))
 	}
-	return a.showPlan(s, plan, f, err)
+	return plan, err
 }
 
 // told reports whether the run knows of its error. One that does not could not be stored to its end, as
