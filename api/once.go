@@ -80,7 +80,7 @@ func (s *Server) once(ctx huma.Context, c *call, next func(huma.Context)) {
 		r = r.WithContext(background)
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		work.first(background, w, func(w http.ResponseWriter) {
-			next(huma.WithValue(humago.NewContext(ctx.Operation(), r, w), callKey{}, c))
+			next(huma.WithContext(humago.NewContext(ctx.Operation(), r, w), c.in(background)))
 		})
 	}
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"usherd/connector"
 )
 
 // tokenScheme is the name of our tokens in the document.
@@ -105,6 +107,11 @@ func (c *call) at(path string) string { return root + "/orgs/" + c.id() + path }
 
 type callKey struct{}
 
+// in is a context of the request, which acts for its token.
+func (c *call) in(ctx context.Context) context.Context {
+	return context.WithValue(connector.Acting(ctx, connector.Actor{Name: c.by()}), callKey{}, c)
+}
+
 func callOf(ctx context.Context) *call { return ctx.Value(callKey{}).(*call) } //nolint:forcetypeassert // enter has put it there
 
 // enter lets a request in whose token has the scope of the operation.
@@ -150,9 +157,10 @@ func (s *Server) enter(ctx huma.Context, next func(huma.Context)) {
 		defer f.drop()
 		c.file = f
 	}
+	ctx = huma.WithContext(ctx, c.in(ctx.Context()))
 	if made.changes() && len(r.Header.Values(onceHeader)) > 0 {
 		s.once(ctx, c, next)
 		return
 	}
-	next(huma.WithValue(ctx, callKey{}, c))
+	next(ctx)
 }

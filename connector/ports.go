@@ -122,6 +122,10 @@ type Reader interface {
 	// TakenOver returns which of these addresses (folded) others have claimed from the organization, each with the
 	// organization in which its user lives on.
 	TakenOver(ctx context.Context, org string, emails []string) (map[string]string, error)
+	// Audit returns a page of what people have done in an organization, latest first.
+	Audit(ctx context.Context, q AuditQuery) ([]AuditEntry, error)
+	// AuditChain streams all of it in the order in which it was written, as CheckAudit follows it.
+	AuditChain(ctx context.Context, org string) iter.Seq2[AuditEntry, error]
 	// SourceState returns what is remembered of a source; zero but for the names when nothing is.
 	SourceState(ctx context.Context, org, source string) (SourceState, error)
 }
@@ -155,6 +159,9 @@ type Tx interface {
 	PutSourceState(ctx context.Context, s SourceState) error
 	// PutRecords keeps what a source said of some people, for replays. Equal chunks are stored once.
 	PutRecords(ctx context.Context, c *RecordChunk) error
+	// PutAudit puts an entry at the end of its organization's chain, and gives it its number and hash. Save does so by itself
+	// for what a person (CausePerson) did to users, as the methods of the store do that are acts, of whoever acts (ActorOf).
+	PutAudit(ctx context.Context, e AuditEntry) error
 	// PutMail writes a mail into the outbox, waiting from At or, where that is later, Next on (an AccountMail: asked). It needs ID, Org, Kind, To and At; one with this id that
 	// is there already is an error of Kind Conflict.
 	PutMail(ctx context.Context, m Mail) error

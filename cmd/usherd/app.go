@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"usherd/config"
+	"usherd/connector"
 )
 
 // app is what all commands share: the streams, the clock and the flags of the root.
@@ -33,6 +34,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
+	ctx = connector.Acting(ctx, connector.Actor{Name: actor()})
 	if err := root.ExecuteContext(ctx); err != nil {
 		printError(a.err, err)
 		return exitCode(err)
@@ -82,7 +84,7 @@ Start with:  usherd demo`,
 	}
 	add("run", a.demoCmd(), a.serveCmd(), a.planCmd(), a.syncCmd(), a.importCmd(), a.sourcesCmd(), a.runsCmd(), a.reportCmd(), a.approveCmd(), a.rejectCmd(), a.rollbackCmd())
 	add("people", a.usersCmd(), a.userCmd(), a.inviteCmd(), a.mailCmd(), a.subscribersCmd(), a.approvalsCmd(), a.groupsCmd(), a.groupCmd(), a.failuresCmd(), a.errorsCmd(), a.seatsCmd(), a.domainCmd(), a.claimCmd())
-	add("admin", a.checkCmd(), a.reloadCmd(), a.healthcheckCmd(), a.tokenCmd(), a.scimCmd(), a.ssoCmd(), a.apiCmd(), a.backupCmd(), a.restoreCmd(), a.migrateCmd(), a.versionCmd())
+	add("admin", a.checkCmd(), a.reloadCmd(), a.healthcheckCmd(), a.tokenCmd(), a.scimCmd(), a.ssoCmd(), a.apiCmd(), a.auditCmd(), a.backupCmd(), a.restoreCmd(), a.migrateCmd(), a.versionCmd())
 	root.SetHelpCommandGroupID("admin")
 	root.SetCompletionCommandGroupID("admin")
 	return root

@@ -30,7 +30,8 @@ Ctrl-C stop it, and a run that goes on then ends consistently.`,
 			if err != nil {
 				return err
 			}
-			err = a.serve(cmd.Context(), newDaemon(a, s, log, signals))
+			ctx := connector.Acting(cmd.Context(), connector.Actor{}) // what the daemon does by itself nobody does
+			err = a.serve(ctx, newDaemon(a, s, log, signals))
 			return errors.Join(err, s.close())
 		},
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"usherd/connector"
@@ -63,7 +64,7 @@ func (p *Provisioner) CheckApproval(run *connector.Run, part *Choice, by string)
 
 // ApproveFirst notes the first of two approvals. Nothing is carried out. The run as it is now is returned.
 func (p *Provisioner) ApproveFirst(ctx context.Context, run *connector.Run, part *Choice, by string) (*connector.Run, error) {
-	return p.changeHold(ctx, run.ID, func(now *connector.Run) error {
+	return p.changeHold(ctx, run.ID, connector.AuditRunApproved, by, func(now *connector.Run) error {
 		first, err := p.CheckApproval(now, part, by)
 		if err == nil && !first {
 			err = &connector.Error{
@@ -78,7 +79,7 @@ func (p *Provisioner) ApproveFirst(ctx context.Context, run *connector.Run, part
 
 // Reject closes a hold without doing anything of it. One person is enough.
 func (p *Provisioner) Reject(ctx context.Context, run *connector.Run, by string) error {
-	_, err := p.changeHold(ctx, run.ID, func(now *connector.Run) error {
+	_, err := p.changeHold(ctx, run.ID, connector.AuditRunRejected, by, func(now *connector.Run) error {
 		now.Hold.Status, now.Hold.By, now.Hold.At = connector.HoldRejected, by, p.o.Now()
 		return nil
 	})
@@ -86,7 +87,9 @@ func (p *Provisioner) Reject(ctx context.Context, run *connector.Run, by string)
 }
 
 // changeHold changes an open hold in the transaction that looks at it, so that two people never decide both.
-func (p *Provisioner) changeHold(ctx context.Context, id connector.ID, change func(*connector.Run) error) (*connector.Run, error) {
+func (p *Provisioner) changeHold(
+	ctx context.Context, id connector.ID, action connector.AuditAction, by string, change func(*connector.Run) error,
+) (*connector.Run, error) {
 	var run *connector.Run
 	err := p.o.Store.Write(ctx, func(tx connector.Tx) error {
 		var err error
@@ -99,9 +102,28 @@ func (p *Provisioner) changeHold(ctx context.Context, id connector.ID, change fu
 		if err := change(run); err != nil {
 			return err
 		}
+		if err := p.audit(ctx, tx, run, action, by); err != nil {
+			return err
+		}
 		return tx.PutRun(ctx, run)
 	})
 	return run, err
+}
+
+// audit keeps what somebody has done with a run; "" is nobody.
+func (p *Provisioner) audit(ctx context.Context, tx connector.Tx, run *connector.Run, action connector.AuditAction, by string) error {
+	if by == "" {
+		return nil
+	}
+	actor := connector.ActorOf(ctx)
+	actor.Name = by
+	details := map[string]string{"source": run.Source, "mode": string(run.Mode)}
+	if run.Hold != nil {
+		details["people"] = strconv.Itoa(run.Counts.Held)
+	}
+	return tx.PutAudit(ctx, connector.AuditEntry{
+		Org: run.Org, At: p.o.Now(), Actor: actor, Action: action, Target: "run " + run.ID.String(), Details: details,
+	})
 }
 
 // readyToApply looks at the hold again, now that no other run of the source can decide about it.
@@ -156,7 +178,12 @@ func (p *Provisioner) carriedOut(ctx context.Context, req SyncRequest, run *conn
 		hold.Next = run.ID
 	}
 	closed.Hold = &hold
-	return p.putRun(ctx, &closed)
+	return p.o.Store.Write(ctx, func(tx connector.Tx) error {
+		if err := p.audit(ctx, tx, &closed, connector.AuditRunApproved, req.Actor); err != nil {
+			return err
+		}
+		return tx.PutRun(ctx, &closed)
+	})
 }
 
 // end writes the run as it has ended. A full one that knows the whole answer takes the place of older ones

@@ -57,7 +57,7 @@ func (p *Provisioner) run(ctx context.Context, run *connector.Run, do func(conte
 		return nil, err
 	}
 	defer ours.release()
-	if err := p.putRun(ctx, p.begin(run)); err != nil {
+	if err := p.putStarted(ctx, p.begin(run)); err != nil {
 		return nil, err
 	}
 	plan, err := do(ctx)
@@ -134,7 +134,7 @@ func (p *Provisioner) inFull(ctx context.Context, req SyncRequest, run *connecto
 	if run.Mode == connector.ModeChanges {
 		run.Mode = connector.ModeFull
 	}
-	if err := p.putRun(ctx, run); err != nil {
+	if err := p.putStarted(ctx, run); err != nil {
 		return &Plan{Run: run}, err
 	}
 	if req.Begun != nil {
@@ -273,8 +273,14 @@ func result(run *connector.Run, cause error) connector.Result {
 	return connector.ResultOK
 }
 
-func (p *Provisioner) putRun(ctx context.Context, run *connector.Run) error {
-	return p.o.Store.Write(ctx, func(tx connector.Tx) error { return tx.PutRun(ctx, run) })
+// putStarted writes a run that begins, and who has asked for it.
+func (p *Provisioner) putStarted(ctx context.Context, run *connector.Run) error {
+	return p.o.Store.Write(ctx, func(tx connector.Tx) error {
+		if err := tx.PutRun(ctx, run); err != nil || run.Unattended() {
+			return err
+		}
+		return p.audit(ctx, tx, run, connector.AuditRunStarted, run.Actor)
+	})
 }
 
 // putOutcomes stores the people of whom no event tells.

@@ -66,28 +66,32 @@ func (db *DB) AddDomain(ctx context.Context, d connector.Domain) error {
 				Hint: "its record, and whether it is found: usherd domain check " + d.Name,
 			}
 		}
-		return wrap("add domain", err)
+		if err != nil {
+			return wrap("add domain", err)
+		}
+		return t.acted(ctx, db.now(), d.Org, connector.AuditDomainAdded, "domain "+d.Name, nil)
 	})
 }
 
 // PutDomain overwrites the token and the standing of a domain that is there; whether it is claimed is
 // left to ClaimDomain and ReleaseDomain.
 func (db *DB) PutDomain(ctx context.Context, d connector.Domain) error {
-	return db.changeDomain(ctx, "put domain", d.Name, sqlPutDomain, d.Token, micros(d.VerifiedAt), micros(d.CheckedAt),
+	return db.changeDomain(ctx, "put domain", d.Org, d.Name, "", sqlPutDomain, d.Token, micros(d.VerifiedAt), micros(d.CheckedAt),
 		micros(d.FailingSince), d.LastError, d.Name, d.Org)
 }
 
 // RemoveDomain removes a domain of the organization, its claim included.
 func (db *DB) RemoveDomain(ctx context.Context, org, name string) error {
-	return db.changeDomain(ctx, "remove domain", name, sqlRemoveDomain, name, org)
+	return db.changeDomain(ctx, "remove domain", org, name, connector.AuditDomainRemoved, sqlRemoveDomain, name, org)
 }
 
 // ReleaseDomain gives up the claim; a domain that is not claimed is no error.
 func (db *DB) ReleaseDomain(ctx context.Context, org, name string) error {
-	return db.changeDomain(ctx, "release domain", name, sqlClaimDomain, 0, name, org)
+	return db.changeDomain(ctx, "release domain", org, name, connector.AuditDomainReleased, sqlClaimDomain, 0, name, org)
 }
 
-func (db *DB) changeDomain(ctx context.Context, op, name, q string, args ...any) error {
+// changeDomain changes a domain; action is what is kept of whoever does it, "" = nothing.
+func (db *DB) changeDomain(ctx context.Context, op, org, name string, action connector.AuditAction, q string, args ...any) error {
 	return db.write(ctx, func(t *tx) error {
 		n, err := t.s.exec(ctx, q, args...)
 		if err == nil && n == 0 {
@@ -96,7 +100,10 @@ func (db *DB) changeDomain(ctx context.Context, op, name, q string, args ...any)
 				Hint: "see them with: usherd domain list",
 			}
 		}
-		return wrap(op, err)
+		if err != nil || action == "" {
+			return wrap(op, err)
+		}
+		return t.acted(ctx, db.now(), org, action, "domain "+name, nil)
 	})
 }
 
@@ -126,7 +133,9 @@ func (db *DB) ClaimDomain(ctx context.Context, org, name string, now time.Time) 
 				return conflict("claim domain", "%s is claimed by another organization", name)
 			}
 		}
-		_, err = t.s.exec(ctx, sqlClaimDomain, 1, name, org)
-		return wrap("claim domain", err)
+		if _, err = t.s.exec(ctx, sqlClaimDomain, 1, name, org); err != nil {
+			return wrap("claim domain", err)
+		}
+		return t.acted(ctx, now, org, connector.AuditDomainClaimed, "domain "+name, nil)
 	})
 }

@@ -123,7 +123,10 @@ func (db *DB) Dismiss(ctx context.Context, org, ref string) error {
 		if err == nil && n == 0 {
 			return notFound("dismiss", "there is no open item %s", ref)
 		}
-		return wrap("dismiss", err)
+		if err != nil {
+			return wrap("dismiss", err)
+		}
+		return t.acted(ctx, db.now(), org, connector.AuditDismissed, "failure "+ref, nil)
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"time"
 
 	"usherd/connector"
@@ -156,8 +157,10 @@ func (r *reader) CountMails(ctx context.Context, org string, state connector.Mai
 func (db *DB) RetryMail(ctx context.Context, org string, id connector.ID, now time.Time) (ok bool, err error) {
 	err = db.write(ctx, func(t *tx) error {
 		n, err := t.s.exec(ctx, sqlRetryMail, micros(now), org, id[:])
-		ok = n > 0
-		return wrap("retry mail", err)
+		if ok = n > 0; err != nil || !ok {
+			return wrap("retry mail", err)
+		}
+		return t.acted(ctx, now, org, connector.AuditMailRetried, "mail "+id.String(), nil)
 	})
 	return ok, err
 }
@@ -170,7 +173,11 @@ func (db *DB) RetryMails(ctx context.Context, org string, now time.Time) (retrie
 		if err != nil || !ok {
 			return 0, err
 		}
-		return t.s.exec(ctx, sqlRetryMails, micros(now), org, last)
+		n, err := t.s.exec(ctx, sqlRetryMails, micros(now), org, last)
+		if err != nil || n == 0 {
+			return n, err
+		}
+		return n, t.acted(ctx, now, org, connector.AuditMailRetried, "mails", map[string]string{"mails": strconv.FormatInt(n, 10)})
 	})
 }
 

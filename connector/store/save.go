@@ -167,5 +167,8 @@ func (s *saver) save() error {
 	}
 	s.moveSeats()
 	s.countStates()
+	if err := s.audit(); err != nil {
+		return err
+	}
 	return s.follow()
 }

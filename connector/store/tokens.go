@@ -68,7 +68,12 @@ func (db *DB) AddToken(ctx context.Context, k connector.Token) error {
 		if err == nil && n == 0 {
 			return conflict("add token", "this token is there already")
 		}
-		return wrap("add token", err)
+		if err != nil {
+			return wrap("add token", err)
+		}
+		return t.acted(ctx, k.CreatedAt, k.Org, connector.AuditTokenCreated, "token "+k.ID.String(), map[string]string{
+			"kind": string(k.Kind), "source": k.Source, "name": k.Name, "scopes": strings.Join(k.Scopes, " "),
+		})
 	})
 }
 
@@ -153,7 +158,8 @@ func (db *DB) UseTokens(ctx context.Context, used map[connector.ID]time.Time) er
 // revoked already stays as it is.
 func (db *DB) RevokeToken(ctx context.Context, id connector.ID, by string, now time.Time) error {
 	return db.write(ctx, func(t *tx) error {
-		if _, err := t.Token(ctx, id); err != nil {
+		k, err := t.Token(ctx, id)
+		if err != nil {
 			return err
 		}
 		for _, q := range [...]string{sqlRevokeToken, sqlRevokeOfThat} {
@@ -161,8 +167,10 @@ func (db *DB) RevokeToken(ctx context.Context, id connector.ID, by string, now t
 				return wrap("revoke token", err)
 			}
 		}
-		_, err := t.s.exec(ctx, sqlTokensRevised)
-		return wrap("revoke token", err)
+		if _, err := t.s.exec(ctx, sqlTokensRevised); err != nil {
+			return wrap("revoke token", err)
+		}
+		return t.acted(ctx, now, k.Org, connector.AuditTokenRevoked, "token "+id.String(), map[string]string{"kind": string(k.Kind), "source": k.Source})
 	})
 }
 

@@ -37,6 +37,7 @@ type Store interface {
 	CountMembers(ctx context.Context, org string, group connector.ID) (connector.MemberCounts, error)
 	GroupsOfUser(ctx context.Context, org string, user connector.ID, limit int) ([]connector.UserGroup, error)
 	RunGroupEvents(ctx context.Context, run connector.ID) iter.Seq2[connector.GroupEvent, error]
+	AuditOrgs(ctx context.Context) ([]string, error)
 	OpenItems(ctx context.Context, q connector.ItemQuery) (items []connector.OpenItem, next string, err error)
 	Dismiss(ctx context.Context, org, ref string) error
 	AddDomain(ctx context.Context, d connector.Domain) error
@@ -180,6 +181,8 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"an assertion is used once", assertionsOnce},
 		{"a ticket is used once", ticketsOnce},
 		{"attempts to sign in are read back, latest first", signIns},
+		{"what people do is kept in a chain", audit},
+		{"what people do is chosen as a naive reading would", auditChosen},
 		{"mails wait in the outbox, are sent or given up", outbox},
 		{"a link in a mail is used once", mailLinks},
 		{"subscribers are written once and kept with what happened", subscribersWritten},

@@ -1,3 +1,4 @@
+-- since: 14
 -- The files of runs that wait for approval, in parts: what was approved is what is read then.
 CREATE TABLE run_files (
     org  text COLLATE "C" NOT NULL,

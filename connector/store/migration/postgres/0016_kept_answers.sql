@@ -1,3 +1,4 @@
+-- since: 15
 -- What requests to the API were answered, for a day: one that comes again under its key is not carried out again.
 CREATE TABLE kept_answers (
     org     text COLLATE "C" NOT NULL,
