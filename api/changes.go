@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"usherd/connector"
 	"usherd/connector/provision"
@@ -41,6 +42,11 @@ func (s *Server) changes() {
 			return w.Reactivate(ctx, c)
 		})
 	route(s, operation{
+		id: "keepUser", method: http.MethodPost, path: "/users/{user}/keep", scope: connector.APIUsers, tag: usersTag,
+		summary: "Delete a deactivated user later", refuses: []int{http.StatusConflict, http.StatusPreconditionFailed},
+		about: "Until a day, for a number of days from now, or, with neither, for another grace period from now. No source makes it sooner again.",
+	}, s.keepUser)
+	route(s, operation{
 		id: "setUserPackage", method: http.MethodPut, path: "/users/{user}/package", scope: connector.APIUsers, tag: usersTag,
 		summary: "Give a user another package", refuses: []int{http.StatusConflict, http.StatusPreconditionFailed},
 		about: "Sources leave it alone then; with release they decide again.",
@@ -59,6 +65,9 @@ type Writer interface {
 	Deactivate(ctx context.Context, c provision.Command) (*connector.Change, error)
 	Reactivate(ctx context.Context, c provision.Command) (*connector.Change, error)
 	Delete(ctx context.Context, c provision.Command) (*connector.Change, error)
+	Keep(ctx context.Context, c provision.Command, until time.Time) (*connector.Change, error)
+	Due(ctx context.Context, until time.Time, after string, limit int) (users []*connector.User, next string, err error)
+	Invite(ctx context.Context, req provision.InviteRequest) (provision.Invited, error)
 	SetPackage(ctx context.Context, c provision.Command, pkg string, release bool) (*connector.Change, error)
 	SignedIn(ctx context.Context, c provision.Command) (*connector.Change, error)
 	CheckHold(run *connector.Run) error
@@ -144,6 +153,39 @@ func (p *ChangePath) version(u *connector.User) (int64, error) {
 
 func otherVersion() *Problem {
 	return newProblem(http.StatusPreconditionFailed, "other_version", "the user has been changed since: look at it again")
+}
+
+// KeepRequest says until when a user is kept.
+type KeepRequest struct {
+	Days  int    `json:"days,omitempty" doc:"From now." minimum:"1" maximum:"3650"`
+	Until string `json:"until,omitempty" doc:"The day on which the user is deleted (UTC), within ten years." format:"date" example:"2027-01-31"`
+}
+
+type keepInput struct {
+	ChangePath
+	Body *KeepRequest
+}
+
+// maxKeep bounds how long a deletion may be put off.
+const maxKeep = 3650 * 24 * time.Hour
+
+func (s *Server) keepUser(ctx context.Context, c *call, in *keepInput) (*changeOutput, error) {
+	until := s.now().Add(c.org.Settings.DeleteAfter)
+	if b := in.Body; b != nil && b.Days > 0 {
+		until = s.now().Add(time.Duration(b.Days) * 24 * time.Hour)
+	}
+	if b := in.Body; b != nil && b.Until != "" {
+		if b.Days > 0 {
+			return nil, invalid("body.until", "say either until or days")
+		}
+		var err error
+		if until, err = time.Parse(time.DateOnly, b.Until); err != nil || until.After(s.now().Add(maxKeep)) {
+			return nil, invalid("body.until", "a day as in 2027-01-31, within ten years")
+		}
+	}
+	return s.change(ctx, c, &in.ChangePath, "", func(ctx context.Context, w Writer, cmd provision.Command) (*connector.Change, error) {
+		return w.Keep(ctx, cmd, until)
+	})
 }
 
 // PackageChoice is the package that a user is to have.

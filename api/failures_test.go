@@ -10,13 +10,18 @@ import (
 	"usherd/connector"
 )
 
-// failing has the source bring somebody for whom there is no seat.
+// failing has the source bring people who lack what is required.
 func (w *world) failing(org string, names ...string) {
+	w.Helper()
+	w.failingIn(org, "idp", names...)
+}
+
+func (w *world) failingIn(org, source string, names ...string) {
 	w.Helper()
 	for _, name := range names {
 		r := &connector.Record{Anchor: connector.Anchor{Kind: connector.TextAnchor, Raw: name}, Enabled: connector.EnabledYes}
 		r.Attributes = []connector.Attribute{{Name: "userName", Values: [][]byte{[]byte(name)}}}
-		ch, err := w.provs[org].Submit(w.Context(), "idp", r, connector.Cause{Kind: connector.CauseRequest, Actor: "test"})
+		ch, err := w.provs[org].Submit(w.Context(), source, r, connector.Cause{Kind: connector.CauseRequest, Actor: "test"})
 		w.ok(err)
 		if ch.Action != connector.Failed {
 			w.Fatalf("%+v", ch)

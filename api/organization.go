@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
+	"time"
 
 	"usherd/connector"
 )
@@ -18,6 +20,11 @@ func (s *Server) organization() {
 		id: "listSeats", method: http.MethodGet, path: "/seats", scope: connector.APIRead, tag: organizationTag,
 		summary: "Show how many seats of each package are used, free and waited for",
 	}, s.listSeats)
+	route(s, operation{
+		id: "listWaiting", method: http.MethodGet, path: "/packages/{package}/waiting", scope: connector.APIRead, tag: organizationTag,
+		summary: "Show who waits for a seat of a package, the longest waiting first",
+		about:   "Each is a failure with reason no_seat too, which ends by itself when a seat is free.",
+	}, s.listWaiting)
 }
 
 // About is the organization.
@@ -77,6 +84,43 @@ func (s *Server) listSeats(ctx context.Context, c *call, _ *OrgPath) (*seatsOutp
 			p.Seats, p.Free = n.Seats, n.Free()
 		}
 		out.Body.Packages = append(out.Body.Packages, p)
+	}
+	return out, nil
+}
+
+type waitingInput struct {
+	OrgPath
+	Package string `path:"package" doc:"The id of the package." maxLength:"64"`
+	Limit   int    `query:"limit" doc:"How many at most." default:"100" minimum:"1" maximum:"500"`
+}
+
+// Waiting is a place on a waiting list.
+type Waiting struct {
+	Source string    `json:"source"`
+	Anchor string    `json:"anchor"`
+	DN     string    `json:"dn,omitempty"`
+	Since  time.Time `json:"since"`
+	Asked  time.Time `json:"last_asked" doc:"When the source has asked for the seat last."`
+}
+
+// WaitingList is the head of one.
+type WaitingList struct {
+	Waiting []Waiting `json:"waiting"`
+}
+
+type waitingOutput struct{ Body WaitingList }
+
+func (s *Server) listWaiting(ctx context.Context, c *call, in *waitingInput) (*waitingOutput, error) {
+	if !slices.ContainsFunc(c.org.Settings.Packages, func(p connector.Package) bool { return p.ID == in.Package }) {
+		return nil, newProblem(http.StatusNotFound, "not_found", "the organization has no such package")
+	}
+	list, err := s.o.Store.Waiting(ctx, c.id(), in.Package, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	out := &waitingOutput{WaitingList{[]Waiting{}}}
+	for _, x := range list {
+		out.Body.Waiting = append(out.Body.Waiting, Waiting{x.Source, x.Record.Anchor.String(), x.Record.DN, x.Since.UTC(), x.Asked.UTC()})
 	}
 	return out, nil
 }

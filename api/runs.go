@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"iter"
 	"net/http"
-	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 	"go.uber.org/zap"
@@ -155,15 +154,8 @@ func (s *Server) rollBackRun(ctx context.Context, c *call, in *rollbackInput) (*
 	req := provision.RollbackRequest{Run: run.ID, Actor: c.by()}
 	if in.Body != nil {
 		req.Apply = in.Body.Apply
-		for i, key := range in.Body.Users {
-			u, err := s.o.Store.FindUser(ctx, c.id(), key)
-			if connector.KindOf(err) == connector.NotFound {
-				return nil, invalid("body.users["+strconv.Itoa(i)+"]", "there is no such user")
-			}
-			if err != nil {
-				return nil, err
-			}
-			req.People = append(req.People, u.ID)
+		if req.People, err = s.ids(ctx, c, in.Body.Users); err != nil {
+			return nil, err
 		}
 	}
 	id, err := s.o.Runner.Rollback(ctx, c.id(), req)
@@ -187,11 +179,8 @@ type runsOutput struct{ Body Runs }
 
 func (s *Server) listRuns(ctx context.Context, c *call, in *listRunsInput) (*runsOutput, error) {
 	f := connector.RunFilter{Org: c.id(), Source: in.Source, Limit: in.Limit + 1}
-	if in.Before != "" {
-		var err error
-		if f.Before, err = connector.ParseID(in.Before); err != nil {
-			return nil, invalid("query.before", "this is no id of a run")
-		}
+	if err := before(&f.Before, in.Before); err != nil {
+		return nil, err
 	}
 	runs, err := s.o.Store.Runs(ctx, f)
 	if err != nil {

@@ -106,6 +106,9 @@ func New(o Options) (*Server, error) {
 	s.sources()
 	s.imports()
 	s.events()
+	s.retries()
+	s.mails()
+	s.groups()
 	if s.document, err = json.MarshalIndent(s.api.OpenAPI(), "", "  "); err != nil {
 		return nil, fmt.Errorf("api: the document: %w", err)
 	}

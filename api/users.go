@@ -14,6 +14,8 @@ import (
 type Store interface {
 	SubscriberStore
 	AnswerStore
+	MailStore
+	GroupStore
 	ListUsers(ctx context.Context, q connector.UserQuery) (users []*connector.User, next string, err error)
 	FindUser(ctx context.Context, org, key string) (*connector.User, error)
 	Claims(ctx context.Context, q connector.ClaimQuery) ([]connector.Claim, error)
@@ -24,8 +26,10 @@ type Store interface {
 	GroupsOfUser(ctx context.Context, org string, user connector.ID, limit int) ([]connector.UserGroup, error)
 	UserEvents(ctx context.Context, org string, user connector.ID) iter.Seq2[connector.Event, error]
 	OpenItems(ctx context.Context, q connector.ItemQuery) (items []connector.OpenItem, next string, err error)
+	OpenItem(ctx context.Context, org, ref string) (connector.OpenItem, error)
 	Dismiss(ctx context.Context, org, ref string) error
 	Seats(ctx context.Context, org string) ([]connector.SeatCount, error)
+	Waiting(ctx context.Context, org, pkg string, limit int) ([]connector.Waiter, error)
 	Runs(ctx context.Context, f connector.RunFilter) ([]*connector.Run, error)
 	Run(ctx context.Context, id connector.ID) (*connector.Run, error)
 	RunChanges(ctx context.Context, run connector.ID) iter.Seq2[*connector.Change, error]
@@ -134,6 +138,10 @@ func (s *Server) users() {
 		id: "getUserHistory", method: http.MethodGet, path: "/users/{user}/history", scope: connector.APIRead, tag: usersTag,
 		summary: "Show every change of a user, in the order in which they happened",
 	}, s.getHistory)
+	route(s, operation{
+		id: "listDeletions", method: http.MethodGet, path: "/deletions", scope: connector.APIRead, tag: usersTag,
+		summary: "List deactivated users who will be deleted soon, soonest first",
+	}, s.listDeletions)
 }
 
 type listUsersInput struct {
@@ -161,6 +169,28 @@ func (s *Server) listUsers(ctx context.Context, c *call, in *listUsersInput) (*u
 	list, next, err := s.o.Store.ListUsers(ctx, connector.UserQuery{
 		Org: c.id(), State: in.State, Search: in.Search, Package: in.Package, Pending: in.Pending, After: after, Limit: in.Limit,
 	})
+	if err != nil {
+		return nil, err
+	}
+	out := &usersOutput{Users{Users: make([]User, len(list)), Next: cursor(next)}}
+	for i, u := range list {
+		out.Body.Users[i] = NewUser(u)
+	}
+	return out, nil
+}
+
+type deletionsInput struct {
+	OrgPath
+	Page
+	Within int `query:"within_days" doc:"Who is deleted within so many days." default:"7" minimum:"0" maximum:"3650"`
+}
+
+func (s *Server) listDeletions(ctx context.Context, c *call, in *deletionsInput) (*usersOutput, error) {
+	after, err := in.place()
+	if err != nil {
+		return nil, err
+	}
+	list, next, err := c.org.Writer.Due(ctx, s.now().Add(time.Duration(in.Within)*24*time.Hour), after, in.Limit)
 	if err != nil {
 		return nil, err
 	}

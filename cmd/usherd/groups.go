@@ -8,59 +8,24 @@ import (
 	"iter"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"usherd/api"
 	"usherd/connector"
 	"usherd/connector/report"
 )
 
-// groupJSON is the stable form of a group.
-type groupJSON struct {
-	ID          string    `json:"id"`
-	Org         string    `json:"org"`
-	Source      string    `json:"source"`
-	Anchor      string    `json:"anchor"`
-	DN          string    `json:"dn"`
-	Name        string    `json:"name"`
-	Description string    `json:"description,omitempty"`
-	RID         uint32    `json:"rid,omitempty"`
-	Members     int       `json:"member_count"`
-	CreatedAt   time.Time `json:"created_at"`
-	UpdatedAt   time.Time `json:"updated_at"`
-}
-
-func newGroupJSON(g *connector.Group) groupJSON {
-	return groupJSON{g.ID.String(), g.Org, g.Source, g.Anchor.String(), g.DN, g.Name, g.Description, g.RID, g.MemberCount, g.CreatedAt, g.UpdatedAt}
-}
-
-// The kinds of members that group show tells apart.
-const (
-	memberUser    = "user"
-	memberGroup   = "group"
-	memberOutside = "outside" // neither a user nor a group of the source: a contact, or a person out of scope
-)
-
-// memberJSON is the stable form of a member.
+// memberJSON is the stable form of a member, as the API has it too.
 type memberJSON struct {
-	Kind    string          `json:"kind"`
-	ID      string          `json:"id,omitempty"` // of the user or group
-	Name    string          `json:"name,omitempty"`
-	State   connector.State `json:"state,omitempty"`
-	DN      string          `json:"dn,omitempty"`
-	Primary bool            `json:"primary,omitempty"` // it is the person's primary group
-
+	api.Member
 	fullName string
 }
 
 func newMemberJSON(m *connector.GroupMember) memberJSON {
-	j := memberJSON{Kind: memberOutside, DN: m.DN, Primary: m.Primary}
-	switch {
-	case m.User != nil:
-		j.Kind, j.ID, j.Name, j.State, j.fullName = memberUser, m.User.ID.String(), m.User.UserName(), m.User.State, fullName(m.User.Profile)
-	case m.Group != nil:
-		j.Kind, j.ID, j.Name = memberGroup, m.Group.ID.String(), m.Group.Name
+	j := memberJSON{Member: api.NewMember(m)}
+	if m.User != nil {
+		j.fullName = fullName(m.User.Profile)
 	}
 	return j
 }
@@ -117,7 +82,7 @@ func (a *app) listGroups(ctx context.Context, s *site, q connector.GroupQuery, o
 		}
 	}
 	if o.json() {
-		return writeList(a.out, `{"groups":[`, first(groups, most, nil), func(g connector.Group) any { return newGroupJSON(&g) })
+		return writeList(a.out, `{"groups":[`, first(groups, most, nil), func(g connector.Group) any { return api.NewGroup(&g) })
 	}
 	tab := report.NewTable(a.out, a.width(), report.Column{Title: "Name", Flex: true}, report.Column{Title: "Source"},
 		report.Column{Title: "Members", Right: true}, report.Column{Title: "Changed"}, report.Column{Title: "DN", Flex: true})
@@ -268,10 +233,7 @@ func (s *site) groupView(ctx context.Context, o *org, key string, effective bool
 
 // groupDocument is what `group show -o json` prints.
 func (a *app) groupDocument(v *groupView, most int) error {
-	head := struct {
-		groupJSON
-		Effective map[string]int `json:"effective"`
-	}{newGroupJSON(v.group), map[string]int{"users": v.counts.Users, "groups": v.counts.Groups, "outside": v.counts.Outside}}
+	head := api.NewGroupDetail(v.group, v.counts)
 	var line bytes.Buffer
 	if err := writeLine(&line, head); err != nil {
 		return err
@@ -311,7 +273,7 @@ func (a *app) showGroup(v *groupView, most int) error {
 // cells are the columns of a member: kind, name, state, and who or where it is.
 func (m *memberJSON) cells() []string {
 	name, state, who := m.Name, string(m.State), m.DN
-	if m.Kind == memberUser {
+	if m.Kind == api.UserMember {
 		who = m.fullName
 	}
 	if m.Primary {

@@ -10,36 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usherd/api"
 	"usherd/connector"
 	"usherd/connector/report"
 )
-
-// mailJSON is the stable form of a mail in the outbox. Times are RFC 3339 in UTC; what is not known is null or left out.
-type mailJSON struct {
-	ID       string              `json:"id"`
-	Org      string              `json:"org"`
-	Kind     connector.MailKind  `json:"kind"`
-	To       string              `json:"to"`
-	Language string              `json:"language,omitempty"`
-	About    string              `json:"about,omitempty"`
-	State    connector.MailState `json:"state"` // asked, waiting, sent, failed
-	At       *time.Time          `json:"at"`
-	Next     *time.Time          `json:"next"` // of one that waits
-	Attempts int                 `json:"attempts"`
-	Code     int                 `json:"code,omitempty"`   // of the mail server
-	Answer   string              `json:"answer,omitempty"` // its words, or the fault on the way to it
-	DoneAt   *time.Time          `json:"done_at"`
-}
-
-func mailForm(m *connector.Mail) mailJSON {
-	x := mailJSON{
-		m.ID.String(), m.Org, m.Kind, m.To, m.Language, m.About.String(), m.State, when(m.At), when(m.Next), m.Attempts, m.Code, m.Answer, when(m.DoneAt),
-	}
-	if m.State == connector.MailSent || m.State == connector.MailFailed {
-		x.Next = nil
-	}
-	return x
-}
 
 func (a *app) mailCmd() *cobra.Command {
 	var o outputFlag
@@ -119,9 +93,9 @@ func (a *app) showMails(ctx context.Context, s *site, orgID string, q connector.
 		mails = append(mails, list...)
 	}
 	if o.json() {
-		out := make([]mailJSON, len(mails))
+		out := make([]api.Mail, len(mails))
 		for i := range mails {
-			out[i] = mailForm(&mails[i])
+			out[i] = api.NewMail(&mails[i])
 		}
 		return writeJSON(a.out, map[string]any{"mails": out, "counts": counts})
 	}

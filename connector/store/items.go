@@ -28,6 +28,8 @@ const (
 
 	sqlDismiss = `DELETE FROM open_items WHERE org = ? AND ref = ?`
 
+	sqlOpenItem = `SELECT ` + itemColumns + ` FROM open_items WHERE org = ? AND ref = ?`
+
 	sqlOpenItems = `SELECT ` + itemColumns + ` FROM open_items
  WHERE org = ? AND id > ? AND (? = '' OR source = ?) AND (? = '' OR reason = ?) AND (? = '' OR instr(folded, ?) > 0)
    AND (? = 0 OR user_id = ? OR folded = ?)
@@ -86,6 +88,17 @@ func (r *reader) OpenItems(ctx context.Context, q connector.ItemQuery) (items []
 		items = append(items, v.item)
 	}
 	return items, next, nil
+}
+
+// OpenItem returns the open item with that reference, or an error of Kind NotFound.
+func (r *reader) OpenItem(ctx context.Context, org, ref string) (connector.OpenItem, error) {
+	ref = strings.ToUpper(strings.TrimSpace(ref))
+	rows, err := r.q.query(ctx, sqlOpenItem, org, ref)
+	v, ok, err := first(rows, err, scanItem)
+	if err == nil && !ok {
+		return v.item, notFound("open item", "there is no open item %s", ref)
+	}
+	return v.item, wrap("open item", err)
 }
 
 // OpenAnchors returns the anchors of a source that have open items, of these reasons where any are given.

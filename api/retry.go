@@ -1,0 +1,138 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"usherd/connector"
+	"usherd/connector/failure"
+	"usherd/connector/provision"
+)
+
+func (s *Server) retries() {
+	route(s, operation{
+		id: "retryFailure", method: http.MethodPost, path: "/failures/{ref}/retry", scope: connector.APIUsers, tag: failuresTag,
+		summary: "Try a person who failed again, now", refuses: []int{http.StatusConflict},
+		about: "The directory is asked for this one person, and everything is decided anew. Whom a source pushes, or a file has brought, cannot be asked for: a conflict that says what helps.",
+	}, s.retryFailure)
+	route(s, operation{
+		id: "retryFailures", method: http.MethodPost, path: "/failures/retry", scope: connector.APIUsers, tag: failuresTag,
+		summary: "Try again all who failed for one reason, a page at a time",
+		about:   "Those of directories; the others are told as left out. Where a directory does not answer, the page ends there, and stopped says why.",
+	}, s.retryFailures)
+}
+
+// Retried is what came of trying somebody again.
+type Retried struct {
+	Ref      string             `json:"ref"`
+	Source   string             `json:"source"`
+	Subject  string             `json:"subject,omitempty"`
+	Succeeds bool               `json:"succeeds" doc:"Nothing refuses the person any more."`
+	Action   connector.Action   `json:"action,omitempty" doc:"Left out where nobody was found."`
+	Steps    []provision.Step   `json:"steps"`
+	Failures []failure.Document `json:"failures,omitempty"`
+	Run      string             `json:"run,omitempty" doc:"The run that it was."`
+	LeftOut  string             `json:"left_out,omitempty" doc:"Why nobody was asked."`
+}
+
+type retriedOutput struct{ Body Retried }
+
+func (s *Server) retryFailure(ctx context.Context, c *call, in *refInput) (*retriedOutput, error) {
+	item, err := s.o.Store.OpenItem(ctx, c.id(), in.Ref)
+	if err != nil {
+		return nil, err
+	}
+	if why := notAsked(c.org.Settings, item.Source); why != "" {
+		return nil, newProblem(http.StatusConflict, "refused", why)
+	}
+	out, err := s.retry(ctx, c, &item)
+	return &retriedOutput{out}, err
+}
+
+// notAsked says why a source cannot be asked for somebody, "" where it can.
+func notAsked(o *connector.Organization, source string) string {
+	if o.Template(source) != nil {
+		return "this person activates the account: try the subscriber again"
+	}
+	src := o.Source(source)
+	switch {
+	case src == nil:
+		return "the configuration has no source " + source + " any more: dismiss the failure"
+	case src.Kind == connector.Directory:
+		return ""
+	case src.Kind.Brought():
+		return "a file has brought this person: import it again"
+	case src.Kind == connector.SignIn:
+		return "this person is decided anew with the next sign-in"
+	}
+	return "this source pushes: see that it brings the person again"
+}
+
+func (s *Server) retry(ctx context.Context, c *call, item *connector.OpenItem) (Retried, error) {
+	out := Retried{Ref: item.Ref, Source: item.Source, Subject: item.Subject, Steps: []provision.Step{}}
+	key := item.DN
+	switch {
+	case !item.Anchor.IsZero():
+		key = item.Anchor.String()
+	case key == "":
+		key = item.Subject
+	}
+	p, err := s.o.Runner.Retry(ctx, c.id(), item.Source, key, c.by())
+	if err != nil {
+		return out, err
+	}
+	out.Steps, out.Run = append(out.Steps, p.Steps...), p.Run.ID.String()
+	if p.Change == nil {
+		return out, nil
+	}
+	out.Action, out.Succeeds = p.Change.Action, len(p.Change.Failures) == 0
+	for _, f := range p.Change.Failures {
+		out.Failures = append(out.Failures, s.catalogue.Document(f, c.lang))
+	}
+	return out, nil
+}
+
+type retryAllInput struct {
+	OrgPath
+	Body struct {
+		Reason connector.Reason `json:"reason" doc:"Such as required_missing." minLength:"1" maxLength:"64"`
+		Source string           `json:"source,omitempty" doc:"Only this one." maxLength:"32"`
+		After  string           `json:"after,omitempty" doc:"What the page before gave as next." maxLength:"2000"`
+		Limit  int              `json:"limit,omitempty" doc:"How many at most." default:"50" minimum:"1" maximum:"50"`
+	}
+}
+
+// RetriedPage is what came of a page of failures.
+type RetriedPage struct {
+	Retried []Retried `json:"retried"`
+	Next    string    `json:"next,omitempty" doc:"Where the next page begins; left out after the last."`
+	Stopped string    `json:"stopped,omitempty" doc:"Why the page ends before its end."`
+}
+
+type retriedPageOutput struct{ Body RetriedPage }
+
+func (s *Server) retryFailures(ctx context.Context, c *call, in *retryAllInput) (*retriedPageOutput, error) {
+	after, err := Page{After: in.Body.After}.place()
+	if err != nil {
+		return nil, invalid("body.after", "this is not what a page gave as next")
+	}
+	items, next, err := s.o.Store.OpenItems(ctx, connector.ItemQuery{Org: c.id(), Source: in.Body.Source, Reason: in.Body.Reason, After: after, Limit: in.Body.Limit})
+	if err != nil {
+		return nil, err
+	}
+	out := &retriedPageOutput{RetriedPage{Retried: []Retried{}, Next: cursor(next)}}
+	for i := range items {
+		item := &items[i]
+		if why := notAsked(c.org.Settings, item.Source); why != "" {
+			out.Body.Retried = append(out.Body.Retried, Retried{Ref: item.Ref, Source: item.Source, Subject: item.Subject, Steps: []provision.Step{}, LeftOut: why})
+			continue
+		}
+		r, err := s.retry(ctx, c, item)
+		if err != nil {
+			out.Body.Next, out.Body.Stopped = "", s.problem(ctx, err).Detail
+			return out, nil
+		}
+		out.Body.Retried = append(out.Body.Retried, r)
+	}
+	return out, nil
+}
