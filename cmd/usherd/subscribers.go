@@ -292,6 +292,11 @@ func (a *app) subscriberSub(use, short string, f *subscriberFlags, do func(ctx c
 	}
 }
 
+// claimFirst says what a subscriber waits for whose address another organization has.
+func claimFirst(x *connector.Subscriber) string {
+	return "another organization has an account with this address: claim it with: usherd claim start --org " + x.Org + " " + x.Email
+}
+
 // tellSubscriber tells how far somebody has come. A failure is an error only where the attempt was refused.
 func (a *app) tellSubscriber(ctx context.Context, s *site, x *connector.Subscriber) error {
 	form, err := s.subscriberForm(ctx, "en", false)
@@ -305,8 +310,11 @@ func (a *app) tellSubscriber(ctx context.Context, s *site, x *connector.Subscrib
 			a.worse(exitFailed)
 		}
 	}
-	if x.Status == connector.PendingEmailValidation {
+	switch x.Status { //nolint:exhaustive // the others say it all
+	case connector.PendingEmailValidation:
 		fmt.Fprintf(a.out, "  a link is on its way to %s\n", x.Email)
+	case connector.PendingClaim:
+		fmt.Fprintln(a.out, "  "+claimFirst(x))
 	}
 	return nil
 }

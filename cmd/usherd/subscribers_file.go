@@ -334,6 +334,9 @@ func (a *app) showSubscriber(ctx context.Context, s *site, f *subscriberFlags, n
 	if err := tab.Flush(); err != nil {
 		return err
 	}
+	if x.Status == connector.PendingClaim {
+		fmt.Fprintln(a.out, claimFirst(x))
+	}
 	fmt.Fprintln(a.out, "history")
 	for _, e := range doc.History {
 		fmt.Fprintf(a.out, "  %s  %-11s by %s  %s", date(e.At), e.What, e.By, e.Status)

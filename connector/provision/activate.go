@@ -248,8 +248,13 @@ func settled(r connector.Reason) bool {
 	return ofAccount(r) || r == connector.NoSeat
 }
 
+// mayHaveChanged reports whether a subscriber has no account for a cause that may have gone since.
+func mayHaveChanged(s *connector.Subscriber) bool {
+	return s.Status == connector.PendingClaim || s.Failure != nil && !settled(s.Failure.Reason)
+}
+
 // RetrySubscribers tries those again whose failures may have lost their cause: the configuration is another one, a
-// domain was verified or released, an account has gone. It returns how many have an account now. Who waits for a seat is
+// domain was verified or released, an account has gone, or was claimed. It returns how many have an account now. Who waits for a seat is
 // offered one by the waiting list.
 func (p *Provisioner) RetrySubscribers(ctx context.Context) (done int, err error) {
 	if len(p.o.Org.Templates) == 0 {
@@ -262,7 +267,7 @@ func (p *Provisioner) RetrySubscribers(ctx context.Context) (done int, err error
 			return done, err
 		}
 		for _, s := range page {
-			if s.Failure == nil || settled(s.Failure.Reason) {
+			if !mayHaveChanged(s) {
 				continue
 			}
 			ok, err := p.retryOne(ctx, s.ID)
@@ -290,8 +295,15 @@ func (p *Provisioner) retryOne(ctx context.Context, id connector.ID) (ok bool, e
 			return err
 		}
 		email := s.Believed(t)
-		if s.Failure == nil || settled(s.Failure.Reason) || email == "" {
+		if !mayHaveChanged(s) || email == "" {
 			return nil
+		}
+		if elsewhere, err := p.elsewhere(ctx, tx, s, email); err != nil || elsewhere {
+			if err == nil && s.Status != connector.PendingClaim {
+				s.Status, s.Failure, s.UpdatedAt = connector.PendingClaim, nil, p.o.Now()
+				err = tx.PutSubscriber(ctx, s, subscriberEvent(s, connector.StepRetried, retries.Actor, s.UpdatedAt))
+			}
+			return err
 		}
 		d, err := p.submitIn(ctx, tx, activation(s, email, retries))
 		if err != nil {

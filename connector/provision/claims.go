@@ -31,11 +31,12 @@ type Claims struct {
 	orgs  map[string]*Provisioner
 }
 
-// NewClaims returns the claims between these organizations, which share one store.
+// NewClaims returns the claims between these organizations, which share one store, and tells each of them: it is called
+// before they are at work.
 func NewClaims(store ClaimStore, orgs ...*Provisioner) *Claims {
 	c := &Claims{store: store, orgs: map[string]*Provisioner{}}
 	for _, p := range orgs {
-		c.orgs[p.o.Org.ID] = p
+		c.orgs[p.o.Org.ID], p.claims = p, c
 	}
 	return c
 }
@@ -208,7 +209,44 @@ func (c *Claims) Claim(ctx context.Context, req ClaimRequest) ([]ClaimResult, er
 			results[i].Claim = t.claim
 		}
 	}
+	// Subscribers have waited for the accounts that are here now.
+	if _, err := to.RetrySubscribers(context.WithoutCancel(ctx)); err != nil {
+		return results, err
+	}
 	return results, nil
+}
+
+// elsewhere reports whether the address is that of a user of another organization whom this one could claim: a subscriber
+// who has no account waits for that, so that nobody has two.
+func (p *Provisioner) elsewhere(ctx context.Context, r connector.Reader, s *connector.Subscriber, email string) (bool, error) {
+	if p.claims == nil || email == "" || hasAccount(s) {
+		return false, nil
+	}
+	domain, ok := policy.EmailDomain(email)
+	if !ok {
+		return false, nil
+	}
+	entries, err := r.DomainsByName(ctx, connector.ParentDomains(domain))
+	if err != nil || !slices.ContainsFunc(entries, func(d connector.Domain) bool { return d.Org == p.o.Org.ID && d.Verified() }) {
+		return false, err // who has an account elsewhere is nobody's business who has not proved the domain
+	}
+	keys := []connector.UserKey{{Kind: connector.Email, Value: connector.Fold(email)}}
+	if own, err := r.UsersByKey(ctx, p.o.Org.ID, keys); err != nil || len(own) > 0 {
+		return false, err
+	}
+	for _, org := range p.claims.others(p.o.Org.ID) {
+		users, err := r.UsersByKey(ctx, org, keys)
+		if err != nil {
+			return false, err
+		}
+		for _, u := range users {
+			t := taking{to: p, from: p.claims.orgs[org], user: u}
+			if err := t.mayGo(ctx, r); err != nil || len(t.failures) == 0 {
+				return err == nil, err
+			}
+		}
+	}
+	return false, nil
 }
 
 var errTooManyClaims = fmt.Errorf("at most %d users are claimed at once", MaxClaims)

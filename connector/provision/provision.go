@@ -28,6 +28,7 @@ type Options struct {
 // configuration makes a new Provisioner. All methods are safe for concurrent use.
 type Provisioner struct {
 	o       Options
+	claims  *Claims   // between this organization and the others; nil = there are no others. Set by NewClaims
 	packers sync.Pool // of *connector.RecordPacker
 }
 

@@ -144,7 +144,14 @@ func (p *Provisioner) provisionIn(ctx context.Context, tx connector.Tx, s *conne
 		s.Email = email
 	}
 	s.UpdatedAt = now
-	if err := tx.PutSubscriber(ctx, s, subscriberEvent(s, step, cause.Actor, now)); err != nil || email == "" {
+	elsewhere, err := p.elsewhere(ctx, tx, s, email)
+	if err != nil {
+		return s, err
+	}
+	if elsewhere {
+		s.Status, s.Failure = connector.PendingClaim, nil
+	}
+	if err := tx.PutSubscriber(ctx, s, subscriberEvent(s, step, cause.Actor, now)); err != nil || email == "" || elsewhere {
 		return s, err
 	}
 	d, err := p.submitIn(ctx, tx, activation(s, email, cause))

@@ -305,3 +305,53 @@ func TestALinkUsedByManyMakesOneUser(t *testing.T) {
 		t.Errorf("%v %v", n, err)
 	}
 }
+
+// Whoever has an account in another organization that can be claimed gets no second one: the subscriber waits for the claim,
+// and goes on by itself when it is made, or when there is nothing to be claimed any more.
+func TestASubscriberWaitsForTheClaimOfItsAccount(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, func(acme, _ *connector.Organization) { template(nil)(acme) })
+	claimed, left := p.person(1, connector.Verified), p.person(2, connector.NotVerified)
+	first := p.announce(line(1, connector.Email, "U0001@example.com"))
+	second := p.announce(line(2, connector.Email, "u0002@example.com"))
+	for _, s := range []*connector.Subscriber{first, second} {
+		if s.Status != connector.PendingClaim || s.Failure != nil || !s.User.IsZero() {
+			t.Errorf("%s is %s: %+v", s.Name, s.Status, s.Failure)
+		}
+	}
+	if p.user("u0001") != nil || p.used("standard") != 0 {
+		t.Error("there is a second account")
+	}
+	if n, err := p.prov.RetrySubscribers(t.Context()); n != 0 || err != nil || p.subscriber(first).Status != connector.PendingClaim {
+		t.Error(n, err)
+	}
+	c := p.claim(claimed)[0]
+	if s := p.subscriber(first); s.Status != connector.Provisioned || s.User != c.User {
+		t.Errorf("%s after the claim: %+v", s.Status, s.Failure)
+	}
+	p.old.become("u0002", connector.Inactive) // whom nobody can claim
+	if n, err := p.prov.RetrySubscribers(t.Context()); n != 1 || err != nil {
+		t.Error(n, err)
+	}
+	if s := p.subscriber(second); s.Status != connector.Provisioned || s.User.IsZero() || s.User == left.ID {
+		t.Errorf("%s when it cannot be claimed: %+v", s.Status, s.Failure)
+	}
+	if kinds := p.mails("u0002@example.com"); len(kinds) != 1 || kinds[0] != connector.ReadyMail {
+		t.Error(kinds)
+	}
+}
+
+// Accounts elsewhere are nobody's business who has not verified the domain, or who has the person already.
+func TestASubscriberDoesNotWaitForWhatCannotBeClaimed(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, func(acme, _ *connector.Organization) { template(nil)(acme) })
+	p.old.submit("idp", pushed(1, "e1", connector.NewID(p.now), connector.Email, "ann1@example.org"))
+	if s := p.announce(line(1)); s.Status == connector.PendingClaim {
+		t.Error("the other organization's account was told of")
+	}
+	p.person(2, connector.Verified)
+	p.submit("dir", person(2))
+	if s := p.announce(line(2, connector.Email, "u0002@example.com")); s.Status == connector.PendingClaim || s.User != p.user("u0002").ID {
+		t.Errorf("%s: %+v", s.Status, s.Failure)
+	}
+}
