@@ -206,6 +206,7 @@ type UserDetail struct {
 	User
 	Links  []Link      `json:"links"`
 	Groups []UserGroup `json:"groups" doc:"At most 1,000."`
+	Claim  *Claim      `json:"claim,omitempty" doc:"How the organization has taken the user over from another one, where it has."`
 }
 
 type userOutput struct {
@@ -221,12 +222,12 @@ func (s *Server) getUser(ctx context.Context, c *call, in *UserPath) (*userOutpu
 	if err != nil {
 		return nil, err
 	}
-	doc, err := DescribeUser(ctx, s.o.Store, u)
+	doc, err := DescribeUser(ctx, s.o.Store, u, s.now())
 	return &userOutput{etag(u), doc}, err
 }
 
 // DescribeUser reads what belongs to a user.
-func DescribeUser(ctx context.Context, store Store, u *connector.User) (UserDetail, error) {
+func DescribeUser(ctx context.Context, store Store, u *connector.User, now time.Time) (UserDetail, error) {
 	d := UserDetail{User: NewUser(u), Links: []Link{}, Groups: []UserGroup{}}
 	links, err := store.UserLinks(ctx, u.Org, u.ID)
 	if err != nil {
@@ -234,12 +235,34 @@ func DescribeUser(ctx context.Context, store Store, u *connector.User) (UserDeta
 	}
 	for _, l := range links {
 		d.Links = append(d.Links, Link{l.Source, l.Anchor.String(), l.DN, l.Standing})
+		if l.Source == connector.Claimed {
+			if d.Claim, err = claimOf(ctx, store, u.Org, l.Anchor, now); err != nil {
+				return d, err
+			}
+		}
 	}
 	groups, err := store.GroupsOfUser(ctx, u.Org, u.ID, maxGroups)
 	for _, g := range groups {
 		d.Groups = append(d.Groups, UserGroup{g.ID.String(), g.Source, g.Name, g.DN, g.Direct})
 	}
 	return d, err
+}
+
+// claimOf is the claim that a link is of; nil where it is forgotten.
+func claimOf(ctx context.Context, store Store, org string, anchor connector.Anchor, now time.Time) (*Claim, error) {
+	id, err := connector.ParseID(anchor.Raw)
+	if err != nil {
+		return nil, err
+	}
+	c, err := store.Claim(ctx, org, id)
+	switch {
+	case connector.KindOf(err) == connector.NotFound:
+		return nil, nil //nolint:nilnil // there is none
+	case err != nil:
+		return nil, err
+	}
+	shown := NewClaim(c, now, false)
+	return &shown, nil
 }
 
 // etag is the version of a user as HTTP has it.

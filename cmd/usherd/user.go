@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -247,7 +248,7 @@ func (a *app) userShowCmd(orgID *string) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				doc, err := s.userDocument(cmd.Context(), org, args[0])
+				doc, err := s.userDocument(cmd.Context(), org, args[0], a.now())
 				if err != nil {
 					return err
 				}
@@ -262,13 +263,13 @@ func (a *app) userShowCmd(orgID *string) *cobra.Command {
 	return cmd
 }
 
-func (s *site) userDocument(ctx context.Context, o *org, name string) (*userDocument, error) {
+func (s *site) userDocument(ctx context.Context, o *org, name string, now time.Time) (*userDocument, error) {
 	u, err := s.findUser(ctx, o, name)
 	if err != nil {
 		return nil, err
 	}
 	doc := &userDocument{History: []api.Event{}}
-	if doc.UserDetail, err = api.DescribeUser(ctx, s.db, u); err != nil {
+	if doc.UserDetail, err = api.DescribeUser(ctx, s.db, u, now); err != nil {
 		return nil, err
 	}
 	for e, err := range s.db.UserEvents(ctx, o.Org.ID, u.ID) {
@@ -289,6 +290,21 @@ func deactivated(x *api.Deactivation) string {
 	return text
 }
 
+// claimedText says how the user came from another organization, and how far that is.
+func claimedText(c *api.Claim) string {
+	text := fmt.Sprintf("from another organization, where it was %s, at %s by %s", c.Was, date(c.At), c.By)
+	switch c.Status {
+	case connector.ClaimOpen:
+		return text + ": the person has " + plural(c.DaysLeft, "day") + " to decide (usherd claim show " + c.ID + ")"
+	case connector.ClaimDecided:
+		return text + "; decided: " + string(c.Choice)
+	case connector.ClaimExpired:
+		return text + "; nobody decided, and the data went along"
+	case connector.ClaimEnded:
+	}
+	return text
+}
+
 func (a *app) showUser(s *site, d *userDocument) error {
 	fmt.Fprintf(a.out, "%s  %s\n", d.UserName, d.State)
 	tab := report.NewTable(a.out, 0, report.Column{}, report.Column{}) // nothing is cut: this is where one comes for all of it
@@ -304,6 +320,9 @@ func (a *app) showUser(s *site, d *userDocument) error {
 		if x.DeletedAt != nil {
 			tab.Row("  deleted", "at "+date(*x.DeletedAt)+", unless it comes back")
 		}
+	}
+	if c := d.Claim; c != nil {
+		tab.Row("  claimed", claimedText(c))
 	}
 	for _, name := range d.Profile.Names() {
 		value := strings.Join(d.Profile[name], ", ")
