@@ -109,6 +109,7 @@ func New(o Options) (*Server, error) {
 	s.retries()
 	s.mails()
 	s.groups()
+	s.tokens()
 	if s.document, err = json.MarshalIndent(s.api.OpenAPI(), "", "  "); err != nil {
 		return nil, fmt.Errorf("api: the document: %w", err)
 	}

@@ -16,6 +16,7 @@ type Store interface {
 	AnswerStore
 	MailStore
 	GroupStore
+	TokenStore
 	ListUsers(ctx context.Context, q connector.UserQuery) (users []*connector.User, next string, err error)
 	FindUser(ctx context.Context, org, key string) (*connector.User, error)
 	Claims(ctx context.Context, q connector.ClaimQuery) ([]connector.Claim, error)

@@ -42,11 +42,12 @@ const (
 	APIDomains     = "domains"     // add, prove, claim and remove domains
 	APIImport      = "import"      // take over users from a file
 	APIRuns        = "runs"        // start, approve, reject and undo runs
+	APITokens      = "tokens"      // make and end tokens
 )
 
 // APIScopes are all of them, in the order in which they are shown.
 func APIScopes() []string {
-	return []string{APIRead, APIUsers, APISignIn, APISubscribers, APIClaims, APIDomains, APIImport, APIRuns}
+	return []string{APIRead, APIUsers, APISignIn, APISubscribers, APIClaims, APIDomains, APIImport, APIRuns, APITokens}
 }
 
 // TokenHash is the SHA-256 of a token. Tokens have 256 random bits, so a slow hash would add nothing.

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"usherd/api"
 	"usherd/connector"
 	"usherd/connector/store"
 	"usherd/connector/store/newstore"
@@ -150,6 +151,14 @@ func decode[T any](r *rig, want int, args ...string) T {
 }
 
 // runDocument is what `sync -o json` and `report -o json` print.
+type tokenJSON = api.Token
+
+// newTokenJSON is a token as it is made.
+type newTokenJSON struct {
+	ID, Token string
+	EndsAt    *time.Time `json:"ends_at"`
+}
+
 type runDocument struct {
 	ID      string           `json:"id"`
 	Result  connector.Result `json:"result"`

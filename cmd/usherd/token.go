@@ -2,15 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
+	"usherd/api"
 	"usherd/connector"
 )
 
@@ -38,13 +38,6 @@ type newTokenFlags struct {
 	output                           outputFlag
 }
 
-const (
-	usualLife = "180d"
-	noEnd     = "never"
-	minLife   = time.Minute
-	maxLife   = 3650 * 24 * time.Hour
-)
-
 func (a *app) tokenCreate() *cobra.Command {
 	var f newTokenFlags
 	cmd := &cobra.Command{
@@ -58,7 +51,8 @@ With --kind secret it makes a client secret of OAuth 2.0, for which the provider
   read         look at everything            claims    claim users of other organizations
   users        change users and failures     domains   add, prove, claim and remove domains
   sign-in      ask who may sign in           import    take over users from a file
-  subscribers  announce and change them      runs      start, approve, reject and undo runs`,
+  subscribers  announce and change them      runs      start, approve, reject and undo runs
+  tokens       make and end tokens: for the API with scopes that the token has itself`,
 		Example: `  usherd token create --org acme --source entra
   usherd token create --org acme --source okta --expires 365d --network 192.0.2.0/24 --name "set up by Ann"
   usherd token create --source audit --scope scim:read -o json
@@ -71,19 +65,16 @@ With --kind secret it makes a client secret of OAuth 2.0, for which the provider
 	cmd.Flags().StringVar(&f.org, "org", "", "organization (may be left out when there is only one)")
 	cmd.Flags().StringVar(&f.source, "source", "", "source that pushes or signs people in (may be left out when there is only one)")
 	cmd.Flags().BoolVar(&f.api, "api", false, "a token for the API of the organization")
-	cmd.Flags().StringVar(&f.expires, "expires", usualLife, "how long it lives, or "+noEnd)
+	cmd.Flags().StringVar(&f.expires, "expires", connector.TokenLife, "how long it lives, or "+connector.TokenNoEnd)
 	cmd.Flags().StringArrayVar(&f.networks, "network", nil, "network or address that it may come from, beside what the source allows; several times for several")
 	cmd.Flags().StringArrayVar(&f.scopes, "scope", nil, "what it may do (default scim, with --api read); several times for several")
 	cmd.Flags().StringVar(&f.name, "name", "", "a note for people")
 	cmd.Flags().StringVar(&f.kind, "kind", string(connector.BearerToken), "token, or secret: a client secret of OAuth 2.0")
 	_ = cmd.RegisterFlagCompletionFunc("scope", cobra.FixedCompletions(slices.Concat(connector.Scopes(), connector.APIScopes()), cobra.ShellCompDirectiveNoFileComp))
-	_ = cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(lastingKinds, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions([]string{string(connector.BearerToken), string(connector.ClientSecret)}, cobra.ShellCompDirectiveNoFileComp))
 	f.output.add(cmd, "text", "json")
 	return cmd
 }
-
-// lastingKinds are those that people make.
-var lastingKinds = []string{string(connector.BearerToken), string(connector.ClientSecret)}
 
 // createToken makes, stores and shows a token.
 func (a *app) createToken(ctx context.Context, s *site, f newTokenFlags) error {
@@ -95,18 +86,13 @@ func (a *app) createToken(ctx context.Context, s *site, f newTokenFlags) error {
 		return err
 	}
 	k.CreatedBy = actor()
-	make := connector.NewToken
-	if f.api {
-		make = connector.NewAPIToken
-	}
-	secret, hash := make()
-	k.Hash = hash
+	secret := k.Draw()
 	if err := s.db.AddToken(ctx, k); err != nil {
 		return err
 	}
 	door := s.door(&k)
 	if f.output.json() {
-		return writeJSON(a.out, newTokenJSON{a.tokenJSON(s, &k), secret.Reveal(), door})
+		return writeJSON(a.out, api.CreatedToken{Token: a.tokenJSON(s, &k), Secret: secret.Reveal(), URL: door})
 	}
 	until := "for ever"
 	if !k.EndsAt.IsZero() {
@@ -153,50 +139,18 @@ func (s *site) bearer(f *newTokenFlags) (org, source string, err error) {
 
 // token checks the flags.
 func (f *newTokenFlags) token(now time.Time) (connector.Token, error) {
-	k := connector.Token{ID: connector.NewID(now), Kind: connector.TokenKind(f.kind), Name: strings.TrimSpace(f.name), CreatedAt: now.UTC()}
-	switch {
-	case !slices.Contains(lastingKinds, f.kind):
-		return k, usagef("--kind %s: the kinds are: %s", f.kind, strings.Join(lastingKinds, ", "))
-	case f.api && (f.source != "" || f.kind != lastingKinds[0]):
-		return k, usagef("--api makes a token of an organization: leave out --source and --kind")
-	}
-	scopes, known := f.scopes, connector.Scopes()
+	req := connector.TokenRequest{Kind: connector.TokenKind(f.kind), Name: f.name, Expires: f.expires, Scopes: f.scopes, Networks: f.networks}
 	if f.api {
-		k.Kind, known = connector.APIToken, connector.APIScopes()
-	}
-	if len(scopes) == 0 {
-		scopes = known[:1]
-	}
-	if utf8.RuneCountInString(k.Name) > 100 || k.Name != printable(k.Name) {
-		return k, usagef("--name: at most 100 characters, in one line")
-	}
-	for _, s := range scopes {
-		if !slices.Contains(known, s) {
-			return k, usagef("--scope %s: the scopes are: %s", s, strings.Join(known, ", "))
+		if f.source != "" || req.Kind != connector.BearerToken {
+			return connector.Token{}, usagef("--api makes a token of an organization: leave out --source and --kind")
 		}
-		if !slices.Contains(k.Scopes, s) {
-			k.Scopes = append(k.Scopes, s)
-		}
+		req.Kind = connector.APIToken
 	}
-	for _, s := range f.networks {
-		p, err := connector.ParseNetwork(s)
-		if err != nil {
-			return k, usagef("--network %s: %s", s, err)
-		}
-		k.Networks = append(k.Networks, p)
+	k, err := req.Token(now)
+	if fault, ok := errors.AsType[*connector.TokenRequestError](err); ok {
+		return k, usagef("%s: %s", strings.TrimSpace("--"+fault.Field+" "+fault.Value), fault.Text)
 	}
-	if f.expires == noEnd {
-		return k, nil
-	}
-	var life connector.Duration
-	if err := life.UnmarshalText([]byte(f.expires)); err != nil {
-		return k, usagef("--expires %s: %s, or %s", f.expires, err, noEnd)
-	}
-	if d := time.Duration(life); d < minLife || d > maxLife {
-		return k, usagef("--expires %s: from %s to %s, or %s", f.expires, connector.Duration(minLife), connector.Duration(maxLife), noEnd)
-	}
-	k.EndsAt = k.CreatedAt.Add(time.Duration(life))
-	return k, nil
+	return k, err
 }
 
 // pushing returns the one source that pushes which the flags name.
@@ -285,13 +239,4 @@ func (a *app) revokeToken(ctx context.Context, s *site, id string) error {
 		fmt.Fprintf(a.out, "it was the last one: %s cannot push until it has another\n", bearerName(k))
 	}
 	return nil
-}
-
-// networkTexts are networks as they are written.
-func networkTexts(list []netip.Prefix) []string {
-	out := []string{}
-	for _, p := range list {
-		out = append(out, p.String())
-	}
-	return out
 }

@@ -9,41 +9,14 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"usherd/api"
 	"usherd/connector"
 	"usherd/connector/report"
 )
 
-// tokenJSON is the stable form of a token. Times are RFC 3339 in UTC; what is not known is left out.
-type tokenJSON struct {
-	ID        string                  `json:"id"`
-	Org       string                  `json:"org"`
-	Source    string                  `json:"source"` // "" for the API
-	Kind      connector.TokenKind     `json:"kind"`   // token, secret, api
-	Name      string                  `json:"name"`
-	Scopes    []string                `json:"scopes"`
-	Networks  []string                `json:"networks"`
-	Standing  connector.TokenStanding `json:"standing"`   // live, ends_soon, ended, revoked
-	Pushes    bool                    `json:"configured"` // the configuration has the organization and the source, as one that pushes or signs in
-	CreatedAt *time.Time              `json:"created_at"`
-	CreatedBy string                  `json:"created_by"`
-	EndsAt    *time.Time              `json:"ends_at"` // null = never
-	LastUsed  *time.Time              `json:"last_used"`
-	RevokedAt *time.Time              `json:"revoked_at"`
-	RevokedBy string                  `json:"revoked_by,omitempty"`
-}
-
-// newTokenJSON is a token at the one moment at which it can be shown.
-type newTokenJSON struct {
-	tokenJSON
-	Token string `json:"token"`
-	URL   string `json:"url,omitempty"`
-}
-
-func (a *app) tokenJSON(s *site, k *connector.Token) tokenJSON {
-	return tokenJSON{
-		k.ID.String(), k.Org, k.Source, k.Kind, k.Name, k.Scopes, networkTexts(k.Networks), k.StandingAt(a.now()), s.hasBearer(k),
-		when(k.CreatedAt), k.CreatedBy, when(k.EndsAt), when(k.LastUsed), when(k.RevokedAt), k.RevokedBy,
-	}
+// tokenJSON is the stable form of a token, as the API has it too.
+func (a *app) tokenJSON(s *site, k *connector.Token) api.Token {
+	return api.NewToken(k, s.hasBearer(k), a.now())
 }
 
 // hasBearer reports whether the configuration has whose token it is.
@@ -55,7 +28,7 @@ func (s *site) hasBearer(k *connector.Token) bool {
 // lastingTokens are those that people have made, for one source, or for all.
 func (s *site) lastingTokens(ctx context.Context, orgID, source string) ([]connector.Token, error) {
 	return s.db.Tokens(ctx, connector.TokenFilter{
-		Org: orgID, Source: source, Kinds: []connector.TokenKind{connector.BearerToken, connector.ClientSecret, connector.APIToken},
+		Org: orgID, Source: source, Kinds: append(connector.LastingKinds(), connector.APIToken),
 	})
 }
 
@@ -84,7 +57,7 @@ func (a *app) tokenList() *cobra.Command {
 					}
 				}
 				if o.json() {
-					out := []tokenJSON{}
+					out := []api.Token{}
 					for i := range shown {
 						out = append(out, a.tokenJSON(s, &shown[i]))
 					}
@@ -112,7 +85,7 @@ func (a *app) showTokens(s *site, list []connector.Token) error {
 			standing += ", source gone"
 		}
 		tab.Row(k.ID.Short(), bearerName(k), string(k.Kind), dash(k.Name), strings.Join(k.Scopes, " "),
-			dash(strings.Join(networkTexts(k.Networks), " ")), date(k.EndsAt), date(k.LastUsed), standing)
+			dash(strings.Join(connector.NetworkTexts(k.Networks), " ")), date(k.EndsAt), date(k.LastUsed), standing)
 	}
 	if err := a.endTable(tab, "no tokens: make one with usherd token create"); err != nil {
 		return err
