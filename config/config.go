@@ -35,6 +35,9 @@ type Config struct {
 	// Portal is the door of people who have a link from a mail: pages without sign-in. Left out, there is none. It
 	// changes with a restart only.
 	Portal *Door `yaml:"portal,omitempty"`
+	// Console is the door of administrators: pages on which they see what happened, decide and act. Left out, there is none. It
+	// changes with a restart only, but for admins and oidc.
+	Console *Console `yaml:"console,omitempty"`
 	// Mail is the server that takes mails: invitations, and answers to people who ask how their account is. Left out,
 	// mails wait in the outbox.
 	Mail *notify.Config `yaml:"mail,omitempty"`

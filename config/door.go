@@ -75,6 +75,13 @@ func (v *validator) doors() {
 			read: "reads the links by which people prove who they are", clear: "links by which people prove who they are",
 		}))
 	}
+	if c := c.Console; c != nil {
+		v.door(taken, &doorCheck{
+			key: "console", listen: &c.Listen, url: &c.URL, tls: &c.TLS, proxies: c.TrustedProxies, behindProxy: c.BehindProxy,
+			usual: "127.0.0.1:9475", served: "the console is", users: "browsers", example: "https://usherd.example.com",
+			read: "reads the passwords of administrators", clear: "passwords of administrators",
+		})
+	}
 }
 
 // check fills in where the keys of a door are.

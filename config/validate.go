@@ -36,6 +36,8 @@ var words = map[string][]string{
 	"mail.tls": {notify.StartTLS, notify.Implicit, notify.NoTLS},
 	"invite":   {"manual", inviteAuto},
 
+	"role": roleWords(),
+
 	"saml.name_id_format": {"persistent", "email", "unspecified"},
 }
 
@@ -120,6 +122,7 @@ func (v *validator) all() []*Runtime {
 		v.address("dns.resolver", c.DNS.Resolver, "192.0.2.53:53")
 	}
 	v.doors()
+	v.console()
 	v.mail()
 	if len(c.Organizations) == 0 {
 		v.reject("organizations", "there is no organization: write at least one under the key organizations, with id and sources")

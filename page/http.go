@@ -1,10 +1,8 @@
 package page
 
 import (
-	"mime"
 	"net/http"
 	"net/url"
-	"path"
 	"strings"
 
 	"usherd/connector/failure"
@@ -23,19 +21,6 @@ func Headers(h http.Header, secure bool) {
 	if secure {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
-}
-
-// Static serves style and script; the pattern that it is registered with has {file}.
-func Static(w http.ResponseWriter, r *http.Request) {
-	name := r.PathValue("file")
-	text, err := files.ReadFile("static/" + name)
-	if err != nil || strings.ContainsAny(name, `/\`) {
-		http.NotFound(w, r)
-		return
-	}
-	w.Header().Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
-	w.Header().Set("Cache-Control", "public, max-age=3600")
-	_, _ = w.Write(text) //nolint:gosec // a file of ours
 }
 
 const (

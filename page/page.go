@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"usherd/connector/failure"
@@ -16,20 +18,32 @@ import (
 //go:embed layout.html static texts
 var files embed.FS
 
-// Set are the pages of one door with their texts. It is safe for concurrent use.
+// Set are the pages of one door with their texts and static files. It is safe for concurrent use.
 type Set struct {
-	pages map[string]*template.Template // by name
-	texts map[string]*failure.Texts     // by area
+	pages  map[string]*template.Template // by name
+	texts  map[string]*failure.Texts     // by area
+	assets map[string]asset              // by name
 }
 
-// Load reads the pages of a door, pages/NAME.html, each of which defines the templates "title" and "main" with a View, and
-// its texts, texts/AREA/LANGUAGE.json. The texts of the area "page" are those of the frame. It fails only if the program was
-// built with pages or texts that are not complete.
+// Load reads the pages of a door, pages/NAME.html, each of which defines the templates "title" and "main" with a View; its
+// texts, texts/AREA/LANGUAGE.json; and its static files, static/NAME. Templates that its pages share, and another layout than
+// ours, are layout/NAME.html. The texts of the area "page" are those of the frame. It fails only if the program was built with
+// pages or texts that are not complete.
 func Load(own fs.FS) (*Set, error) {
-	s := &Set{pages: map[string]*template.Template{}, texts: map[string]*failure.Texts{}}
-	frame, err := template.ParseFS(files, "layout.html")
+	s := &Set{pages: map[string]*template.Template{}, texts: map[string]*failure.Texts{}, assets: map[string]asset{}}
+	for _, from := range []fs.FS{files, own} {
+		if err := s.loadAssets(from); err != nil {
+			return nil, fmt.Errorf("page: %w", err)
+		}
+	}
+	frame, err := template.New("").Funcs(template.FuncMap{"asset": s.Asset}).ParseFS(files, "layout.html")
 	if err != nil {
 		return nil, fmt.Errorf("page: %w", err)
+	}
+	if shared, _ := fs.Glob(own, "layout/*.html"); len(shared) > 0 {
+		if frame, err = frame.ParseFS(own, shared...); err != nil {
+			return nil, fmt.Errorf("page: %w", err)
+		}
 	}
 	names, err := fs.Glob(own, "pages/*.html")
 	if err != nil {
@@ -95,6 +109,7 @@ type View struct {
 	Organization string // its name; "" = none
 	Static       string // address of the folder of style and script, without a slash at its end
 	Choices      []Choice
+	Frame        any // what the layout of the door shows around it, if that is another one than ours
 	Body         any // what the page itself is about
 
 	set *Set
@@ -106,6 +121,9 @@ type Choice struct {
 	Address   string // of the page in that language
 	Current   bool
 }
+
+// Names are the names of all pages, sorted.
+func (s *Set) Names() []string { return slices.Sorted(maps.Keys(s.pages)) }
 
 // T is Set.Text in the language of the page.
 func (v View) T(key string, data ...any) string {
@@ -120,14 +138,17 @@ func (v View) N(key string, n int) string { return v.set.Count(v.Lang, key, n) }
 
 // Render makes a page. One that the door does not have is an error, and so is one whose template asks for what its View
 // does not hold.
-func (s *Set) Render(name string, v View) ([]byte, error) {
+func (s *Set) Render(name string, v View) ([]byte, error) { return s.Part(name, "layout", v) }
+
+// Part is Render for one of the templates that a page is made of.
+func (s *Set) Part(name, part string, v View) ([]byte, error) {
 	t := s.pages[name]
 	if t == nil {
 		return nil, fmt.Errorf("page: there is no %q", name)
 	}
 	v.set = s
 	var b bytes.Buffer
-	if err := t.ExecuteTemplate(&b, "layout", v); err != nil {
+	if err := t.ExecuteTemplate(&b, part, v); err != nil {
 		return nil, fmt.Errorf("page: %s: %w", name, err)
 	}
 	return b.Bytes(), nil

@@ -98,7 +98,7 @@ func TestPagesAreEscapedAndComplete(t *testing.T) {
 	}
 	html := string(text)
 	for _, want := range []string{
-		`<html lang="pl">`, "<title>Hi pl</title>", "&lt;Acme&gt;", "many", `href="/s/page.css"`, "7K2M-9QXA", "#ZgotmplZ", "Kopiuj tekst", `hreflang="sv"`,
+		`<html lang="pl">`, "<title>Hi pl</title>", "&lt;Acme&gt;", "many", `href="/s/` + set.Asset("page.css") + `"`, "7K2M-9QXA", "#ZgotmplZ", "Kopiuj tekst", `hreflang="sv"`,
 		"1970-01-01 00:00:00Z",
 	} {
 		if !strings.Contains(html, want) {
@@ -138,5 +138,40 @@ func TestLimits(t *testing.T) {
 	take("a", false)
 	if page.Network("2001:db8::1") != page.Network("2001:db8::2") || page.Network("2001:db8::1") == page.Network("2001:db8:0:1::1") || page.Network("192.0.2.1") != "192.0.2.1" {
 		t.Error("networks")
+	}
+}
+
+// The name of a static file says what is in it: only by that name is it kept for good.
+func TestStaticFilesAreNamedByWhatIsInThem(t *testing.T) {
+	t.Parallel()
+	set, err := page.Load(fstest.MapFS{"static/own.css": {Data: []byte("a{}")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /s/{file}", set.Static)
+	get := func(name string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, request("/s/"+name, "", ""))
+		return w
+	}
+	before := set.Asset("own.css")
+	if a := get(before); a.Code != http.StatusOK || !strings.Contains(a.Header().Get("Cache-Control"), "immutable") || !strings.HasPrefix(a.Header().Get("Content-Type"), "text/css") {
+		t.Errorf("%d %v", a.Code, a.Header())
+	}
+	set.Append("own.css", "b{}")
+	if set.Asset("own.css") == before {
+		t.Error("another text has the same name")
+	}
+	if a := get(before); a.Code != http.StatusOK || a.Header().Get("Cache-Control") != "" {
+		t.Errorf("of another version: %d %v", a.Code, a.Header())
+	}
+	for _, name := range []string{"own.css", "other.abc.css", "page.go", "..%2fpage.html"} {
+		if a := get(name); a.Code != http.StatusNotFound {
+			t.Errorf("%s: %d", name, a.Code)
+		}
+	}
+	if set.Asset("none.css") != "none.css" {
+		t.Error("what there is not has another name")
 	}
 }

@@ -88,7 +88,7 @@ func New(o Options) (*Server, error) {
 
 // routes are all of the portal's.
 func (s *Server) routes() {
-	s.mux.HandleFunc("GET /static/{file}", page.Static)
+	s.mux.HandleFunc("GET /static/{file}", s.pages.Static)
 	s.mux.HandleFunc("GET /problem/{code}", s.at((*visit).problem))
 	s.claims()
 	s.invitations()

@@ -13,7 +13,7 @@ func TestProblemPages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.want(w.get("/problem/31?org=acme&reason=no_seat&ref=7K2M-9QXA"), http.StatusOK,
-		"<h1>Auto account creation failed (31)</h1>", "Ref: 7K2M-9QXA", "help@acme.test", "no_seat", "Acme", `href="/usherd/static/page.css"`)
+		"<h1>Auto account creation failed (31)</h1>", "Ref: 7K2M-9QXA", "help@acme.test", "no_seat", "Acme", `href="/usherd/static/page.`)
 	w.want(w.get("/problem/18?lang=sv"), http.StatusOK, "Ditt konto är inaktiverat. Kontakta din systemadministratör", "IT-avdelning", `<html lang="sv">`)
 	a := w.get("/problem/31?org=nobody&reason=%3Cscript%3E&ref=%3Cscript%3E")
 	w.want(a, http.StatusOK, "(31)</h1>")
@@ -28,7 +28,7 @@ func TestProblemPages(t *testing.T) {
 func TestPagesKeepToThemselves(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, target := range []string{"/", "/problem/18", "/static/page.css", "/nothing"} {
+	for _, target := range []string{"/", "/problem/18", "/static/page.x.css", "/nothing"} {
 		a := w.get(target)
 		for header, want := range map[string]string{
 			"Content-Security-Policy": "default-src 'none'", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin",
@@ -39,7 +39,7 @@ func TestPagesKeepToThemselves(t *testing.T) {
 			}
 		}
 	}
-	for name, media := range map[string]string{"page.css": "text/css", "copy.js": "text/javascript"} {
+	for name, media := range map[string]string{"page.x.css": "text/css", "copy.x.js": "text/javascript"} {
 		if a := w.get("/static/" + name); a.StatusCode != http.StatusOK || !strings.HasPrefix(a.Header.Get("Content-Type"), media) {
 			t.Errorf("%s: %d %s", name, a.StatusCode, a.Header.Get("Content-Type"))
 		}

@@ -107,7 +107,7 @@ func New(o Options) (*Server, error) {
 	s.mux.HandleFunc("GET /saml/{org}/{idp}/login", s.at((*visit).login))
 	s.mux.HandleFunc("/saml/{org}/{idp}/acs", s.at((*visit).acs))
 	s.mux.HandleFunc("POST /api/v1/orgs/{org}/sign-in/exchange", s.exchange)
-	s.mux.HandleFunc("GET /saml/static/{file}", page.Static)
+	s.mux.HandleFunc("GET /saml/static/{file}", s.pages.Static)
 	return s, nil
 }
 

@@ -280,7 +280,7 @@ func TestForms(t *testing.T) {
 	if csp := a.Header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none';") || a.Header.Get("Cache-Control") != "no-store" {
 		t.Error(a.Header)
 	}
-	for name, media := range map[string]string{"page.css": "text/css", "copy.js": "text/javascript"} {
+	for name, media := range map[string]string{"page.x.css": "text/css", "copy.x.js": "text/javascript"} {
 		if a := w.browser().get("/saml/static/" + name); a.StatusCode != http.StatusOK || !strings.HasPrefix(a.Header.Get("Content-Type"), media) {
 			t.Errorf("%s: %d %s", name, a.StatusCode, a.Header.Get("Content-Type"))
 		}

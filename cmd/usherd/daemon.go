@@ -33,6 +33,7 @@ type daemon struct {
 	door    *door
 	signOn  *signOn
 	portal  *portalDoor
+	console *consoleDoor
 	api     *programs
 	postman *postman
 	reload  <-chan os.Signal
@@ -67,6 +68,7 @@ func (d *daemon) run(ctx context.Context, ln net.Listener) error {
 	g.Go(func() error { return d.door.serve(ctx, d.log) })
 	g.Go(func() error { return d.signOn.serve(ctx, d.log) })
 	g.Go(func() error { return d.portal.serve(ctx, d.log) })
+	g.Go(func() error { return d.console.serve(ctx, d.log) })
 	g.Go(func() error { return d.api.serve(ctx, d.log) })
 	g.Go(func() error { return d.health(ctx, ln) })
 	g.Go(func() error { return d.reloads(ctx) })
@@ -127,8 +129,11 @@ func (d *daemon) openDoors(ctx context.Context) (err error) {
 	if d.api, err = d.openAPI(ctx); err != nil {
 		return errors.Join(err, d.door.shut(), d.signOn.shut())
 	}
-	if d.portal, err = d.openPortal(ctx); err != nil {
+	if d.console, err = d.openConsole(ctx); err != nil {
 		return errors.Join(err, d.door.shut(), d.signOn.shut(), d.api.shut())
+	}
+	if d.portal, err = d.openPortal(ctx); err != nil {
+		return errors.Join(err, d.door.shut(), d.signOn.shut(), d.api.shut(), d.console.shut())
 	}
 	return nil
 }
@@ -187,7 +192,7 @@ func (d *daemon) reloadNow(ctx context.Context) error {
 		d.log.Warn("store and listen change with a restart only")
 	}
 	if !reflect.DeepEqual(doorsOf(file), doorsOf(old.file)) {
-		d.log.Warn("the blocks scim, sso, api and portal at the top of the file change with a restart only")
+		d.log.Warn("the blocks scim, sso, api, portal and console at the top of the file change with a restart only, but for console.admins and console.oidc")
 	}
 	s := &site{file: file, db: old.db, since: d.app.now()}
 	if err := errors.Join(s.build(d.app), s.readKeys()); err != nil {
@@ -201,6 +206,7 @@ func (d *daemon) reloadNow(ctx context.Context) error {
 	}
 	d.signOn.replace(s)
 	d.portal.replace(s)
+	d.console.replace(s)
 	d.api.replace(s)
 	d.log.Info("reloaded", zap.String("revision", file.Revision), zap.Stringers("changes", config.Diff(old.file, file)))
 	return errors.Join(d.offer(s), d.metrics.refresh(ctx, s))
@@ -209,7 +215,12 @@ func (d *daemon) reloadNow(ctx context.Context) error {
 // doorsOf are the blocks of a file that say where the doors are.
 func doorsOf(f *config.File) []any {
 	c := &f.Config
-	return []any{c.SCIM, c.SSO, c.API, c.Portal}
+	var where *config.Console // without those whom a reload takes over
+	if c.Console != nil {
+		at := *c.Console
+		at.Admins, at.OIDC, where = nil, nil, &at
+	}
+	return []any{c.SCIM, c.SSO, c.API, c.Portal, where}
 }
 
 // replace puts another configuration in force here, and for everybody where this daemon leads.

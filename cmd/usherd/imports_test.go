@@ -54,10 +54,12 @@ var allowed = map[string][]string{
 	"sso/idpserver":                    {"internal/testproc"},
 	"internal/webdriver":               {"internal/testproc"},
 	"api":                              {"connector", "connector/domains", "connector/failure", "connector/policy", "connector/provision", "connector/report", "connector/subscribers"},
+	"console":                          {"connector", "console/chart", "connector/domains", "connector/failure", "connector/lifecycle", "connector/policy", "connector/provision", "connector/report", "connector/schedule", "connector/subscribers", "console/password", "page"},
+	"console/password":                 {},
 	"scim/auth":                        {"connector"},
 	"scim/oauth":                       {"connector", "scim/auth"},
 	"scim/requestlog":                  {"connector"},
-	"config":                           {"connector", "connector/mapping", "connector/notify", "connector/policy", "connector/schedule", "ldapsync"},
+	"config":                           {"connector", "connector/mapping", "connector/notify", "connector/policy", "connector/schedule", "console/password", "ldapsync"},
 	"internal/bench":                   {"config", "connector", "connector/store", "connector/store/storetest", "internal/testpg", "ldapsync/ldaptest", "ldapsync/testserver", "ldapsync/testserver/ldifgen"},
 	"internal/gotest":                  {},
 	"internal/testproc":                {},
@@ -84,6 +86,8 @@ var soleUsers = map[string][]string{
 	"github.com/beevik/etree":          {"sso/saml2"},
 	"github.com/scim2/filter-parser":   {"scim"},
 	"github.com/danielgtaylor/huma/v2": {"api"},
+	"golang.org/x/crypto":              {"console/password"},
+	"golang.org/x/term":                {"cmd/usherd"},
 }
 
 const module = "usherd"

@@ -277,7 +277,7 @@ func (a *app) showAttempt(x *connector.Attempt, cat *failure.Catalogue) error {
 // forgetAttempts drops what was kept of sign-ins for longer than their sources want.
 func (d *daemon) forgetAttempts(ctx context.Context, s *site) error {
 	now := d.app.now()
-	all := s.db.DropTickets(ctx, now)
+	all := errors.Join(s.db.DropTickets(ctx, now), s.db.DropSessions(ctx, now))
 	orgs, err := s.db.AttemptOrgs(ctx)
 	all = errors.Join(all, err)
 	for _, orgID := range orgs {

@@ -187,6 +187,11 @@ func TestPlans(t *testing.T) {
 		sqlDropOldSignIns:    "SEARCH sign_ins USING PRIMARY KEY (org=? AND source=? AND id<?)",
 		sqlFilePart:          "SEARCH run_files USING INDEX sqlite_autoindex_run_files_1 (org=? AND run=? AND part=?)",
 		sqlDropFile:          "SEARCH run_files USING INDEX sqlite_autoindex_run_files_1 (org=? AND run=?)",
+		sqlSession:           "SEARCH sessions USING PRIMARY KEY (hash=?)",
+		sqlDropSessions:      "SEARCH sessions USING INDEX sessions_until (until<?)",
+		sqlTries:             "SEARCH tries USING PRIMARY KEY (key=?)",
+		sqlDropTries:         "SEARCH tries USING INDEX tries_until (until<?)",
+		sqlDropKeys:          "SEARCH form_keys USING COVERING INDEX form_keys_until (until<?)",
 		sqlKeptAnswer:        "SEARCH kept_answers USING INDEX sqlite_autoindex_kept_answers_1 (org=? AND token=? AND key=?)",
 		sqlDropKeptAnswers:   "SEARCH kept_answers USING INDEX kept_answers_begun (begun<?)",
 		sqlDropAssertion:     "SEARCH used_assertions USING COVERING INDEX used_assertions_until (until<?)",
@@ -378,7 +383,7 @@ func TestEveryTableIsTransferred(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := append([]string{"migrations", "leases", "token_revision", "secrets"}, transferred[:]...)
+	known := append([]string{"migrations", "leases", "token_revision", "secrets", "sessions", "tries", "form_keys"}, transferred[:]...)
 	slices.Sort(tables)
 	slices.Sort(known)
 	if d := cmp.Diff(known, tables); d != "" {

@@ -16,8 +16,8 @@ import (
 )
 
 // transferred are the tables whose rows make a store, in the order in which they are copied. The others belong to one
-// database and those who are at work on it: migrations, leases, keys that daemons make themselves, and the number of the
-// token revision.
+// database and those who are at work on it: migrations, leases, keys that daemons make themselves, the number of the
+// token revision, and sessions of the console with what was tried there.
 var transferred = [...]string{
 	"packages", "sources", "domains", "revisions", "users", "user_keys", "user_terms", "user_counts", "links", "link_sources", "events",
 	"groups", "members", "group_events", "open_items", "waiting", "runs", "outcomes", "record_blobs", "record_chunks", "tokens",

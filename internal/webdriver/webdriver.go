@@ -5,6 +5,7 @@ package webdriver
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -266,4 +267,38 @@ func (b *Browser) Type(selector, text string) {
 func (b *Browser) Click(selector string) {
 	b.tb.Helper()
 	b.do(http.MethodPost, b.find(selector)+"/click", nil, nil)
+}
+
+// Size sets the size of the window, in pixels.
+func (b *Browser) Size(width, height int) {
+	b.tb.Helper()
+	b.do(http.MethodPost, "/window/rect", map[string]int{"width": width, "height": height}, nil)
+}
+
+// Screenshot is the page as a PNG, from its top to its end.
+func (b *Browser) Screenshot() []byte {
+	b.tb.Helper()
+	var text string
+	b.do(http.MethodPost, "/goog/cdp/execute", map[string]any{
+		"cmd": "Page.captureScreenshot", "params": map[string]any{"captureBeyondViewport": true},
+	}, &struct{ Data *string }{&text})
+	png, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		b.tb.Fatal(err)
+	}
+	return png
+}
+
+// Faults are what the page has complained about in the console of the browser since they were asked for last: errors of scripts,
+// and what a policy has refused.
+func (b *Browser) Faults() (list []string) {
+	b.tb.Helper()
+	var entries []struct{ Level, Message string }
+	b.do(http.MethodPost, "/se/log", map[string]string{"type": "browser"}, &entries)
+	for _, e := range entries {
+		if e.Level == "SEVERE" || strings.Contains(e.Message, "Content Security Policy") {
+			list = append(list, e.Message)
+		}
+	}
+	return list
 }

@@ -75,6 +75,13 @@ type Store interface {
 	PutTicket(ctx context.Context, k connector.Ticket) error
 	TakeTicket(ctx context.Context, org, source string, kind connector.TicketKind, hash connector.TokenHash, now time.Time) (connector.Ticket, bool, error)
 	DropTickets(ctx context.Context, now time.Time) error
+	PutSession(ctx context.Context, s connector.Session) error
+	Session(ctx context.Context, hash connector.TokenHash) (connector.Session, bool, error)
+	EndSession(ctx context.Context, hash connector.TokenHash) error
+	TakeTry(ctx context.Context, limits []connector.TryLimit, window time.Duration, now time.Time) (bool, error)
+	ForgetTries(ctx context.Context, key string) error
+	UseFormKey(ctx context.Context, hash connector.TokenHash, until time.Time) (bool, error)
+	DropSessions(ctx context.Context, now time.Time) error
 	PutAttempt(ctx context.Context, s connector.Attempt) error
 	Attempts(ctx context.Context, q connector.AttemptQuery) ([]connector.Attempt, error)
 	Attempt(ctx context.Context, org string, id connector.ID) (connector.Attempt, bool, error)
@@ -190,6 +197,9 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"claims of users are kept by both organizations", claimsOfUsers},
 		{"users of other organizations are found by domain", othersOnDomains},
 		{"the file of a run is kept while the run waits", runFiles},
+		{"sessions are read back, used, and end", sessions},
+		{"tries are counted together", triesCounted},
+		{"the key of a form is used once", formKeysOnce},
 		{"work for a request is begun once and its answer kept", keptAnswers},
 		{"large sets", largeSets},
 		{"groups are created, edited and deleted", groupsWritten},

@@ -1,0 +1,140 @@
+package console
+
+import (
+	"context"
+	"iter"
+	"net/http"
+
+	"usherd/connector"
+	"usherd/connector/provision"
+)
+
+// UserStore is what the pages about people read.
+type UserStore interface {
+	ListUsers(ctx context.Context, q connector.UserQuery) (users []*connector.User, next string, err error)
+	FindUser(ctx context.Context, org, key string) (*connector.User, error)
+	UserLinks(ctx context.Context, org string, user connector.ID) ([]connector.Link, error)
+	UserEvents(ctx context.Context, org string, user connector.ID) iter.Seq2[connector.Event, error]
+}
+
+// Writer changes people, and explains them. provision.Provisioner is one.
+type Writer interface {
+	Approve(ctx context.Context, c provision.Command) (*connector.Change, error)
+	RejectUser(ctx context.Context, c provision.Command) (*connector.Change, error)
+	Deactivate(ctx context.Context, c provision.Command) (*connector.Change, error)
+	Reactivate(ctx context.Context, c provision.Command) (*connector.Change, error)
+	Delete(ctx context.Context, c provision.Command) (*connector.Change, error)
+	SetPackage(ctx context.Context, c provision.Command, pkg string, release bool) (*connector.Change, error)
+	Explain(ctx context.Context, req provision.ExplainRequest) (*provision.Explanation, error)
+}
+
+func (s *Server) users() {
+	s.page("/users", see, (*visit).users)
+	s.body("users", usersPage{})
+	s.user()
+}
+
+// usersPage is a list of people.
+type usersPage struct {
+	Query, State, Package string
+	OnlyActive            bool // inactive ones are hidden
+	Pending               bool
+	States                []option
+	Packages              []option
+	Seats                 []tile
+	Rows                  []userRow
+	Pager                 pager
+	Hidden                int    // inactive ones that match on this page and are hidden
+	ShowAll               string // address of the list with them
+}
+
+// option is one choice of a filter.
+type option struct {
+	Value, Text string
+	Chosen      bool
+}
+
+// userRow is one person.
+type userRow struct {
+	Address, Name, Email, UserName string
+	State                          pill
+	Pending                        bool
+	Package                        string
+	Changed                        *instant
+}
+
+// listStates are the states by which a list can be filtered.
+var listStates = []connector.State{connector.Active, connector.Verified, connector.NotVerified, connector.Inactive, connector.ClaimPending, connector.ConvertedAway, connector.Deleted}
+
+func (v *visit) users() {
+	p := usersPage{
+		Query: v.query("q"), State: v.query("state"), Package: v.query("package"), Pending: v.query("pending") == "1", OnlyActive: v.query("active") != "any",
+	}
+	p.OnlyActive = p.OnlyActive && p.State == ""
+	for _, state := range listStates {
+		p.States = append(p.States, option{string(state), v.t("words.state."+string(state), nil), string(state) == p.State})
+	}
+	for _, x := range v.org.Settings.Packages {
+		p.Packages = append(p.Packages, option{x.ID, v.packageName(x.ID), x.ID == p.Package})
+	}
+	var err error
+	if p.Seats, err = v.seatTiles(); err == nil {
+		err = v.fillUsers(&p)
+	}
+	if err != nil {
+		v.accident("users", err)
+		return
+	}
+	v.show(http.StatusOK, "users", frame{Title: v.t("nav.users", nil), State: v.t("users.state", nil)}, p)
+}
+
+// fillUsers reads a page of people. Inactive ones are left out here, as the box asks for it, and counted.
+func (v *visit) fillUsers(p *usersPage) error {
+	q := connector.UserQuery{
+		Org: v.id(), State: connector.State(p.State), Search: p.Query, Package: p.Package, Pending: p.Pending, After: v.after(), Limit: perPage,
+	}
+	list, next, err := v.s.o.Store.ListUsers(v.r.Context(), q)
+	if err != nil {
+		return err
+	}
+	for _, u := range list {
+		if p.OnlyActive && u.State == connector.Inactive {
+			p.Hidden++
+			continue
+		}
+		p.Rows = append(p.Rows, v.userRow(u))
+	}
+	p.Pager, p.ShowAll = v.pager(next, len(p.Rows)), v.with("active", "any")
+	return nil
+}
+
+func (v *visit) userRow(u *connector.User) userRow {
+	f := frame{v: v}
+	return userRow{
+		Address: v.link("/users/" + u.ID.String()), Name: v.personal(fullName(u)), Email: v.personal(u.Profile.Get(connector.Email)), UserName: v.personal(u.UserName()),
+		State: f.StatePill(u.State), Pending: u.PendingApproval, Package: v.packageName(u.Package), Changed: f.At(u.UpdatedAt),
+	}
+}
+
+// fullName is how people know a user: the display name, else given and family name, else the user name.
+func fullName(u *connector.User) string {
+	if n := u.Profile.Get(connector.DisplayName); n != "" {
+		return n
+	}
+	given, family := u.Profile.Get(connector.GivenName), u.Profile.Get(connector.FamilyName)
+	switch {
+	case given != "" && family != "":
+		return given + " " + family
+	case given+family != "":
+		return given + family
+	}
+	return u.UserName()
+}
+
+// packageName is how people know a package; its id where it is not configured any more.
+func (v *visit) packageName(id string) string {
+	if p, ok := v.org.Settings.Package(id); ok && p.Name != "" {
+		return p.Name
+	}
+	return id
+}
