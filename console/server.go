@@ -5,6 +5,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -21,7 +22,7 @@ import (
 	"usherd/page"
 )
 
-//go:embed layout pages static texts
+//go:embed layout pages static style texts
 var files embed.FS
 
 // Store is what the console reads, and where it keeps sessions and the audit log. store.DB is one. Each page names what it needs
@@ -103,7 +104,9 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	set.Append("console.css", chart.CSS)
+	if err := oneStyle(set); err != nil {
+		return nil, err
+	}
 	public, err := url.Parse(o.URL)
 	if err != nil {
 		return nil, err
@@ -119,6 +122,18 @@ func New(o Options) (*Server, error) {
 	protect.SetDenyHandler(http.HandlerFunc(s.foreign))
 	s.handler = protect.Handler(s.mux)
 	return s, nil
+}
+
+// oneStyle puts all style into the one file that pages ask for: what is for some pages only stands in style/NAME.css.
+func oneStyle(set *page.Set) error {
+	set.Append("console.css", chart.CSS)
+	names, err := fs.Glob(files, "style/*.css")
+	for _, name := range names {
+		text, wrong := files.ReadFile(name)
+		err = errors.Join(err, wrong)
+		set.Append("console.css", string(text))
+	}
+	return err
 }
 
 // register registers all routes. Each page has a line here, and a file of its own.
