@@ -28,7 +28,7 @@ func TestAdministratorsOfAPending(t *testing.T) {
 	if got.User.State != connector.Inactive || got.User.Deactivated.Reason != "who is that?" || got.User.Deactivated.By != connector.ByAdministrator || got.User.PendingApproval {
 		t.Errorf("%+v", got)
 	}
-	if n, err := w.db.CountMails(t.Context(), "acme", connector.MailWaiting); n != 1 || err != nil {
+	if n, err := w.db.CountMails(t.Context(), "acme", connector.MailWaiting); n != 2 || err != nil { // the one of the approval, too
 		t.Errorf("%d mails, %v", n, err)
 	}
 	h := get[api.History](c, "/orgs/acme/users/%s/history", ann.ID)

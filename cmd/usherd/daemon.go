@@ -251,12 +251,16 @@ func (t *term) replace(d *daemon, s *site) error {
 	return nil
 }
 
-// offer is offerSeats for who leads.
+// offer gives seats and tries subscribers again where this daemon leads.
 func (d *daemon) offer(s *site) error {
-	if t := d.term(); t != nil {
-		return d.offerSeats(t.ctx, s)
+	t := d.term()
+	if t == nil {
+		return nil
 	}
-	return nil
+	if err := t.runner.Trigger(subscribersJob); err != nil && connector.KindOf(err) != connector.Conflict { // else it is at it
+		return err
+	}
+	return d.offerSeats(t.ctx, s)
 }
 
 func (d *daemon) use(s *site) {

@@ -56,9 +56,13 @@ func (d *daemon) jobs(ctx context.Context, s *site) ([]schedule.Job, error) {
 		schedule.Job{Name: "domains", Schedule: daily, Last: checked, Run: func(ctx context.Context) error { return d.checkDomains(ctx, s) }},
 		schedule.Job{Name: "tokens", Schedule: daily, Run: func(ctx context.Context) error { return d.warnOfTokens(ctx, s) }},
 		schedule.Job{Name: "records", Schedule: daily, Run: func(ctx context.Context) error { return d.forget(ctx, s) }},
+		schedule.Job{Name: subscribersJob, Run: func(ctx context.Context) error { return d.retrySubscribers(ctx, s) }},
 		schedule.Job{Name: "housekeeping", Schedule: hourly, Run: func(ctx context.Context) error { return d.housekeeping(ctx, s) }},
 	), nil
 }
+
+// subscribersJob tries subscribers again when another configuration is in force. They may be many, so that nobody waits for it.
+const subscribersJob = "subscribers"
 
 // recall finds the full runs of a source, the latest first, and remembers how it is.
 func (d *daemon) recall(ctx context.Context, s *site, t target) ([]*connector.Run, error) {

@@ -22,18 +22,21 @@ func (d *daemon) housekeeping(ctx context.Context, s *site) error {
 		if n > 0 {
 			d.log.Warn("nobody decided in time", zap.String("org", o.Org.ID), zap.Int("expired", n), zap.String("what_to_do", "usherd runs --org "+o.Org.ID))
 		}
-		tried, refused := o.prov.RetrySubscribers(ctx)
-		if tried > 0 {
-			d.log.Info("subscribers provisioned whose trouble has gone", zap.String("org", o.Org.ID), zap.Int("subscribers", tried))
-		}
-		all = errors.Join(all, err, refused, d.endGrace(ctx, s, o))
+		all = errors.Join(all, err, d.endGrace(ctx, s, o))
 	}
-	all = errors.Join(all, d.endClaims(ctx, s))
+	all = errors.Join(all, d.retrySubscribers(ctx, s), d.endClaims(ctx, s))
 	_, err := s.db.Prune(ctx, d.app.now().Add(-keepOutcomes))
 	_, late := s.db.DropTokens(ctx, d.app.now().Add(-keepAccess))
 	_, files := s.db.DropRunFiles(ctx, d.app.now())
 	answers := s.db.DropAnswers(ctx, d.app.now().Add(-api.KeepAnswers))
 	return errors.Join(all, err, late, files, answers, s.db.DropLeases(ctx, presence), d.forgetRequests(ctx, s), d.forgetAttempts(ctx, s), d.forgetMails(ctx, s), d.offerSeats(ctx, s), d.metrics.refresh(ctx, s))
+}
+
+// retrySubscribers tries those again who may have lost what kept them from an account.
+func (d *daemon) retrySubscribers(ctx context.Context, s *site) error {
+	return s.retrySubscribers(ctx, func(o *org, n int) {
+		d.log.Info("subscribers provisioned whose trouble has gone", zap.String("org", o.Org.ID), zap.Int("subscribers", n))
+	})
 }
 
 const (

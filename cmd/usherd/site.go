@@ -118,9 +118,24 @@ func (s *site) catalogue() (*failure.Catalogue, error) {
 	}), nil
 }
 
+// retrySubscribers tries those again, in all organizations, who may have lost what kept them from an account; done is told
+// how many of an organization have one now.
+func (s *site) retrySubscribers(ctx context.Context, done func(o *org, n int)) error {
+	var all error
+	for _, o := range s.orgs {
+		n, err := o.prov.RetrySubscribers(ctx)
+		if n > 0 {
+			done(o, n)
+		}
+		all = errors.Join(all, err)
+	}
+	return all
+}
+
 // keeper looks after the domains of an organization.
 func (s *site) keeper(a *app, o *org) *domains.Keeper {
 	k := &domains.Keeper{Store: s.db, Org: o.Org, Resolver: domains.NewResolver(s.file.Config.DNS.Resolver), Now: a.now, Verified: o.prov.DomainVerified}
+	k.Changed = func(ctx context.Context) error { return s.retrySubscribers(ctx, func(*org, int) {}) }
 	for _, x := range s.orgs {
 		if x != o {
 			k.Others = append(k.Others, x.Org.ID)

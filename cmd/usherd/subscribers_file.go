@@ -188,7 +188,7 @@ func (a *app) tellAnnounced(doc *announcedJSON, path string, out outputFlag) err
 		}
 	}
 	for _, d := range doc.Failed {
-		fmt.Fprintf(a.out, "  %s: %s (%d) %s\n", d.SubscriberID, d.Failure.Reason, d.Failure.Code, d.Failure.Detail)
+		fmt.Fprintf(a.out, "  %s: %s: %s (%s)\n", d.SubscriberID, d.Failure.Title, d.Failure.Message, d.Failure.Reason)
 	}
 	return nil
 }

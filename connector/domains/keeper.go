@@ -34,6 +34,16 @@ type Keeper struct {
 	Now      func() time.Time
 	// Verified moves those of the users whom the proof of their domain verifies at once, and says how many.
 	Verified func(ctx context.Context, users []connector.ID, actor string) (int, error)
+	// Changed is told that the domain rules mean something else since, so that whoever they have kept out is tried again; nil
+	// tells nobody.
+	Changed func(ctx context.Context) error
+}
+
+func (k *Keeper) changed(ctx context.Context) error {
+	if k.Changed == nil {
+		return nil
+	}
+	return k.Changed(ctx)
 }
 
 // List returns the domains, sorted by name.
@@ -91,8 +101,10 @@ func (k *Keeper) Check(ctx context.Context, d connector.Domain) (Checked, error)
 			return c, err
 		}
 	}
-	c.Again, err = k.Store.ForgetHashes(ctx, k.Org.ID, d.Name)
-	return c, err
+	if c.Again, err = k.Store.ForgetHashes(ctx, k.Org.ID, d.Name); err != nil {
+		return c, err
+	}
+	return c, k.changed(ctx)
 }
 
 // reevaluate verifies the users of a domain that has just been proven, where the organization wants it so. It pages
@@ -138,6 +150,9 @@ func (k *Keeper) Claim(ctx context.Context, name policy.Name) (Effect, error) {
 	if err := k.Store.ClaimDomain(ctx, k.Org.ID, name.ASCII, k.Now()); err != nil {
 		return Effect{}, err
 	}
+	if err := k.changed(ctx); err != nil {
+		return Effect{}, err
+	}
 	return k.Effect(ctx, name, func(Moved) error { return nil })
 }
 
@@ -147,10 +162,16 @@ func (k *Keeper) Release(ctx context.Context, name policy.Name) (claimed bool, e
 	if err != nil || !d.Claimed {
 		return false, err
 	}
-	return true, k.Store.ReleaseDomain(ctx, k.Org.ID, name.ASCII)
+	if err := k.Store.ReleaseDomain(ctx, k.Org.ID, name.ASCII); err != nil {
+		return true, err
+	}
+	return true, k.changed(ctx)
 }
 
 // Remove forgets a domain with its claim; users keep their states.
 func (k *Keeper) Remove(ctx context.Context, name policy.Name) error {
-	return k.Store.RemoveDomain(ctx, k.Org.ID, name.ASCII)
+	if err := k.Store.RemoveDomain(ctx, k.Org.ID, name.ASCII); err != nil {
+		return err
+	}
+	return k.changed(ctx)
 }

@@ -31,7 +31,7 @@ type Texts struct {
 }
 
 // LoadTexts reads the texts that are built in: texts/KIND/LANGUAGE.json. A kind has "subject", "text.1" and on, "button" where it
-// leads somewhere, and "after.1" and on. They have places for Organization, Name, Until, and what is in Mail.Values.
+// leads somewhere, "reason" where it tells one that was given, and "after.1" and on. They have places for Organization, Name, Until, and what is in Mail.Values.
 func LoadTexts() (*Texts, error) {
 	t := &Texts{kinds: map[connector.MailKind]*failure.Texts{}}
 	var err error
@@ -100,6 +100,9 @@ func (t *Texts) Letter(m connector.Mail, org *connector.Organization, link *conn
 	c := content{
 		Lang: lang, Organization: failure.Clean(org.Name), Subject: texts.Text(lang, "subject", values), Lines: texts.List(lang, "text", values),
 		After: texts.List(lang, "after", values), Footer: t.footer(org, lang), Paste: t.common.Text(lang, "paste", nil),
+	}
+	if values["reason"] != "" && texts.Has("reason") {
+		c.Lines = append(c.Lines, texts.Text(lang, "reason", values))
 	}
 	c.Heading = c.Subject
 	if texts.Has("heading") {

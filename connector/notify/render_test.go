@@ -50,6 +50,27 @@ func TestLettersInAllLanguages(t *testing.T) {
 	}
 }
 
+// A reason is told only where one was given.
+func TestRejectionWithoutAReason(t *testing.T) {
+	t.Parallel()
+	texts, err := notify.LoadTexts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, lang := range failure.Languages() {
+		m := connector.Mail{Kind: connector.RejectedMail, Language: lang, Values: map[string]string{"reason": "no contract"}}
+		with, err := texts.Letter(m, &connector.Organization{Name: "Acme"}, nil, "")
+		m.Values = nil
+		without, more := texts.Letter(m, &connector.Organization{Name: "Acme"}, nil, "")
+		if err != nil || more != nil || !strings.Contains(with.Plain, ": no contract\n") || !strings.Contains(with.HTML, ": no contract<") {
+			t.Errorf("%s: %v %v\n%s", lang, err, more, with.Plain)
+		}
+		if n := strings.Count(with.Plain, "\n\n") - strings.Count(without.Plain, "\n\n"); n != 1 || strings.Contains(without.Plain, ": \n") {
+			t.Errorf("%s without a reason:\n%s", lang, without.Plain)
+		}
+	}
+}
+
 // What became of an old account is told by what was chosen.
 func TestLettersAboutClaims(t *testing.T) {
 	t.Parallel()

@@ -9,8 +9,14 @@ import (
 	"usherd/connector/lifecycle"
 )
 
-// Approve ends a pending approval.
+// Approve ends a pending approval, and mails the person that the account can be used, where it can and there is an address.
 func (p *Provisioner) Approve(ctx context.Context, c Command) (*connector.Change, error) {
+	c.mail = func(before *connector.User, now time.Time) connector.Mail {
+		if !before.PendingApproval || !before.State.MayUse() {
+			return connector.Mail{}
+		}
+		return p.decided(before, connector.ReadyMail, now)
+	}
 	return p.command(ctx, c, func(_ *connector.Change, after *connector.User, _ lifecycle.Facts) error {
 		after.PendingApproval = false
 		return nil
@@ -27,7 +33,11 @@ func (p *Provisioner) Approve(ctx context.Context, c Command) (*connector.Change
 //
 // Somebody who does not wait is an error of Kind Refused.
 func (p *Provisioner) RejectUser(ctx context.Context, c Command) (*connector.Change, error) {
-	c.mail = func(before *connector.User, now time.Time) connector.Mail { return p.rejection(before, c.Reason, now) }
+	c.mail = func(before *connector.User, now time.Time) connector.Mail {
+		m := p.decided(before, connector.RejectedMail, now)
+		m.Values["reason"] = c.Reason
+		return m
+	}
 	return p.command(ctx, c, func(ch *connector.Change, after *connector.User, f lifecycle.Facts) error {
 		if !after.PendingApproval {
 			return &connector.Error{
@@ -48,10 +58,10 @@ func (p *Provisioner) RejectUser(ctx context.Context, c Command) (*connector.Cha
 
 var errNotPending = errors.New("the user does not wait for approval")
 
-// rejection is what the person is told.
-func (p *Provisioner) rejection(u *connector.User, reason string, now time.Time) connector.Mail {
+// decided is what a person is told of whom an administrator has looked at.
+func (p *Provisioner) decided(u *connector.User, kind connector.MailKind, now time.Time) connector.Mail {
 	return connector.Mail{
-		ID: connector.NewID(now), Org: p.o.Org.ID, Kind: connector.RejectedMail, To: u.Profile.Get(connector.Email), Language: u.Profile.Get("preferredLanguage"),
-		About: u.ID, Values: map[string]string{"reason": reason}, State: connector.MailWaiting, At: now, Next: now,
+		ID: connector.NewID(now), Org: p.o.Org.ID, Kind: kind, To: u.Profile.Get(connector.Email), Language: u.Profile.Get("preferredLanguage"),
+		About: u.ID, Values: map[string]string{"Name": nameOf(u)}, State: connector.MailWaiting, At: now, Next: now,
 	}
 }

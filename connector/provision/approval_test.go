@@ -116,3 +116,17 @@ func TestSignedIn(t *testing.T) {
 		t.Errorf("%d events", n)
 	}
 }
+
+// Whoever was waited for is told once that the account can be used, whichever door approves; the others are told nothing.
+func TestApprovalIsMailedOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *connector.Organization) { o.Sources[0].Approval = true })
+	w.sync(&people{list: crowd(2)}, connector.ResultOK)
+	for range 2 {
+		w.must(w.prov.Approve(t.Context(), command(w, "u0001")))
+	}
+	mails, err := w.db.Mails(t.Context(), connector.MailQuery{Org: "acme"})
+	if err != nil || len(mails) != 1 || mails[0].Kind != connector.ReadyMail || mails[0].To != "u0001@example.com" || mails[0].About != w.user("u0001").ID {
+		t.Errorf("%v %+v", err, mails)
+	}
+}
