@@ -48,6 +48,8 @@ type Runner interface {
 	Progress(run connector.ID) (x provision.Progress, ok bool)
 	// Sources tells how the sources of an organization are.
 	Sources(ctx context.Context, org string) ([]SourceStanding, error)
+	// Clients tells how those of them are that push by SCIM.
+	Clients(ctx context.Context, org string) ([]Client, error)
 }
 
 func (s *Server) runStarts() {

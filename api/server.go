@@ -110,6 +110,9 @@ func New(o Options) (*Server, error) {
 	s.mails()
 	s.groups()
 	s.tokens()
+	s.audit()
+	s.attempts()
+	s.clients()
 	if s.document, err = json.MarshalIndent(s.api.OpenAPI(), "", "  "); err != nil {
 		return nil, fmt.Errorf("api: the document: %w", err)
 	}

@@ -17,6 +17,9 @@ type Store interface {
 	MailStore
 	GroupStore
 	TokenStore
+	AuditStore
+	AttemptStore
+	RequestStore
 	ListUsers(ctx context.Context, q connector.UserQuery) (users []*connector.User, next string, err error)
 	FindUser(ctx context.Context, org, key string) (*connector.User, error)
 	Claims(ctx context.Context, q connector.ClaimQuery) ([]connector.Claim, error)

@@ -80,6 +80,8 @@ func (r *idle) Sources(_ context.Context, org string) ([]api.SourceStanding, err
 	return []api.SourceStanding{{Org: org, Source: "idp", Type: "scim", Status: "pushes"}}, nil
 }
 
+func (r *idle) Clients(context.Context, string) ([]api.Client, error) { return []api.Client{}, nil }
+
 func (r *idle) Progress(run connector.ID) (provision.Progress, bool) {
 	x, ok := r.progress.Load(run)
 	if !ok {

@@ -1,6 +1,9 @@
 package connector
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Request is one request of a SCIM client as the log keeps it: what came, what was answered, and about whom.
 // Secrets are masked before it is made (package requestlog).
@@ -47,6 +50,32 @@ type RequestQuery struct {
 	After  ID        // only newer ones than this; zero = from the first on
 	Bodies bool      // with their bodies
 	Limit  int       // at most 1,000, which is also what 0 means
+}
+
+// UserFinder finds users by what people call them. The store is one.
+type UserFinder interface {
+	FindUser(ctx context.Context, org, key string) (*User, error)
+}
+
+// About has the query choose requests about a person, by user name, e-mail or id; "" = about anybody. What the log says of
+// names is what requests said: whoever has the name today is found by id, too.
+func (q *RequestQuery) About(ctx context.Context, users UserFinder, person string) error {
+	if person == "" {
+		return nil
+	}
+	if id, err := ParseID(person); err == nil {
+		q.User = id
+		return nil
+	}
+	q.Person = person
+	u, err := users.FindUser(ctx, q.Org, person)
+	switch kind := KindOf(err); {
+	case err == nil:
+		q.User = u.ID
+	case kind != NotFound && kind != Conflict:
+		return err
+	}
+	return nil
 }
 
 // QuirkCount says how often a client needed one leniency.

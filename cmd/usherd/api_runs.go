@@ -122,6 +122,27 @@ func (x *runner) Sources(ctx context.Context, org string) ([]api.SourceStanding,
 	return out, err
 }
 
+// Clients tells how the sources of an organization are that push.
+func (x *runner) Clients(ctx context.Context, org string) ([]api.Client, error) {
+	s := x.d.current()
+	o, err := s.organization(org)
+	if err != nil {
+		return nil, err
+	}
+	out := []api.Client{}
+	for _, src := range o.Org.Sources {
+		if o.Clients[src.ID] == nil {
+			continue
+		}
+		j, err := s.clientStanding(ctx, target{org: o, id: src.ID}, x.d.app.now())
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, j)
+	}
+	return out, nil
+}
+
 // begin starts work and returns the id of its run as soon as that stands in the store, or why there is none.
 func (x *runner) begin(ctx context.Context, work func(ctx context.Context, begun func(connector.ID)) error) (connector.ID, error) {
 	begun, ended := make(chan connector.ID, 1), make(chan error, 1)

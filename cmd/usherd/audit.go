@@ -17,28 +17,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usherd/api"
 	"usherd/connector"
 	"usherd/connector/report"
 )
-
-// auditJSON is the stable form of an entry of the audit trail.
-type auditJSON struct {
-	Org     string                `json:"org"`
-	Seq     int64                 `json:"seq"`
-	At      time.Time             `json:"at"`
-	Actor   string                `json:"actor"`
-	Address string                `json:"address,omitempty"`
-	Action  connector.AuditAction `json:"action"`
-	Target  string                `json:"target,omitempty"`
-	Details map[string]string     `json:"details,omitempty"`
-	Reason  string                `json:"reason,omitempty"`
-	Ref     string                `json:"ref,omitempty"`
-	Hash    string                `json:"hash"`
-}
-
-func auditForm(e *connector.AuditEntry) auditJSON {
-	return auditJSON{e.Org, e.Seq, e.At, e.Actor.Name, e.Actor.Address, e.Action, e.Target, e.Details, e.Actor.Reason, e.Actor.Ref, e.Hash.String()}
-}
 
 func (a *app) auditCmd() *cobra.Command {
 	var orgID, window string
@@ -112,9 +94,9 @@ func (a *app) showAudit(ctx context.Context, s *site, orgID string, q connector.
 	slices.SortStableFunc(entries, func(x, y connector.AuditEntry) int { return cmp.Or(y.At.Compare(x.At), cmp.Compare(y.Seq, x.Seq)) })
 	switch {
 	case o.json():
-		out := make([]auditJSON, len(entries))
+		out := make([]api.AuditEntry, len(entries))
 		for i := range entries {
-			out[i] = auditForm(&entries[i])
+			out[i] = api.NewAuditEntry(&entries[i])
 		}
 		return writeJSON(a.out, map[string]any{"entries": out})
 	case o.value == "csv":
@@ -197,15 +179,6 @@ func (a *app) auditVerifyCmd() *cobra.Command {
 	return cmd
 }
 
-// auditCheckJSON is what has come of following a chain.
-type auditCheckJSON struct {
-	Org     string `json:"org"`
-	Entries int64  `json:"entries"`
-	Head    string `json:"head,omitempty"` // of the last entry
-	Broken  int64  `json:"broken,omitempty"`
-	Unknown bool   `json:"head_unknown,omitempty"` // the hash that was given is not in the chain
-}
-
 var errAuditBroken = errors.New("the audit trail is not what was written")
 
 func (a *app) verifyAudit(ctx context.Context, s *site, orgID string, known connector.AuditHash, o outputFlag) error {
@@ -213,7 +186,7 @@ func (a *app) verifyAudit(ctx context.Context, s *site, orgID string, known conn
 	if err != nil {
 		return err
 	}
-	list, bad := []auditCheckJSON{}, false
+	list, bad := []api.AuditCheck{}, false
 	for _, id := range orgs {
 		c, err := connector.CheckAudit(s.db.AuditChain(ctx, id), known)
 		if err != nil {
@@ -222,10 +195,7 @@ func (a *app) verifyAudit(ctx context.Context, s *site, orgID string, known conn
 		if c.Entries == 0 && id == "" {
 			continue
 		}
-		x := auditCheckJSON{Org: id, Entries: c.Entries, Broken: c.Broken, Unknown: !c.Passed && c.Broken == 0}
-		if c.Entries > 0 {
-			x.Head = c.Head.String()
-		}
+		x := api.NewAuditCheck(id, c)
 		bad = bad || x.Broken > 0 || x.Unknown
 		list = append(list, x)
 	}
@@ -243,7 +213,7 @@ func (a *app) verifyAudit(ctx context.Context, s *site, orgID string, known conn
 	return err
 }
 
-func (a *app) auditChecks(list []auditCheckJSON) {
+func (a *app) auditChecks(list []api.AuditCheck) {
 	if len(list) == 0 {
 		fmt.Fprintln(a.out, "Nobody has done anything yet.")
 	}

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"usherd/api"
 	"usherd/connector"
 )
 
@@ -103,7 +104,7 @@ func TestAccessTokensOfTheDaemon(t *testing.T) {
 	talk(t, http.MethodPost, endpoint, "", signed("2"), http.StatusOK, &got)
 	d.end()
 
-	rows := decode[struct{ Requests []requestJSON }](r, exitOK, "scim", "log", "-o", "json").Requests
+	rows := decode[struct{ Requests []api.Request }](r, exitOK, "scim", "log", "-o", "json").Requests
 	var told []string
 	for _, q := range rows {
 		told = append(told, fmt.Sprintf("%s %s %s %d", q.Source, q.Method, strings.TrimPrefix(q.Path, "/scim/acme"), q.Status))
@@ -115,7 +116,7 @@ func TestAccessTokensOfTheDaemon(t *testing.T) {
 	if strings.Join(told, "\n") != strings.Join(want, "\n") {
 		t.Errorf("the log:\n%s\nwant\n%s", strings.Join(told, "\n"), strings.Join(want, "\n"))
 	}
-	clients := decode[struct{ Clients []clientJSON }](r, exitOK, "scim", "clients", "-o", "json").Clients
+	clients := decode[struct{ Clients []api.Client }](r, exitOK, "scim", "clients", "-o", "json").Clients
 	if len(clients) != 2 || clients[0].Requests != 4 || clients[0].Errors != 1 || len(clients[1].Tokens) != 1 || clients[1].Tokens[0].Kind != connector.ClientSecret {
 		t.Errorf("the clients: %+v", clients)
 	}

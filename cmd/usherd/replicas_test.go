@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"usherd/api"
 	"usherd/connector"
 	"usherd/connector/lease"
 	"usherd/connector/store"
@@ -359,8 +360,8 @@ func TestReplicasAreOneDoor(t *testing.T) {
 	}
 	ask(all[1], http.MethodGet, "/Users?count=1&startIndex=2", "")
 	r.until("the other replica knows the client's dialect", func() bool {
-		list := decode[struct{ Requests []requestJSON }](r, exitOK, "scim", "log", "-o", "json").Requests
-		return slices.ContainsFunc(list, func(q requestJSON) bool { return strings.Contains(q.Query, "startIndex=2") && q.Profile == "entra" })
+		list := decode[struct{ Requests []api.Request }](r, exitOK, "scim", "log", "-o", "json").Requests
+		return slices.ContainsFunc(list, func(q api.Request) bool { return strings.Contains(q.Query, "startIndex=2") && q.Profile == "entra" })
 	})
 	r.must(exitOK, "token", "revoke", decode[struct{ Tokens []struct{ ID string } }](r, exitOK, "token", "list", "-o", "json").Tokens[0].ID)
 	for _, d := range all {

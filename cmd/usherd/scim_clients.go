@@ -9,36 +9,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"usherd/api"
 	"usherd/connector"
 	"usherd/connector/report"
 	"usherd/scim"
 )
-
-// clientJSON is one client of `usherd scim clients -o json`. Times are RFC 3339 in UTC; what is not known is null.
-type clientJSON struct {
-	Org        string                 `json:"org"`
-	Source     string                 `json:"source"`
-	Profile    string                 `json:"profile"` // in force
-	Why        string                 `json:"profile_why"`
-	Last       *time.Time             `json:"last_request"`
-	LastStatus int                    `json:"last_status,omitempty"`
-	Requests   int                    `json:"requests_24h"`
-	Errors     int                    `json:"errors_24h"` // of them, answered with 400 and above
-	Keeps      string                 `json:"log_keep"`   // 0s = nothing is logged
-	Bodies     bool                   `json:"log_bodies"`
-	Quirks     []connector.QuirkCount `json:"quirks"`
-	Tokens     []clientTokenJSON      `json:"tokens"`
-}
-
-// clientTokenJSON is a token that a client may have: revoked ones are left out.
-type clientTokenJSON struct {
-	ID       string                  `json:"id"`
-	Kind     connector.TokenKind     `json:"kind"`
-	Name     string                  `json:"name,omitempty"`
-	Standing connector.TokenStanding `json:"standing"`
-	Ends     *time.Time              `json:"ends"`
-	LastUsed *time.Time              `json:"last_used"`
-}
 
 func (a *app) scimClientsCmd() *cobra.Command {
 	var o outputFlag
@@ -55,7 +30,7 @@ has needed how often: what it sends that the standard does not say.`,
 				if err != nil {
 					return err
 				}
-				list := make([]clientJSON, len(targets))
+				list := make([]api.Client, len(targets))
 				for i, t := range targets {
 					if list[i], err = s.clientStanding(cmd.Context(), t, a.now()); err != nil {
 						return err
@@ -73,9 +48,9 @@ has needed how often: what it sends that the standard does not say.`,
 	return cmd
 }
 
-func (s *site) clientStanding(ctx context.Context, t target, now time.Time) (clientJSON, error) {
+func (s *site) clientStanding(ctx context.Context, t target, now time.Time) (api.Client, error) {
 	c := t.org.Clients[t.id]
-	j := clientJSON{Org: t.org.Org.ID, Source: t.id, Keeps: connector.Duration(c.KeepLog).String(), Bodies: c.LogBodies, Tokens: []clientTokenJSON{}}
+	j := api.Client{Org: t.org.Org.ID, Source: t.id, Keeps: connector.Duration(c.KeepLog).String(), Bodies: c.LogBodies, Tokens: []api.ClientToken{}}
 	recognised, err := s.db.ClientProfile(ctx, j.Org, j.Source)
 	if err != nil {
 		return j, err
@@ -109,18 +84,20 @@ func (s *site) clientStanding(ctx context.Context, t target, now time.Time) (cli
 	return j, s.clientTokens(ctx, &j, now)
 }
 
-func (s *site) clientTokens(ctx context.Context, j *clientJSON, now time.Time) error {
+func (s *site) clientTokens(ctx context.Context, j *api.Client, now time.Time) error {
 	kinds := []connector.TokenKind{connector.BearerToken, connector.ClientSecret}
 	tokens, err := s.db.Tokens(ctx, connector.TokenFilter{Org: j.Org, Source: j.Source, Kinds: kinds})
 	for _, k := range tokens {
 		if standing := k.StandingAt(now); standing != connector.TokenRevoked {
-			j.Tokens = append(j.Tokens, clientTokenJSON{k.ID.String(), k.Kind, k.Name, standing, when(k.EndsAt), when(k.LastUsed)})
+			j.Tokens = append(j.Tokens, api.ClientToken{
+				ID: k.ID.String(), Kind: k.Kind, Name: k.Name, Standing: standing, Ends: when(k.EndsAt), LastUsed: when(k.LastUsed),
+			})
 		}
 	}
 	return err
 }
 
-func (a *app) showClients(list []clientJSON) error {
+func (a *app) showClients(list []api.Client) error {
 	columns := []report.Column{
 		{Title: "Client", Flex: true},
 		{Title: "Dialect"},
@@ -151,7 +128,7 @@ func (a *app) showClients(list []clientJSON) error {
 }
 
 // tokensInShort says how many tokens open the door, and when the first of them ends.
-func tokensInShort(tokens []clientTokenJSON) string {
+func tokensInShort(tokens []api.ClientToken) string {
 	live := 0
 	var first *time.Time
 	for _, k := range tokens {
@@ -172,7 +149,7 @@ func tokensInShort(tokens []clientTokenJSON) string {
 }
 
 // showClient tells what does not fit in a row.
-func (a *app) showClient(j *clientJSON) error {
+func (a *app) showClient(j *api.Client) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n%s/%s\n  dialect %s: %s\n", j.Org, j.Source, j.Profile, printable(j.Why))
 	switch {
@@ -197,7 +174,7 @@ func (a *app) showClient(j *clientJSON) error {
 	return tab.Flush()
 }
 
-func tokenStanding(k clientTokenJSON) string {
+func tokenStanding(k api.ClientToken) string {
 	used := ", used last " + moment(k.LastUsed)
 	if k.LastUsed == nil {
 		used = ", never used"

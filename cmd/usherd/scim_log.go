@@ -13,46 +13,6 @@ import (
 	"usherd/connector"
 )
 
-// requestJSON is one request of `usherd scim log -o json`.
-type requestJSON struct {
-	ID       string    `json:"id"`
-	At       time.Time `json:"at"`
-	Org      string    `json:"org"`
-	Source   string    `json:"source"`
-	Method   string    `json:"method"`
-	Path     string    `json:"path"`
-	Query    string    `json:"query,omitempty"`
-	Status   int       `json:"status"`
-	ScimType string    `json:"scim_type,omitempty"`
-	Person   string    `json:"person,omitempty"`
-	User     string    `json:"user_id,omitempty"`
-	Duration float64   `json:"duration_ms"`
-	Profile  string    `json:"profile,omitempty"`
-	Quirks   []string  `json:"quirks,omitempty"`
-	Ref      string    `json:"ref,omitempty"`
-	BytesIn  int64     `json:"bytes_in"`
-	BytesOut int64     `json:"bytes_out"`
-	Remote   string    `json:"remote,omitempty"`
-	Asked    *string   `json:"request_body,omitempty"`  // cut and masked: not always JSON
-	Answered *string   `json:"response_body,omitempty"` // the same
-}
-
-func newRequestJSON(r *connector.Request) requestJSON {
-	return requestJSON{
-		ID: r.ID.String(), At: r.At, Org: r.Org, Source: r.Source, Method: r.Method, Path: r.Path, Query: r.Query, Status: r.Status,
-		ScimType: r.ScimType, Person: r.Person, User: r.User.String(), Duration: float64(r.Duration.Microseconds()) / 1000, Profile: r.Profile,
-		Quirks: r.Quirks, Ref: r.Ref, BytesIn: r.BytesIn, BytesOut: r.BytesOut, Remote: r.Remote, Asked: body(r.Asked), Answered: body(r.Answered),
-	}
-}
-
-func body(b []byte) *string {
-	if b == nil {
-		return nil
-	}
-	s := string(b)
-	return &s
-}
-
 // logFlags are those of `usherd scim log`.
 type logFlags struct {
 	o                      outputFlag
@@ -123,21 +83,7 @@ func (f *logFlags) query(ctx context.Context, s *site, org string, now time.Time
 		}
 		q.Since = now.Add(-time.Duration(d))
 	}
-	if f.person == "" {
-		return q, nil
-	}
-	q.Person = f.person
-	if id, err := connector.ParseID(f.person); err == nil {
-		q.Person, q.User = "", id
-		return q, nil
-	}
-	// What the log says of names is what requests said; whoever has this name today is found by id, too.
-	if u, err := s.db.FindUser(ctx, org, f.person); err == nil {
-		q.User = u.ID
-	} else if k := connector.KindOf(err); k != connector.NotFound && k != connector.Conflict {
-		return q, err
-	}
-	return q, nil
+	return q, q.About(ctx, s.db, f.person)
 }
 
 // logReader reads the log of some organizations as one.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"usherd/api"
 	"usherd/connector"
 	"usherd/connector/report"
 )
@@ -21,7 +22,7 @@ func (a *app) requestSink(f *logFlags) requestSink {
 	nothing := func() error { return nil }
 	switch {
 	case f.o.json() && f.follow:
-		return requestSink{func(r *connector.Request) error { return writeLine(a.out, newRequestJSON(r)) }, nothing}
+		return requestSink{func(r *connector.Request) error { return writeLine(a.out, api.NewRequest(r)) }, nothing}
 	case f.o.json():
 		return a.requestJSONSink()
 	case f.follow || f.bodies: // what comes is not known when the first line is written
@@ -37,7 +38,7 @@ func (a *app) requestJSONSink() requestSink {
 			return err
 		}
 		open = ","
-		return writeLine(a.out, newRequestJSON(r))
+		return writeLine(a.out, api.NewRequest(r))
 	}, func() error {
 		if open != "," {
 			fmt.Fprint(a.out, open)

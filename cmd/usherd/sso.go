@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"usherd/api"
 	"usherd/connector"
 	"usherd/connector/failure"
 	"usherd/connector/report"
@@ -24,34 +25,6 @@ func (a *app) ssoCmd() *cobra.Command {
 	}
 	cmd.AddCommand(a.ssoAttemptsCmd(), a.ssoShowCmd())
 	return cmd
-}
-
-// attemptJSON is one attempt of `usherd sso attempts -o json`. A code of 0 says that the person is in.
-type attemptJSON struct {
-	ID       string                  `json:"id"`
-	At       time.Time               `json:"at"`
-	Org      string                  `json:"org"`
-	Source   string                  `json:"source"`
-	Code     int                     `json:"code"`
-	Reason   string                  `json:"reason,omitempty"`
-	Title    string                  `json:"title,omitempty"`
-	Person   string                  `json:"person,omitempty"`
-	User     string                  `json:"user_id,omitempty"`
-	Ref      string                  `json:"ref,omitempty"`
-	Remote   string                  `json:"remote,omitempty"`
-	Duration float64                 `json:"duration_ms"`
-	Steps    []connector.AttemptStep `json:"steps"`
-}
-
-func newAttemptJSON(x *connector.Attempt, cat *failure.Catalogue) attemptJSON {
-	j := attemptJSON{
-		ID: x.ID.String(), At: x.At.UTC(), Org: x.Org, Source: x.Source, Code: int(x.Code), Reason: string(x.Reason), Person: x.Person,
-		User: x.User.String(), Ref: x.Ref, Remote: x.Remote, Duration: float64(x.Took.Microseconds()) / 1000, Steps: x.Steps,
-	}
-	if x.Code != 0 {
-		j.Title = cat.Title(x.Code, "en")
-	}
-	return j
 }
 
 // attemptFlags are those of `usherd sso attempts`.
@@ -108,9 +81,9 @@ func (a *app) ssoAttempts(ctx context.Context, s *site, f *attemptFlags) error {
 		return err
 	}
 	if f.o.json() {
-		out := make([]attemptJSON, len(list))
+		out := make([]api.Attempt, len(list))
 		for i := range list {
-			out[i] = newAttemptJSON(&list[i], cat)
+			out[i] = api.NewAttempt(&list[i], cat, "en")
 		}
 		return writeJSON(a.out, map[string]any{"attempts": out})
 	}
@@ -183,7 +156,7 @@ func (a *app) ssoShowCmd() *cobra.Command {
 					return err
 				}
 				if o.json() {
-					return writeJSON(a.out, newAttemptJSON(x, cat))
+					return writeJSON(a.out, api.NewAttempt(x, cat, "en"))
 				}
 				return a.showAttempt(x, cat)
 			})

@@ -1,0 +1,126 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"usherd/connector"
+	"usherd/connector/failure"
+)
+
+// AttemptStore is what the door reads of sign-ins by SAML. store.DB is one.
+type AttemptStore interface {
+	Attempts(ctx context.Context, q connector.AttemptQuery) ([]connector.Attempt, error)
+	Attempt(ctx context.Context, org string, id connector.ID) (connector.Attempt, bool, error)
+}
+
+func (s *Server) attempts() {
+	route(s, operation{
+		id: "listSignIns", method: http.MethodGet, path: "/sign-ins", scope: connector.APIRead, tag: signInTag, summary: "List who has tried to sign in by SAML, the latest first",
+		about: "Each with its steps, as long as saml.keep of the source says.",
+	}, s.listAttempts)
+	route(s, operation{
+		id: "getSignIn", method: http.MethodGet, path: "/sign-ins/{attempt}", scope: connector.APIRead, tag: signInTag, summary: "Show one attempt to sign in, and what to do",
+	}, s.getAttempt)
+}
+
+// Attempt is one attempt to sign in.
+type Attempt struct {
+	ID       string                  `json:"id"`
+	At       time.Time               `json:"at"`
+	Org      string                  `json:"org"`
+	Source   string                  `json:"source"`
+	Code     int                     `json:"code" doc:"0: the person is in."`
+	Reason   string                  `json:"reason,omitempty"`
+	Title    string                  `json:"title,omitempty"`
+	Person   string                  `json:"person,omitempty"`
+	User     string                  `json:"user_id,omitempty"`
+	Ref      string                  `json:"ref,omitempty" doc:"What the person was shown."`
+	Remote   string                  `json:"remote,omitempty"`
+	Duration float64                 `json:"duration_ms"`
+	Steps    []connector.AttemptStep `json:"steps"`
+}
+
+// NewAttempt is the form in which the API and the command line show an attempt.
+func NewAttempt(x *connector.Attempt, cat *failure.Catalogue, lang string) Attempt {
+	j := Attempt{
+		ID: x.ID.String(), At: x.At.UTC(), Org: x.Org, Source: x.Source, Code: int(x.Code), Reason: string(x.Reason), Person: x.Person,
+		User: x.User.String(), Ref: x.Ref, Remote: x.Remote, Duration: milliseconds(x.Took), Steps: x.Steps,
+	}
+	if x.Code != 0 {
+		j.Title = cat.Title(x.Code, lang)
+	}
+	return j
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+type listAttemptsInput struct {
+	OrgPath
+	Source string    `query:"source" doc:"Only this source." maxLength:"32"`
+	Person string    `query:"person" doc:"Only of this person: user name or e-mail." maxLength:"320"`
+	Failed bool      `query:"failed" doc:"Only those that were refused."`
+	Since  time.Time `query:"since" doc:"Only from then on." format:"date-time"`
+	Before string    `query:"before" doc:"Only older ones than this: next of the page before." format:"uuid"`
+	Limit  int       `query:"limit" doc:"How many at most." default:"50" minimum:"1" maximum:"500"`
+}
+
+// Attempts is a page of attempts.
+type Attempts struct {
+	Attempts []Attempt `json:"attempts"`
+	Next     string    `json:"next,omitempty" doc:"before of the next page; left out after the last."`
+}
+
+type attemptsOutput struct{ Body Attempts }
+
+func (s *Server) listAttempts(ctx context.Context, c *call, in *listAttemptsInput) (*attemptsOutput, error) {
+	q := connector.AttemptQuery{Org: c.id(), Source: in.Source, Person: in.Person, Failed: in.Failed, Since: in.Since, Limit: in.Limit + 1}
+	if err := before(&q.Before, in.Before); err != nil {
+		return nil, err
+	}
+	list, err := s.o.Store.Attempts(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	out := &attemptsOutput{Attempts{Attempts: []Attempt{}}}
+	for i := range list[:min(len(list), in.Limit)] {
+		out.Body.Attempts = append(out.Body.Attempts, NewAttempt(&list[i], s.catalogue, c.lang))
+	}
+	if len(list) > in.Limit {
+		out.Body.Next = list[in.Limit-1].ID.String()
+	}
+	return out, nil
+}
+
+// AttemptDetail is an attempt with what to do about it.
+type AttemptDetail struct {
+	Attempt
+	Remedy []string `json:"remedy,omitempty" doc:"Steps for the administrator, of one that was refused."`
+}
+
+type attemptPath struct {
+	OrgPath
+	Attempt string `path:"attempt" format:"uuid"`
+}
+
+type attemptOutput struct{ Body AttemptDetail }
+
+func (s *Server) getAttempt(ctx context.Context, c *call, in *attemptPath) (*attemptOutput, error) {
+	id, err := connector.ParseID(in.Attempt)
+	if err != nil {
+		return nil, invalid("path.attempt", err.Error())
+	}
+	x, ok, err := s.o.Store.Attempt(ctx, c.id(), id)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, newProblem(http.StatusNotFound, "not_found", "no such attempt is kept")
+	}
+	out := &attemptOutput{AttemptDetail{Attempt: NewAttempt(&x, s.catalogue, c.lang)}}
+	if x.Code != 0 {
+		out.Body.Remedy = s.catalogue.Text(connector.Failure{Code: x.Code, Reason: x.Reason, Org: x.Org, Source: x.Source}, c.lang).Remedy
+	}
+	return out, nil
+}

@@ -1,0 +1,162 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"usherd/connector"
+)
+
+const scimTag = "SCIM"
+
+// RequestStore is what the door reads of the requests of SCIM clients. store.DB is one.
+type RequestStore interface {
+	Requests(ctx context.Context, q connector.RequestQuery) ([]connector.Request, error)
+}
+
+func (s *Server) clients() {
+	route(s, operation{
+		id: "listClients", method: http.MethodGet, path: "/scim/clients", scope: connector.APIRead, tag: scimTag,
+		summary: "Show how each identity provider that pushes is: dialect, requests, errors, ends of its tokens",
+	}, s.listClients)
+	route(s, operation{
+		id: "listRequests", method: http.MethodGet, path: "/scim/requests", scope: connector.APIRead, tag: scimTag,
+		summary: "List what identity providers have asked, and what they were answered, the latest first",
+		about:   "Secrets were masked before anything was stored. Bodies are stored for sources with scim.log.bodies only, and shown with bodies only.",
+	}, s.listRequests)
+}
+
+// Client is how a source that pushes is. What is not known is null.
+type Client struct {
+	Org        string                 `json:"org"`
+	Source     string                 `json:"source"`
+	Profile    string                 `json:"profile" doc:"The dialect in force."`
+	Why        string                 `json:"profile_why"`
+	Last       *time.Time             `json:"last_request"`
+	LastStatus int                    `json:"last_status,omitempty"`
+	Requests   int                    `json:"requests_24h"`
+	Errors     int                    `json:"errors_24h" doc:"Of them, answered with 400 and above."`
+	Keeps      string                 `json:"log_keep" doc:"0s: nothing is logged."`
+	Bodies     bool                   `json:"log_bodies"`
+	Quirks     []connector.QuirkCount `json:"quirks" doc:"Which leniencies it has needed."`
+	Tokens     []ClientToken          `json:"tokens"`
+}
+
+// ClientToken is a token that a client may have: revoked ones are left out.
+type ClientToken struct {
+	ID       string                  `json:"id"`
+	Kind     connector.TokenKind     `json:"kind"`
+	Name     string                  `json:"name,omitempty"`
+	Standing connector.TokenStanding `json:"standing"`
+	Ends     *time.Time              `json:"ends"`
+	LastUsed *time.Time              `json:"last_used"`
+}
+
+// Clients are all of an organization.
+type Clients struct {
+	Clients []Client `json:"clients"`
+}
+
+type clientsOutput struct{ Body Clients }
+
+func (s *Server) listClients(ctx context.Context, c *call, _ *OrgPath) (*clientsOutput, error) {
+	list, err := s.o.Runner.Clients(ctx, c.id())
+	return &clientsOutput{Clients{list}}, err
+}
+
+// Request is one request of an identity provider, as the log has it.
+type Request struct {
+	ID       string    `json:"id"`
+	At       time.Time `json:"at"`
+	Org      string    `json:"org"`
+	Source   string    `json:"source"`
+	Method   string    `json:"method"`
+	Path     string    `json:"path"`
+	Query    string    `json:"query,omitempty"`
+	Status   int       `json:"status"`
+	ScimType string    `json:"scim_type,omitempty"`
+	Person   string    `json:"person,omitempty"`
+	User     string    `json:"user_id,omitempty"`
+	Duration float64   `json:"duration_ms"`
+	Profile  string    `json:"profile,omitempty"`
+	Quirks   []string  `json:"quirks,omitempty"`
+	Ref      string    `json:"ref,omitempty"`
+	BytesIn  int64     `json:"bytes_in"`
+	BytesOut int64     `json:"bytes_out"`
+	Remote   string    `json:"remote,omitempty"`
+	Asked    *string   `json:"request_body,omitempty" doc:"Cut and masked: not always JSON."`
+	Answered *string   `json:"response_body,omitempty" doc:"The same."`
+}
+
+// NewRequest is the form in which the API and the command line show a request.
+func NewRequest(r *connector.Request) Request {
+	return Request{
+		ID: r.ID.String(), At: r.At, Org: r.Org, Source: r.Source, Method: r.Method, Path: r.Path, Query: r.Query, Status: r.Status,
+		ScimType: r.ScimType, Person: r.Person, User: r.User.String(), Duration: milliseconds(r.Duration), Profile: r.Profile,
+		Quirks: r.Quirks, Ref: r.Ref, BytesIn: r.BytesIn, BytesOut: r.BytesOut, Remote: r.Remote, Asked: text(r.Asked), Answered: text(r.Answered),
+	}
+}
+
+// text is a body, nil for none.
+func text(b []byte) *string {
+	if b == nil {
+		return nil
+	}
+	s := string(b)
+	return &s
+}
+
+type listRequestsInput struct {
+	OrgPath
+	Source string    `query:"source" doc:"Only this source." maxLength:"32"`
+	Person string    `query:"person" doc:"Only about this person: user name, e-mail or id." maxLength:"320"`
+	Status string    `query:"status" doc:"Only answers with this status, or of this class." pattern:"^[1-5]([0-9][0-9]|xx)$" example:"4xx"`
+	Since  time.Time `query:"since" doc:"Only from then on." format:"date-time"`
+	Before string    `query:"before" doc:"Only older ones than this: next of the page before." format:"uuid"`
+	Bodies bool      `query:"bodies" doc:"With the bodies, where they are stored."`
+	Limit  int       `query:"limit" doc:"How many at most." default:"50" minimum:"1" maximum:"500"`
+}
+
+// Requests is a page of requests.
+type Requests struct {
+	Requests []Request `json:"requests"`
+	Next     string    `json:"next,omitempty" doc:"before of the next page; left out after the last."`
+}
+
+type requestsOutput struct{ Body Requests }
+
+func (s *Server) listRequests(ctx context.Context, c *call, in *listRequestsInput) (*requestsOutput, error) {
+	q := connector.RequestQuery{Org: c.id(), Source: in.Source, Since: in.Since, Bodies: in.Bodies, Limit: in.Limit + 1}
+	if err := before(&q.Before, in.Before); err != nil {
+		return nil, err
+	}
+	if in.Status != "" {
+		q.Status = statusBounds(in.Status)
+	}
+	if err := q.About(ctx, s.o.Store, in.Person); err != nil {
+		return nil, err
+	}
+	list, err := s.o.Store.Requests(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	out := &requestsOutput{Requests{Requests: []Request{}}}
+	for i := range list[:min(len(list), in.Limit)] {
+		out.Body.Requests = append(out.Body.Requests, NewRequest(&list[i]))
+	}
+	if len(list) > in.Limit {
+		out.Body.Next = list[in.Limit-1].ID.String()
+	}
+	return out, nil
+}
+
+// statusBounds reads 409 or 4xx, which the document has checked.
+func statusBounds(text string) [2]int {
+	if n, err := strconv.Atoi(text); err == nil {
+		return [2]int{n, n}
+	}
+	class := int(text[0]-'0') * 100
+	return [2]int{class, class + 99}
+}
