@@ -16,6 +16,7 @@ type frame struct {
 	Refresh int     // seconds after which the browser asks again, of what goes on; 0 = never
 
 	v        *visit
+	Paused   bool // the person does not want it asked again
 	Nav      []navItem
 	Orgs     []orgChoice // none where there is only one
 	Org      string
@@ -79,6 +80,9 @@ func (s *Server) waits(path string, f count) { s.counts[path] = f }
 // complete fills in what does not depend on the page.
 func (v *visit) complete(f *frame) *frame {
 	f.v, f.Version, f.Revision, f.Theme = v, v.s.o.Version, v.set.Revision, v.theme()
+	if f.Refresh > 0 && v.query("pause") == "1" {
+		f.Refresh, f.Paused = 0, true
+	}
 	if v.session == nil {
 		return f
 	}

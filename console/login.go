@@ -2,7 +2,6 @@ package console
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -24,6 +23,8 @@ func (s *Server) signIns() {
 	s.body("login", loginPage{})
 	s.mux.HandleFunc("GET /login", s.open((*visit).showLogin))
 	s.mux.HandleFunc("POST /login", s.open((*visit).login))
+	s.mux.HandleFunc("GET /login/{provider}", s.open((*visit).goToProvider))
+	s.mux.HandleFunc("GET /login/{provider}/callback", s.open((*visit).returned))
 	s.route("GET /reauth", need{permission: signedIn}, (*visit).showReauth)
 	s.route("POST /reauth", need{permission: signedIn}, (*visit).reauth)
 	s.route("POST /logout", need{permission: signedIn}, (*visit).logout)
@@ -45,7 +46,7 @@ type way struct{ Name, Address string }
 func (v *visit) loginPage(next string) loginPage {
 	p := loginPage{Local: len(v.set.Admins) > 0, Next: inside(next)}
 	for _, x := range v.set.Providers {
-		p.Providers = append(p.Providers, way{x.Name, v.s.path + "/login/" + x.ID + "?" + url.Values{"next": {p.Next}}.Encode()})
+		p.Providers = append(p.Providers, way{x.Name, v.loginAddress(x, p.Next)})
 	}
 	return p
 }
@@ -143,13 +144,10 @@ func (v *visit) showReauth() { v.askAgain(http.StatusOK, v.query("next"), "") }
 func (v *visit) askAgain(status int, next, fault string) {
 	p := v.loginPage(next)
 	p.Again, p.Name, p.Fault, p.Local = true, v.session.Name, fault, v.session.Provider == connector.LocalProvider
-	if p.Local {
-		p.Providers = nil
-	}
-	for i, x := range v.set.Providers {
-		if !p.Local && x.ID == v.session.Provider {
-			p.Providers = p.Providers[i : i+1]
-			break
+	p.Providers = nil
+	for _, x := range v.set.Providers {
+		if x.ID == v.session.Provider {
+			p.Providers = []way{{x.Name, v.loginAddress(x, p.Next)}}
 		}
 	}
 	v.show(status, "login", frame{Title: v.t("login.again", nil)}, p)

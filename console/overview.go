@@ -41,6 +41,7 @@ type sourceCard struct {
 	Address  string
 	Pill     pill
 	Run      *runLine // the last one; nil = none yet
+	Running  bool
 	Chart    template.HTML
 }
 
@@ -56,6 +57,9 @@ type runLine struct {
 // stripLength is how many runs a strip shows.
 const stripLength = 60
 
+// overviewEvery is after how many seconds the overview is asked for again while a run goes on.
+const overviewEvery = 10
+
 func (v *visit) overview() {
 	var p overviewPage
 	for _, fill := range []func(*overviewPage) error{v.people, v.seats, v.waiting, v.sources} {
@@ -64,7 +68,13 @@ func (v *visit) overview() {
 			return
 		}
 	}
-	v.show(http.StatusOK, "overview", frame{Title: v.t("nav.overview", nil)}, p)
+	f := frame{Title: v.t("nav.overview", nil)}
+	for _, c := range p.Sources {
+		if c.Running {
+			f.Refresh = overviewEvery
+		}
+	}
+	v.show(http.StatusOK, "overview", f, p)
 }
 
 func (v *visit) people(p *overviewPage) error {
@@ -211,6 +221,7 @@ func (v *visit) sourceCard(x connector.SourceSettings) (sourceCard, error) {
 	}
 	f := frame{v: v}
 	c.Pill, c.Run = f.ResultPill(runs[0].Result), v.runLine(runs[0])
+	c.Running = runs[0].Result == connector.ResultRunning
 	c.Chart, err = v.strip(runs).HTML()
 	return c, err
 }

@@ -73,7 +73,7 @@ func (v *visit) recognise() bool {
 	if !ok || !v.now.Before(s.Until) || v.now.Sub(s.UsedAt) >= idleFor {
 		return true
 	}
-	if v.now.Sub(s.UsedAt) >= useEvery {
+	if v.now.Sub(s.UsedAt) >= useEvery && !v.live() { // a page that is left open is no use
 		s.UsedAt = v.now
 		if err := v.s.o.Store.PutSession(v.r.Context(), s); err != nil {
 			v.accident("session", err)

@@ -120,6 +120,9 @@ func (v *visit) redirect(address string) {
 	http.Redirect(v.w, v.r, address, http.StatusSeeOther) //nolint:gosec // a path of ours
 }
 
+// live reports whether a page asks by itself for what goes on.
+func (v *visit) live() bool { return v.r.Header.Get("HX-Target") == "live" }
+
 // show answers with a page; title is that of its heading and of the window.
 func (v *visit) show(status int, name string, f frame, body any) {
 	view := page.View{Lang: v.lang, Static: v.s.path + "/assets", Body: body, Frame: v.complete(&f)}
@@ -132,6 +135,9 @@ func (v *visit) show(status int, name string, f frame, body any) {
 	part := "layout"
 	if v.r.Header.Get("HX-Request") != "" {
 		part = "main"
+		if v.live() && f.Refresh == 0 { // what went on has ended: heading and all are another one
+			v.w.Header().Set("HX-Refresh", "true")
+		}
 	}
 	text, err := v.s.pages.Part(name, part, view)
 	if err != nil {

@@ -75,8 +75,14 @@ func grant(role string, organizations []string) console.Grant {
 	return console.Grant{Role: connector.Role(role), Organizations: organizations}
 }
 
+// providerFor is how long we wait for an answer of an OpenID provider.
+const providerFor = 10 * time.Second
+
 func providerOf(c *config.OIDC) *console.Provider {
-	p := &console.Provider{ID: c.ID, Name: c.Name}
+	p := &console.Provider{
+		ID: c.ID, Name: c.Name, Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, Scopes: c.Scopes, GroupsClaim: c.GroupsClaim,
+		Client: &http.Client{Timeout: providerFor},
+	}
 	for _, r := range c.Roles {
 		p.Roles = append(p.Roles, console.GroupRole{Group: r.Group, Grant: grant(r.Role, r.Organizations)})
 	}

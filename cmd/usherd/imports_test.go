@@ -87,6 +87,8 @@ var soleUsers = map[string][]string{
 	"github.com/scim2/filter-parser":   {"scim"},
 	"github.com/danielgtaylor/huma/v2": {"api"},
 	"golang.org/x/crypto":              {"console/password"},
+	"github.com/coreos/go-oidc":        {"console"},
+	"golang.org/x/oauth2":              {"console"},
 	"golang.org/x/term":                {"cmd/usherd"},
 }
 
