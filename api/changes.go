@@ -144,7 +144,8 @@ func (p *ChangePath) version(u *connector.User) (int64, error) {
 		return 0, nil
 	}
 	for tag := range strings.SplitSeq(p.IfMatch, ",") {
-		if strings.TrimSpace(tag) == etag(u) {
+		version, _, _ := strings.Cut(strings.TrimSpace(tag), "-")
+		if strings.TrimSuffix(version, `"`)+`"` == etag(u) {
 			return u.Version, nil
 		}
 	}

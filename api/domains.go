@@ -220,7 +220,7 @@ type CheckedDomain struct {
 	Detail    string          `json:"detail,omitempty" doc:"What was found, where it is not proven."`
 	Next      string          `json:"what_to_do,omitempty"`
 	KeptUntil *time.Time      `json:"kept_until,omitempty" doc:"When a verified domain is lost unless the record is found before."`
-	Verified  int             `json:"users_verified" doc:"Who became verified at once."`
+	Moved     int             `json:"users_verified" doc:"Who became verified at once."`
 	Again     int             `json:"decided_again" doc:"People whom the next run decides again, because the domain was won or lost."`
 }
 

@@ -32,7 +32,7 @@ func (s *Server) groups() {
 		id: "getGroup", method: http.MethodGet, path: "/groups/{group}", scope: connector.APIRead, tag: groupsTag, summary: "Show a group, and how many are in it",
 	}, s.getGroup)
 	route(s, operation{
-		id: "listGroupMembers", method: http.MethodGet, path: "/groups/{group}/members", scope: connector.APIRead, tag: groupsTag, summary: "List the members of a group",
+		id: "listGroupMembers", method: http.MethodGet, path: "/groups/{group}/members", scope: connector.APIRead, tag: groupsTag, streams: true, summary: "List the members of a group",
 		about: "All of them in one document, which is sent while it is read: those that its own list names and those whose primary group it is, or with effective all users who are in it, also through nested groups.",
 	}, s.listMembers)
 }

@@ -28,7 +28,7 @@ func TestAuditByAPI(t *testing.T) {
 	if len(rest.Entries) != 1 || rest.Next != 0 || rest.Entries[0].Action != "user.deactivated" || rest.Entries[0].Actor != page.Entries[0].Actor {
 		t.Errorf("%+v", rest)
 	}
-	if got := get[api.AuditPage](c, "/orgs/acme/audit?since=2026-11-28T00:00:00Z"); len(got.Entries) != 0 {
+	if got := get[api.AuditPage](c, "/orgs/acme/audit?since=2030-01-01T00:00:00Z"); len(got.Entries) != 0 {
 		t.Errorf("%+v", got)
 	}
 	check := get[api.AuditCheck](c, "/orgs/acme/audit/check")
@@ -71,7 +71,7 @@ func TestSignInsAreShown(t *testing.T) {
 	if last := get[api.Attempts](c, "/orgs/acme/sign-ins?before=%s", first.Next); len(last.Attempts) != 1 || last.Attempts[0].Code != 0 || last.Next != "" {
 		t.Errorf("%+v", last)
 	}
-	for query, n := range map[string]int{"?failed=true": 1, "?person=ANN@acme.test": 2, "?person=bob": 0, "?source=other": 0, "?since=2026-11-28T00:00:00Z": 0} {
+	for query, n := range map[string]int{"?failed=true": 1, "?person=ANN@acme.test": 2, "?person=bob": 0, "?source=other": 0, "?since=2030-01-01T00:00:00Z": 0} {
 		if got := get[api.Attempts](c, "/orgs/acme/sign-ins%s", query); len(got.Attempts) != n {
 			t.Errorf("%s: %+v", query, got)
 		}
@@ -104,7 +104,7 @@ func TestRequestsAreShown(t *testing.T) {
 	c := w.client("acme", connector.APIRead)
 	for query, n := range map[string]int{
 		"": 3, "?status=409": 1, "?status=4xx": 1, "?status=2xx": 1, "?person=ann": 1, "?person=" + ann.ID.String(): 1, "?person=bob": 2, "?person=nobody": 0,
-		"?since=2026-11-28T00:00:00Z": 0, "?source=other": 0, "?limit=2": 2,
+		"?since=2030-01-01T00:00:00Z": 0, "?source=other": 0, "?limit=2": 2,
 	} {
 		if got := get[api.Requests](c, "/orgs/acme/scim/requests%s", query); len(got.Requests) != n || n > 0 && got.Requests[0].Asked != nil {
 			t.Errorf("%s: %+v", query, got)

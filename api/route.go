@@ -32,6 +32,7 @@ type operation struct {
 	refuses []int
 	most    int64 // bytes of the body; 0 = maxBody
 	file    bool  // the body is a CSV file
+	streams bool  // the answer is sent while it is made
 	events  bool  // the answer is a stream of events
 	asks    bool  // a POST that changes nothing, or the same however often it comes
 }
@@ -67,6 +68,9 @@ func route[I, O any](s *Server, op operation, handle func(ctx context.Context, c
 	}
 	if op.file {
 		described.RequestBody = fileBody()
+	}
+	if op.tagged() {
+		described.Parameters, described.Responses = []*huma.Param{noneMatchParam()}, notModified()
 	}
 	if op.events {
 		described.Responses = eventResponses()
@@ -160,6 +164,10 @@ func (s *Server) enter(ctx huma.Context, next func(huma.Context)) {
 	ctx = huma.WithContext(ctx, c.in(ctx.Context()))
 	if made.changes() && len(r.Header.Values(onceHeader)) > 0 {
 		s.once(ctx, c, next)
+		return
+	}
+	if made.tagged() {
+		withTag(ctx, r, w, next)
 		return
 	}
 	next(ctx)

@@ -23,7 +23,7 @@ func (s *Server) runs() {
 		about: "Each is a report without its people, as usherd runs -o json has it.",
 	}, s.listRuns)
 	route(s, operation{
-		id: "getRunReport", method: http.MethodGet, path: "/runs/{run}", scope: connector.APIRead, tag: runsTag, summary: "Show the report of a run with everybody in it",
+		id: "getRunReport", method: http.MethodGet, path: "/runs/{run}", scope: connector.APIRead, tag: runsTag, streams: true, summary: "Show the report of a run with everybody in it",
 		about: "The document of usherd report RUN -o json, sent while it is read: of a large run it is large.",
 	}, s.getReport)
 	route(s, operation{

@@ -257,6 +257,9 @@ of ` + "`Accept-Language`" + ` (en, pt-BR, sv, pl).
 
 **Lists** come in pages: ` + "`next`" + ` of one is ` + "`after`" + ` of the one that follows; without ` + "`next`" + ` it was the last.
 
+**Unchanged.** Answers to GET have an ` + "`ETag`" + `: send it as ` + "`If-None-Match`" + `, and 304 says that nothing has changed. That of a user, sent as ` + "`If-Match`" + ` with a change,
+has it refused (412) where the user has been changed since.
+
 **Once.** Give a POST that changes something an ` + "`Idempotency-Key`" + ` of its own, and send it again with the same key when you got no answer: it is
 carried out once, and for 24 hours each repetition gets the first answer, with ` + "`Idempotency-Replayed: true`" + `. Another request under the same key is
 refused (422 ` + "`key_used`" + `), one that is being carried out is a conflict (409 ` + "`in_progress`" + `). Answers of 500 and above are not kept. What has a key is carried

@@ -214,7 +214,7 @@ type UserDetail struct {
 }
 
 type userOutput struct {
-	ETag string `header:"ETag" doc:"Of the account itself, for If-Match of what changes it; records and groups have no part in it."`
+	ETag string `header:"ETag" doc:"For If-None-Match; and for If-Match of what changes the user, which looks at the version of the account itself."`
 	Body UserDetail
 }
 

@@ -189,9 +189,8 @@ func (w *world) ok(err error) {
 	}
 }
 
-// person has the organization's source bring somebody.
-func (w *world) person(org, name string, edit func(*connector.Record)) *connector.User {
-	w.Helper()
+// record is what the organization's source says of somebody.
+func record(org, name string, edit func(*connector.Record)) *connector.Record {
 	r := &connector.Record{Anchor: connector.Anchor{Kind: connector.TextAnchor, Raw: name}, Enabled: connector.EnabledYes}
 	for _, a := range [][2]string{{"userName", name}, {"givenName", "Ann"}, {"familyName", name}, {"email", name + "@" + org + ".test"}} {
 		r.Attributes = append(r.Attributes, connector.Attribute{Name: a[0], Values: [][]byte{[]byte(a[1])}})
@@ -199,7 +198,13 @@ func (w *world) person(org, name string, edit func(*connector.Record)) *connecto
 	if edit != nil {
 		edit(r)
 	}
-	ch, err := w.provs[org].Submit(w.Context(), "idp", r, connector.Cause{Kind: connector.CauseRequest, Actor: "test"})
+	return r
+}
+
+// person has the organization's source bring somebody.
+func (w *world) person(org, name string, edit func(*connector.Record)) *connector.User {
+	w.Helper()
+	ch, err := w.provs[org].Submit(w.Context(), "idp", record(org, name, edit), connector.Cause{Kind: connector.CauseRequest, Actor: "test"})
 	w.ok(err)
 	if ch.After == nil {
 		w.Fatalf("%s: %+v", name, ch)

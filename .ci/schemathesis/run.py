@@ -25,7 +25,8 @@ organizations:
   approval: true
   packages: [{{id: standard, seats: 30}}]
   package: standard
-  sources: [{{id: idp, scim: {{rate: 1000}}}}]
+  sources: [{{id: idp, scim: {{rate: 1000}}}}, {{id: moved, import: {{}}}}, {{id: site, site_link: {{}}}}]
+dns: {{resolver: "127.0.0.1:1"}}
 """
 PEOPLE = 40  # ten of them find no seat: there are failures too
 # Whatever it is sent, the program must not fail, and its answers must be what its document says. Not asked for is that
