@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 
 	"usherd/connector"
 	"usherd/connector/failure"
@@ -283,6 +284,7 @@ func (v *visit) askDeed(d deed) {
 }
 
 func (v *visit) frameOf(u *connector.User, title string) frame {
+	title = strings.TrimSuffix(title, "…") // which says on a button that there is a page before anything is done
 	return frame{Title: title, Crumbs: []crumb{{v.t("nav.users", nil), v.link("/users")}, {v.personal(fullName(u)), v.link("/users/" + u.ID.String())}}}
 }
 
@@ -348,7 +350,7 @@ func (v *visit) askPackage() {
 		if _, configured := v.org.Settings.Package(n.Package); !configured {
 			continue
 		}
-		x := choice{Value: n.Package, Text: v.packageName(n.Package), Note: v.t("overview.unlimited", nil), Chosen: n.Package == u.Package}
+		x := choice{Value: n.Package, Text: v.packageName(n.Package), Note: v.t("users.package.unlimited", nil), Chosen: n.Package == u.Package}
 		if n.Seats != connector.Unlimited {
 			x.Note = v.t("users.package.free", map[string]string{"Free": v.number(n.Free()), "Seats": v.number(n.Seats)})
 			x.Disabled = n.Free() == 0 && !x.Chosen

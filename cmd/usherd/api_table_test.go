@@ -80,16 +80,17 @@ var byAPI = map[string][]string{
 
 // notByAPI says why a command has no operation.
 var notByAPI = map[string]string{
-	"demo":        "it is for one's own machine",
-	"serve":       "it is the daemon",
-	"check":       "it reads the files of the machine, secrets among them",
-	"reload":      "who may change the configuration is at the machine, and all organizations have one",
-	"healthcheck": "the daemon's own address tells it: /readyz",
-	"api openapi": "the document is served without a token",
-	"scim check":  "it asks any other service from where one is",
-	"backup":      "it is of all organizations",
-	"restore":     "it is of all organizations, while no daemon runs",
-	"migrate":     "it is of all organizations, while no daemon runs",
+	"demo":             "it is for one's own machine",
+	"serve":            "it is the daemon",
+	"check":            "it reads the files of the machine, secrets among them",
+	"reload":           "who may change the configuration is at the machine, and all organizations have one",
+	"healthcheck":      "the daemon's own address tells it: /readyz",
+	"console password": "no password goes over a network that need not",
+	"api openapi":      "the document is served without a token",
+	"scim check":       "it asks any other service from where one is",
+	"backup":           "it is of all organizations",
+	"restore":          "it is of all organizations, while no daemon runs",
+	"migrate":          "it is of all organizations, while no daemon runs",
 }
 
 // onlyByAPI are operations that are no command's: what applications ask.
