@@ -98,6 +98,12 @@ type Change struct {
 	Held    bool // waits for approval, not written
 }
 
+// Outcome is a change that was not written, as the report of its run keeps it.
+type Outcome struct {
+	ID     ID // its place: they grow in the order in which they were kept
+	Change *Change
+}
+
 // Cause is who or what made a change; each event carries one.
 type Cause struct {
 	Kind  CauseKind

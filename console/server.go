@@ -31,6 +31,7 @@ type Store interface {
 	SessionStore
 	OverviewStore
 	UserStore
+	RunStore
 }
 
 // Runner does what takes longer than an answer. Each method returns when the run stands in the store, and its work goes on.
@@ -143,6 +144,7 @@ func (s *Server) register() {
 	s.signIns()
 	s.preferences()
 	s.overview()
+	s.runs()
 	s.users()
 	s.mux.HandleFunc("/", s.open((*visit).nowhere))
 }

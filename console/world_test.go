@@ -45,6 +45,7 @@ type world struct {
 	prov   *provision.Provisioner
 	server *console.Server
 	set    *console.Settings
+	runner runner
 }
 
 func newWorld(t *testing.T) *world {

@@ -164,3 +164,13 @@ func (r Report) waits() bool {
 func (r Report) nothingRead() bool {
 	return r.Run.Mode != connector.ModeRollback && r.Run.Result == connector.ResultFailed && r.Run.Entries == 0 && r.Run.Counts == connector.Counts{}
 }
+
+// Word is how reports call something in a language, by what sort it is and its name: "mode" and a Mode, "skip" and a SkipReason,
+// "group" and what is counted of groups. Where there is no word, it is the name.
+func Word(lang, sort, name string) string {
+	w, err := newWords(lang, nil)
+	if err != nil {
+		return failure.Clean(name)
+	}
+	return w.named(sort, name)
+}

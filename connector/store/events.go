@@ -29,6 +29,8 @@ const (
  LEFT JOIN links l ON l.org = u.org AND l.source = e.source AND l.user_id = e.user_id
  WHERE e.run = ? ORDER BY e.id`
 
+	sqlOutcomesPage = `SELECT id, doc FROM outcomes WHERE run = ? AND id > ? ORDER BY id LIMIT 0 + ?`
+
 	sqlOutcomes = `SELECT doc FROM outcomes WHERE run = ? ORDER BY id`
 )
 
@@ -104,6 +106,21 @@ func (r *reader) RunEvents(ctx context.Context, org string, run, before connecto
 		events[i] = list[i].Event
 	}
 	return events, wrap("run events", err)
+}
+
+// Outcomes returns at most limit of the people of a run of whom no event tells (held, failed, skipped), in the order in which
+// they were kept, from after that place on; the place of each is its ID.
+func (r *reader) Outcomes(ctx context.Context, run, after connector.ID, limit int) ([]connector.Outcome, error) {
+	rows, err := r.q.query(ctx, sqlOutcomesPage, run[:], after[:], pageSize(limit))
+	list, err := add[connector.Outcome](nil, rows, err, func(r *sql.Rows, o *connector.Outcome) (err error) {
+		var doc sql.RawBytes
+		if err := r.Scan((*idColumn)(&o.ID), &doc); err != nil {
+			return err
+		}
+		o.Change, err = unmarshalChange(doc)
+		return err
+	})
+	return list, wrap("outcomes", err)
 }
 
 // runEvent is a row of sqlRunEvents.

@@ -119,6 +119,7 @@ func TestPlans(t *testing.T) {
 		sqlEventsBefore:      "SEARCH e USING INDEX events_run (run=? AND id<?)",
 		sqlEventsOfUsers:     "SEARCH e USING INDEX sqlite_autoindex_events_1 (user_id=?)",
 		sqlRunsAfter:         "SEARCH runs USING INDEX runs_source (org=? AND source=? AND id>?)",
+		sqlOutcomesPage:      "SEARCH outcomes USING INDEX sqlite_autoindex_outcomes_1 (run=? AND id>?)",
 		sqlOutcomes:          "SEARCH outcomes USING INDEX sqlite_autoindex_outcomes_1 (run=?)",
 		sqlListByName:        "SEARCH k USING PRIMARY KEY (org=? AND kind=? AND value>? AND value<?)",
 		sqlListByTerm:        "SEARCH k USING PRIMARY KEY (org=? AND kind=? AND value>? AND value<?)",

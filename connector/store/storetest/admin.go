@@ -128,6 +128,18 @@ func runChanges(f *fixture) {
 	f.equal(changes[0].Fields, update.Fields)
 	f.equal(changes[0].Warnings, update.Warnings)
 	f.equal(changes[1:], []*connector.Change{held, failed, skipped})
+	var paged []*connector.Change
+	for after := (connector.ID{}); ; {
+		page, err := f.s.Outcomes(f.ctx, f.run, after, 2)
+		f.ok(err)
+		for _, o := range page {
+			paged, after = append(paged, o.Change), o.ID
+		}
+		if len(page) < 2 {
+			break
+		}
+	}
+	f.equal(paged, changes[1:])
 
 	changes = collect(f, f.s.RunChanges(f.ctx, first)) // the user as it was then
 	f.equal(len(changes), 1)

@@ -23,6 +23,7 @@ type Store interface {
 	Rollbacks(ctx context.Context, run *connector.Run) ([]*connector.Run, error)
 	FindRun(ctx context.Context, text string) (*connector.Run, error)
 	RunChanges(ctx context.Context, run connector.ID) iter.Seq2[*connector.Change, error]
+	Outcomes(ctx context.Context, run, after connector.ID, limit int) ([]connector.Outcome, error)
 	DropOutcomes(ctx context.Context, run connector.ID) error
 	Prune(ctx context.Context, before time.Time) (int, error)
 	ListUsers(ctx context.Context, q connector.UserQuery) (users []*connector.User, next string, err error)
