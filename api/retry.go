@@ -22,17 +22,30 @@ func (s *Server) retries() {
 	}, s.retryFailures)
 }
 
+func (s *Server) people() {
+	route(s, operation{
+		id: "tryPerson", method: http.MethodPost, path: "/sources/{source}/person", scope: connector.APIRuns, tag: sourcesTag, asks: true,
+		summary: "Ask a directory for one person, and show every step of what would become of it, or with apply does",
+		about:   "What usherd plan --person and usherd sync --person show. Said twice, it is the same.",
+	}, s.tryPerson)
+}
+
 // Retried is what came of trying somebody again.
 type Retried struct {
-	Ref      string             `json:"ref"`
-	Source   string             `json:"source"`
-	Subject  string             `json:"subject,omitempty"`
-	Succeeds bool               `json:"succeeds" doc:"Nothing refuses the person any more."`
+	Ref     string `json:"ref"`
+	Source  string `json:"source"`
+	Subject string `json:"subject,omitempty"`
+	Decided
+	LeftOut string `json:"left_out,omitempty" doc:"Why nobody was asked."`
+}
+
+// Decided is what a directory and the rules have said of one person.
+type Decided struct {
+	Succeeds bool               `json:"succeeds" doc:"The person was found, and nothing refuses it."`
 	Action   connector.Action   `json:"action,omitempty" doc:"Left out where nobody was found."`
-	Steps    []provision.Step   `json:"steps"`
+	Steps    []provision.Step   `json:"steps" doc:"How far it went."`
 	Failures []failure.Document `json:"failures,omitempty"`
-	Run      string             `json:"run,omitempty" doc:"The run that it was."`
-	LeftOut  string             `json:"left_out,omitempty" doc:"Why nobody was asked."`
+	Run      string             `json:"run,omitempty" doc:"The run that it was; of a preview it is not kept."`
 }
 
 type retriedOutput struct{ Body Retried }
@@ -69,7 +82,7 @@ func notAsked(o *connector.Organization, source string) string {
 }
 
 func (s *Server) retry(ctx context.Context, c *call, item *connector.OpenItem) (Retried, error) {
-	out := Retried{Ref: item.Ref, Source: item.Source, Subject: item.Subject, Steps: []provision.Step{}}
+	out := Retried{Ref: item.Ref, Source: item.Source, Subject: item.Subject}
 	key := item.DN
 	switch {
 	case !item.Anchor.IsZero():
@@ -77,17 +90,54 @@ func (s *Server) retry(ctx context.Context, c *call, item *connector.OpenItem) (
 	case key == "":
 		key = item.Subject
 	}
-	p, err := s.o.Runner.Retry(ctx, c.id(), item.Source, key, c.by())
+	p, err := s.o.Runner.Person(ctx, c.id(), item.Source, provision.PersonRequest{Key: key, Actor: c.by()})
 	if err != nil {
 		return out, err
 	}
-	out.Steps, out.Run = append(out.Steps, p.Steps...), p.Run.ID.String()
+	out.Decided = s.decided(c, p)
+	return out, nil
+}
+
+// decided shows what a directory and the rules have said of one person.
+func (s *Server) decided(c *call, p *provision.Person) Decided {
+	out := Decided{Steps: append([]provision.Step{}, p.Steps...), Run: p.Run.ID.String()}
 	if p.Change == nil {
-		return out, nil
+		return out
 	}
 	out.Action, out.Succeeds = p.Change.Action, len(p.Change.Failures) == 0
 	for _, f := range p.Change.Failures {
 		out.Failures = append(out.Failures, s.catalogue.Document(f, c.lang))
+	}
+	return out
+}
+
+// ToLookFor is somebody who is looked for.
+type ToLookFor struct {
+	Person string `json:"person" doc:"User name, e-mail, DN or anchor." minLength:"1" maxLength:"1000"`
+	Apply  bool   `json:"apply,omitempty" doc:"Write what is decided; left out, nothing is changed."`
+}
+
+type personInput struct {
+	SourcePath
+	Body ToLookFor
+}
+
+// DecidedPerson is what became of somebody, or would.
+type DecidedPerson struct {
+	Decided
+	Changes []connector.FieldChange `json:"changes" doc:"Of attributes and state."`
+}
+
+type personOutput struct{ Body DecidedPerson }
+
+func (s *Server) tryPerson(ctx context.Context, c *call, in *personInput) (*personOutput, error) {
+	p, err := s.o.Runner.Person(ctx, c.id(), in.Source, provision.PersonRequest{Key: in.Body.Person, Preview: !in.Body.Apply, Actor: c.by()})
+	if err != nil {
+		return nil, err
+	}
+	out := &personOutput{DecidedPerson{Decided: s.decided(c, p), Changes: []connector.FieldChange{}}}
+	if p.Change != nil {
+		out.Body.Changes = append(out.Body.Changes, p.Change.Fields...)
 	}
 	return out, nil
 }
@@ -124,7 +174,7 @@ func (s *Server) retryFailures(ctx context.Context, c *call, in *retryAllInput) 
 	for i := range items {
 		item := &items[i]
 		if why := notAsked(c.org.Settings, item.Source); why != "" {
-			out.Body.Retried = append(out.Body.Retried, Retried{Ref: item.Ref, Source: item.Source, Subject: item.Subject, Steps: []provision.Step{}, LeftOut: why})
+			out.Body.Retried = append(out.Body.Retried, Retried{Ref: item.Ref, Source: item.Source, Subject: item.Subject, Decided: Decided{Steps: []provision.Step{}}, LeftOut: why})
 			continue
 		}
 		r, err := s.retry(ctx, c, item)

@@ -36,14 +36,16 @@ func (s *Server) runs() {
 type Runner interface {
 	// Sync starts a run of a source that can be read: ModeFull, ModeChanges or ModePreview.
 	Sync(ctx context.Context, org, source string, mode connector.Mode, actor string) (connector.ID, error)
+	// AcceptGroups starts a full run that changes the groups as an earlier run would have, of whose report the digest is.
+	AcceptGroups(ctx context.Context, org, source, digest, actor string) (connector.ID, error)
 	// Import starts a run of a file.
 	Import(ctx context.Context, r ImportRequest) (connector.ID, error)
 	// Approve carries out what a run holds, or a part of it; first says that another administrator has to approve it too.
 	Approve(ctx context.Context, held *connector.Run, part connector.Part, actor string) (id connector.ID, first bool, err error)
 	// Rollback plans to put back what a run did, and with Apply does it.
 	Rollback(ctx context.Context, org string, req provision.RollbackRequest) (connector.ID, error)
-	// Retry asks a directory for one person again, by user name, e-mail, DN or anchor, and decides anew.
-	Retry(ctx context.Context, org, source, key, actor string) (*provision.Person, error)
+	// Person asks a directory for one person and decides. Of the request it takes Key, Preview and Actor.
+	Person(ctx context.Context, org, source string, req provision.PersonRequest) (*provision.Person, error)
 	// Progress is how far a run of this process is; ok is false where that is not known.
 	Progress(run connector.ID) (x provision.Progress, ok bool)
 	// Sources tells how the sources of an organization are.
@@ -73,6 +75,8 @@ func (s *Server) runStarts() {
 type RunRequest struct {
 	Source string         `json:"source" doc:"The directory." maxLength:"32" example:"office"`
 	Mode   connector.Mode `json:"mode,omitempty" doc:"What to read; preview changes nothing, and can be approved." enum:"full,changes,preview" default:"full"`
+	// AcceptGroups is for a full run.
+	AcceptGroups string `json:"accept_groups,omitempty" doc:"Also change the groups as an earlier run would have: the digest that its report names. Of a full run." maxLength:"128"`
 }
 
 // RunStarted is a run that goes on.
@@ -99,7 +103,15 @@ func started(c *call, id connector.ID, first bool, err error) (*startOutput, err
 }
 
 func (s *Server) startRun(ctx context.Context, c *call, in *startInput) (*startOutput, error) {
-	id, err := s.o.Runner.Sync(ctx, c.id(), in.Body.Source, in.Body.Mode, c.by())
+	b := &in.Body
+	switch {
+	case b.AcceptGroups == "":
+		id, err := s.o.Runner.Sync(ctx, c.id(), b.Source, b.Mode, c.by())
+		return started(c, id, false, err)
+	case b.Mode != connector.ModeFull:
+		return nil, invalid("body.accept_groups", "only a full run accepts groups")
+	}
+	id, err := s.o.Runner.AcceptGroups(ctx, c.id(), b.Source, b.AcceptGroups, c.by())
 	return started(c, id, false, err)
 }
 

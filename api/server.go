@@ -107,6 +107,7 @@ func New(o Options) (*Server, error) {
 	s.imports()
 	s.events()
 	s.retries()
+	s.people()
 	s.mails()
 	s.groups()
 	s.tokens()

@@ -91,8 +91,8 @@ func (r *idle) Progress(run connector.ID) (provision.Progress, bool) {
 	return p, ok
 }
 
-func (r *idle) Retry(_ context.Context, _, _, key, _ string) (*provision.Person, error) {
-	return r.retried(key)
+func (r *idle) Person(_ context.Context, _, _ string, req provision.PersonRequest) (*provision.Person, error) {
+	return r.retried(req.Key)
 }
 
 func (w *world) now() time.Time { return time.UnixMicro(w.at.Load()).UTC() }

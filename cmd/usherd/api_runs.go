@@ -24,12 +24,21 @@ type runner struct {
 
 // Sync starts a run of a directory.
 func (x *runner) Sync(ctx context.Context, org, source string, mode connector.Mode, actor string) (connector.ID, error) {
+	return x.read(ctx, org, source, provision.SyncRequest{Mode: mode, Actor: actor})
+}
+
+// AcceptGroups starts a full run that changes the groups as an earlier one would have.
+func (x *runner) AcceptGroups(ctx context.Context, org, source, digest, actor string) (connector.ID, error) {
+	return x.read(ctx, org, source, provision.SyncRequest{Mode: connector.ModeFull, AcceptGroups: digest, Actor: actor})
+}
+
+func (x *runner) read(ctx context.Context, org, source string, req provision.SyncRequest) (connector.ID, error) {
 	s := x.d.current()
 	t, err := s.readable(org, source)
 	if err != nil {
 		return connector.ID{}, err
 	}
-	return x.sync(ctx, s, t, provision.SyncRequest{Mode: mode, Actor: actor})
+	return x.sync(ctx, s, t, req)
 }
 
 func (x *runner) sync(ctx context.Context, s *site, t target, req provision.SyncRequest) (connector.ID, error) {
@@ -102,14 +111,20 @@ func (x *runner) rollback(ctx context.Context, s *site, o *org, req provision.Ro
 // Progress is how far a run of this process is.
 func (x *runner) Progress(run connector.ID) (provision.Progress, bool) { return x.d.progress.get(run) }
 
-// Retry asks a directory for one person again, and decides anew.
-func (x *runner) Retry(ctx context.Context, org, source, key, actor string) (*provision.Person, error) {
+// Person asks a directory for one person, and decides.
+func (x *runner) Person(ctx context.Context, org, source string, req provision.PersonRequest) (*provision.Person, error) {
 	s := x.d.current()
 	t, err := s.readable(org, source)
 	if err != nil {
 		return nil, err
 	}
-	return t.org.prov.Person(ctx, provision.PersonRequest{Source: t.id, From: t.src, Key: key, Actor: actor, Revision: s.file.Revision})
+	req.Source, req.From, req.Revision = t.id, t.src, s.file.Revision
+	return t.org.prov.Person(ctx, req)
+}
+
+// Retry asks a directory for one person again, and decides anew.
+func (x *runner) Retry(ctx context.Context, org, source, key, actor string) (*provision.Person, error) {
+	return x.Person(ctx, org, source, provision.PersonRequest{Key: key, Actor: actor})
 }
 
 // Sources tells how the sources of an organization are.

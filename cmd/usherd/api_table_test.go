@@ -15,8 +15,8 @@ import (
 
 // byAPI says by which operations of the API each command is done from afar.
 var byAPI = map[string][]string{
-	"plan":                 {"startRun"},
-	"sync":                 {"startRun", "followRun"},
+	"plan":                 {"startRun", "tryPerson"},
+	"sync":                 {"startRun", "tryPerson", "followRun"},
 	"import":               {"importFile"},
 	"sources":              {"listSources", "getSource"},
 	"runs":                 {"listRuns"},

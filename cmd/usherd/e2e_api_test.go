@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os/exec"
@@ -104,6 +105,37 @@ func TestRunsByAPI(t *testing.T) {
 	p.ask(http.StatusNoContent, http.MethodPost, "/runs/"+undo.ID+"/reject", "", nil)
 	p.ask(http.StatusUnprocessableEntity, http.MethodPost, "/runs", `{"source":"nowhere"}`, nil)
 	p.ask(http.StatusUnprocessableEntity, http.MethodPost, "/runs", `{"source":"hq","mode":"person"}`, nil)
+
+	// One person: shown, and tried again after a failure.
+	dn, who := person(77)
+	delete(who, "sn")
+	if err := directory.Add(dn, who); err != nil {
+		t.Fatal(err)
+	}
+	var shown struct {
+		Succeeds bool
+		Action   string
+		Steps    []struct{ Step string }
+		Failures []struct{ Reason string }
+	}
+	ask := fmt.Sprintf(`{"person":%q}`, dn)
+	p.ask(http.StatusOK, http.MethodPost, "/sources/hq/person", ask, &shown)
+	if shown.Succeeds || len(shown.Steps) < 4 || len(shown.Failures) != 1 || len(r.failures()) != 0 {
+		t.Errorf("%+v", shown)
+	}
+	p.ask(http.StatusOK, http.MethodPost, "/sources/hq/person", strings.Replace(ask, "}", `,"apply":true}`, 1), nil)
+	failed := r.failures()
+	if len(failed) != 1 {
+		t.Fatal(failed)
+	}
+	if err := directory.Modify(dn, ldaptest.Attrs{"sn": {"Lee"}}); err != nil {
+		t.Fatal(err)
+	}
+	p.ask(http.StatusOK, http.MethodPost, "/failures/"+failed[0].Ref+"/retry", "", &shown)
+	if !shown.Succeeds || shown.Action != "created" || len(r.failures()) != 0 || len(r.users()) != 31 {
+		t.Errorf("%+v", shown)
+	}
+	p.ask(http.StatusNotFound, http.MethodPost, "/failures/"+failed[0].Ref+"/retry", "", nil)
 
 	// One at a time; what goes on ends with the daemon.
 	gate := make(chan struct{})
