@@ -20,7 +20,7 @@ WITHOUT_RACE := Disaster|EmptiedOU|ClockJumps|DoorOfManyUsers|BehindAPooler|Rand
 # What runs on SQLite, and then on PostgreSQL: whatever decides or serves. connector/store does both at once. Those are left out
 # that have been on PostgreSQL already (replicas), that are about a file (the fleet, some commands) or no store (alarms), and changes
 # of real directories without kills: with kills they are made as well.
-ON_BOTH   := ./connector/provision ./connector/lease ./scim/... ./sso/... ./api/... ./portal/... ./cmd/usherd
+ON_BOTH   := ./connector/provision ./connector/lease ./scim/... ./sso/... ./api/... ./portal/... ./console ./cmd/usherd
 NOT_AGAIN := ScriptsOnFiles|ReplicasAreKilled|ReplicasOutlive|TestFleet$$|AlarmsAreRaised|ScriptOfChanges|ScriptOnSlapd$$
 
 # A linter of the pinned version that is there already is used; else one is built into .cache/bin.

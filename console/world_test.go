@@ -115,7 +115,6 @@ func (w *world) create(name string, state connector.State, more ...func(*connect
 	return u
 }
 
-//nolint:unparam // one name is enough so far
 func (w *world) user(name string) *connector.User {
 	w.t.Helper()
 	u, err := w.db.FindUser(w.t.Context(), "acme", name)
