@@ -5,12 +5,14 @@ import "time"
 // MailKind says what a mail is about, and so which text it has.
 type MailKind string
 
-// The kinds of mails. AccountMail is what somebody who gave an address to the page of deactivated accounts is owed: what it
-// says, and whether there is one at all, is decided when it is sent.
+// The kinds of mails. AccountMail is what somebody who gave an address to the page of deactivated accounts is owed, AskedMail
+// what somebody is who gave one to the page of a template: what it says, and whether there is one at all, is decided after the
+// person was answered.
 const (
 	InvitationMail  MailKind = "invitation"          // prove your address; carries a link
 	ActivationMail  MailKind = "activation"          // prove your address, and activate; carries a link
 	AccountMail     MailKind = "account"             // not decided yet: becomes one of the others, or nothing
+	AskedMail       MailKind = "activation_asked"    // the same of who wants to activate: becomes an ActivationMail, or nothing
 	DeactivatedMail MailKind = "account_deactivated" // 18: your account has been deactivated
 	ReadyMail       MailKind = "account_ready"       // your account is in order: sign in
 	PendingMail     MailKind = "account_pending"     // an administrator has to approve the account first
@@ -59,6 +61,9 @@ type Mail struct {
 	Answer   string    // the words of the server, or of the fault on the way to it; "" before the first attempt
 	DoneAt   time.Time // when it was sent, or given up
 }
+
+// Undecided reports whether it is decided later what a mail of this kind says: it is written as MailAsked.
+func (k MailKind) Undecided() bool { return k == AccountMail || k == AskedMail }
 
 // MailQuery chooses mails of an organization's outbox, latest first; the other fields, where they are empty, choose all.
 type MailQuery struct {

@@ -162,13 +162,13 @@ type Tx interface {
 	// PutAudit puts an entry at the end of its organization's chain, and gives it its number and hash. Save does so by itself
 	// for what a person (CausePerson) did to users, as the methods of the store do that are acts, of whoever acts (ActorOf).
 	PutAudit(ctx context.Context, e AuditEntry) error
-	// PutMail writes a mail into the outbox, waiting from At or, where that is later, Next on (an AccountMail: asked). It needs ID, Org, Kind, To and At; one with this id that
+	// PutMail writes a mail into the outbox, waiting from At or, where that is later, Next on (of an undecided kind: asked). It needs ID, Org, Kind, To and At; one with this id that
 	// is there already is an error of Kind Conflict.
 	PutMail(ctx context.Context, m Mail) error
 	// SetMail overwrites what becomes of a mail: all but Org, ID, To and At. ok is false where it does not wait any more, or is gone.
 	SetMail(ctx context.Context, m Mail) (ok bool, err error)
-	// DropMail takes a mail out of the outbox; none there is no error.
-	DropMail(ctx context.Context, org string, id ID) error
+	// DropMail takes a mail out of the outbox; ok is false where it is gone already.
+	DropMail(ctx context.Context, org string, id ID) (ok bool, err error)
 	// PutMailLink keeps a link that is not there yet. It needs all but UsedAt.
 	PutMailLink(ctx context.Context, l MailLink) error
 	// UseMailLink uses a link: of those who do at the same moment, in whatever process, one succeeds. Otherwise the error is

@@ -76,35 +76,6 @@ func (w *world) askedAbout(email string) string {
 	return a.Status + " " + a.Header.Get("Location") + passing.ReplaceAllString(a.text, "")
 }
 
-// A stranger is answered the same for every address, and the outbox gets the same row: nobody has been looked for.
-func TestStrangersLearnNothing(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.invited("ann")
-	w.create("bob", connector.Active)
-	w.create("eve", connector.Active)
-	w.deactivate("eve")
-	first := w.askedAbout("nobody@example.com")
-	if !strings.Contains(first, "303") || !strings.Contains(first, "/usherd/account/acme/sent") {
-		t.Fatal(first)
-	}
-	for _, who := range []string{"ann", "bob", "eve"} {
-		if got := w.askedAbout(who + "@example.com"); got != first {
-			t.Errorf("%s: %s, want %s", who, got, first)
-		}
-	}
-	list, err := w.db.AskedMails(t.Context(), w.now, 10)
-	if err != nil || len(list) != 4 {
-		t.Fatalf("%d %v", len(list), err)
-	}
-	for _, m := range list {
-		if m.Kind != connector.AccountMail || !m.About.IsZero() || m.Values != nil || !m.Link.IsZero() {
-			t.Errorf("%+v", m)
-		}
-	}
-	w.want(w.get("/account/acme/sent"), http.StatusOK, "Look into your mailbox", "help@acme.test")
-}
-
 // An organization that wants it tells at once.
 func TestDisclosure(t *testing.T) {
 	t.Parallel()

@@ -1,7 +1,7 @@
 package portal
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"go.uber.org/zap"
 
 	"usherd/connector"
 	"usherd/connector/policy"
@@ -20,8 +18,8 @@ import (
 
 // Activations are what the portal asks of templates. provision.Provisioner is one.
 type Activations interface {
-	// RequestActivation sends a link to the address where somebody who may activate by it is known; ok says whether.
-	RequestActivation(ctx context.Context, req provision.ActivationRequest) (ok bool, err error)
+	// AskActivation keeps what somebody has asked for; who may activate is sent a link later.
+	AskActivation(ctx context.Context, req provision.ActivationRequest) error
 	// Activation shows what a link is for.
 	Activation(ctx context.Context, link connector.ID) (*connector.Subscriber, connector.MailLink, error)
 	// Activate uses it.
@@ -118,20 +116,48 @@ func entered(q url.Values, name string, most int) string {
 
 // requestActivation takes the form.
 func (v *visit) requestActivation() {
+	if t, p, ok := v.asked(); ok {
+		v.s.limits.Take(v.resendKey(t, p.Email), resendRate, v.s.o.Now())
+		v.sent(t, p)
+	}
+}
+
+// resendActivation sends another mail, a minute after the one before at the earliest.
+func (v *visit) resendActivation() {
+	t, p, ok := v.asked()
+	switch {
+	case !ok:
+	case p.Again >= maxAgain:
+		v.show(http.StatusUnprocessableEntity, "activate", p)
+	case !v.s.limits.Take(v.resendKey(t, p.Email), resendRate, v.s.o.Now()):
+		v.w.Header().Set("Retry-After", "60")
+		v.say(http.StatusTooManyRequests, "activate.early", nil)
+	default:
+		p.Again++
+		v.sent(t, p)
+	}
+}
+
+// asked is the form as it was posted, and answers where it is not complete.
+func (v *visit) asked() (*connector.TemplateSettings, activatePage, bool) {
 	t, ok := v.template()
 	if !ok || !v.welcome("activate") {
-		return
+		return nil, activatePage{}, false
 	}
 	q, ok := v.form()
 	if !ok {
-		return
+		return nil, activatePage{}, false
 	}
 	p := v.activatePage(t, q)
+	again, err := strconv.ParseUint(cmp.Or(q.Get("again"), "0"), 10, 8)
+	if p.Again = int(again); err != nil {
+		p.Again = maxAgain
+	}
 	if !p.complete() {
 		v.show(http.StatusUnprocessableEntity, "activate", p)
-		return
+		return nil, p, false
 	}
-	v.sent(t, p)
+	return t, p, true
 }
 
 // complete marks what is missing.
@@ -146,38 +172,13 @@ func (p *activatePage) complete() bool {
 	return ok
 }
 
-// resendActivation sends another mail, a minute after the one before at the earliest.
-func (v *visit) resendActivation() {
-	t, ok := v.template()
-	if !ok || !v.welcome("activate") {
-		return
-	}
-	q, ok := v.form()
-	if !ok {
-		return
-	}
-	p := v.activatePage(t, q)
-	p.Again, _ = strconv.Atoi(q.Get("again"))
-	if !p.complete() || p.Again < 0 || p.Again >= maxAgain {
-		v.show(http.StatusUnprocessableEntity, "activate", p)
-		return
-	}
-	if p.Again++; !v.s.limits.Take(v.resendKey(t, p.Email), resendRate, v.s.o.Now()) {
-		v.w.Header().Set("Retry-After", "60")
-		v.say(http.StatusTooManyRequests, "activate.early", nil)
-		return
-	}
-	v.sent(t, p)
-}
-
 func (v *visit) resendKey(t *connector.TemplateSettings, email string) string {
 	return "resend " + v.org.Settings.ID + " " + t.ID + " " + connector.Fold(email)
 }
 
-// sent answers the same to everybody, and only then finds out whether anybody is known by what was entered: neither words
-// nor time tell a stranger.
+// sent keeps the request and answers the same to everybody. Whether anybody is known by what was entered is found out later: neither
+// words nor time tell a stranger.
 func (v *visit) sent(t *connector.TemplateSettings, p activatePage) {
-	v.s.limits.Take(v.resendKey(t, p.Email), resendRate, v.s.o.Now())
 	p.More, p.Last = p.Again < maxAgain, maxAgain-p.Again
 	req := provision.ActivationRequest{Template: t.ID, Email: p.Email, Given: connector.Profile{}, Language: v.lang, Name: p.Subscriber}
 	for _, f := range p.Fields {
@@ -188,35 +189,9 @@ func (v *visit) sent(t *connector.TemplateSettings, p activatePage) {
 	if p.Key != "" {
 		req.Keyed = func(s *connector.Subscriber) bool { return v.s.o.Links.OpensSubscriber(s, p.Key) }
 	}
-	v.whole(func() { v.show(http.StatusOK, "sent", p) })
-	if _, err := v.org.Activations.RequestActivation(context.WithoutCancel(v.r.Context()), req); err != nil {
-		v.s.o.Log.Error("a link to activate could not be sent", zap.String("org", v.org.Settings.ID), zap.String("template", t.ID), zap.Error(err))
+	if err := v.org.Activations.AskActivation(v.r.Context(), req); err != nil {
+		v.accident("activate", err)
+		return
 	}
+	v.show(http.StatusOK, "sent", p)
 }
-
-// whole sends an answer to its end while the request still goes on, on a connection that nothing else waits for.
-func (v *visit) whole(answer func()) {
-	out := &held{ResponseWriter: v.w, status: http.StatusOK}
-	v.w = out
-	answer()
-	v.w = out.ResponseWriter
-	h := v.w.Header()
-	h.Set("Content-Length", strconv.Itoa(out.body.Len()))
-	h.Set("Connection", "close")
-	v.w.WriteHeader(out.status)
-	_, _ = v.w.Write(out.body.Bytes())
-	_ = http.NewResponseController(v.w).Flush()
-}
-
-// held keeps an answer until it is whole.
-type held struct {
-	http.ResponseWriter
-	status int
-	body   bytes.Buffer
-}
-
-// WriteHeader implements http.ResponseWriter.
-func (h *held) WriteHeader(status int) { h.status = status }
-
-// Write implements http.ResponseWriter.
-func (h *held) Write(b []byte) (int, error) { return h.body.Write(b) }

@@ -23,7 +23,7 @@ const address = "https://account.acme.test/usherd"
 
 // world is a portal of two organizations with a store of its own.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	now    time.Time
 	db     *store.DB
 	links  connector.LinkKey
@@ -35,14 +35,14 @@ type world struct {
 // passing is what differs between two pages that say the same.
 var passing = regexp.MustCompile(`Ref: [0-9A-Z-]+`)
 
-func newWorld(t *testing.T) *world {
-	t.Helper()
-	w := &world{t: t, now: storetest.Start(), links: connector.NewLinkKey([]byte(strings.Repeat("k", 32)))}
+func newWorld(tb testing.TB) *world {
+	tb.Helper()
+	w := &world{t: tb, now: storetest.Start(), links: connector.NewLinkKey([]byte(strings.Repeat("k", 32)))}
 	var err error
-	if w.db, err = store.Open(t.Context(), newstore.URL(t), store.Options{Now: func() time.Time { return w.now }}); err != nil {
-		t.Fatal(err)
+	if w.db, err = store.Open(tb.Context(), newstore.URL(tb), store.Options{Now: func() time.Time { return w.now }}); err != nil {
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { w.db.Close() })
+	tb.Cleanup(func() { w.db.Close() })
 	w.org = &connector.Organization{ID: "acme", Name: "Acme", Languages: []string{"en"}, Contact: connector.Contact{Name: "Help Desk", Email: "help@acme.test"}, Application: "https://app.acme.test"}
 	w.prov = provision.New(provision.Options{Store: w.db, Org: w.org, Now: func() time.Time { return w.now }})
 	w.server, err = portal.New(portal.Options{
@@ -50,7 +50,7 @@ func newWorld(t *testing.T) *world {
 		Address: func(r *http.Request) string { return r.Header.Get("X-From") },
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	w.server.Replace([]*portal.Organization{{Settings: w.org, People: w.prov}, {Settings: &connector.Organization{ID: "other", Name: "Other"}}})
 	return w
@@ -59,12 +59,18 @@ func newWorld(t *testing.T) *world {
 // create makes a user whose address is NAME@example.com.
 func (w *world) create(name string, state connector.State) connector.ID {
 	w.t.Helper()
-	u := &connector.User{ID: connector.NewID(w.now), Org: "acme", State: state, CreatedAt: w.now, UpdatedAt: w.now, Version: 1, Profile: connector.Profile{}}
+	return w.put(&connector.User{Org: "acme", State: state}, name)
+}
+
+// put stores a user whose address is NAME@example.com.
+func (w *world) put(u *connector.User, name string) connector.ID {
+	w.t.Helper()
+	u.ID, u.CreatedAt, u.UpdatedAt, u.Version, u.Profile = connector.NewID(w.now), w.now, w.now, 1, connector.Profile{}
 	u.Profile.Set(connector.UserName, name)
 	u.Profile.Set(connector.Email, name+"@example.com")
 	ch := &connector.Change{
-		Action: connector.Created, Org: "acme", Subject: name, After: u, Fields: connector.Diff(nil, u),
-		Transitions: []connector.Transition{{To: state, Signal: "created"}},
+		Action: connector.Created, Org: u.Org, Subject: name, After: u, Fields: connector.Diff(nil, u),
+		Transitions: []connector.Transition{{To: u.State, Signal: "created"}},
 	}
 	var errs []error
 	err := w.db.Write(w.t.Context(), func(tx connector.Tx) (err error) {

@@ -99,37 +99,40 @@ func (n *Notifier) Serve(ctx context.Context) error {
 // Once answers what was asked, and sends a batch of what is due.
 func (n *Notifier) Once(ctx context.Context) error {
 	s := n.o.Settings()
-	if err := n.answer(ctx, &s); err != nil {
-		return err
-	}
+	unanswered := n.answer(ctx, &s)
 	if s.SMTP == nil || n.o.Now().Before(n.until) {
-		return nil
+		return unanswered
 	}
 	list, err := n.o.Store.DueMails(ctx, n.o.Now(), batch)
-	if err != nil || len(list) == 0 {
-		return err
+	if err == nil && len(list) > 0 {
+		err = n.send(ctx, &s, list)
 	}
-	return n.send(ctx, &s, list)
+	return errors.Join(unanswered, err)
 }
 
-// answer decides what those are owed who have asked.
+// answer decides what those are owed who have asked. One that cannot be answered keeps neither the others nor the mails that are
+// due from theirs.
 func (n *Notifier) answer(ctx context.Context, s *Settings) error {
 	list, err := n.o.Store.AskedMails(ctx, n.o.Now(), batch)
 	for _, m := range list {
+		var late error
 		if org, ok := s.Organizations[m.Org]; ok {
-			err = org.Answerer.AnswerAsked(ctx, m)
+			late = org.Answerer.AnswerAsked(ctx, m)
 		} else {
-			err = n.drop(ctx, m)
+			late = n.drop(ctx, m)
 		}
-		if err != nil {
-			return err
+		if err == nil { // the first stands for all: a store that is away has the same to say of each
+			err = late
 		}
 	}
 	return err
 }
 
 func (n *Notifier) drop(ctx context.Context, m connector.Mail) error {
-	return n.o.Store.Write(ctx, func(tx connector.Tx) error { return tx.DropMail(ctx, m.Org, m.ID) })
+	return n.o.Store.Write(ctx, func(tx connector.Tx) error {
+		_, err := tx.DropMail(ctx, m.Org, m.ID)
+		return err
+	})
 }
 
 // send sends a batch over one connection, or a new one where the server ends it. A server that cannot be reached is no

@@ -2,7 +2,9 @@ package provision
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"usherd/connector"
@@ -12,8 +14,8 @@ import (
 const (
 	// linkLife is how long a link to activate is good.
 	linkLife = 24 * time.Hour
-	// linkPause is how long a person waits for another mail.
-	linkPause = time.Minute
+	// linkPause is how long a person waits for another mail: a minute from the form, less what passes until it is answered.
+	linkPause = time.Minute - 10*time.Second
 	// maxLinks bounds the mails for one subscriber in a day: the first and three more.
 	maxLinks = 4
 )
@@ -30,53 +32,94 @@ type ActivationRequest struct {
 	Keyed func(*connector.Subscriber) bool
 }
 
-// RequestActivation sends a link to the address, where somebody who may activate by it is known; ok says whether. A
-// subscriber is tied to the person by its own link, which the upstream system hands out, or by the address that was
-// announced, which the person then proves to hold; nothing else does. Nobody else is created by it either but somebody
-// unannounced, where the template lets such come. The caller tells the person the same in both cases.
-func (p *Provisioner) RequestActivation(ctx context.Context, req ActivationRequest) (ok bool, err error) {
-	err = p.subscribe(ctx, func(tx connector.Tx, _ freedSeats) (err error) {
-		ok, err = p.requestIn(ctx, tx, req)
-		return err
+// What a connector.AskedMail says of a request, in Mail.Values; its About is the subscriber whose own link it was.
+const (
+	askedTemplate = "template"
+	askedGiven    = "given"
+)
+
+// AskActivation keeps a request until AnswerAsked looks at it, and is done before the person is answered: what was promised
+// outlives the process. It does the same for everybody: one row is read by the id that the link named, where it named
+// one, and one is written. So neither words nor time tell whether anybody is known by an address.
+func (p *Provisioner) AskActivation(ctx context.Context, req ActivationRequest) error {
+	given, err := json.Marshal(req.Given)
+	if err != nil {
+		return fmt.Errorf("provision: %w", err)
+	}
+	now := p.o.Now()
+	m := connector.Mail{
+		ID: connector.NewID(now), Org: p.o.Org.ID, Kind: connector.AskedMail, To: req.Email, Language: req.Language, At: now,
+		Values: map[string]string{askedTemplate: req.Template, askedGiven: string(given)},
+	}
+	return p.o.Store.Write(ctx, func(tx connector.Tx) error {
+		m.About = connector.ID{}
+		if req.Name != "" && req.Keyed != nil {
+			list, err := tx.SubscribersNamed(ctx, p.o.Org.ID, req.Template, []string{req.Name})
+			if err != nil {
+				return err
+			}
+			if len(list) > 0 && req.Keyed(list[0]) {
+				m.About = list[0].ID
+			}
+		}
+		return tx.PutMail(ctx, m)
 	})
-	return ok, err
 }
 
-func (p *Provisioner) requestIn(ctx context.Context, tx connector.Tx, req ActivationRequest) (ok bool, err error) {
-	t := p.o.Org.Template(req.Template)
-	if wrong := policy.CheckAddress(req.Email); t == nil || wrong != nil {
-		return false, nil //nolint:nilerr // an address that is none is nobody's
+// answerActivation sends a link to the address, where somebody who may activate by it is known, and forgets the request. A
+// subscriber is tied to the person by its own link, which the upstream system hands out, or by the address that was
+// announced, which the person then proves to hold; nothing else does. Nobody else is created by it either but somebody
+// unannounced, where the template lets such come.
+func (p *Provisioner) answerActivation(ctx context.Context, m connector.Mail) error {
+	given := connector.Profile{}
+	if err := json.Unmarshal([]byte(m.Values[askedGiven]), &given); err != nil {
+		return fmt.Errorf("provision: request %s: %w", m.ID, err)
 	}
-	s, err := p.asking(ctx, tx, t, req)
-	if err != nil || s == nil || !hasAccount(s) && !p.mayHave(t, req.Email) {
-		return false, err
+	return p.subscribe(ctx, func(tx connector.Tx, _ freedSeats) error {
+		there, err := tx.DropMail(ctx, m.Org, m.ID)
+		if err != nil || !there { // somebody else has answered
+			return err
+		}
+		return p.answerIn(ctx, tx, m, given)
+	})
+}
+
+func (p *Provisioner) answerIn(ctx context.Context, tx connector.Tx, m connector.Mail, entered connector.Profile) error {
+	t := p.o.Org.Template(m.Values[askedTemplate])
+	if wrong := policy.CheckAddress(m.To); t == nil || wrong != nil {
+		return nil //nolint:nilerr // an address that is none is nobody's
 	}
-	if hasAccount(s) && connector.Fold(s.Email) != connector.Fold(req.Email) {
-		return false, nil // whoever is provisioned stays whom it is
+	s, err := p.asking(ctx, tx, t, m)
+	if err != nil || s == nil || !hasAccount(s) && !p.mayHave(t, m.To) {
+		return err
+	}
+	if hasAccount(s) && connector.Fold(s.Email) != connector.Fold(m.To) {
+		return nil // whoever is provisioned stays whom it is
 	}
 	if often, err := p.tooOften(ctx, tx, s); err != nil || often {
-		return false, err
+		return err
 	}
-	s.Language = req.Language
-	s.Given = given(t, s.Given, req.Given)
-	return true, p.sendLink(ctx, tx, s, req.Email, connector.StepAsked, "portal")
+	s.Language = m.Language
+	s.Given = given(t, s.Given, entered)
+	return p.sendLink(ctx, tx, s, m.To, connector.StepAsked, "portal")
 }
 
 // asking is the subscriber that the person is taken for, nil where that is nobody.
-func (p *Provisioner) asking(ctx context.Context, tx connector.Tx, t *connector.TemplateSettings, req ActivationRequest) (*connector.Subscriber, error) {
-	if req.Name != "" && req.Keyed != nil {
-		list, err := tx.SubscribersNamed(ctx, p.o.Org.ID, t.ID, []string{req.Name})
-		if err != nil || len(list) > 0 && req.Keyed(list[0]) {
-			return firstOf(list), err
+func (p *Provisioner) asking(ctx context.Context, tx connector.Tx, t *connector.TemplateSettings, m connector.Mail) (*connector.Subscriber, error) {
+	if !m.About.IsZero() {
+		s, err := tx.Subscriber(ctx, p.o.Org.ID, m.About)
+		if connector.KindOf(err) == connector.NotFound || err == nil && s.Template != t.ID { // deleted since
+			return nil, nil
 		}
+		return s, err
 	}
-	list, err := tx.SubscribersByEmail(ctx, p.o.Org.ID, t.ID, req.Email)
+	list, err := tx.SubscribersByEmail(ctx, p.o.Org.ID, t.ID, m.To)
 	if err != nil {
 		return nil, err
 	}
 	var theirs []*connector.Subscriber
 	for _, s := range list {
-		email, said := connector.Fold(req.Email), connector.Fold(s.Profile.Get(connector.Email))
+		email, said := connector.Fold(m.To), connector.Fold(s.Profile.Get(connector.Email))
 		if own := connector.Fold(s.Email) == email; !s.ProvenAt.IsZero() && own || s.ProvenAt.IsZero() && (said == email || !s.Announced) {
 			theirs = append(theirs, s)
 		}
@@ -89,7 +132,7 @@ func (p *Provisioner) asking(ctx context.Context, tx connector.Tx, t *connector.
 	}
 	now := p.o.Now()
 	s := &connector.Subscriber{
-		ID: connector.NewID(now), Org: p.o.Org.ID, Template: t.ID, Name: selfPrefix + connector.Fold(req.Email), Email: req.Email, Status: connector.PendingEmailInput,
+		ID: connector.NewID(now), Org: p.o.Org.ID, Template: t.ID, Name: selfPrefix + connector.Fold(m.To), Email: m.To, Status: connector.PendingEmailInput,
 		LinksSince: now, CreatedAt: now,
 	}
 	taken, err := tx.SubscribersNamed(ctx, p.o.Org.ID, t.ID, []string{s.Name})
@@ -102,13 +145,6 @@ func (p *Provisioner) asking(ctx context.Context, tx connector.Tx, t *connector.
 // selfPrefix begins the ids of those who came by themselves: upstream systems often call people by what looks like an
 // address.
 const selfPrefix = "self:"
-
-func firstOf(list []*connector.Subscriber) *connector.Subscriber {
-	if len(list) == 0 {
-		return nil
-	}
-	return list[0]
-}
 
 func hasAccount(s *connector.Subscriber) bool { return !s.User.IsZero() }
 

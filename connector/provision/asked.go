@@ -9,16 +9,19 @@ import (
 )
 
 const (
-	// Between two mails that were asked for by a form to one address lie a minute at least, and within a day there are
-	// four at most: the first, and three more.
-	askedPause  = time.Minute
+	// Between two mails that were asked for by a form to one address lie a minute at least, less what passes until a form is
+	// answered, and within a day there are four at most: the first, and three more.
+	askedPause  = linkPause
 	askedMost   = 4
 	askedPeriod = 24 * time.Hour
 )
 
-// AnswerAsked turns a mail that somebody has asked for by a form (connector.AccountMail) into what the owner of the address is
-// owed, or drops it: where nobody has the address, and where it has had enough of them.
+// AnswerAsked turns a mail that somebody has asked for by a form (connector.AccountMail, AskedMail) into what the owner of the
+// address is owed, or drops it: where nobody has the address, and where it has had enough of them.
 func (p *Provisioner) AnswerAsked(ctx context.Context, m connector.Mail) error {
+	if m.Kind == connector.AskedMail {
+		return p.answerActivation(ctx, m)
+	}
 	return p.o.Store.Write(ctx, func(tx connector.Tx) error {
 		users, err := tx.UsersByKey(ctx, p.o.Org.ID, []connector.UserKey{{Kind: connector.Email, Value: connector.Fold(m.To)}})
 		if err != nil {
@@ -29,7 +32,8 @@ func (p *Provisioner) AnswerAsked(ctx context.Context, m connector.Mail) error {
 			return err
 		}
 		if len(users) != 1 || enough {
-			return tx.DropMail(ctx, m.Org, m.ID)
+			_, err := tx.DropMail(ctx, m.Org, m.ID)
+			return err
 		}
 		return p.answer(ctx, tx, m, users[0])
 	})
@@ -45,7 +49,8 @@ func (p *Provisioner) answer(ctx context.Context, tx connector.Tx, m connector.M
 		if err := p.invite(ctx, tx, u, invitation{at: p.o.Now(), life: AskedLife, lang: m.Language}); err != nil {
 			return err
 		}
-		return tx.DropMail(ctx, m.Org, m.ID)
+		_, err := tx.DropMail(ctx, m.Org, m.ID)
+		return err
 	default:
 		m.Kind = connector.ReadyMail
 	}

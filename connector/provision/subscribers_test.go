@@ -76,14 +76,26 @@ func (w *world) ask(req provision.ActivationRequest) bool {
 	w.t.Helper()
 	w.now = w.now.Add(2 * time.Minute)
 	req.Template = "phones"
-	ok, err := w.prov.RequestActivation(w.t.Context(), req)
-	if err != nil {
+	before := w.mails(connector.ActivationMail)
+	if err := w.prov.AskActivation(w.t.Context(), req); err != nil {
 		w.t.Fatal(err)
 	}
-	return ok
+	list, err := w.db.AskedMails(w.t.Context(), w.now, 10)
+	if err != nil || len(list) != 1 || list[0].Kind != connector.AskedMail {
+		w.t.Fatal(list, err)
+	}
+	for range 2 { // whoever is second finds nothing to answer
+		if err := w.prov.AnswerAsked(w.t.Context(), list[0]); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	if w.mails(connector.AskedMail) != 0 {
+		w.t.Error("what was answered is still asked")
+	}
+	return w.mails(connector.ActivationMail) > before
 }
 
-// link is the one that was sent last to a subscriber.
+// linkOf is the one that was sent last to a subscriber.
 func (w *world) linkOf(s *connector.Subscriber) connector.MailLink {
 	w.t.Helper()
 	links, err := w.db.MailLinks(w.t.Context(), w.org.ID, connector.ActivateLink, s.ID, 10)

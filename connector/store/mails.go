@@ -54,7 +54,7 @@ func (t *tx) PutMail(ctx context.Context, m connector.Mail) error {
 		due = m.Next
 	}
 	state := connector.MailWaiting
-	if m.Kind == connector.AccountMail {
+	if m.Kind.Undecided() {
 		state = connector.MailAsked
 	}
 	n, err := t.s.exec(ctx, sqlPutMail, m.Org, m.ID[:], string(m.Kind), m.To, connector.Fold(m.To), m.Language, idBlob(m.About), string(said), idBlob(m.Link),
@@ -77,9 +77,9 @@ func (t *tx) SetMail(ctx context.Context, m connector.Mail) (ok bool, err error)
 }
 
 // DropMail takes a mail out of the outbox; see connector.Tx.
-func (t *tx) DropMail(ctx context.Context, org string, id connector.ID) error {
-	_, err := t.s.exec(ctx, sqlDropMail, org, id[:])
-	return wrap("drop mail", err)
+func (t *tx) DropMail(ctx context.Context, org string, id connector.ID) (ok bool, err error) {
+	n, err := t.s.exec(ctx, sqlDropMail, org, id[:])
+	return n > 0, wrap("drop mail", err)
 }
 
 func scanMail(r *sql.Rows, m *connector.Mail) error {

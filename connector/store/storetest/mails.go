@@ -125,7 +125,8 @@ func mailsAgain(f *fixture, sent, failed connector.Mail) {
 	f.ok(err)
 	f.equal(n, 1)
 	count(connector.MailSent, 0)
-	f.ok(f.s.Write(f.ctx, func(tx connector.Tx) error { return tx.DropMail(f.ctx, Org, failed.ID) }))
+	f.equal(f.dropped(Org, failed.ID), true)
+	f.equal(f.dropped(Org, failed.ID), false)
 	count(connector.MailWaiting, 1)
 }
 
@@ -209,5 +210,15 @@ func (f *fixture) asked() {
 	got, err = f.s.AskedMails(f.ctx, at, 10)
 	f.ok(err)
 	f.equal(len(got), 0)
-	f.ok(f.s.Write(f.ctx, func(tx connector.Tx) error { return tx.DropMail(f.ctx, m.Org, m.ID) }))
+	f.equal(f.dropped(m.Org, m.ID), true)
+	f.equal(f.dropped(m.Org, m.ID), false)
+}
+
+// dropped takes a mail out of the outbox, and reports whether it was there.
+func (f *fixture) dropped(org string, id connector.ID) (ok bool) {
+	f.ok(f.s.Write(f.ctx, func(tx connector.Tx) (err error) {
+		ok, err = tx.DropMail(f.ctx, org, id)
+		return err
+	}))
+	return ok
 }
