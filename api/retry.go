@@ -83,14 +83,7 @@ func notAsked(o *connector.Organization, source string) string {
 
 func (s *Server) retry(ctx context.Context, c *call, item *connector.OpenItem) (Retried, error) {
 	out := Retried{Ref: item.Ref, Source: item.Source, Subject: item.Subject}
-	key := item.DN
-	switch {
-	case !item.Anchor.IsZero():
-		key = item.Anchor.String()
-	case key == "":
-		key = item.Subject
-	}
-	p, err := s.o.Runner.Person(ctx, c.id(), item.Source, provision.PersonRequest{Key: key, Actor: c.by()})
+	p, err := s.o.Runner.Person(ctx, c.id(), item.Source, provision.PersonRequest{Key: item.Key(), Actor: c.by()})
 	if err != nil {
 		return out, err
 	}

@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"strings"
@@ -80,6 +81,14 @@ type OpenItem struct {
 	LastSeen  time.Time
 	Count     int
 	LastRun   ID
+}
+
+// Key is what a source is asked by for the person: the anchor where one is known, else the DN, else the name.
+func (i *OpenItem) Key() string {
+	if !i.Anchor.IsZero() {
+		return i.Anchor.String()
+	}
+	return cmp.Or(i.DN, i.Subject)
 }
 
 const refAlphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ" // Crockford: no I, L, O, U

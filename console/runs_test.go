@@ -21,6 +21,9 @@ type runner struct {
 	asked []string
 	part  connector.Part
 	first bool
+
+	person *provision.Person // what a retry comes to, nil = it finds nobody
+	err    error
 }
 
 func (r *runner) Sync(_ context.Context, org, source string, mode connector.Mode, actor string) (connector.ID, error) {
@@ -38,8 +41,12 @@ func (r *runner) Rollback(_ context.Context, org string, req provision.RollbackR
 	return connector.ID{2}, nil
 }
 
-func (*runner) Retry(context.Context, string, string, string, string) (*provision.Person, error) {
-	return nil, context.Canceled
+func (r *runner) Retry(_ context.Context, org, source, key, actor string) (*provision.Person, error) {
+	r.asked = append(r.asked, fmt.Sprintf("retry %s %s %s by %s", org, source, key, actor))
+	if r.person == nil {
+		return &provision.Person{}, r.err
+	}
+	return r.person, r.err
 }
 
 func (*runner) Progress(connector.ID) (provision.Progress, bool) {
@@ -266,6 +273,8 @@ func TestRunsInABrowser(t *testing.T) {
 	broken := w.aRun(0, func(r *connector.Run) {
 		r.Result, r.Error, r.Hint = connector.ResultFailed, "ldap: no server answers: dial tcp 10.0.0.1:636: connect: connection refused", "see whether the servers run: usherd check --connect"
 	})
+	w.fails("office", failed("bob", connector.RequiredMissing), failed(strings.Repeat("eve ", 30), connector.NoSeat))
+	w.create("pia", connector.Verified, func(u *connector.User) { u.PendingApproval = true })
 	srv := httptest.NewServer(nil)
 	t.Cleanup(srv.Close)
 	w.serve(srv.URL)
@@ -278,7 +287,7 @@ func TestRunsInABrowser(t *testing.T) {
 	b.Leave(srv.URL + "/login")
 	for name, page := range map[string]string{
 		"runs": "/runs", "run-held": runPath(r, ""), "run-failures": runPath(r, "?tab=failures"), "run-changes": runPath(r, "?tab=changes"), "run-broken": runPath(broken, ""),
-		"approve": runPath(r, "/approve"), "start": "/runs/start", "rollback": runPath(r, "/rollback"),
+		"failures": "/failures", "approvals": "/approvals", "approve": runPath(r, "/approve"), "start": "/runs/start", "rollback": runPath(r, "/rollback"),
 	} {
 		b.Open(srv.URL + page)
 		if b.Text("h1") == "" {

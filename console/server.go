@@ -32,6 +32,7 @@ type Store interface {
 	OverviewStore
 	UserStore
 	RunStore
+	FailureStore
 }
 
 // Runner does what takes longer than an answer. Each method returns when the run stands in the store, and its work goes on.
@@ -145,6 +146,8 @@ func (s *Server) register() {
 	s.preferences()
 	s.overview()
 	s.runs()
+	s.approvals()
+	s.failures()
 	s.users()
 	s.mux.HandleFunc("/", s.open((*visit).nowhere))
 }

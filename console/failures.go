@@ -1,0 +1,193 @@
+package console
+
+import (
+	"context"
+	"net/http"
+
+	"usherd/connector"
+)
+
+// FailureStore is what the pages about failures read and close.
+type FailureStore interface {
+	OpenItem(ctx context.Context, org, ref string) (connector.OpenItem, error)
+	Dismiss(ctx context.Context, org, ref string) error
+}
+
+func (s *Server) failures() {
+	s.page("/failures", see, (*visit).failures)
+	s.body("failures", failuresPage{})
+	s.page("/failures/{ref}", see, (*visit).failure)
+	s.body("failure", failurePage{})
+	s.action("/failures/{ref}/retry", need{permission: handle}, (*visit).askRetry, (*visit).doRetry)
+	s.action("/failures/{ref}/dismiss", need{permission: decide}, (*visit).askDismiss, (*visit).doDismiss)
+}
+
+// failuresPage is the list of who has no account, or no update, and why.
+type failuresPage struct {
+	Query, Source, Reason string
+	Sources               []option
+	Rows                  []failureRow
+	Pager                 pager
+}
+
+// failureRow is one person with one failure.
+type failureRow struct {
+	Address, Person, Source string
+	Title, Reason, Message  string
+	ByReason                string // the list with this reason alone
+	First, Last             *instant
+	Times                   string
+}
+
+func (v *visit) failures() {
+	p := failuresPage{Query: v.query("q"), Source: v.query("source"), Reason: v.query("reason")}
+	for _, s := range v.org.Settings.Sources {
+		p.Sources = append(p.Sources, option{s.ID, s.ID, s.ID == p.Source})
+	}
+	items, next, err := v.s.o.Store.OpenItems(v.r.Context(), connector.ItemQuery{
+		Org: v.id(), Source: p.Source, Reason: connector.Reason(p.Reason), Subject: p.Query, After: v.after(), Limit: perPage,
+	})
+	if err != nil {
+		v.accident("failures", err)
+		return
+	}
+	for i := range items {
+		p.Rows = append(p.Rows, v.failureRow(&items[i]))
+	}
+	p.Pager = v.pager(next, len(items))
+	v.show(http.StatusOK, "failures", frame{Title: v.t("nav.failures", nil), State: v.t("failures.state", nil)}, p)
+}
+
+func (v *visit) failureRow(i *connector.OpenItem) failureRow {
+	f := frame{v: v}
+	card := v.failCard(i.Failure, i.FirstSeen)
+	return failureRow{
+		Address: v.link("/failures/" + i.Ref), Person: v.personal(i.Subject), Source: i.Source, Title: card.Title, Reason: card.Reason, Message: card.Message,
+		ByReason: v.with("reason", card.Reason), First: f.At(i.FirstSeen), Last: f.At(i.LastSeen), Times: v.number(i.Count),
+	}
+}
+
+// failurePage is one failure with what helps.
+type failurePage struct {
+	failureRow
+	Card    failCard
+	DN      string
+	Fields  []string
+	User    string // address of the account, "" = there is none
+	Run     string // address of the run that met it last
+	Next    string // how it is tried again
+	Actions []actionLink
+}
+
+// theFailure is the open item that the path names, and answers where there is none.
+func (v *visit) theFailure() (connector.OpenItem, bool) {
+	item, err := v.s.o.Store.OpenItem(v.r.Context(), v.id(), v.r.PathValue("ref"))
+	if err != nil {
+		v.accident("failure", err)
+	}
+	return item, err == nil
+}
+
+func (v *visit) failure() {
+	i, ok := v.theFailure()
+	if !ok {
+		return
+	}
+	p := failurePage{failureRow: v.failureRow(&i), Card: v.failCard(i.Failure, i.FirstSeen), DN: v.personal(i.DN), Next: v.t("failures.next."+v.nextTry(i.Source), nil)}
+	for _, name := range i.Fields {
+		p.Fields = append(p.Fields, v.s.catalogue.Label(name, v.lang))
+	}
+	if !i.UserID.IsZero() {
+		p.User = v.link("/users/" + i.UserID.String())
+	}
+	if !i.LastRun.IsZero() {
+		p.Run = v.runAddress(&connector.Run{ID: i.LastRun})
+	}
+	if v.may(handle) && v.nextTry(i.Source) == "directory" {
+		p.Actions = append(p.Actions, actionLink{Text: v.t("failures.retry.link", nil), Address: v.link("/failures/" + i.Ref + "/retry")})
+	}
+	if v.may(decide) {
+		p.Actions = append(p.Actions, actionLink{v.t("failures.dismiss.link", nil), v.link("/failures/" + i.Ref + "/dismiss"), true})
+	}
+	v.show(http.StatusOK, "failure", frame{Title: p.Person, Crumbs: v.failuresCrumb()}, p)
+}
+
+func (v *visit) failuresCrumb() []crumb {
+	return []crumb{{v.t("nav.failures", nil), v.link("/failures")}}
+}
+
+// nextTry is how somebody of a source is tried again: directory, template, file, sso, push or gone.
+func (v *visit) nextTry(source string) string {
+	src := v.org.Settings.Source(source)
+	switch {
+	case v.org.Settings.Template(source) != nil:
+		return "template"
+	case src == nil:
+		return "gone"
+	case src.Kind == connector.Directory:
+		return "directory"
+	case src.Kind.Brought():
+		return "file"
+	case src.Kind == connector.SignIn:
+		return "sso"
+	}
+	return "push"
+}
+
+func (v *visit) askRetry() {
+	i, ok := v.theFailure()
+	if !ok {
+		return
+	}
+	c := confirm{Effect: []string{v.t("failures.retry.effect", nil)}, Button: v.t("failures.retry.button", nil), Back: v.link("/failures/" + i.Ref)}
+	if next := v.nextTry(i.Source); next != "directory" {
+		c.Button, c.Fault = "", v.t("failures.next."+next, nil)
+	}
+	v.show(http.StatusOK, "confirm", v.failureFrame(&i, "failures.retry.link"), c)
+}
+
+func (v *visit) failureFrame(i *connector.OpenItem, title string) frame {
+	return frame{Title: v.t(title, nil), Crumbs: append(v.failuresCrumb(), crumb{v.personal(i.Subject), v.link("/failures/" + i.Ref)})}
+}
+
+// doRetry asks the directory for the one person, and decides anew.
+func (v *visit) doRetry() {
+	i, ok := v.theFailure()
+	if !ok {
+		return
+	}
+	p, err := v.s.o.Runner.Retry(v.r.Context(), v.id(), i.Source, i.Key(), v.session.Actor())
+	switch {
+	case err != nil:
+		v.accident("retry", err)
+	case p.Change == nil:
+		v.done(v.link("/failures/"+i.Ref), "warn", "failures.retry.nobody", nil)
+	case len(p.Change.Failures) > 0:
+		f := p.Change.Failures[0]
+		v.show(http.StatusConflict, "refused", v.failureFrame(&i, "failures.retry.link"), refused{v.failCard(f, f.At), v.link("/failures")})
+	default:
+		v.done(v.link("/failures"), "good", "failures.retry.done", map[string]string{"Name": v.personal(i.Subject)})
+	}
+}
+
+func (v *visit) askDismiss() {
+	i, ok := v.theFailure()
+	if !ok {
+		return
+	}
+	v.show(http.StatusOK, "confirm", v.failureFrame(&i, "failures.dismiss.link"), confirm{
+		Effect: []string{v.t("failures.dismiss.effect", nil)}, Button: v.t("failures.dismiss.button", nil), Danger: true, Reason: true, Back: v.link("/failures/" + i.Ref),
+	})
+}
+
+func (v *visit) doDismiss() {
+	i, ok := v.theFailure()
+	if !ok {
+		return
+	}
+	if err := v.s.o.Store.Dismiss(v.r.Context(), v.id(), i.Ref); err != nil {
+		v.accident("dismiss", err)
+		return
+	}
+	v.done(v.link("/failures"), "good", "failures.dismiss.done", map[string]string{"Name": v.personal(i.Subject)})
+}
