@@ -79,7 +79,7 @@ type Claim struct {
 	ID        string                `json:"id" format:"uuid"`
 	Org       string                `json:"org" doc:"The organization that has claimed."`
 	Email     string                `json:"email"`
-	Status    connector.ClaimStatus `json:"status" enum:"open,decided,expired,ended"`
+	Status    connector.ClaimStatus `json:"status" enum:"open,decided,expired,ended,cancelled"`
 	User      string                `json:"user,omitempty" doc:"The user in the organization that has claimed; left out of claims that were lost to it."`
 	FormerID  string                `json:"former_user" doc:"The user that has ended with the claim."`
 	Was       connector.State       `json:"was"`
@@ -186,7 +186,7 @@ type listClaimsInput struct {
 	OrgPath
 	Page
 	Lost   bool                  `query:"lost" doc:"Those that other organizations have made of this one's users."`
-	Status connector.ClaimStatus `query:"status" doc:"Only this status." enum:"open,decided,expired,ended"`
+	Status connector.ClaimStatus `query:"status" doc:"Only this status." enum:"open,decided,expired,ended,cancelled"`
 }
 
 // ClaimList is a page of claims.

@@ -27,7 +27,7 @@ type Claim struct {
 	Choice    ClaimChoice // "" while it is open
 	DecidedAt time.Time
 	DecidedBy string // who, in words that the history keeps
-	Kept      ID     // with ClaimKeep, the user of From as which the old account goes on
+	Kept      ID     // with ClaimKeep and ClaimCancelled, the user of From as which the old account goes on
 	KeptEmail string // its address
 }
 
@@ -52,11 +52,13 @@ const (
 	ClaimDecided ClaimStatus = "decided" // the person did
 	ClaimExpired ClaimStatus = "expired" // the time was over: the data went along
 	ClaimEnded   ClaimStatus = "ended"   // the user was deleted, or claimed by a third organization, before a decision
+	// ClaimCancelled is one of an organization that is not in the configuration any more: the person has the old account back.
+	ClaimCancelled ClaimStatus = "cancelled"
 )
 
 // ClaimStatuses are all of them in the order in which they come.
 func ClaimStatuses() []ClaimStatus {
-	return []ClaimStatus{ClaimOpen, ClaimDecided, ClaimExpired, ClaimEnded}
+	return []ClaimStatus{ClaimOpen, ClaimDecided, ClaimExpired, ClaimEnded, ClaimCancelled}
 }
 
 // ClaimChoice is what becomes of the old account's data.

@@ -24,6 +24,8 @@ const (
 	ClaimReminderMail MailKind = "claim_reminder" // the same, again; carries that link
 	ClaimDoneMail     MailKind = "claim_done"     // what became of the old account: Values has "choice" too, and "kept", the other address
 	ClaimKeepMail     MailKind = "claim_keep"     // to the other address: prove it; carries a link. Values has "email", the claimed address
+	// ClaimCancelledMail is of the organization that had the account, and has it again: "old" is the one that had claimed it.
+	ClaimCancelledMail MailKind = "claim_cancelled"
 )
 
 // MailState is how far a mail in the outbox has come.

@@ -25,8 +25,10 @@ func (a *app) claimCmd() *cobra.Command {
 		Long: `An organization may claim users of the other organizations whose e-mail is on a domain that it has verified. The
 user is in the claiming organization at once (claim_pending) and has ended in the other one; the person has 14 days to say what becomes
 of the old account: move its data, delete it, or keep the old account under another address. Without a word the data goes along.
+The daemon looks every hour for whom it has to remind and whose time is over.
 
-A claim cannot be withdrawn. What undoes it is claiming back, by an organization that has verified the domain too.`,
+A claim cannot be withdrawn. What undoes it is claiming back, by an organization that has verified the domain too. Open claims of an
+organization that leaves the configuration are cancelled within the hour: the person has the old account back, with its data.`,
 		Args: noSuchCommand, RunE: showHelp,
 	}
 	var orgID string

@@ -124,6 +124,8 @@ func (a *app) tellClaim(c *connector.Claim) error {
 		fmt.Fprintf(a.out, "nobody decided until %s: the data went along\n", date(c.Until))
 	case connector.ClaimEnded:
 		fmt.Fprintf(a.out, "ended at %s without a decision: the user was deleted, or claimed by another organization\n", date(c.DecidedAt))
+	case connector.ClaimCancelled:
+		fmt.Fprintf(a.out, "cancelled at %s: %s\n", date(c.DecidedAt), c.DecidedBy)
 	}
 	_, err := fmt.Fprintf(a.out, "user %s, before that %s\n", c.User, c.FromUser)
 	return err

@@ -8,7 +8,6 @@ import (
 	"go.uber.org/zap"
 
 	"usherd/api"
-	"usherd/connector/provision"
 )
 
 // keepAccess is how long access tokens that have ended are kept: whoever still sends one is told so.
@@ -94,11 +93,15 @@ func (d *daemon) endGrace(ctx context.Context, s *site, o *org) error {
 	return errors.Join(all, err)
 }
 
-// endClaims reminds people of claims, and does the default action where they have not decided in time.
+// endClaims reminds people of claims, and ends those where they have not decided in time or that nobody could decide.
 func (d *daemon) endClaims(ctx context.Context, s *site) error {
 	done, err := s.claims.ExpireClaims(ctx)
-	if done != (provision.ClaimsDone{}) {
-		d.log.Info("claims", zap.Int("reminded", done.Reminded), zap.Int("ended_by_time", done.Expired))
+	if done.Reminded+done.Expired+done.Cancelled > 0 {
+		d.log.Info("claims", zap.Int("reminded", done.Reminded), zap.Int("ended_by_time", done.Expired), zap.Int("cancelled", done.Cancelled))
+	}
+	if done.Blocked > 0 {
+		d.log.Warn("claims of organizations that are gone cannot be cancelled: the accounts have no seat or no name where they were",
+			zap.Int("claims", done.Blocked), zap.String("what_to_do", "see them with usherd claim list --org ORG --lost --status open, free a seat or a name there; it is tried again every hour"))
 	}
 	return err
 }

@@ -300,7 +300,7 @@ func claimedText(c *api.Claim) string {
 		return text + "; decided: " + string(c.Choice)
 	case connector.ClaimExpired:
 		return text + "; nobody decided, and the data went along"
-	case connector.ClaimEnded:
+	case connector.ClaimEnded, connector.ClaimCancelled: // which no user outlives
 	}
 	return text
 }

@@ -19,7 +19,7 @@ func TestLettersInAllLanguages(t *testing.T) {
 	}
 	kinds := []connector.MailKind{
 		connector.InvitationMail, connector.ActivationMail, connector.DeactivatedMail, connector.ReadyMail, connector.PendingMail, connector.RejectedMail,
-		connector.ClaimMail, connector.ClaimReminderMail, connector.ClaimDoneMail, connector.ClaimKeepMail,
+		connector.ClaimMail, connector.ClaimReminderMail, connector.ClaimDoneMail, connector.ClaimKeepMail, connector.ClaimCancelledMail,
 	}
 	org := &connector.Organization{ID: "acme", Name: "Acme", Contact: connector.Contact{Email: "help@acme.test"}}
 	link := &connector.MailLink{Until: time.Date(2026, 3, 8, 8, 0, 0, 0, time.UTC)}

@@ -21,6 +21,8 @@ type ClaimStore interface {
 	connector.OtherOrganizations
 	// Domains returns the domains of one organization.
 	Domains(ctx context.Context, org string) ([]connector.Domain, error)
+	// Claims returns a page of claims, latest first.
+	Claims(ctx context.Context, q connector.ClaimQuery) ([]connector.Claim, error)
 }
 
 // Claims takes users over from one organization of the daemon to another: the one place that works for two at once.

@@ -78,15 +78,17 @@ func (c *Claims) DecideClaim(ctx context.Context, x ClaimDecision) (*connector.C
 
 // ClaimsDone is what ExpireClaims has done.
 type ClaimsDone struct {
-	Reminded int
-	Expired  int
+	Reminded  int
+	Expired   int
+	Cancelled int // as the claimer is not configured any more
+	Blocked   int // that should be cancelled, but the account cannot be given back now
 }
 
 // claimPage is how many due claims are looked at a time.
 const claimPage = 100
 
-// ExpireClaims reminds people of open claims, and does the default action where the time is over: the data goes along.
-// Each is done once, in a transaction with the note that it is, whoever calls this how often and whenever.
+// ExpireClaims reminds people of open claims, and does the default action where the time is over: the data goes along. Open
+// claims of organizations that are not in the configuration any more are cancelled: who was claimed has the account back. Each is done once, in a transaction with the note that it is, whoever calls this how often and whenever.
 func (c *Claims) ExpireClaims(ctx context.Context) (done ClaimsDone, err error) {
 	for _, id := range c.others("") {
 		p := c.orgs[id]
@@ -103,6 +105,9 @@ func (c *Claims) ExpireClaims(ctx context.Context) (done ClaimsDone, err error) 
 			if len(due) < claimPage {
 				break
 			}
+		}
+		if err := c.cancelOrphans(ctx, p, &done); err != nil {
+			return done, err
 		}
 	}
 	return done, nil
@@ -233,11 +238,7 @@ func (e *ending) convert(ctx context.Context, tx connector.Tx, u *connector.User
 		}
 	}
 	settle(ch, u, p.o.Org, p.o.Now())
-	errs, err := p.write(ctx, tx, []*connector.Change{ch}, connector.Cause{Kind: connector.CausePerson, Actor: e.actor}, p.o.Now())
-	if err != nil {
-		return err
-	}
-	return errs[0]
+	return e.put(ctx, tx, p, ch)
 }
 
 // bring has the data go along: what the old account knew becomes what the claim says of the person, which gives way to
@@ -315,7 +316,6 @@ func (e *ending) keep(ctx context.Context, tx connector.Tx) error {
 	if e.from == nil {
 		return &connector.Error{Kind: connector.Refused, Op: "claim of " + e.claim.Email, Err: errOrgGone, Hint: "choose move or delete"}
 	}
-	p, now := e.from, e.from.o.Now()
 	profile := e.claim.Data.Clone()
 	if connector.Fold(profile.Get(connector.UserName)) == connector.Fold(e.claim.Email) {
 		profile.Set(connector.UserName, e.email)
@@ -324,42 +324,5 @@ func (e *ending) keep(ctx context.Context, tx connector.Tx) error {
 	profile.Set(connector.OtherEmails, slices.DeleteFunc(slices.Clone(profile[connector.OtherEmails]), func(a string) bool {
 		return connector.Fold(a) == connector.Fold(e.email)
 	})...)
-	given := e.claim.Package
-	if _, ok := p.o.Org.Package(given); !ok {
-		given = ""
-	}
-	d, f, err := p.newcomer(ctx, tx, profile, given)
-	if err != nil {
-		return err
-	}
-	facts := lifecycle.Facts{Kind: connector.Administrator, DomainVerified: d.verified(f), From: e.claim.Was}
-	after := &connector.User{ID: connector.NewID(now), Org: p.o.Org.ID, Profile: profile, State: lifecycle.First(facts), Package: d.pkg, CreatedAt: now}
-	ch := d.born(after, e.claim, given, now)
-	move(ch, after, lifecycle.EmailProven, facts)
-	settle(ch, nil, p.o.Org, now)
-	refused := d.rules(f)
-	if len(refused) == 0 && ch.TakeSeat != "" && !p.endless(ch.TakeSeat) {
-		full, err := p.full(ctx, tx, ch)
-		if err != nil {
-			return err
-		}
-		if full {
-			refused = append(refused, connector.Failure{Code: connector.CodeCreation, Reason: connector.NoSeat, Package: ch.TakeSeat})
-		}
-	}
-	for i := range refused {
-		complete(&refused[i], ch, now)
-	}
-	if e.failures = refused; len(refused) > 0 {
-		return nil
-	}
-	errs, err := p.write(ctx, tx, []*connector.Change{ch}, connector.Cause{Kind: connector.CausePerson, Actor: e.actor}, now)
-	if err != nil {
-		return err
-	}
-	if errs[0] != nil {
-		return errs[0]
-	}
-	e.claim.Kept = after.ID
-	return nil
+	return e.revive(ctx, tx, profile, false)
 }
