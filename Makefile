@@ -17,10 +17,10 @@ RACE := $(if $(shell command -v gcc || command -v clang),-race -gcflags=modernc.
 # What the race detector has no time for, or for all of: disasters in each mode, many users, the suite behind a pooler.
 WITHOUT_RACE := Disaster|EmptiedOU|ClockJumps|DoorOfManyUsers|BehindAPooler|RandomSignals
 
-# What runs on SQLite, and then on PostgreSQL: whatever decides or serves. connector/store does both at once. Those are left out
-# that have been on PostgreSQL already (replicas), that are about a file (the fleet, some commands) or no store (alarms), and changes
+# What runs on SQLite, and then on PostgreSQL: each package whose tests take a store from newstore. connector/store does both at
+# once. Those tests are left out that have been on PostgreSQL already (replicas), that are about a file (the fleet, some commands) or no store (alarms), and changes
 # of real directories without kills: with kills they are made as well.
-ON_BOTH   := ./connector/provision ./connector/lease ./scim/... ./sso/... ./api/... ./portal/... ./console ./cmd/usherd
+ON_BOTH   := $(filter-out ./connector/store/,$(sort $(dir $(shell grep -rl --include=*_test.go '"usherd/connector/store/newstore"' . 2>/dev/null))))
 NOT_AGAIN := ScriptsOnFiles|ReplicasAreKilled|ReplicasOutlive|TestFleet$$|AlarmsAreRaised|ScriptOfChanges|ScriptOnSlapd$$
 
 # A linter of the pinned version that is there already is used; else one is built into .cache/bin.
