@@ -105,8 +105,8 @@ func (a *app) showAudit(ctx context.Context, s *site, orgID string, q connector.
 		fmt.Fprintln(a.out, "Nothing that was done fits.")
 		return nil
 	}
-	tab := report.NewTable(a.out, a.width(), report.Column{Title: "When"}, report.Column{Title: "Organization"}, report.Column{Title: "No."},
-		report.Column{Title: "Who"}, report.Column{Title: "What"}, report.Column{Title: "To what", Flex: true}, report.Column{Title: "Details", Flex: true})
+	tab := report.NewTable(a.out, a.width(), report.Column{Title: "When"}, report.Column{Title: "Organization"}, report.Column{Title: "No.", Spare: true},
+		report.Column{Title: "Who", Flex: true}, report.Column{Title: "What"}, report.Column{Title: "To what", Flex: true}, report.Column{Title: "Details", Flex: true})
 	for i := range entries {
 		e := &entries[i]
 		tab.Row(e.At.Format(time.DateTime), dash(e.Org), strconv.FormatInt(e.Seq, 10), e.Actor.Name, string(e.Action), dash(e.Target), dash(auditDetails(e)))

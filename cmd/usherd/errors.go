@@ -81,7 +81,7 @@ func (a *app) listCodes(cat *failure.Catalogue, lang string, o outputFlag) error
 		}
 		return writeJSON(a.out, map[string]any{"codes": list})
 	}
-	tab := report.NewTable(a.out, a.width(), report.Column{Title: "Code", Right: true}, report.Column{Title: "Title"}, report.Column{Title: "Reasons", Flex: true})
+	tab := report.NewTable(a.out, a.width(), report.Column{Title: "Code", Right: true}, report.Column{Title: "Title", Flex: true}, report.Column{Title: "Reasons", Flex: true})
 	for _, c := range codes {
 		tab.Row(strconv.Itoa(int(c.Code)), c.Title, joinReasons(c.Reasons))
 	}

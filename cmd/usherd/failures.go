@@ -115,19 +115,11 @@ func (a *app) listFailures(cmd *cobra.Command, s *site, q connector.ItemQuery, l
 
 // tableOfItems writes open items; where there is little room, who it is matters more than since when.
 func (a *app) tableOfItems(items []connector.OpenItem, cat *failure.Catalogue, lang string) error {
-	columns := []report.Column{
-		{Title: "Ref"}, {Title: "Person", Flex: true}, {Title: "Code", Right: true}, {Title: "Reason"}, {Title: "What", Flex: true},
-	}
-	if !a.narrow() {
-		columns = slices.Insert(columns, 4, report.Column{Title: "Since"}, report.Column{Title: "Seen", Right: true})
-	}
-	tab := report.NewTable(a.out, a.width(), columns...)
+	tab := report.NewTable(a.out, a.width(), report.Column{Title: "Ref"}, report.Column{Title: "Person", Flex: true},
+		report.Column{Title: "Code", Right: true}, report.Column{Title: "Reason"}, report.Column{Title: "Since", Spare: true},
+		report.Column{Title: "Seen", Right: true, Spare: true}, report.Column{Title: "What", Flex: true})
 	for _, i := range items {
-		row := []string{i.Ref, i.Subject, strconv.Itoa(int(i.Code)), string(i.Reason), what(cat, i.Failure, lang)}
-		if !a.narrow() {
-			row = slices.Insert(row, 4, date(i.FirstSeen), strconv.Itoa(i.Count))
-		}
-		tab.Row(row...)
+		tab.Row(i.Ref, i.Subject, strconv.Itoa(int(i.Code)), string(i.Reason), date(i.FirstSeen), strconv.Itoa(i.Count), what(cat, i.Failure, lang))
 	}
 	return tab.Flush()
 }

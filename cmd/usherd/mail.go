@@ -124,8 +124,8 @@ func (a *app) mailTable(mails []connector.Mail) error {
 	if len(mails) == 0 {
 		return nil
 	}
-	tab := report.NewTable(a.out, a.width(), report.Column{Title: "Mail"}, report.Column{Title: "Organization"}, report.Column{Title: "To", Flex: true},
-		report.Column{Title: "Kind"}, report.Column{Title: "State"}, report.Column{Title: "Written"}, report.Column{Title: "Tries"}, report.Column{Title: "Answer", Flex: true})
+	tab := report.NewTable(a.out, a.width(), report.Column{Title: "Mail"}, report.Column{Title: "Organization", Spare: true}, report.Column{Title: "To", Flex: true},
+		report.Column{Title: "Kind"}, report.Column{Title: "State"}, report.Column{Title: "Written", Spare: true}, report.Column{Title: "Tries", Spare: true}, report.Column{Title: "Answer", Flex: true, Spare: true})
 	for i := range mails {
 		m := &mails[i]
 		text := m.Answer

@@ -76,8 +76,8 @@ func (a *app) tokenList() *cobra.Command {
 
 func (a *app) showTokens(s *site, list []connector.Token) error {
 	tab := report.NewTable(a.out, a.width(), report.Column{Title: "Token"}, report.Column{Title: "Source", Flex: true}, report.Column{Title: "Kind"},
-		report.Column{Title: "Name", Flex: true}, report.Column{Title: "Scope"}, report.Column{Title: "From", Flex: true},
-		report.Column{Title: "Ends"}, report.Column{Title: "Last used"}, report.Column{Title: "Standing"})
+		report.Column{Title: "Name", Flex: true}, report.Column{Title: "Scope", Flex: true}, report.Column{Title: "From", Flex: true, Spare: true},
+		report.Column{Title: "Ends"}, report.Column{Title: "Last used", Spare: true}, report.Column{Title: "Standing"})
 	for i := range list {
 		k := &list[i]
 		standing := tokenWords[k.StandingAt(a.now())]

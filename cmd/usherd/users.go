@@ -149,7 +149,7 @@ type userSink struct {
 func (a *app) userSink(o outputFlag) userSink {
 	if !o.json() {
 		tab := report.NewTable(a.out, a.width(), report.Column{Title: "User name", Flex: true}, report.Column{Title: "Name", Flex: true},
-			report.Column{Title: "Email", Flex: true}, report.Column{Title: "State"}, report.Column{Title: "Package"}, report.Column{Title: "Since"})
+			report.Column{Title: "Email", Flex: true}, report.Column{Title: "State"}, report.Column{Title: "Package", Spare: true}, report.Column{Title: "Since", Spare: true})
 		return userSink{func(u *connector.User) error {
 			state := string(u.State)
 			if u.PendingApproval {

@@ -15,6 +15,15 @@ type Column struct {
 	Title string
 	Right bool // numbers
 	Flex  bool // is cut when the table is wider than the terminal
+	Spare bool // is left out when the table is wider than the terminal all the same, the last one first
+}
+
+// least is what is left of a column of that width when it is cut.
+func (c Column) least(width int) int {
+	if c.Flex {
+		return min(width, minFlex)
+	}
+	return width
 }
 
 // tableBatch is how many rows are looked at to find the widths; a longer table is written in such
@@ -34,6 +43,7 @@ type Table struct {
 	bold    bool
 	rows    [][]string
 	widths  []int
+	without []bool // columns that are left out
 	err     error
 }
 
@@ -98,7 +108,7 @@ func (t *Table) header() {
 }
 
 func (t *Table) measure() {
-	t.widths = make([]int, len(t.columns))
+	t.widths, t.without = make([]int, len(t.columns)), make([]bool, len(t.columns))
 	total := Width(t.indent) + 2*(len(t.columns)-1)
 	for i, c := range t.columns {
 		t.widths[i] = Width(c.Title)
@@ -107,10 +117,14 @@ func (t *Table) measure() {
 		}
 		total += t.widths[i]
 	}
-	for over := total - t.limit; t.limit > 0 && over > 0; over-- {
+	if t.limit <= 0 {
+		return
+	}
+	total = t.leaveOut(total)
+	for over := total - t.limit; over > 0; over-- {
 		widest := -1
 		for i, c := range t.columns {
-			if c.Flex && t.widths[i] > minFlex && (widest < 0 || t.widths[i] > t.widths[widest]) {
+			if c.Flex && !t.without[i] && t.widths[i] > minFlex && (widest < 0 || t.widths[i] > t.widths[widest]) {
 				widest = i
 			}
 		}
@@ -121,15 +135,34 @@ func (t *Table) measure() {
 	}
 }
 
+// leaveOut leaves out columns that can be spared until the others fit, cut or not. It returns the width that is left.
+func (t *Table) leaveOut(total int) int {
+	least := total
+	for i, c := range t.columns {
+		least -= t.widths[i] - c.least(t.widths[i])
+	}
+	for i := len(t.columns) - 1; i >= 0 && least > t.limit; i-- {
+		if c := t.columns[i]; c.Spare {
+			t.without[i] = true
+			total -= t.widths[i] + 2
+			least -= c.least(t.widths[i]) + 2
+		}
+	}
+	return total
+}
+
 func (t *Table) line(cells []string, style string) {
 	var b strings.Builder
 	for i, c := range t.columns {
+		if t.without[i] {
+			continue
+		}
 		cell := cells[i]
 		if c.Flex {
 			cell = Cut(cell, t.widths[i])
 		}
 		pad := strings.Repeat(" ", max(t.widths[i]-Width(cell), 0))
-		if i > 0 {
+		if b.Len() > 0 {
 			b.WriteString("  ")
 		}
 		if c.Right {

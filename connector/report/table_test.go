@@ -33,6 +33,29 @@ func TestTableLinesUp(t *testing.T) {
 	}
 }
 
+// What can be spared goes before anything is wider than the terminal, and not before everything else is cut.
+func TestColumnsThatCanBeSpared(t *testing.T) {
+	t.Parallel()
+	for limit, want := range map[int]string{
+		0:  "Key         From       Since       State\n0123456789  192.0.2.1  2026-11-27  waiting\n",
+		42: "Key         From       Since       State\n0123456789  192.0.2.1  2026-11-27  waiting\n",
+		40: "Key       From       Since       State\n0123456…  192.0.2.1  2026-11-27  waiting\n",
+		39: "Key         From       State\n0123456789  192.0.2.1  waiting\n",
+		17: "Key       State\n0123456…  waiting\n",
+	} {
+		var b strings.Builder
+		tab := report.NewTable(&b, limit, report.Column{Title: "Key", Flex: true}, report.Column{Title: "From", Spare: true},
+			report.Column{Title: "Since", Spare: true}, report.Column{Title: "State"})
+		tab.Row("0123456789", "192.0.2.1", "2026-11-27", "waiting")
+		if err := tab.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if b.String() != want {
+			t.Errorf("%d:\n%s\nwant\n%s", limit, b.String(), want)
+		}
+	}
+}
+
 func TestLongTableKeepsItsColumns(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
