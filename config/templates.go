@@ -58,6 +58,19 @@ func (v *validator) templates(o *Organization, path string, taken map[string]int
 		if t.Unannounced && len(t.Domains) == 0 && !t.Approval && !o.Approval {
 			v.doubt(join(at, "unannounced"), "anybody in the world can have an account: name domains, or write approval: true")
 		}
+		if t.UntrustedEmail || t.Unannounced { // people have to come to a page, and need a mail
+			v.reachable(at)
+		}
+	}
+}
+
+// reachable doubts a template whose people have to activate themselves where they cannot.
+func (v *validator) reachable(at string) {
+	if v.config.Portal == nil {
+		v.doubt(at, "nobody can activate by it: there is no portal block at the top of the file, which opens the page")
+	}
+	if v.config.Mail == nil {
+		v.doubt(at, "nobody can activate by it: there is no mail block at the top of the file, so that links wait in the outbox")
 	}
 }
 

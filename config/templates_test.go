@@ -21,6 +21,8 @@ func parsed(t *testing.T, text string) *config.File {
 
 const someTemplates = `
 store: sqlite:x.db
+portal: { listen: 127.0.0.1:0, url: "https://account.acme.test" }
+mail: { server: "127.0.0.1:25", tls: none, from: accounts@acme.test }
 organizations:
   - id: acme
     partner_id: "1"
@@ -66,5 +68,44 @@ func TestTemplatesAreSources(t *testing.T) {
 	}
 	if len(f.Warnings) != 2 || !strings.Contains(f.Warnings[0].Message+f.Warnings[1].Message, "anybody in the world") {
 		t.Errorf("%v", f.Warnings)
+	}
+}
+
+// A template by which people have to activate themselves needs a page and mails; one whose addresses are believed does not.
+func TestTemplatesThatNobodyCanUse(t *testing.T) {
+	t.Parallel()
+	_, portal, _ := strings.Cut(someTemplates, "x.db\n")
+	portal, mail, _ := strings.Cut(portal, "\n")
+	mail, _, _ = strings.Cut(mail, "\n")
+	for _, c := range []struct {
+		without []string
+		more    string // of the template
+		want    []string
+	}{
+		{nil, "untrusted_email: true", nil},
+		{[]string{portal, mail}, "domains: [acme.test]", nil},
+		{[]string{portal, mail}, "untrusted_email: true", []string{"there is no portal block", "there is no mail block"}},
+		{[]string{mail}, "untrusted_email: true", []string{"there is no mail block"}},
+		{[]string{portal}, "unannounced: true, approval: true", []string{"mails with a link have nowhere to lead to", "there is no portal block"}},
+	} {
+		text := someTemplates
+		for _, line := range c.without {
+			text = strings.Replace(text, line+"\n", "", 1)
+		}
+		from, to := strings.Index(text, "      - { id: phones"), strings.Index(text, "    sources:")
+		text = text[:from] + "      - { id: phones, " + c.more + " }\n" + text[to:]
+		var got []string
+		for _, w := range parsed(t, text).Warnings {
+			if !strings.Contains(w.Message, "nobody can push") {
+				got = append(got, w.Message)
+			}
+		}
+		ok := len(got) == len(c.want)
+		for i := range c.want {
+			ok = ok && strings.Contains(got[i], c.want[i])
+		}
+		if !ok {
+			t.Errorf("without %q, %s: %q, want %q", c.without, c.more, got, c.want)
+		}
 	}
 }

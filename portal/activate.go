@@ -193,5 +193,6 @@ func (v *visit) sent(t *connector.TemplateSettings, p activatePage) {
 		v.accident("activate", err)
 		return
 	}
+	v.s.o.Metrics.asked(v.org.Settings.ID)
 	v.show(http.StatusOK, "sent", p)
 }

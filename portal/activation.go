@@ -65,6 +65,9 @@ func (v *visit) useActivation() {
 		return
 	}
 	s, err := v.org.Activations.Activate(v.r.Context(), id)
+	if err == nil {
+		v.s.o.Metrics.used(s)
+	}
 	switch {
 	case errors.Is(err, connector.ErrLinkUnknown), errors.Is(err, connector.ErrLinkUsed), errors.Is(err, connector.ErrLinkEnded):
 		v.closed(err)

@@ -50,6 +50,7 @@ type Options struct {
 	Address func(*http.Request) string
 	Now     func() time.Time
 	Log     *zap.Logger
+	Metrics *Metrics // nil = none
 }
 
 // Server serves the portal of all organizations. It is safe for concurrent use.
@@ -102,6 +103,9 @@ func (s *Server) Replace(list []*Organization) {
 	orgs := make(map[string]*Organization, len(list))
 	for _, o := range list {
 		orgs[o.Settings.ID] = o
+		if len(o.Settings.Templates) > 0 {
+			s.o.Metrics.know(o.Settings.ID, failure.Reasons(connector.CodeCreation))
+		}
 	}
 	s.orgs.Store(&orgs)
 }

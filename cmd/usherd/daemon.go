@@ -63,7 +63,7 @@ func (d *daemon) run(ctx context.Context, ln net.Listener) error {
 		return err
 	}
 	d.metrics.watch(d.site.db)
-	d.metrics.registry.MustRegister(newOutbox(d))
+	d.metrics.registry.MustRegister(newOutbox(d), newSubscriberCounts(d))
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.door.serve(ctx, d.log) })
 	g.Go(func() error { return d.signOn.serve(ctx, d.log) })

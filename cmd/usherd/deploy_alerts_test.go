@@ -16,7 +16,9 @@ import (
 
 	"usherd/config"
 	"usherd/connector"
+	"usherd/connector/notify"
 	"usherd/internal/testproc"
+	"usherd/portal"
 	"usherd/scim"
 	"usherd/sso"
 	"usherd/sso/saml2"
@@ -137,6 +139,10 @@ func toldMetrics(t *testing.T) map[string]map[string][]string {
 	d.metrics.watch(s.db)
 	scim.NewMetrics(d.metrics.registry)
 	sso.NewMetrics(d.metrics.registry)
+	portal.NewMetrics(d.metrics.registry)
+	notify.NewMetrics(d.metrics.registry)
+	s.orgs[0].Org.Templates = []connector.TemplateSettings{{ID: "phones"}}
+	d.metrics.registry.MustRegister(newOutbox(d), newSubscriberCounts(d))
 	_, certificate := idpMetadata(t, now.AddDate(1, 0, 0))
 	ours, err := saml2.ReadCertificates(certificate)
 	if err != nil {
@@ -171,6 +177,7 @@ func toldMetrics(t *testing.T) map[string]map[string][]string {
 		}
 	}
 	told["usherd_sso_sign_ins_total"]["code"] = []string{"0"} // nobody has signed in
+	told["usherd_activations_total"]["step"] = []string{"asked", "activated", "waits", "refused"}
 	return told
 }
 

@@ -115,12 +115,12 @@ func newOutbox(d *daemon) *outbox {
 // Describe implements prometheus.Collector.
 func (x *outbox) Describe(c chan<- *prometheus.Desc) { c <- x.mails }
 
-// outboxTime bounds how long a scrape waits for the store.
-const outboxTime = 5 * time.Second
+// scrapeTime bounds how long a scrape waits for the store.
+const scrapeTime = 5 * time.Second
 
 // Collect implements prometheus.Collector.
 func (x *outbox) Collect(c chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), outboxTime)
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
 	defer cancel()
 	s := x.daemon.current()
 	for _, o := range s.orgs {

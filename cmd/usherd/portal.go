@@ -32,7 +32,7 @@ func (d *daemon) openPortal(ctx context.Context) (*portalDoor, error) {
 	gate := auth.New(auth.Options{Store: d.site.db, Trusted: c.TrustedNetworks(), Now: d.app.now})
 	x := &portalDoor{}
 	x.server, err = portal.New(portal.Options{
-		Store: d.site.db, Links: links, URL: c.URL, Now: d.app.now, Log: d.log,
+		Store: d.site.db, Links: links, URL: c.URL, Now: d.app.now, Log: d.log, Metrics: portal.NewMetrics(d.metrics.registry),
 		Address: func(r *http.Request) string { return application{gate}.Address(r) },
 	})
 	if err != nil {
