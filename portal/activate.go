@@ -35,6 +35,8 @@ func (s *Server) activations() {
 	s.mux.HandleFunc("POST /activation/{org}/{token}", s.of((*visit).useActivation))
 }
 
+func activatePath(org, template string) string { return "/activate/" + org + "/" + template }
+
 // maxAgain is how often another mail can be asked for.
 const maxAgain = 3
 
@@ -58,7 +60,11 @@ type activateField struct {
 	Required           bool
 	Max                int
 	Missing            bool
+	Known              string // as what browsers know it, for autocomplete; "" = as nothing
 }
+
+// browserNames are what browsers call attributes that people have typed elsewhere before.
+var browserNames = map[string]string{connector.GivenName: "given-name", connector.FamilyName: "family-name", connector.DisplayName: "name"}
 
 // activatePage is the form, and afterwards what can be sent again.
 type activatePage struct {
@@ -87,13 +93,13 @@ func (v *visit) activate() {
 // activatePage is the form with what was entered.
 func (v *visit) activatePage(t *connector.TemplateSettings, q url.Values) activatePage {
 	p := activatePage{
-		Help: v.help(), Template: t.Name, Action: v.s.path + "/activate/" + v.org.Settings.ID + "/" + t.ID, Email: entered(q, "email", 254),
+		Help: v.help(), Template: t.Name, Action: v.s.path + activatePath(v.org.Settings.ID, t.ID), Email: entered(q, "email", 254),
 		Subscriber: entered(q, "subscriber", 256), Key: entered(q, "key", 64),
 	}
 	for _, name := range t.Fields {
 		info, _ := connector.AttributeByName(name)
 		p.Fields = append(p.Fields, activateField{
-			Name: name, Label: v.s.catalogue.Label(name, v.lang), Value: entered(q, name, info.MaxLen), Max: info.MaxLen,
+			Name: name, Label: v.s.catalogue.Label(name, v.lang), Value: entered(q, name, info.MaxLen), Max: info.MaxLen, Known: browserNames[name],
 			Required: name == connector.GivenName || name == connector.FamilyName || slices.Contains(v.org.Settings.Required, name),
 		})
 	}

@@ -30,8 +30,15 @@ func (v *visit) link(kind connector.LinkKind) (connector.MailLink, bool) {
 
 // closed says why a link opens nothing, and what the person can do.
 func (v *visit) closed(err error) {
+	if n, status, ok := v.closing(err); ok {
+		v.tell(status, n)
+	}
+}
+
+// closing is the page that closed shows; an error that is none of a link is answered as an accident, and ok is false.
+func (v *visit) closing(err error) (n notice, status int, ok bool) {
 	var key string
-	status := http.StatusGone
+	status = http.StatusGone
 	switch {
 	case errors.Is(err, connector.ErrLinkAltered):
 		key, status = "portal.link.altered", http.StatusNotFound
@@ -43,9 +50,9 @@ func (v *visit) closed(err error) {
 		key = "portal.link.ended"
 	default:
 		v.accident("link", err)
-		return
+		return notice{}, 0, false
 	}
-	n := v.notice(key, nil)
+	n = v.notice(key, nil)
 	n.Next, n.NextText = v.s.path+accountPath(v.org.Settings.ID), v.t("portal.link.new", nil)
-	v.tell(status, n)
+	return n, status, true
 }

@@ -30,7 +30,7 @@ func (v *visitor) ask(stop <-chan struct{}, method, address string, form url.Val
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		q, err := http.NewRequest(method, address, strings.NewReader(form.Encode())) //nolint:noctx // ends with stop
+		q, err := http.NewRequest(method, address, strings.NewReader(form.Encode()))
 		if err != nil {
 			v.site.t.Error(err)
 			return 0, ""
@@ -96,7 +96,7 @@ func TestKilledWhilePeopleActivate(t *testing.T) {
 	const people, seats, deaths = 14, 10, 12
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test
+	random := rand.New(rand.NewPCG(seed, 1))
 	s := newActivationSite(t, seats)
 	stop, left := make(chan struct{}), make(chan error, people)
 	var all []*visitor

@@ -249,7 +249,8 @@ func (p *Provisioner) Activate(ctx context.Context, link connector.ID) (out *con
 	return out, err
 }
 
-// linkedSubscriber is the subscriber that a link may be used for; used says that it was before.
+// linkedSubscriber is the subscriber that a link may be used for; used says that it was before. With ErrLinkUsed and ErrLinkEnded
+// it is told too.
 func (p *Provisioner) linkedSubscriber(ctx context.Context, r connector.Reader, l *connector.MailLink, used bool, now time.Time) (*connector.Subscriber, error) {
 	s, err := r.Subscriber(ctx, l.Org, l.Subject)
 	if connector.KindOf(err) == connector.NotFound || err == nil && p.o.Org.Template(s.Template) == nil || l.Kind != connector.ActivateLink {
@@ -261,15 +262,15 @@ func (p *Provisioner) linkedSubscriber(ctx context.Context, r connector.Reader, 
 	same := connector.Fold(s.Email) == connector.Fold(l.Email)
 	switch before := l.Until.Add(-linkLife).Before(s.LinksSince); {
 	case used && (!same || s.ProvenAt.IsZero()):
-		return nil, connector.ErrLinkUsed
+		return s, connector.ErrLinkUsed
 	case before, !now.Before(l.Until), hasAccount(s) && !same:
-		return nil, connector.ErrLinkEnded
+		return s, connector.ErrLinkEnded
 	}
 	return s, nil
 }
 
 // Activation shows what a link is for, without using it: the subscriber, the address, and whether it was used. Errors
-// are those of Activate.
+// are those of Activate; with ErrLinkUsed and ErrLinkEnded there is a subscriber all the same.
 func (p *Provisioner) Activation(ctx context.Context, link connector.ID) (*connector.Subscriber, connector.MailLink, error) {
 	l, err := p.o.Store.MailLink(ctx, p.o.Org.ID, link)
 	if err != nil {
