@@ -74,6 +74,7 @@ var soleUsers = map[string][]string{
 	"github.com/jcmturner":             {"ldapsync"},
 	"github.com/robfig/cron":           {"connector/schedule"},
 	"modernc.org/sqlite":               {"connector/store"},
+	"modernc.org/libc":                 {"connector/store"},
 	"github.com/jackc/pgx/v5":          {"connector/store"},
 	"github.com/expr-lang/expr":        {"connector/mapping"},
 	"go.yaml.in/yaml":                  {"config"},

@@ -62,17 +62,17 @@ func (e *sqliteEngine) readers(context.Context) (_ *sql.DB, err error) {
 	if err != nil {
 		return nil, wrap("open", err)
 	}
-	e.r.SetMaxOpenConns(readers + shortConns())
-	e.r.SetMaxIdleConns(readers + shortConns())
+	e.r.SetMaxOpenConns(readers)
+	e.r.SetMaxIdleConns(readers)
 	return e.r, nil
 }
 
 func (e *sqliteEngine) querier(p *pool) querier {
-	e.short = newSQLitePool(p, shortConns())
+	e.short = newSQLitePool(p, e.path, shortConns())
 	return e.short
 }
 
-// shortConns is how many connections are asked past database/sql: as many as can be at work, and one that waits for the disk.
+// shortConns is how many connections are asked past the driver: as many as can be at work, and one that waits for the disk.
 func shortConns() int { return runtime.NumCPU() + 1 }
 
 func (e *sqliteEngine) close(_ context.Context, s *session) error {

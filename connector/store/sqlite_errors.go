@@ -12,11 +12,13 @@ import (
 
 // primary is the first byte of SQLite's result code, 0 where the error is none of SQLite's.
 func primary(err error) int {
-	var e *sqlite.Error
-	if !errors.As(err, &e) {
-		return 0
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return e.Code() & 0xff
 	}
-	return e.Code() & 0xff
+	if e, ok := errors.AsType[*directError](err); ok {
+		return e.code & 0xff
+	}
+	return 0
 }
 
 // isBusy reports whether somebody else holds the file.
