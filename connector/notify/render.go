@@ -31,7 +31,7 @@ type Texts struct {
 }
 
 // LoadTexts reads the texts that are built in: texts/KIND/LANGUAGE.json. A kind has "subject", "text.1" and on, "button" where it
-// leads somewhere, "reason" where it tells one that was given, and "after.1" and on. They have places for Organization, Name, Until, and what is in Mail.Values.
+// leads somewhere, "reason" where it tells one that was given, "after.1" and on, and "why" where it does not come because there is an account. They have places for Organization, Name, Until, and what is in Mail.Values.
 func LoadTexts() (*Texts, error) {
 	t := &Texts{kinds: map[connector.MailKind]*failure.Texts{}}
 	var err error
@@ -99,7 +99,7 @@ func (t *Texts) Letter(m connector.Mail, org *connector.Organization, link *conn
 	}
 	c := content{
 		Lang: lang, Organization: failure.Clean(org.Name), Subject: texts.Text(lang, "subject", values), Lines: texts.List(lang, "text", values),
-		After: texts.List(lang, "after", values), Footer: t.footer(org, lang), Paste: t.common.Text(lang, "paste", nil),
+		After: texts.List(lang, "after", values), Footer: t.footer(org, lang, texts, values), Paste: t.common.Text(lang, "paste", nil),
 	}
 	if values["reason"] != "" && texts.Has("reason") {
 		c.Lines = append(c.Lines, texts.Text(lang, "reason", values))
@@ -122,9 +122,13 @@ func (t *Texts) Letter(m connector.Mail, org *connector.Organization, link *conn
 }
 
 // footer says whom to ask, and why the mail came.
-func (t *Texts) footer(org *connector.Organization, lang string) []string {
+func (t *Texts) footer(org *connector.Organization, lang string, kind *failure.Texts, values map[string]string) []string {
+	why := t.common
+	if kind.Has("why") {
+		why = kind
+	}
 	help := t.catalogue.TextWithContact(connector.Failure{}, org.Contact, lang).Contact
-	return []string{help, t.common.Text(lang, "why", map[string]string{"Organization": failure.Clean(org.Name)})}
+	return []string{help, why.Text(lang, "why", values)}
 }
 
 // plain is the letter as plain text.

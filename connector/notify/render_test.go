@@ -111,3 +111,25 @@ func TestDeactivatedLetter(t *testing.T) {
 		}
 	}
 }
+
+// Whoever has no account, or not by this address, is not told that there is one.
+func TestWhyAMailComes(t *testing.T) {
+	t.Parallel()
+	texts, err := notify.LoadTexts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	org := &connector.Organization{ID: "acme", Name: "Acme"}
+	for kind, want := range map[connector.MailKind]string{
+		connector.InvitationMail: "because Acme has an account with your address", connector.ActivationMail: "to activate an account at Acme",
+		connector.ClaimKeepMail: "for the old account at Beta",
+	} {
+		l, err := texts.Letter(connector.Mail{Kind: kind, Language: "en", Values: map[string]string{"old": "Beta", "email": "ann@beta.test"}}, org, nil, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(l.Plain, want) || !strings.Contains(l.HTML, want) || strings.Count(l.Plain, "You get this mail because") != 1 {
+			t.Errorf("%s:\n%s", kind, l.Plain)
+		}
+	}
+}
