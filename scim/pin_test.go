@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // exchange is a request and what has to stand in the answer.
@@ -78,16 +79,22 @@ func (r response) lines(t *testing.T) []string {
 	return out
 }
 
-// hall is a world with a user ann and a group team that she is a member of.
+// hall is a world with a user ann, who was born when meta.created says, and a group team that she is a member of.
 type hall struct {
 	*world
-	ann, team string
+	ann, born, team string
 }
 
 func newHall(t *testing.T) *hall {
 	t.Helper()
 	h := &hall{world: newWorld(t)}
-	h.ann = h.send("POST", "/Users", person("ann", `,"externalId":"e-1","title":"Guide","nickName":"Annie"`)).want(t, http.StatusCreated).text("id")
+	ann := h.send("POST", "/Users", person("ann", `,"externalId":"e-1","title":"Guide","nickName":"Annie"`)).want(t, http.StatusCreated)
+	h.ann = ann.text("id")
+	born, err := time.Parse(time.RFC3339Nano, ann.text("meta", "created"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.born = born.In(time.FixedZone("", 7200)).Format(time.RFC3339Nano)
 	h.team = h.send("POST", "/Groups", group("Team", h.ann)).want(t, http.StatusCreated).text("id")
 	return h
 }
@@ -114,7 +121,7 @@ func play(t *testing.T, list []exchange) {
 			if !x.reads() {
 				h = open(t, profile)
 			}
-			head, body, _ := strings.Cut(strings.NewReplacer("{ann}", h.ann, "{team}", h.team).Replace(x.request), "\n\n")
+			head, body, _ := strings.Cut(strings.NewReplacer("{ann}", h.ann, "{born}", h.born, "{team}", h.team).Replace(x.request), "\n\n")
 			method, path, _ := strings.Cut(head, " ")
 			if at, query, ok := strings.Cut(path, "?"); ok {
 				path = at + "?" + encoded(query)

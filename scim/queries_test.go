@@ -38,7 +38,7 @@ func TestQueries(t *testing.T) {
 		{name: "by standing", request: users(`urn:usherd:params:scim:schemas:extension:2.0:User:state eq "verified"`), status: 200, want: one},
 		{name: "by location", request: users(`meta.location ew "/Users/{ann}"`), status: 200, want: one},
 		{name: "externalId is exact", request: users(`externalId eq "E-1"`), status: 200, want: none},
-		{name: "times with a zone", request: users(`meta.created eq "2026-03-01T10:00:00.005+02:00"`), status: 200, want: one},
+		{name: "times with a zone", request: users(`meta.created eq "{born}"`), status: 200, want: one},
 		{name: "a time that is none", request: users(`meta.created gt "yesterday"`), status: 400, want: invalid("invalidFilter")},
 		{name: "a filter of blanks", request: users(" "), status: 400, want: invalid("invalidFilter")},
 		{name: "what follows a filter", request: users(`userName pr x`), status: 400, want: invalid("invalidFilter")},
