@@ -37,6 +37,8 @@ type model struct {
 	signal map[string]int // how often each transition was seen
 	step   int
 	did    string
+	claims *provision.Claims
+	runs   [][]connector.ID // full runs of each organization's directory
 }
 
 // TestRandomSignals hands 100,000 random signals to real stores: whatever comes, the invariants of domain.md section 7
@@ -87,6 +89,7 @@ func randomSignals(t *testing.T, seed uint64, steps int) {
 	for _, key := range []string{ // what must have come about for the test to say anything
 		"created verified", "created not_verified", "created active", "sign_in active", "deactivated inactive", "reactivated verified",
 		"reactivated active", "grace_over deleted", "deleted deleted", "domain_verified verified", "directory_seen active", "email_proven verified",
+		"created claim_pending", "claim_decided verified", "claimed_elsewhere converted_away", "run ok", "rollback ok",
 	} {
 		if m.signal[key] == 0 && steps >= 20_000 {
 			t.Errorf("nobody was ever %s", key)
@@ -111,17 +114,23 @@ func newModel(t *testing.T, seed uint64) *model {
 		w.verify(fmt.Sprintf("proven%d.test", i))
 		m.w, m.seen = append(m.w, &w), append(m.seen, map[connector.ID]*connector.User{})
 	}
+	m.runs = make([][]connector.ID, modelOrgs)
+	m.claims = provision.NewClaims(first.db, m.w[0].prov, m.w[1].prov, m.w[2].prov)
 	return m
 }
 
 // record is what a source says of a random person: the sources name people alike, so that they meet, and now and then by
 // the name or address of another one.
-func (m *model) record(i int) *connector.Record {
-	p, name := m.r.IntN(modelPeople), m.r.IntN(modelPeople)
+func (m *model) record(i int) *connector.Record { return m.recordOf(i, m.r.IntN(modelPeople)) }
+
+func (m *model) recordOf(i, p int) *connector.Record {
+	name := m.r.IntN(modelPeople)
 	if m.r.IntN(10) > 0 {
 		name = p
 	}
-	domain := []string{fmt.Sprintf("proven%d.test", i), "unproven.test", fmt.Sprintf("late%d.test", i)}[m.r.IntN(3)]
+	domain := []string{ // the last one is that of another organization, which may claim whoever has it
+		fmt.Sprintf("proven%d.test", i), "unproven.test", fmt.Sprintf("late%d.test", i), fmt.Sprintf("proven%d.test", (i+1)%modelOrgs),
+	}[m.r.IntN(4)]
 	r := person(name, "mail", fmt.Sprintf("u%d@%s", name, domain), "title", []string{"", "Boss", "Clerk"}[m.r.IntN(3)])
 	r.Anchor, r.Enabled = person(p).Anchor, connector.EnabledYes
 	switch m.r.IntN(12) {
@@ -142,9 +151,13 @@ func (m *model) record(i int) *connector.Record {
 // one does one random thing to one organization and looks at what came of it.
 func (m *model) one(i int) {
 	w, ctx := m.w[i], m.t.Context()
-	if m.r.IntN(50) == 0 {
+	switch m.r.IntN(50) {
+	case 0:
 		m.world(i)
 		m.refresh(i)
+		return
+	case 1:
+		m.many(i)
 		return
 	}
 	var ch *connector.Change
@@ -350,16 +363,13 @@ func (m *model) seats(i int) {
 func (m *model) refresh(i int) {
 	w := m.w[i]
 	var changed []connector.ID
-	for u, err := range w.allUsers() {
-		m.ok(err)
-		if was := m.seen[i][u.ID]; was == nil || was.Version != u.Version {
-			changed = append(changed, u.ID)
-		}
-	}
 	live := map[connector.ID]bool{}
 	for u, err := range w.allUsers() {
 		m.ok(err)
 		live[u.ID] = true
+		if was := m.seen[i][u.ID]; was == nil || was.Version != u.Version {
+			changed = append(changed, u.ID)
+		}
 	}
 	for id, u := range m.seen[i] {
 		if !live[id] && u.State.Live() {
@@ -423,7 +433,7 @@ func (m *model) everything(deep bool) {
 			switch {
 			case u.State.Live():
 				live--
-			case u.State == connector.Deleted:
+			default:
 				delete(m.seen[i], id) // nothing becomes of a tombstone
 			}
 		}
