@@ -147,6 +147,9 @@ func (d *daemon) takeOver(t *term, s *site) error {
 		return err
 	}
 	t.runner.Replace(jobs)
+	if err := t.runner.Trigger(subscribersJob); err != nil { // the configuration may be another one than when they were refused
+		return err
+	}
 	return d.offerSeats(t.ctx, s)
 }
 
