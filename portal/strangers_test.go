@@ -28,9 +28,13 @@ type watched struct {
 	connector.Store
 	db  *store.DB
 	did []string
+	err error // that writes end with
 }
 
 func (x *watched) Write(ctx context.Context, f func(connector.Tx) error) error {
+	if x.err != nil {
+		return x.err
+	}
 	return x.db.Write(ctx, func(tx connector.Tx) error {
 		x.did = append(x.did, "write")
 		return f(&watchedTx{real: tx, x: x})
@@ -180,6 +184,20 @@ func TestStrangersLearnNothing(t *testing.T) {
 	}
 	if !maps.Equal(sent, want) {
 		t.Errorf("%v were sent, want %v", sent, want)
+	}
+}
+
+// Nobody is promised a mail that is not kept: the page comes after the write.
+func TestNothingIsPromisedThatIsNotKept(t *testing.T) {
+	t.Parallel()
+	s := newStrangers(t)
+	s.watched.err = &connector.Error{Kind: connector.Unavailable, Op: "store", Err: context.DeadlineExceeded}
+	for _, path := range []string{"/account/acme", "/activate/acme/phones"} {
+		a := s.post(path, url.Values{"email": {"line-1@example.com"}, "givenName": {"A"}})
+		s.want(a, http.StatusServiceUnavailable)
+		if strings.Contains(a.text, "on its way") {
+			t.Errorf("%s: %s", path, a.text)
+		}
 	}
 }
 
