@@ -39,6 +39,7 @@ Ctrl-C stop it, and a run that goes on then ends consistently.`,
 
 // serve listens and runs the daemon.
 func (a *app) serve(ctx context.Context, d *daemon) error {
+	keepHeapFloor()
 	for _, w := range d.site.file.Warnings {
 		d.log.Warn("configuration", zap.String("warning", w.String()))
 	}
