@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +22,7 @@ func (a *app) claimList(orgID *string) *cobra.Command {
 		Example: "  usherd claim list --org acme --status open\n  usherd claim list --org globex --lost",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if status != "" && !slices.Contains(connector.ClaimStatuses(), connector.ClaimStatus(status)) {
-				return usagef("%q is no status: %s", status, claimStatuses())
+				return usagef("%q is no status: %s", status, wordsOf(connector.ClaimStatuses()))
 			}
 			if err := limit(q.Limit); err != nil {
 				return err
@@ -34,52 +33,43 @@ func (a *app) claimList(orgID *string) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&status, "status", "", "only this status: "+claimStatuses())
+	cmd.Flags().StringVar(&status, "status", "", "only this status: "+wordsOf(connector.ClaimStatuses()))
 	cmd.Flags().BoolVar(&q.Lost, "lost", false, "those that other organizations have made of its users")
 	cmd.Flags().IntVar(&q.Limit, "limit", 100, "how many; 0 = all")
 	o.add(cmd, "text", "json")
 	return cmd
 }
 
-func claimStatuses() string {
-	var words []string
-	for _, s := range connector.ClaimStatuses() {
-		words = append(words, string(s))
-	}
-	return strings.Join(words, ", ")
-}
-
 func (a *app) listClaims(ctx context.Context, s *site, q connector.ClaimQuery, o outputFlag) error {
-	var all []connector.Claim
-	left := q.Limit
-	for more := true; more; {
-		q.Limit = userPage
-		if left > 0 {
-			q.Limit = min(left-len(all), userPage)
+	list := []api.Claim{}
+	more, err := pages(q.Limit, func(_ string, limit int) (page []connector.Claim, next string, err error) {
+		q.Limit = limit + 1
+		if page, err = s.db.Claims(ctx, q); err == nil && len(page) > limit {
+			page, q.Before = page[:limit], page[limit-1].ID
+			next = q.Before.String()
 		}
-		page, err := s.db.Claims(ctx, q)
-		if err != nil {
-			return err
-		}
-		if all = append(all, page...); len(page) > 0 {
-			q.Before = page[len(page)-1].ID
-		}
-		more = len(page) == q.Limit && (left == 0 || len(all) < left)
+		return page, next, err
+	}, func(c connector.Claim) error {
+		list = append(list, api.NewClaim(&c, a.now(), q.Lost))
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if o.json() {
-		list := []api.Claim{}
-		for i := range all {
-			list = append(list, api.NewClaim(&all[i], a.now(), q.Lost))
-		}
 		return writeJSON(a.out, map[string]any{"claims": list})
 	}
 	tab := report.NewTable(a.out, a.width(), report.Column{Title: "Email", Flex: true}, report.Column{Title: "Status"}, report.Column{Title: "Claimed"},
 		report.Column{Title: "Until"}, report.Column{Title: "Choice"}, report.Column{Title: "Id"})
-	for i := range all {
-		c := &all[i]
-		tab.Row(c.Email, string(c.Status), date(c.At), date(c.Until), string(c.Choice), c.ID.String())
+	for i := range list {
+		c := &list[i]
+		tab.Row(c.Email, string(c.Status), date(c.At), date(c.Until), string(c.Choice), c.ID)
 	}
-	return tab.Flush()
+	if err := a.endTable(tab, "no such claims"); err != nil {
+		return err
+	}
+	a.tellMore(more)
+	return nil
 }
 
 // findClaim returns a claim of the organization by its id.

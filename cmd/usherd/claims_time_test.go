@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -110,6 +112,12 @@ func TestClaimsEndByTimeOnce(t *testing.T) {
 	r.mailsAre(names, append(want, connector.ClaimDoneMail))
 	if text := r.must(exitOK, "claim", "list", "--org", "acme", "--status", "expired"); strings.Count(text, "@claims.test") != len(names) {
 		t.Error(text)
+	}
+	for limit, more := range map[int]bool{2: true, 4: true, 5: false, 0: false} {
+		out, errs, _ := r.run("claim", "list", "--org", "acme", "--limit", strconv.Itoa(limit))
+		if n := strings.Count(out, "@claims.test"); n != cmp.Or(limit, len(names)) || strings.Contains(errs, "there are more") != more {
+			t.Errorf("--limit %d:\n%s%s", limit, out, errs)
+		}
 	}
 	r.withStore(func(db *store.DB) {
 		users, _, err := db.ListUsers(t.Context(), connector.UserQuery{Org: "acme"})

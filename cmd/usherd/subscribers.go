@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,14 +51,8 @@ func (f *subscriberFlags) query(o *org) (connector.SubscriberQuery, error) {
 	if f.template != "" && o.Org.Template(f.template) == nil {
 		return connector.SubscriberQuery{}, noSuchTemplate(o, f.template)
 	}
-	words := make([]string, 0, len(connector.SubscriberStatuses()))
-	known := f.status == ""
-	for _, s := range connector.SubscriberStatuses() {
-		words = append(words, string(s))
-		known = known || f.status == string(s)
-	}
-	if !known {
-		return connector.SubscriberQuery{}, usagef("--status %s: one of %s", f.status, strings.Join(words, ", "))
+	if all := connector.SubscriberStatuses(); f.status != "" && !slices.Contains(all, connector.SubscriberStatus(f.status)) {
+		return connector.SubscriberQuery{}, usagef("--status %s: one of %s", f.status, wordsOf(all))
 	}
 	return connector.SubscriberQuery{
 		Org: o.Org.ID, Template: f.template, Status: connector.SubscriberStatus(f.status), Reason: connector.Reason(f.reason), Search: f.search,

@@ -84,12 +84,15 @@ usherd user approve KEY, refuse one with usherd user reject KEY --reason WHY.`,
 	return cmd
 }
 
-func joinStates() string {
-	var words []string
-	for _, s := range connector.States() {
-		words = append(words, string(s))
+func joinStates() string { return wordsOf(connector.States()) }
+
+// wordsOf are those of a list, for who reads them.
+func wordsOf[T ~string](list []T) string {
+	text := make([]string, len(list))
+	for i, w := range list {
+		text[i] = string(w)
 	}
-	return strings.Join(words, ", ")
+	return strings.Join(text, ", ")
 }
 
 const userPage = 500
@@ -108,36 +111,42 @@ func (a *app) listUsers(ctx context.Context, s *site, q connector.UserQuery, o o
 }
 
 // pageUsers writes the pages that ask gives, up to so many users; 0 = all.
-func (a *app) pageUsers(left int, sink userSink, o outputFlag, ask func(after string, limit int) ([]*connector.User, string, error)) error {
+func (a *app) pageUsers(limit int, sink userSink, o outputFlag, ask func(after string, limit int) ([]*connector.User, string, error)) error {
+	more, err := pages(limit, ask, sink.row)
+	if err != nil {
+		return err
+	}
+	if err := sink.end(); err != nil {
+		return err
+	}
+	if !o.json() {
+		a.tellMore(more)
+	}
+	return nil
+}
+
+// pages hands over what the pages hold that ask gives, up to so many; 0 = all. It says whether there are more.
+func pages[T any](left int, ask func(after string, limit int) (list []T, next string, err error), row func(T) error) (more bool, err error) {
 	limited, after := left > 0, ""
 	for {
 		limit := userPage
 		if limited {
 			limit = min(left, userPage)
 		}
-		users, next, err := ask(after, limit)
+		list, next, err := ask(after, limit)
 		if err != nil {
-			return err
+			return false, err
 		}
-		for _, u := range users {
-			if err := sink.row(u); err != nil {
-				return err
+		for _, x := range list {
+			if err := row(x); err != nil {
+				return false, err
 			}
 		}
-		if limited {
-			if left -= len(users); left <= 0 {
-				if next != "" && !o.json() {
-					defer fmt.Fprintln(a.err, "there are more: see all with --limit 0")
-				}
-				break
-			}
-		}
-		if next == "" {
-			break
+		if left -= len(list); next == "" || limited && left <= 0 {
+			return next != "", nil
 		}
 		after = next
 	}
-	return sink.end()
 }
 
 // userSink writes users one by one.
