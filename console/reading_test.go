@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,7 +14,7 @@ import (
 var variables = regexp.MustCompile(`\{([^}]+)\}`)
 
 // Whoever asks for each page, for people and other things that there are, changes nothing: neither users nor runs, and nothing stands in
-// the audit log.
+// the audit log but what was taken along.
 func TestReadingChangesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -37,6 +38,8 @@ func TestReadingChangesNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			// What somebody takes along is noted, and is no change.
+			entries = slices.DeleteFunc(entries, func(e connector.AuditEntry) bool { return e.Action == connector.AuditExported })
 			list = append(list, strings.Repeat("x", len(entries)))
 		}
 		return list

@@ -287,7 +287,7 @@ func TestRunsInABrowser(t *testing.T) {
 	b.Leave(srv.URL + "/login")
 	for name, page := range map[string]string{
 		"runs": "/runs", "run-held": runPath(r, ""), "run-failures": runPath(r, "?tab=failures"), "run-changes": runPath(r, "?tab=changes"), "run-broken": runPath(broken, ""),
-		"failures": "/failures", "approvals": "/approvals", "approve": runPath(r, "/approve"), "start": "/runs/start", "rollback": runPath(r, "/rollback"),
+		"errors": "/errors", "error31": "/errors/31", "audit": "/audit", "audit-verify": "/audit/verify", "failures": "/failures", "approvals": "/approvals", "approve": runPath(r, "/approve"), "start": "/runs/start", "rollback": runPath(r, "/rollback"),
 	} {
 		b.Open(srv.URL + page)
 		if b.Text("h1") == "" {

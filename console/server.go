@@ -33,6 +33,7 @@ type Store interface {
 	UserStore
 	RunStore
 	FailureStore
+	AuditStore
 }
 
 // Runner does what takes longer than an answer. Each method returns when the run stands in the store, and its work goes on.
@@ -149,6 +150,8 @@ func (s *Server) register() {
 	s.approvals()
 	s.failures()
 	s.users()
+	s.errors()
+	s.audit()
 	s.mux.HandleFunc("/", s.open((*visit).nowhere))
 }
 
