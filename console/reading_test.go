@@ -46,7 +46,7 @@ func TestReadingChangesNothing(t *testing.T) {
 	}
 	before := strings.Join(state(), "\n")
 	pages := 0
-	for _, pattern := range w.server.Patterns() {
+	for _, pattern := range w.server.Routes() {
 		method, path, _ := strings.Cut(pattern, " ")
 		if method != http.MethodGet {
 			continue

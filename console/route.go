@@ -49,6 +49,15 @@ func (s *Server) route(pattern string, n need, serve func(*visit)) {
 	})
 }
 
+// Routes are the patterns of all that asks for a permission, as net/http.ServeMux has them: what is tested and measured.
+func (s *Server) Routes() []string {
+	list := make([]string, len(s.routes))
+	for i, r := range s.routes {
+		list[i] = r.pattern
+	}
+	return list
+}
+
 // open is a page for everybody.
 func (s *Server) open(serve func(*visit)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { serve(s.visit(w, r)) }

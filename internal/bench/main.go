@@ -35,6 +35,7 @@ var suites = []suite{
 	{name: "start", about: "daemon on a full store until it is ready", measure: measureStart},
 	{name: "scim", about: "requests to the SCIM door next to a bare HTTP server", measure: measureSCIM},
 	{name: "store", about: "single durable changes, last seats, 1,000,000 people first, on each engine", byName: true, measure: measureStore},
+	{name: "console", about: "each page of the console with 200,000 users, 2,000 runs and 1,000,000 events", byName: true, measure: measureConsole},
 	{name: "changes", about: "from a change in the directory to the user; with samba and million", byName: true, measure: measureFollowing},
 	{name: "samba", about: "from a change in a domain controller to the user", byName: true, measure: measureDomain},
 	{name: "million", about: "memory and time for 1,000,000 people in a directory in memory", byName: true, measure: measureMillion},
