@@ -130,3 +130,16 @@ func TestApprovalIsMailedOnce(t *testing.T) {
 		t.Errorf("%v %+v", err, mails)
 	}
 }
+
+// A claim passes by no approval: who waits for one, and keeps the old account under another address, waits with that too.
+func TestKeepingTheOldAccountPassesByNoApproval(t *testing.T) {
+	t.Parallel()
+	for _, waits := range []bool{true, false} {
+		p := newPair(t, func(_, globex *connector.Organization) { globex.Approval = waits })
+		c := p.claim(p.person(1, connector.Verified))[0]
+		c = p.decide(c, connector.ClaimKeep, "ann@private.test")
+		if kept := p.old.byID(c.Kept); kept.PendingApproval != waits {
+			t.Errorf("waits for approval: %v, want %v", kept.PendingApproval, waits)
+		}
+	}
+}

@@ -184,7 +184,7 @@ func (e *ending) end(ctx context.Context, tx connector.Tx) error {
 		return tx.PutClaim(ctx, e.claim)
 	}
 	if e.choice == connector.ClaimKeep {
-		if err := e.keep(ctx, tx); err != nil || len(e.failures) > 0 {
+		if err := e.keep(ctx, tx, users[0].PendingApproval); err != nil || len(e.failures) > 0 {
 			return err
 		}
 	}
@@ -311,8 +311,8 @@ func (e *ending) folded(links []connector.Link, own int, data connector.Profile)
 }
 
 // keep makes the account anew in the old organization, under the other address, with all its data. It is a new user
-// there: the one that was claimed has ended.
-func (e *ending) keep(ctx context.Context, tx connector.Tx) error {
+// there: the one that was claimed has ended. Unapproved says that nobody has approved the account yet: it waits there, too.
+func (e *ending) keep(ctx context.Context, tx connector.Tx, unapproved bool) error {
 	if e.from == nil {
 		return &connector.Error{Kind: connector.Refused, Op: "claim of " + e.claim.Email, Err: errOrgGone, Hint: "choose move or delete"}
 	}
@@ -324,5 +324,5 @@ func (e *ending) keep(ctx context.Context, tx connector.Tx) error {
 	profile.Set(connector.OtherEmails, slices.DeleteFunc(slices.Clone(profile[connector.OtherEmails]), func(a string) bool {
 		return connector.Fold(a) == connector.Fold(e.email)
 	})...)
-	return e.revive(ctx, tx, profile, false)
+	return e.revive(ctx, tx, profile, unapproved)
 }

@@ -45,7 +45,7 @@ func measureConsole(ctx context.Context, b *bench) (err error) {
 	if err := c.fill(ctx); err != nil {
 		return err
 	}
-	server, err := c.serve()
+	server, err := c.serve() //nolint:contextcheck // a visit asks under the context of its request
 	if err != nil {
 		return err
 	}
