@@ -275,6 +275,9 @@ func TestRunsInABrowser(t *testing.T) {
 	})
 	w.fails("office", failed("bob", connector.RequiredMissing), failed(strings.Repeat("eve ", 30), connector.NoSeat))
 	w.create("pia", connector.Verified, func(u *connector.User) { u.PendingApproval = true })
+	if err := w.db.AddDomain(t.Context(), connector.Domain{Org: "acme", Name: "example.com", Token: "t0k3n", AddedAt: w.now, LastError: "example.com has no TXT record"}); err != nil {
+		t.Fatal(err)
+	}
 	srv := httptest.NewServer(nil)
 	t.Cleanup(srv.Close)
 	w.serve(srv.URL)
@@ -287,6 +290,7 @@ func TestRunsInABrowser(t *testing.T) {
 	b.Leave(srv.URL + "/login")
 	for name, page := range map[string]string{
 		"runs": "/runs", "run-held": runPath(r, ""), "run-failures": runPath(r, "?tab=failures"), "run-changes": runPath(r, "?tab=changes"), "run-broken": runPath(broken, ""),
+		"domains": "/domains", "domain": "/domains/of/example.com", "domain-effect": "/domains/of/example.com/effect", "domain-add": "/domains/add",
 		"errors": "/errors", "error31": "/errors/31", "audit": "/audit", "audit-verify": "/audit/verify", "failures": "/failures", "approvals": "/approvals", "approve": runPath(r, "/approve"), "start": "/runs/start", "rollback": runPath(r, "/rollback"),
 	} {
 		b.Open(srv.URL + page)

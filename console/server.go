@@ -54,6 +54,7 @@ type Runner interface {
 type Organization struct {
 	Settings *connector.Organization
 	Writer   Writer
+	Domains  Domains
 }
 
 // Settings are what comes from the configuration in force.
@@ -150,6 +151,7 @@ func (s *Server) register() {
 	s.approvals()
 	s.failures()
 	s.users()
+	s.domains()
 	s.errors()
 	s.audit()
 	s.mux.HandleFunc("/", s.open((*visit).nowhere))
@@ -179,8 +181,8 @@ func (s *Server) kind(org, source string) connector.SourceKind {
 	return ""
 }
 
-// policy is that of page.Headers, and lets the script ask for parts of pages.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+// contentPolicy is that of page.Headers, and lets the script ask for parts of pages.
+const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 // addressRate is how often one address may ask for anything.
 var addressRate = page.Rate{PerSecond: 20, Burst: 300}
@@ -189,7 +191,7 @@ var addressRate = page.Rate{PerSecond: 20, Burst: 300}
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	page.Headers(h, s.secure)
-	h.Set("Content-Security-Policy", policy)
+	h.Set("Content-Security-Policy", contentPolicy)
 	id := connector.NewID(s.o.Now()).String()
 	h.Set("X-Request-Id", id)
 	page.Remember(w, r, s.path+"/", s.secure)

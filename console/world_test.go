@@ -46,6 +46,7 @@ type world struct {
 	server *console.Server
 	set    *console.Settings
 	runner runner
+	txt    map[string][]string // what DNS says of names
 }
 
 func newWorld(t *testing.T) *world {
@@ -66,10 +67,11 @@ func newWorld(t *testing.T) *world {
 	}
 	w.prov = provision.New(provision.Options{Store: w.db, Org: w.org, Now: func() time.Time { return w.now }})
 	other := &connector.Organization{ID: "other", Name: "Other Inc", Languages: []string{"sv"}}
+	second := provision.New(provision.Options{Store: w.db, Org: other, Now: func() time.Time { return w.now }})
 	w.set = &console.Settings{
 		Organizations: []*console.Organization{
-			{Settings: w.org, Writer: w.prov},
-			{Settings: other, Writer: provision.New(provision.Options{Store: w.db, Org: other, Now: func() time.Time { return w.now }})},
+			{Settings: w.org, Writer: w.prov, Domains: w.keeper(w.org, w.prov)},
+			{Settings: other, Writer: second, Domains: w.keeper(other, second)},
 		},
 		Admins:   []console.Admin{{Name: "root", PasswordHash: hashed(), Grant: console.Grant{Role: connector.Owner}}},
 		Revision: "0123456789ab",

@@ -60,7 +60,7 @@ var allowed = map[string][]string{
 	"scim/oauth":                       {"connector", "scim/auth"},
 	"scim/requestlog":                  {"connector"},
 	"config":                           {"connector", "connector/mapping", "connector/notify", "connector/policy", "connector/schedule", "console/password", "ldapsync"},
-	"internal/bench":                   {"config", "connector", "connector/provision", "connector/store", "connector/store/storetest", "console", "console/password", "internal/testpg", "ldapsync/ldaptest", "ldapsync/testserver", "ldapsync/testserver/ldifgen"},
+	"internal/bench":                   {"config", "connector", "connector/domains", "connector/provision", "connector/store", "connector/store/storetest", "console", "console/password", "internal/testpg", "ldapsync/ldaptest", "ldapsync/testserver", "ldapsync/testserver/ldifgen"},
 	"internal/gotest":                  {},
 	"internal/testproc":                {},
 	"internal/testpg":                  {"internal/testproc"},

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	"usherd/connector"
+	"usherd/connector/domains"
 	"usherd/connector/provision"
 	"usherd/connector/store"
 	"usherd/connector/store/storetest"
@@ -117,8 +118,10 @@ func (c *visited) serve() (*console.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	prov := provision.New(provision.Options{Store: c.db, Org: org, Now: c.people.now})
+	keeper := &domains.Keeper{Store: c.db, Org: org, Resolver: domains.NewResolver("127.0.0.1:1"), Now: c.people.now, Verified: prov.DomainVerified}
 	server.Replace(&console.Settings{
-		Organizations: []*console.Organization{{Settings: org, Writer: provision.New(provision.Options{Store: c.db, Org: org, Now: c.people.now})}},
+		Organizations: []*console.Organization{{Settings: org, Writer: prov, Domains: keeper}},
 		Admins:        []console.Admin{{Name: "bench", PasswordHash: hash, Grant: console.Grant{Role: connector.Owner}}},
 	})
 	return server, nil
