@@ -11,6 +11,7 @@ import (
 
 	"usherd/api"
 	"usherd/connector"
+	"usherd/connector/store/newstore"
 )
 
 // importing is a Runner that has files imported by somebody who reads them to their end.
@@ -32,6 +33,7 @@ func (r *importing) Import(_ context.Context, req api.ImportRequest) (connector.
 // A file is taken as it is, once for each key, and nothing is left of one that is refused.
 func TestFilesThatAreSent(t *testing.T) {
 	tmp := t.TempDir()
+	newstore.URL(t) // whose server must not begin in a folder of this account alone
 	t.Setenv("TMPDIR", tmp)
 	x := &importing{}
 	w := newWorld(t, func(w *world) {
