@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"iter"
 	"strings"
 	"time"
@@ -106,6 +107,28 @@ func (e *AuditEntry) Line(before AuditHash) ([]byte, error) {
 		Org: e.Org, Seq: e.Seq, At: e.At.UTC().Format("2006-01-02T15:04:05.000000Z"), Actor: e.Actor.Name, Address: e.Actor.Address,
 		Action: e.Action, Target: e.Target, Details: e.Details, Reason: e.Actor.Reason, Ref: e.Actor.Ref, Before: before.String(),
 	})
+}
+
+// WriteAudit writes a chain in a form that can be checked elsewhere: a JSON line for each entry, of which "entry" is the text
+// that "hash" is the SHA-256 of, in hexadecimal.
+func WriteAudit(w io.Writer, entries iter.Seq2[AuditEntry, error]) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	var before AuditHash
+	for e, err := range entries {
+		if err != nil {
+			return err
+		}
+		line, err := e.Line(before)
+		if err != nil {
+			return err
+		}
+		if err := enc.Encode(map[string]string{"entry": string(line), "hash": e.Hash.String()}); err != nil {
+			return err
+		}
+		before = e.Hash
+	}
+	return nil
 }
 
 // auditMost bounds each text of an entry, in bytes.

@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"encoding/json"
 	"iter"
 	"maps"
 	"net/http"
@@ -125,20 +124,8 @@ func (v *visit) exportAudit() {
 	}
 	v.w.Header().Set("Content-Type", "application/jsonl")
 	v.w.Header().Set("Content-Disposition", `attachment; filename="audit_`+v.id()+`.jsonl"`)
-	enc := json.NewEncoder(v.w)
-	var before connector.AuditHash
-	for e, err := range v.s.o.Store.AuditChain(v.r.Context(), v.id()) {
-		var line []byte
-		if err == nil {
-			line, err = e.Line(before)
-		}
-		if err == nil {
-			err = enc.Encode(map[string]string{"entry": string(line), "hash": e.Hash.String()})
-		}
-		if err != nil {
-			v.logError("audit", err)
-			panic(http.ErrAbortHandler) // so that nobody takes the part for the whole
-		}
-		before = e.Hash
+	if err := connector.WriteAudit(v.w, v.s.o.Store.AuditChain(v.r.Context(), v.id())); err != nil {
+		v.logError("audit", err)
+		panic(http.ErrAbortHandler) // so that nobody takes the part for the whole
 	}
 }

@@ -75,7 +75,6 @@ type failurePage struct {
 	Fields  []string
 	User    string // address of the account, "" = there is none
 	Run     string // address of the run that met it last
-	Next    string // how it is tried again
 	Actions []actionLink
 }
 
@@ -93,7 +92,7 @@ func (v *visit) failure() {
 	if !ok {
 		return
 	}
-	p := failurePage{failureRow: v.failureRow(&i), Card: v.failCard(i.Failure, i.FirstSeen), DN: v.personal(i.DN), Next: v.t("failures.next."+v.nextTry(i.Source), nil)}
+	p := failurePage{failureRow: v.failureRow(&i), Card: v.failCard(i.Failure, i.FirstSeen), DN: v.personal(i.DN)}
 	for _, name := range i.Fields {
 		p.Fields = append(p.Fields, v.s.catalogue.Label(name, v.lang))
 	}
@@ -103,7 +102,7 @@ func (v *visit) failure() {
 	if !i.LastRun.IsZero() {
 		p.Run = v.runAddress(&connector.Run{ID: i.LastRun})
 	}
-	if v.may(handle) && v.nextTry(i.Source) == "directory" {
+	if v.may(handle) && v.asks(i.Source) {
 		p.Actions = append(p.Actions, actionLink{Text: v.t("failures.retry.link", nil), Address: v.link("/failures/" + i.Ref + "/retry")})
 	}
 	if v.may(decide) {
@@ -116,22 +115,10 @@ func (v *visit) failuresCrumb() []crumb {
 	return []crumb{{v.t("nav.failures", nil), v.link("/failures")}}
 }
 
-// nextTry is how somebody of a source is tried again: directory, template, file, sso, push or gone.
-func (v *visit) nextTry(source string) string {
-	src := v.org.Settings.Source(source)
-	switch {
-	case v.org.Settings.Template(source) != nil:
-		return "template"
-	case src == nil:
-		return "gone"
-	case src.Kind == connector.Directory:
-		return "directory"
-	case src.Kind.Brought():
-		return "file"
-	case src.Kind == connector.SignIn:
-		return "sso"
-	}
-	return "push"
+// asks reports whether a source can be asked for one person: the others bring people by themselves.
+func (v *visit) asks(source string) bool {
+	s := v.org.Settings.Source(source)
+	return s != nil && s.Kind == connector.Directory
 }
 
 func (v *visit) askRetry() {
@@ -140,8 +127,8 @@ func (v *visit) askRetry() {
 		return
 	}
 	c := confirm{Effect: []string{v.t("failures.retry.effect", nil)}, Button: v.t("failures.retry.button", nil), Back: v.link("/failures/" + i.Ref)}
-	if next := v.nextTry(i.Source); next != "directory" {
-		c.Button, c.Fault = "", v.t("failures.next."+next, nil)
+	if !v.asks(i.Source) {
+		c.Button, c.Fault = "", v.t("failures.retry.cannot", nil)
 	}
 	v.show(http.StatusOK, "confirm", v.failureFrame(&i, "failures.retry.link"), c)
 }

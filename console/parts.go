@@ -39,6 +39,46 @@ func (v *visit) pager(next string, shown int) pager {
 	return p
 }
 
+// mostScanned bounds how many rows one page looks at to find those that a filter asks for: the next page goes on from there.
+const mostScanned = 2000
+
+// scan fills a page of a list by reading parts of it until enough fits. Read gives at most limit rows after a place, row says
+// where one stands and whether it was taken. It returns where the list goes on, "" after its end.
+func scan[T any](from connector.ID, read func(from connector.ID, limit int) ([]T, error), row func(T) (place connector.ID, taken bool)) (string, error) {
+	const limit = 4 * perPage
+	taken, more := 0, true
+	for scanned := 0; more && taken < perPage && scanned < mostScanned; {
+		list, err := read(from, limit)
+		if err != nil {
+			return "", err
+		}
+		more = len(list) == limit
+		scanned += len(list)
+		for i, x := range list {
+			place, fits := row(x)
+			if from = place; fits {
+				taken++
+			}
+			if taken == perPage {
+				more = more || i < len(list)-1
+				break
+			}
+		}
+	}
+	if !more {
+		return "", nil
+	}
+	return from.String(), nil
+}
+
+// afterID is after for lists whose rows go by their ids.
+func (v *visit) afterID() (id connector.ID, err error) {
+	if text := v.after(); text != "" {
+		err = id.UnmarshalText([]byte(text))
+	}
+	return id, err
+}
+
 // tile is a number that leads to what it counts, for the template "tile".
 type tile struct {
 	Text, Number, Address string

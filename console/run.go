@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
@@ -299,48 +300,31 @@ func (v *visit) fillRun(p *runPage, r *connector.Run) error {
 
 // writtenRows are what the run did to people, the latest first.
 func (v *visit) writtenRows(p *runPage, r *connector.Run) error {
-	var before connector.ID
-	if text := v.after(); text != "" {
-		if err := before.UnmarshalText([]byte(text)); err != nil {
-			return err
-		}
+	before, err := v.afterID()
+	if err != nil {
+		return err
 	}
 	only := connector.Action(v.query("action"))
 	var found []connector.Event
-	more := true
-	for scanned := 0; more && len(found) < perPage && scanned < mostScanned; {
-		list, err := v.s.o.Store.RunEvents(v.r.Context(), v.id(), r.ID, before, 4*perPage)
-		if err != nil {
-			return err
+	next, err := scan(before, func(before connector.ID, limit int) ([]connector.Event, error) {
+		return v.s.o.Store.RunEvents(v.r.Context(), v.id(), r.ID, before, limit)
+	}, func(e connector.Event) (connector.ID, bool) {
+		fits := only == "" || e.Action == only
+		if fits {
+			found = append(found, e)
 		}
-		more = len(list) == 4*perPage
-		scanned += len(list)
-		for i := range list {
-			before = list[i].ID
-			if only == "" || list[i].Action == only {
-				found = append(found, list[i])
-			}
-			if len(found) == perPage {
-				more = more || i < len(list)-1
-				break
-			}
-		}
+		return e.ID, fits
+	})
+	if err != nil {
+		return err
 	}
 	rows, err := v.eventRows(found)
 	if err != nil {
 		return err
 	}
 	p.Rows = rows
-	p.Pager = v.pager(nextOf(more, before), len(rows))
+	p.Pager = v.pager(next, len(rows))
 	return nil
-}
-
-// nextOf is where a list goes on.
-func nextOf(more bool, last connector.ID) string {
-	if more {
-		return last.String()
-	}
-	return ""
 }
 
 // eventRows are events with the names of their people.
@@ -393,32 +377,23 @@ func (v *visit) statePills(steps []connector.Transition) []pill {
 
 // keptRows are people to whom nothing was done, in the order in which the run came to them.
 func (v *visit) keptRows(p *runPage, r *connector.Run, fits func(*connector.Change) bool) error {
-	var after connector.ID
-	if text := v.after(); text != "" {
-		if err := after.UnmarshalText([]byte(text)); err != nil {
-			return err
-		}
+	after, err := v.afterID()
+	if err != nil {
+		return err
 	}
-	more := true
-	for scanned := 0; more && len(p.Rows) < perPage && scanned < mostScanned; {
-		list, err := v.s.o.Store.Outcomes(v.r.Context(), r.ID, after, 4*perPage)
-		if err != nil {
-			return err
+	next, err := scan(after, func(after connector.ID, limit int) ([]connector.Outcome, error) {
+		return v.s.o.Store.Outcomes(v.r.Context(), r.ID, after, limit)
+	}, func(o connector.Outcome) (connector.ID, bool) {
+		fits := fits(o.Change)
+		if fits {
+			p.Rows = append(p.Rows, v.keptRow(o.Change))
 		}
-		more = len(list) == 4*perPage
-		scanned += len(list)
-		for i, o := range list {
-			after = o.ID
-			if fits(o.Change) {
-				p.Rows = append(p.Rows, v.keptRow(o.Change))
-			}
-			if len(p.Rows) == perPage {
-				more = more || i < len(list)-1
-				break
-			}
-		}
+		return o.ID, fits
+	})
+	if err != nil {
+		return err
 	}
-	p.Pager = v.pager(nextOf(more, after), len(p.Rows))
+	p.Pager = v.pager(next, len(p.Rows))
 	return nil
 }
 
@@ -467,14 +442,7 @@ func (v *visit) countReasons(p *runPage, r *connector.Run) error {
 		p.Reasons = append(p.Reasons, reasonCount{card, strconv.Itoa(counts[reason])})
 	}
 	slices.SortFunc(p.Reasons, func(a, b reasonCount) int {
-		return compareCounts(counts[connector.Reason(a.Card.Reason)], counts[connector.Reason(b.Card.Reason)], a.Card.Reason, b.Card.Reason)
+		return cmp.Or(cmp.Compare(counts[connector.Reason(b.Card.Reason)], counts[connector.Reason(a.Card.Reason)]), strings.Compare(a.Card.Reason, b.Card.Reason))
 	})
 	return nil
-}
-
-func compareCounts(a, b int, nameA, nameB string) int {
-	if a != b {
-		return b - a
-	}
-	return strings.Compare(nameA, nameB)
 }

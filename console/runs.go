@@ -64,9 +64,6 @@ type runRow struct {
 	Result              pill
 }
 
-// mostScanned bounds how many rows one page looks at to find those that a filter asks for: the next page goes on from there.
-const mostScanned = 2000
-
 func (v *visit) runs() {
 	p := runsPage{Source: v.query("source"), Result: v.query("result"), Quiet: v.query("quiet") == "1"}
 	for _, s := range v.org.Settings.Sources {
@@ -93,34 +90,21 @@ func (v *visit) runs() {
 
 // fillRuns reads a page of runs, the latest first.
 func (v *visit) fillRuns(p *runsPage) error {
-	f := connector.RunFilter{Org: v.id(), Source: p.Source, Limit: 4 * perPage}
-	if text := v.after(); text != "" {
-		if err := f.Before.UnmarshalText([]byte(text)); err != nil {
-			return err
-		}
+	from, err := v.afterID()
+	if err != nil {
+		return err
 	}
-	more := true // there are runs before f.Before
-	for scanned := 0; more && len(p.Rows) < perPage && scanned < mostScanned; {
-		list, err := v.s.o.Store.Runs(v.r.Context(), f)
-		if err != nil {
-			return err
+	next, err := scan(from, func(from connector.ID, limit int) ([]*connector.Run, error) {
+		return v.s.o.Store.Runs(v.r.Context(), connector.RunFilter{Org: v.id(), Source: p.Source, Before: from, Limit: limit})
+	}, func(r *connector.Run) (connector.ID, bool) {
+		fits := p.fits(r)
+		if fits {
+			p.Rows = append(p.Rows, v.runRow(r))
 		}
-		more = len(list) == f.Limit
-		scanned += len(list)
-		for i, r := range list {
-			f.Before = r.ID
-			if p.fits(r) {
-				p.Rows = append(p.Rows, v.runRow(r))
-			}
-			if len(p.Rows) == perPage {
-				more = more || i < len(list)-1
-				break
-			}
-		}
-	}
-	next := ""
-	if more {
-		next = f.Before.String()
+		return r.ID, fits
+	})
+	if err != nil {
+		return err
 	}
 	p.Pager, p.ShowAll = v.pager(next, len(p.Rows)), v.with("quiet", "1")
 	return nil

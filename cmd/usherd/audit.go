@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -253,31 +252,11 @@ func (a *app) auditExportCmd() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return exportAudit(cmd.Context(), a.out, s, o.Org.ID)
+				w := bufio.NewWriter(a.out)
+				return errors.Join(connector.WriteAudit(w, s.db.AuditChain(cmd.Context(), o.Org.ID)), w.Flush())
 			})
 		},
 	}
 	cmd.Flags().StringVar(&orgID, "org", "", "organization (needed where there are several)")
 	return cmd
-}
-
-func exportAudit(ctx context.Context, out io.Writer, s *site, org string) error {
-	w := bufio.NewWriter(out)
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	var before connector.AuditHash
-	for e, err := range s.db.AuditChain(ctx, org) {
-		if err != nil {
-			return err
-		}
-		line, err := e.Line(before)
-		if err != nil {
-			return err
-		}
-		if err := enc.Encode(map[string]string{"entry": string(line), "hash": e.Hash.String()}); err != nil {
-			return err
-		}
-		before = e.Hash
-	}
-	return w.Flush()
 }

@@ -20,7 +20,7 @@
   });
 
   const ready = () => {
-    if (navigator.clipboard) each("button[data-copy]", (b) => { b.hidden = false; if (!b.textContent) b.textContent = text("copy"); });
+    if (navigator.clipboard) each("button[data-copy]", (b) => { b.hidden = false; if (!b.textContent) b.textContent = text(b.dataset.copy || "copy"); });
     each("[data-noscript]", (b) => { b.hidden = true; });
   };
   ready();
