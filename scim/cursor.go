@@ -70,7 +70,7 @@ func (c *cursors) mac(query string, b []byte) []byte {
 }
 
 // places remembers for a while where a page by index ended, so that a client that walks by startIndex does not make
-// the store count from the beginning each time.
+// the store count from the beginning each time. A walk from the first page on renews all of its places. Nil remembers nothing.
 type places struct {
 	now func() time.Time
 
@@ -95,12 +95,18 @@ const (
 	maxPlaces = 4096
 )
 
-func newPlaces(now func() time.Time) *places {
-	return &places{now: now, list: map[placeKey]remembered{}}
+func newPlaces(o Options) *places {
+	if o.Shared {
+		return nil
+	}
+	return &places{now: o.Now, list: map[placeKey]remembered{}}
 }
 
 // put remembers that the resource with number start comes after place.
 func (p *places) put(query string, start int, place string) {
+	if p == nil {
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	key := placeKey{query, start}
@@ -117,6 +123,9 @@ func (p *places) put(query string, start int, place string) {
 }
 
 func (p *places) get(query string, start int) string {
+	if p == nil {
+		return ""
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r, ok := p.list[placeKey{query, start}]

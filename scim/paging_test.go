@@ -4,12 +4,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap"
+
+	"usherd/scim"
 )
 
 // page is a ListResponse as a client sees it.
@@ -144,4 +149,56 @@ func reversed(list []string) []string {
 	out := slices.Clone(list)
 	slices.Reverse(out)
 	return out
+}
+
+// Whoever walks by index meets everybody once, whichever process answers a page, and whatever they have answered before.
+func TestPagesByIndexAreTheSameOfAnyReplica(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	all := w.people(10, 7)
+	users, groups := all[:10], all[10:]
+	var replicas []*httptest.Server
+	for range 2 {
+		s, err := scim.New(scim.Options{Store: w.db, Gate: w.gate, URL: "https://scim.test", Now: w.clock, Log: zap.NewNop(), Shared: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Replace(w.orgs); err != nil {
+			t.Fatal(err)
+		}
+		srv := httptest.NewServer(s)
+		t.Cleanup(srv.Close)
+		replicas = append(replicas, srv)
+	}
+	own := w.srv
+	defer func() { w.srv = own }()
+	walk := func(list string, answers func(page int) int) (met []string) {
+		for n := 0; ; n++ {
+			w.srv = replicas[answers(n)]
+			p := w.page(list + "&startIndex=" + strconv.Itoa(len(met)+1))
+			if met = append(met, p.ids()...); len(p.Resources) == 0 {
+				return met
+			}
+		}
+	}
+	lists := map[string]*[]string{
+		"/Users?count=2": &users, "/Users?count=3&sortBy=userName": &users, "/Groups?count=2": &groups,
+		"/Users?count=2&filter=" + url.QueryEscape(`name.givenName eq "G" and not (title pr)`): &users,
+	}
+	for list := range lists {
+		for i := range replicas {
+			walk(list, func(int) int { return i })
+		}
+	}
+	for _, gone := range []string{"/Users/" + users[1], "/Groups/" + groups[0]} {
+		if r := w.send(http.MethodDelete, gone, ""); r.status != http.StatusNoContent {
+			t.Fatal(r.status, r.body)
+		}
+	}
+	users, groups = slices.Delete(users, 1, 2), groups[1:]
+	for list, want := range lists {
+		if d := cmp.Diff(*want, walk(list, func(page int) int { return page % 2 })); d != "" {
+			t.Errorf("%s (-want +met):\n%s", list, d)
+		}
+	}
 }

@@ -67,6 +67,9 @@ type Options struct {
 	// CursorKey seals cursors; servers that have the same go on with each other's lists. Nil = nobody else has it, and a
 	// restart ends them.
 	CursorKey []byte
+	// Shared says that other processes serve the same store. Where a page by index ended is remembered only where it is not:
+	// the page after it may be asked of another process, which would go on from where an earlier list ended.
+	Shared bool
 	// Bodies is how many bytes of large bodies are in memory at a time, of all clients; 0 = 256 MiB.
 	Bodies int64
 }
@@ -94,7 +97,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, catalogue: cat.OfKind(connector.SCIM), places: newPlaces(o.Now), bodies: newBudget(o.Bodies), cursors: newCursors(o.CursorKey, o.Now)}
+	s := &Server{o: o, catalogue: cat.OfKind(connector.SCIM), places: newPlaces(o), bodies: newBudget(o.Bodies), cursors: newCursors(o.CursorKey, o.Now)}
 	return s, s.Replace(nil)
 }
 

@@ -50,7 +50,7 @@ func (d *daemon) openDoor(ctx context.Context) (*door, error) {
 	m := scim.NewMetrics(d.metrics.registry)
 	x.gate = auth.New(auth.Options{Store: d.site.db, Trusted: c.TrustedNetworks(), Now: d.app.now})
 	x.server, err = scim.New(scim.Options{
-		Store: d.site.db, Gate: x.gate, URL: c.URL, Now: d.app.now, Log: d.log, Metrics: m, CursorKey: key,
+		Store: d.site.db, Gate: x.gate, URL: c.URL, Now: d.app.now, Log: d.log, Metrics: m, CursorKey: key, Shared: d.site.db.Shared(),
 		Recognised: func(client auth.Source, profile, why string) { d.recognised(ctx, client, profile, why) },
 	})
 	if err != nil {

@@ -112,6 +112,13 @@ func (db *DB) Close() error {
 	return db.closed
 }
 
+// Shared reports whether several processes may serve from the store at once, as replicas do on PostgreSQL: what one has seen
+// the other may have changed.
+func (db *DB) Shared() bool {
+	_, ok := db.engine.(*pgEngine)
+	return ok
+}
+
 // Statements returns how many SQL statements were run, from the beginning of transactions to their ends. What costs one on
 // SQLite costs a way to the server and back on another database.
 func (db *DB) Statements() int64 { return db.w.asked.Load() + db.pool.asked.Load() }
