@@ -166,6 +166,9 @@ type body struct {
 // body says with which struct a template is shown, so that a test can hold the two against each other.
 func (s *Server) body(name string, of any) { s.bodies = append(s.bodies, body{name, of}) }
 
+// Share says among how many replicas the limits of addresses are shared out.
+func (s *Server) Share(replicas int) { s.limits.Share(replicas) }
+
 // Replace takes over another configuration; requests that go on end with the former.
 func (s *Server) Replace(set *Settings) { s.settings.Store(set) }
 

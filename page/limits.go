@@ -11,7 +11,22 @@ const maxBuckets = 10_000
 // Limits count what may be done so many times. The zero value is ready, and safe for concurrent use.
 type Limits struct {
 	mu      sync.Mutex
+	parts   float64 // among which each rate is shared out; 0 = 1
 	buckets map[string]*bucket
+}
+
+// Share says among how many processes that answer the same people the limits are shared out: each lets its part through, and
+// one at least. A process that is asked alone gives less than the whole, and all together never more.
+func (l *Limits) Share(parts int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.parts = float64(parts)
+}
+
+// part is what this process may let through of a rate.
+func (l *Limits) part(r Rate) Rate {
+	n := max(l.parts, 1)
+	return Rate{r.PerSecond / n, max(r.Burst/n, 1)}
 }
 
 // Rate lets Burst through at once, and PerSecond for long.
@@ -26,8 +41,9 @@ type bucket struct {
 // fill adds what has come since. A clock that goes back adds nothing.
 func (b *bucket) fill(now time.Time) {
 	if since := now.Sub(b.at); since > 0 {
-		b.free = min(b.free+since.Seconds()*b.rate.PerSecond, b.rate.Burst)
+		b.free += since.Seconds() * b.rate.PerSecond
 	}
+	b.free = min(b.free, b.rate.Burst)
 	b.at = now
 }
 
@@ -36,11 +52,13 @@ func (l *Limits) Take(key string, rate Rate, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b := l.buckets[key]
+	rate = l.part(rate)
 	if b == nil {
 		l.clean(now)
 		b = &bucket{rate, rate.Burst, now}
 		l.buckets[key] = b
 	}
+	b.rate = rate
 	if b.fill(now); b.free < 1 {
 		return false
 	}

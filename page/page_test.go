@@ -141,6 +141,49 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// However many processes answer, all together let through what one would.
+func TestLimitsAreSharedOut(t *testing.T) {
+	t.Parallel()
+	rate := page.Rate{PerSecond: 2, Burst: 12}
+	for _, replicas := range []int{0, 1, 2, 3, 4} {
+		all := make([]page.Limits, max(replicas, 1))
+		now, passed := time.Unix(1000, 0), 0
+		for i := range all {
+			all[i].Share(replicas)
+			for range 20 {
+				if all[i].Take("a", rate, now) {
+					passed++
+				}
+			}
+		}
+		now = now.Add(2 * time.Second)
+		later := 0
+		for i := range all {
+			for range 20 {
+				if all[i].Take("a", rate, now) {
+					later++
+				}
+			}
+		}
+		if passed != 12 || later > 4 || later < 4-len(all)+1 {
+			t.Errorf("%d replicas: %d at once, %d in two seconds", replicas, passed, later)
+		}
+	}
+	var l page.Limits // one that is shared from then on has no more than its part
+	now := time.Unix(1000, 0)
+	l.Take("a", rate, now)
+	l.Share(6)
+	for n, want := range []bool{true, true, false} {
+		if l.Take("a", rate, now) != want {
+			t.Errorf("%d after sharing: %v", n, !want)
+		}
+	}
+	l.Share(100)
+	if !l.Take("b", rate, now) || l.Take("b", rate, now) {
+		t.Error("a small part is one request")
+	}
+}
+
 // The name of a static file says what is in it: only by that name is it kept for good.
 func TestStaticFilesAreNamedByWhatIsInThem(t *testing.T) {
 	t.Parallel()

@@ -98,6 +98,9 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("/", s.at((*visit).nowhere))
 }
 
+// Share says among how many replicas the limits of addresses are shared out.
+func (s *Server) Share(replicas int) { s.limits.Share(replicas) }
+
 // Replace takes over the organizations of another configuration; requests that go on end with the former.
 func (s *Server) Replace(list []*Organization) {
 	orgs := make(map[string]*Organization, len(list))

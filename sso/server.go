@@ -111,6 +111,9 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
+// Share says among how many replicas the limits of addresses are shared out.
+func (s *Server) Share(replicas int) { s.limits.Share(replicas) }
+
 // Replace takes over the organizations of another configuration; requests that go on end with the former.
 func (s *Server) Replace(list []*Organization) {
 	orgs := make(map[string]*Organization, len(list))

@@ -87,15 +87,25 @@ func (a *attendance) look(ctx context.Context) error {
 	return err
 }
 
-// share lets this replica's clients do their part of what they may.
+// share lets this replica's clients, and the addresses that people come from, do their part of what they may.
 func (a *attendance) share(replicas int) {
 	d := a.d
 	d.metrics.lead.replicas.Set(float64(replicas))
 	if d.door != nil {
 		d.door.gate.Share(replicas)
 	}
+	if d.signOn != nil {
+		d.signOn.gate.Share(replicas)
+		d.signOn.server.Share(replicas)
+	}
 	if d.api != nil {
 		d.api.gate.Share(replicas)
+	}
+	if d.portal != nil {
+		d.portal.server.Share(replicas)
+	}
+	if d.console != nil {
+		d.console.server.Share(replicas)
 	}
 	if a.others != replicas-1 {
 		a.others = replicas - 1
