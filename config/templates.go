@@ -30,8 +30,8 @@ type Template struct {
 	Languages []string `yaml:"languages,omitempty"`
 	// Approval makes its users wait until an administrator approves; default what the organization says.
 	Approval bool `yaml:"approval,omitempty"`
-	// Fields are attributes that the activation page asks for. What was announced is not asked from the person: it
-	// counts first. An empty list asks for the address only; default givenName, familyName.
+	// Fields are attributes that the activation page asks everybody for, so that it gives away nothing of what was
+	// announced, which counts first. An empty list asks for the address only; default givenName, familyName.
 	Fields []string `yaml:"fields,omitempty"`
 }
 

@@ -172,7 +172,7 @@ func (a *app) tellAnnounced(doc *announcedJSON, path string, out outputFlag) err
 				fmt.Fprintf(a.out, "%s: %s\n", path, f)
 			}
 		}
-		return usagef("%d faults: nothing is changed", len(doc.Faults))
+		return usagef("%s: nothing is changed", plural(len(doc.Faults), "fault"))
 	}
 	if out.json() {
 		return nil

@@ -332,6 +332,9 @@ func (a *app) showUser(s *site, d *userDocument) error {
 		tab.Row("  "+name, value)
 	}
 	for _, l := range d.Links {
+		if l.Source == connector.Claimed {
+			continue // the claim is told above
+		}
 		tab.Row("  link", fmt.Sprintf("%s %s (%s) %s", l.Source, l.Anchor, l.Standing, l.DN))
 	}
 	for _, g := range d.Groups {
