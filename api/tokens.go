@@ -19,6 +19,7 @@ type TokenStore interface {
 	Token(ctx context.Context, id connector.ID) (*connector.Token, error)
 	AddToken(ctx context.Context, k connector.Token) error
 	RevokeToken(ctx context.Context, id connector.ID, by string, now time.Time) error
+	ReplaceToken(ctx context.Context, id connector.ID, next connector.Token, ends time.Time) error
 }
 
 func (s *Server) tokens() {
@@ -32,6 +33,11 @@ func (s *Server) tokens() {
 		summary: "Make a token", refuses: []int{http.StatusUnprocessableEntity},
 		about: "Without source it is one for this API, and can have scopes that the token of the request has itself. With source it is one for a source that pushes or signs people in; that needs the scope users too. The token is in the answer, and nowhere else.",
 	}, s.createToken)
+	route(s, operation{
+		id: "rotateToken", method: http.MethodPost, path: "/tokens/{token}/rotate", scope: connector.APITokens, tag: tokensTag, status: http.StatusCreated,
+		summary: "Make a token in the place of another one", refuses: []int{http.StatusConflict, http.StatusUnprocessableEntity},
+		about: "It is for the same, may do the same, and has a life as long. The old one goes on for overlap at most, so that there is time to put the new one in its place. The token is in the answer, and nowhere else.",
+	}, s.rotateToken)
 	route(s, operation{
 		id: "revokeToken", method: http.MethodDelete, path: "/tokens/{token}", scope: connector.APITokens, tag: tokensTag, status: http.StatusNoContent,
 		summary: "End a token", about: "It opens nothing within a second; with a client secret the access tokens that were given out for it end too. One that is revoked stays so.",
@@ -93,16 +99,10 @@ func (s *Server) listTokens(ctx context.Context, c *call, in *listTokensInput) (
 	out := &tokensOutput{TokenList{[]Token{}}}
 	for i := range list {
 		if k := &list[i]; in.All || k.RevokedAt.IsZero() {
-			out.Body.Tokens = append(out.Body.Tokens, NewToken(k, c.bears(k.Source), s.now()))
+			out.Body.Tokens = append(out.Body.Tokens, NewToken(k, c.org.Settings.Bears(k.Source), s.now()))
 		}
 	}
 	return out, nil
-}
-
-// bears reports whether tokens of a source open anything, "" being the API.
-func (c *call) bears(source string) bool {
-	src := c.org.Settings.Source(source)
-	return source == "" || src != nil && (src.Kind == connector.SCIM || src.Kind == connector.SignIn)
 }
 
 type createTokenInput struct {
@@ -133,7 +133,7 @@ func (s *Server) createToken(ctx context.Context, c *call, in *createTokenInput)
 		return nil, invalid("body.kind", "a token for the API is of no other kind: leave it out")
 	case b.Source == "":
 		req.Kind = connector.APIToken
-	case !c.bears(b.Source):
+	case !c.org.Settings.Bears(b.Source):
 		return nil, invalid("body.source", "no such source pushes or signs people in")
 	case b.Kind == "":
 		req.Kind = connector.BearerToken
@@ -157,7 +157,7 @@ func (s *Server) createToken(ctx context.Context, c *call, in *createTokenInput)
 }
 
 // fieldOf is the place in a request of what a TokenRequestError is about.
-var fieldOf = map[string]string{"kind": "kind", "name": "name", "expires": "expires", "scope": "scopes", "network": "networks"}
+var fieldOf = map[string]string{"kind": "kind", "name": "name", "expires": "expires", "scope": "scopes", "network": "networks", "overlap": "overlap"}
 
 // mayGive refuses a token that could do more than the one which asks for it.
 func (c *call) mayGive(k *connector.Token, source string) *Problem {
@@ -172,22 +172,60 @@ func (c *call) mayGive(k *connector.Token, source string) *Problem {
 	return newProblem(http.StatusForbidden, "more_than_own", "this token cannot give what it has not itself: "+strings.Join(missing, ", "))
 }
 
+type rotateTokenInput struct {
+	OrgPath
+	Token string `path:"token" format:"uuid"`
+	Body  ToRotateToken
+}
+
+// ToRotateToken says how a token is replaced.
+type ToRotateToken struct {
+	Overlap string `json:"overlap,omitempty" doc:"How long the old one goes on at most; 0s: it is revoked at once." default:"7d" maxLength:"20"`
+}
+
+func (s *Server) rotateToken(ctx context.Context, c *call, in *rotateTokenInput) (*createdTokenOutput, error) {
+	overlap, err := connector.TokenOverlap(in.Body.Overlap)
+	if fault, ok := errors.AsType[*connector.TokenRequestError](err); ok {
+		return nil, invalid("body."+fieldOf[fault.Field], fault.Text)
+	}
+	old, err := s.theToken(ctx, c, in.Token)
+	if err != nil {
+		return nil, err
+	}
+	if p := c.mayGive(old, old.Source); p != nil {
+		return nil, p
+	}
+	k := old.Next(s.now())
+	k.CreatedBy = c.by()
+	secret := k.Draw()
+	if err := s.o.Store.ReplaceToken(ctx, old.ID, k, k.CreatedAt.Add(overlap)); err != nil {
+		return nil, err
+	}
+	return &createdTokenOutput{c.at("/tokens/" + k.ID.String()), CreatedToken{Token: NewToken(&k, c.org.Settings.Bears(k.Source), s.now()), Secret: secret.Reveal()}}, nil
+}
+
 type tokenPath struct {
 	OrgPath
 	Token string `path:"token" format:"uuid"`
 }
 
-func (s *Server) revokeToken(ctx context.Context, c *call, in *tokenPath) (*struct{}, error) {
-	id, err := connector.ParseID(in.Token)
+// theToken is one of the organization that people have made.
+func (s *Server) theToken(ctx context.Context, c *call, text string) (*connector.Token, error) {
+	id, err := connector.ParseID(text)
 	if err != nil {
 		return nil, invalid("path.token", err.Error())
 	}
 	k, err := s.o.Store.Token(ctx, id)
-	if connector.KindOf(err) == connector.NotFound || err == nil && k.Org != c.id() {
+	if connector.KindOf(err) == connector.NotFound || err == nil && (k.Org != c.id() || k.Kind == connector.AccessToken) {
 		return nil, newProblem(http.StatusNotFound, "not_found", "there is no such token")
 	}
+	return k, err
+}
+
+func (s *Server) revokeToken(ctx context.Context, c *call, in *tokenPath) (*struct{}, error) {
+	k, err := s.theToken(ctx, c, in.Token)
 	if err != nil || !k.RevokedAt.IsZero() {
 		return nil, err
 	}
-	return nil, s.o.Store.RevokeToken(ctx, id, c.by(), s.now())
+	return nil, s.o.Store.RevokeToken(ctx, k.ID, c.by(), s.now())
 }

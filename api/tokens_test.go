@@ -56,9 +56,24 @@ func TestTokensByAPI(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 
+	rotate := path + "/" + made.ID + "/rotate"
+	c.refused(http.StatusUnprocessableEntity, "invalid_request", http.MethodPost, rotate, map[string]any{"overlap": "91d"})
+	next := read[api.CreatedToken](w, c.want(http.StatusCreated, http.MethodPost, rotate, map[string]any{"overlap": "1d"}))
+	if next.Name != "shop" || next.ID == made.ID || len(next.Networks) != 1 || !next.EndsAt.Equal(w.now().Add(30*24*time.Hour)) {
+		t.Errorf("%+v", next)
+	}
+	for _, k := range get[api.TokenList](c, path).Tokens {
+		if k.ID == made.ID && !k.EndsAt.Equal(w.now().Add(24*time.Hour)) {
+			t.Errorf("%+v", k)
+		}
+	}
+	(&client{w, next.Secret, http.Header{}}).want(http.StatusOK, http.MethodGet, "/orgs/acme/users", nil)
+	c.refused(http.StatusForbidden, "more_than_own", http.MethodPost, path+"/"+get[api.TokenList](c, path+"?source=idp").Tokens[0].ID+"/rotate", map[string]any{})
+	w.client("beta", connector.APITokens).refused(http.StatusNotFound, "not_found", http.MethodPost, "/orgs/beta/tokens/"+made.ID+"/rotate", map[string]any{})
 	for range 2 {
 		c.want(http.StatusNoContent, http.MethodDelete, path+"/"+made.ID, nil)
 	}
+	c.refused(http.StatusConflict, "conflict", http.MethodPost, rotate, map[string]any{})
 	w.at.Add((2 * time.Second).Microseconds())
 	child.want(http.StatusUnauthorized, http.MethodGet, "/orgs/acme/users", nil)
 	live, all := get[api.TokenList](c, path), get[api.TokenList](c, path+"?all=true")

@@ -94,6 +94,12 @@ func (o *Organization) Package(id string) (Package, bool) {
 	return Package{}, false
 }
 
+// Bears reports whether tokens of a source open anything: of one that pushes or signs people in, and of the API, which is "".
+func (o *Organization) Bears(source string) bool {
+	s := o.Source(source)
+	return source == "" || s != nil && (s.Kind == SCIM || s.Kind == SignIn)
+}
+
 // Source returns the settings of the source with that id, or nil.
 func (o *Organization) Source(id string) *SourceSettings {
 	for i := range o.Sources {

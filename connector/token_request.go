@@ -33,7 +33,7 @@ type TokenRequest struct {
 
 // TokenRequestError is what is wrong with one field of a TokenRequest.
 type TokenRequestError struct {
-	Field string // kind, name, expires, scope, network
+	Field string // kind, name, expires, scope, network; overlap
 	Value string // "" where it is not repeated
 	Text  string
 }
@@ -98,6 +98,33 @@ func (t *Token) Draw() (secret Secret) {
 	}
 	secret, t.Hash = draw()
 	return secret
+}
+
+// Overlap is how long a token that is replaced goes on beside the new one, where nobody says.
+const Overlap = "7d"
+
+// TokenOverlap reads how long a token that is replaced goes on: from none to 90 days. An error is a *TokenRequestError.
+func TokenOverlap(text string) (time.Duration, error) {
+	var d Duration
+	if err := d.UnmarshalText([]byte(text)); err != nil {
+		return 0, &TokenRequestError{"overlap", text, err.Error()}
+	}
+	if d := time.Duration(d); d < 0 || d > maxOverlap {
+		return 0, &TokenRequestError{"overlap", text, fmt.Sprintf("from 0s to %s", Duration(maxOverlap))}
+	}
+	return time.Duration(d), nil
+}
+
+const maxOverlap = 90 * 24 * time.Hour
+
+// Next is a token to take the place of this one: for the same, with the same rights, and of a life as long.
+// It has no maker and no secret yet.
+func (t *Token) Next(now time.Time) Token {
+	k := Token{ID: NewID(now), Org: t.Org, Source: t.Source, Kind: t.Kind, Name: t.Name, Scopes: slices.Clone(t.Scopes), Networks: slices.Clone(t.Networks), CreatedAt: now.UTC()}
+	if !t.EndsAt.IsZero() {
+		k.EndsAt = k.CreatedAt.Add(t.EndsAt.Sub(t.CreatedAt))
+	}
+	return k
 }
 
 // NetworkTexts are networks as they are written.

@@ -34,6 +34,7 @@ type Store interface {
 	RunStore
 	FailureStore
 	AuditStore
+	TokenStore
 }
 
 // Runner does what takes longer than an answer. Each method returns when the run stands in the store, and its work goes on.
@@ -55,6 +56,8 @@ type Organization struct {
 	Settings *connector.Organization
 	Writer   Writer
 	Domains  Domains
+	// TokenAddress is where a token is good, "" where there is no such door.
+	TokenAddress func(*connector.Token) string
 }
 
 // Settings are what comes from the configuration in force.
@@ -152,6 +155,7 @@ func (s *Server) register() {
 	s.failures()
 	s.users()
 	s.domains()
+	s.tokens()
 	s.errors()
 	s.audit()
 	s.mux.HandleFunc("/", s.open((*visit).nowhere))

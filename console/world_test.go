@@ -70,7 +70,7 @@ func newWorld(t *testing.T) *world {
 	second := provision.New(provision.Options{Store: w.db, Org: other, Now: func() time.Time { return w.now }})
 	w.set = &console.Settings{
 		Organizations: []*console.Organization{
-			{Settings: w.org, Writer: w.prov, Domains: w.keeper(w.org, w.prov)},
+			{Settings: w.org, Writer: w.prov, Domains: w.keeper(w.org, w.prov), TokenAddress: tokenAddress},
 			{Settings: other, Writer: second, Domains: w.keeper(other, second)},
 		},
 		Admins:   []console.Admin{{Name: "root", PasswordHash: hashed(), Grant: console.Grant{Role: connector.Owner}}},
@@ -82,6 +82,8 @@ func newWorld(t *testing.T) *world {
 	w.serve(address)
 	return w
 }
+
+func tokenAddress(k *connector.Token) string { return "https://scim.acme.test/scim/" + k.Org + "/v2" }
 
 func (w *world) clock() time.Time { return w.now }
 

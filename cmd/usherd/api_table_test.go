@@ -68,6 +68,7 @@ var byAPI = map[string][]string{
 	"token create":         {"createToken"},
 	"token list":           {"listTokens"},
 	"token revoke":         {"revokeToken"},
+	"token rotate":         {"rotateToken"},
 	"scim clients":         {"listClients"},
 	"scim log":             {"listRequests"},
 	"sso attempts":         {"listSignIns"},

@@ -58,7 +58,7 @@ func (x *consoleDoor) replace(s *site) {
 	}
 	set := &console.Settings{Revision: s.file.Revision, Loaded: x.now()}
 	for _, o := range s.orgs {
-		set.Organizations = append(set.Organizations, &console.Organization{Settings: o.Org, Writer: o.prov, Domains: o.domains})
+		set.Organizations = append(set.Organizations, &console.Organization{Settings: o.Org, Writer: o.prov, Domains: o.domains, TokenAddress: s.door})
 	}
 	if c := s.file.Config.Console; c != nil { // taken away: nobody comes in any more
 		for _, a := range c.Admins {

@@ -19,14 +19,14 @@ func (a *app) tokenCmd() *cobra.Command {
 		Use: "token", Short: "Give identity providers and programs tokens, and end them",
 		Long: `An identity provider that pushes by SCIM proves by a token which source of which organization it is; a program that
 uses the API proves by one for which organization it works, and its scopes say what it may do. There may be several at
-a time, so that one can be changed for another without a gap: create a second one, give it to the provider, revoke the
-first when the list shows that it is not used any more.
+a time, so that one can be changed for another without a gap: rotate makes the second one, which you give to the
+provider, and lets the first go on for a while.
 
 A token has the form usherd_scim_ or usherd_api_ and 49 letters and digits, the last six of which are a checksum
 (CRC-32, in base 62), so that a scanner for leaked secrets can recognise it:  \busherd_(scim|api)_[0-9A-Za-z]{49}\b`,
 		Args: noSuchCommand, RunE: showHelp,
 	}
-	cmd.AddCommand(a.tokenCreate(), a.tokenList(), a.tokenRevoke())
+	cmd.AddCommand(a.tokenCreate(), a.tokenList(), a.tokenRotate(), a.tokenRevoke())
 	return cmd
 }
 
@@ -90,22 +90,27 @@ func (a *app) createToken(ctx context.Context, s *site, f newTokenFlags) error {
 	if err := s.db.AddToken(ctx, k); err != nil {
 		return err
 	}
-	door := s.door(&k)
-	if f.output.json() {
-		return writeJSON(a.out, api.CreatedToken{Token: a.tokenJSON(s, &k), Secret: secret.Reveal(), URL: door})
+	return a.showSecret(s, &k, secret, f.output)
+}
+
+// showSecret shows a token at the one moment at which that can be done.
+func (a *app) showSecret(s *site, k *connector.Token, secret connector.Secret, o outputFlag) error {
+	door := s.door(k)
+	if o.json() {
+		return writeJSON(a.out, api.CreatedToken{Token: a.tokenJSON(s, k), Secret: secret.Reveal(), URL: door})
 	}
 	until := "for ever"
 	if !k.EndsAt.IsZero() {
 		until = "until " + date(k.EndsAt)
 	}
-	fmt.Fprintf(a.out, "%s %s of %s is good %s; it is shown only now:\n\n  %s\n\n", kindNames[k.Kind], k.ID.Short(), bearerName(&k), until, secret.Reveal())
+	fmt.Fprintf(a.out, "%s %s of %s is good %s; it is shown only now:\n\n  %s\n\n", kindNames[k.Kind], k.ID.Short(), bearerName(k), until, secret.Reveal())
 	if k.Kind == connector.ClientSecret {
-		fmt.Fprintf(a.out, "client id: %s\n", bearerName(&k))
+		fmt.Fprintf(a.out, "client id: %s\n", bearerName(k))
 	}
 	if door != "" {
 		fmt.Fprintf(a.out, "address:   %s\n", door)
 	}
-	_, err = fmt.Fprintf(a.out, "end it:    usherd token revoke %s\n", k.ID.Short())
+	_, err := fmt.Fprintf(a.out, "end it:    usherd token revoke %s\n", k.ID.Short())
 	return err
 }
 
@@ -207,14 +212,20 @@ were given out for it end too.`,
 	}
 }
 
-func (a *app) revokeToken(ctx context.Context, s *site, id string) error {
+// theToken finds a token by its id.
+func (s *site) theToken(ctx context.Context, op, id string) (*connector.Token, error) {
 	if _, ok := connector.HashToken(strings.TrimSpace(id)); ok { // not repeated in what is shown
-		return usagef("this is the token itself, not its id; see the ids with: usherd token list")
+		return nil, usagef("this is the token itself, not its id; see the ids with: usherd token list")
 	}
 	k, err := s.db.FindToken(ctx, id)
 	if connector.KindOf(err) == connector.NotFound {
-		err = &connector.Error{Kind: connector.NotFound, Op: "token revoke", Err: fmt.Errorf("there is no token %q", id), Hint: "see them with: usherd token list"}
+		err = &connector.Error{Kind: connector.NotFound, Op: op, Err: fmt.Errorf("there is no token %q", id), Hint: "see them with: usherd token list"}
 	}
+	return k, err
+}
+
+func (a *app) revokeToken(ctx context.Context, s *site, id string) error {
+	k, err := s.theToken(ctx, "token revoke", id)
 	if err != nil {
 		return err
 	}

@@ -106,14 +106,11 @@ var tokenWords = map[connector.TokenStanding]string{
 
 // another says how a token is replaced.
 func another(k *connector.Token) string {
+	to := "provider"
 	if k.Kind == connector.APIToken {
-		return fmt.Sprintf("make another one with usherd token create --org %s --api --scope %s and give it to the program", k.Org, strings.Join(k.Scopes, " --scope "))
+		to = "program"
 	}
-	kind := ""
-	if k.Kind != connector.BearerToken {
-		kind = " --kind " + string(k.Kind)
-	}
-	return fmt.Sprintf("make another one with usherd token create --org %s --source %s%s and give it to the provider", k.Org, k.Source, kind)
+	return fmt.Sprintf("make another one with usherd token rotate %s and give it to the %s", k.ID.Short(), to)
 }
 
 // ending is how soon a token ends.

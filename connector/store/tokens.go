@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -26,6 +27,7 @@ const (
 	sqlUseToken     = `UPDATE tokens SET used_at = ? WHERE id = ? AND used_at < ?`                       //nolint:gosec // no secret: SQL
 	sqlRevokeToken  = `UPDATE tokens SET revoked_at = ?, revoked_by = ? WHERE id = ? AND revoked_at = 0` //nolint:gosec // no secret: SQL
 	sqlRevokeOfThat = `UPDATE tokens SET revoked_at = ?, revoked_by = ? WHERE parent = ? AND revoked_at = 0`
+	sqlShortenToken = `UPDATE tokens SET ends_at = ? WHERE id = ? AND revoked_at = 0 AND (ends_at = 0 OR ends_at > ?)` //nolint:gosec // no secret: SQL
 	sqlDropTokens   = `DELETE FROM tokens WHERE kind = ? AND ends_at > 0 AND ends_at < ?`
 
 	sqlTokenRevision = `SELECT revision FROM token_revision`
@@ -54,26 +56,59 @@ func scanToken(r *sql.Rows, t *connector.Token) error {
 
 // AddToken adds a token that is not there yet. A hash that is there already is an error of Kind Conflict.
 func (db *DB) AddToken(ctx context.Context, k connector.Token) error {
+	if err := validToken(&k); err != nil {
+		return err
+	}
+	return db.write(ctx, func(t *tx) error { return t.addToken(ctx, &k, nil) })
+}
+
+func validToken(k *connector.Token) error {
 	if k.ID.IsZero() || k.Org == "" || (k.Source == "") != (k.Kind == connector.APIToken) || k.Kind == "" || len(k.Scopes) == 0 || k.Hash == (connector.TokenHash{}) {
 		return invalid("add token", "a token needs an id, an organization, a source unless it is for the API, a kind, a scope and its hash")
 	}
-	networks := make([]string, len(k.Networks))
-	for i, p := range k.Networks {
-		networks[i] = p.String()
+	return nil
+}
+
+// addToken adds a token; the audit log tells more of it than it says itself.
+func (t *tx) addToken(ctx context.Context, k *connector.Token, more map[string]string) error {
+	n, err := t.s.exec(ctx, sqlAddToken, k.ID[:], k.Org, k.Source, string(k.Kind), k.Hash[:], k.Name, strings.Join(k.Scopes, " "),
+		strings.Join(connector.NetworkTexts(k.Networks), " "), idBlob(k.Parent), micros(k.CreatedAt), k.CreatedBy, micros(k.EndsAt), micros(k.LastUsed),
+		micros(k.RevokedAt), k.RevokedBy)
+	if err == nil && n == 0 {
+		return conflict("add token", "this token is there already")
+	}
+	if err != nil {
+		return wrap("add token", err)
+	}
+	details := map[string]string{"kind": string(k.Kind), "source": k.Source, "name": k.Name, "scopes": strings.Join(k.Scopes, " ")}
+	maps.Copy(details, more)
+	return t.acted(ctx, k.CreatedAt, k.Org, connector.AuditTokenCreated, "token "+k.ID.String(), details)
+}
+
+// ReplaceToken adds a token in the place of one that opens something, which ends at that time unless it does so before; where that
+// is no later than the new one was made, it is revoked. One that opens nothing any more is an error of Kind Conflict.
+func (db *DB) ReplaceToken(ctx context.Context, id connector.ID, next connector.Token, ends time.Time) error {
+	if err := validToken(&next); err != nil {
+		return err
 	}
 	return db.write(ctx, func(t *tx) error {
-		n, err := t.s.exec(ctx, sqlAddToken, k.ID[:], k.Org, k.Source, string(k.Kind), k.Hash[:], k.Name, strings.Join(k.Scopes, " "),
-			strings.Join(networks, " "), idBlob(k.Parent), micros(k.CreatedAt), k.CreatedBy, micros(k.EndsAt), micros(k.LastUsed),
-			micros(k.RevokedAt), k.RevokedBy)
-		if err == nil && n == 0 {
-			return conflict("add token", "this token is there already")
-		}
+		k, err := t.Token(ctx, id)
 		if err != nil {
-			return wrap("add token", err)
+			return err
 		}
-		return t.acted(ctx, k.CreatedAt, k.Org, connector.AuditTokenCreated, "token "+k.ID.String(), map[string]string{
-			"kind": string(k.Kind), "source": k.Source, "name": k.Name, "scopes": strings.Join(k.Scopes, " "),
-		})
+		if !k.LiveAt(next.CreatedAt) {
+			return conflict("replace token", "this token has ended or was revoked: make a new one")
+		}
+		if err := t.addToken(ctx, &next, map[string]string{"replaces": id.String()}); err != nil {
+			return err
+		}
+		if !ends.After(next.CreatedAt) {
+			return t.revokeToken(ctx, k, next.CreatedBy, next.CreatedAt)
+		}
+		if _, err = t.s.exec(ctx, sqlShortenToken, micros(ends), id[:], micros(ends)); err == nil {
+			_, err = t.s.exec(ctx, sqlTokensRevised)
+		}
+		return wrap("replace token", err)
 	})
 }
 
@@ -162,16 +197,20 @@ func (db *DB) RevokeToken(ctx context.Context, id connector.ID, by string, now t
 		if err != nil {
 			return err
 		}
-		for _, q := range [...]string{sqlRevokeToken, sqlRevokeOfThat} {
-			if _, err := t.s.exec(ctx, q, micros(now), by, id[:]); err != nil {
-				return wrap("revoke token", err)
-			}
-		}
-		if _, err := t.s.exec(ctx, sqlTokensRevised); err != nil {
+		return t.revokeToken(ctx, k, by, now)
+	})
+}
+
+func (t *tx) revokeToken(ctx context.Context, k *connector.Token, by string, now time.Time) error {
+	for _, q := range [...]string{sqlRevokeToken, sqlRevokeOfThat} {
+		if _, err := t.s.exec(ctx, q, micros(now), by, k.ID[:]); err != nil {
 			return wrap("revoke token", err)
 		}
-		return t.acted(ctx, now, k.Org, connector.AuditTokenRevoked, "token "+id.String(), map[string]string{"kind": string(k.Kind), "source": k.Source})
-	})
+	}
+	if _, err := t.s.exec(ctx, sqlTokensRevised); err != nil {
+		return wrap("revoke token", err)
+	}
+	return t.acted(ctx, now, k.Org, connector.AuditTokenRevoked, "token "+k.ID.String(), map[string]string{"kind": string(k.Kind), "source": k.Source})
 }
 
 // TokenRevision returns a number that is another one when a token has been revoked since. Adding and using tokens

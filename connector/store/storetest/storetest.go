@@ -61,6 +61,7 @@ type Store interface {
 	Tokens(ctx context.Context, f connector.TokenFilter) ([]connector.Token, error)
 	UseTokens(ctx context.Context, used map[connector.ID]time.Time) error
 	RevokeToken(ctx context.Context, id connector.ID, by string, now time.Time) error
+	ReplaceToken(ctx context.Context, id connector.ID, next connector.Token, ends time.Time) error
 	TokenRevision(ctx context.Context) (int64, error)
 	DropTokens(ctx context.Context, before time.Time) (int, error)
 	PutRequests(ctx context.Context, list []connector.Request, quirks []connector.QuirkCount) error
@@ -181,6 +182,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"compacted records against a model", compactedRecords},
 		{"tokens are found, used and revoked", tokens},
 		{"access tokens end with their secret", accessTokens},
+		{"a token takes the place of another one", replacedTokens},
 		{"requests are read back, latest first", requestsReadBack},
 		{"requests are chosen as a naive reading would", requestsAgainstModel},
 		{"old requests are forgotten", requestsForgotten},

@@ -111,6 +111,56 @@ func tokens(f *fixture) {
 	f.isToken(got, err, d)
 }
 
+// replacedTokens: the new one is there with the audit entry, and the old one ends when it was said to, or before.
+func replacedTokens(f *fixture) {
+	later := f.now.Add(time.Minute)
+	for _, c := range []struct {
+		ends, want time.Time // of the old one
+	}{
+		{later.Add(time.Minute), later.Add(time.Minute)},
+		{f.now.Add(2 * time.Hour), f.now.Add(time.Hour)},
+		{later, f.now.Add(time.Hour)},
+	} {
+		old := f.token(connector.ClientSecret, nil)
+		child := f.token(connector.AccessToken, func(k *connector.Token) { k.Parent = old.ID })
+		next := old.Next(later)
+		next.Draw()
+		next.CreatedBy = "cli:eva"
+		before, err := f.s.TokenRevision(f.ctx)
+		f.ok(err)
+		ctx := connector.Acting(f.ctx, connector.Actor{Name: "cli:eva"})
+		f.ok(f.s.ReplaceToken(ctx, old.ID, next, c.ends))
+		after, err := f.s.TokenRevision(f.ctx)
+		f.ok(err)
+		if after <= before {
+			f.Errorf("revision %d after %d", after, before)
+		}
+		old.EndsAt = c.want
+		if c.ends.Equal(later) {
+			old.RevokedAt, old.RevokedBy, child.RevokedAt, child.RevokedBy = later, "cli:eva", later, "cli:eva"
+		}
+		got, err := f.s.Token(f.ctx, old.ID)
+		f.isToken(got, err, old)
+		got, err = f.s.Token(f.ctx, child.ID)
+		f.isToken(got, err, child)
+		next.EndsAt = later.Add(time.Hour)
+		got, err = f.s.Token(f.ctx, next.ID)
+		f.isToken(got, err, next)
+		entries, err := f.s.Audit(f.ctx, connector.AuditQuery{Org: Org, Action: connector.AuditTokenCreated, Target: "token " + next.ID.String()})
+		f.ok(err)
+		if len(entries) != 1 || entries[0].Details["replaces"] != old.ID.String() {
+			f.Errorf("%+v", entries)
+		}
+		if c.ends.Equal(later) { // what opens nothing has no successor
+			third := old.Next(later)
+			third.Draw()
+			f.kind(f.s.ReplaceToken(f.ctx, old.ID, third, later), connector.Conflict)
+			f.kind(f.s.ReplaceToken(f.ctx, f.run, third, later), connector.NotFound)
+			f.kind(f.s.ReplaceToken(f.ctx, old.ID, connector.Token{}, later), connector.Invalid)
+		}
+	}
+}
+
 func accessTokens(f *fixture) {
 	secret, other := f.token(connector.ClientSecret, nil), f.token(connector.ClientSecret, nil)
 	of := func(parent connector.ID) connector.Token {
