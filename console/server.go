@@ -35,6 +35,7 @@ type Store interface {
 	FailureStore
 	AuditStore
 	TokenStore
+	SeatStore
 }
 
 // Runner does what takes longer than an answer. Each method returns when the run stands in the store, and its work goes on.
@@ -155,6 +156,7 @@ func (s *Server) register() {
 	s.failures()
 	s.users()
 	s.domains()
+	s.seats()
 	s.tokens()
 	s.errors()
 	s.audit()
