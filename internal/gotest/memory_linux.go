@@ -25,6 +25,9 @@ func inMemory(root string, least uint64) (env []string, remove func()) {
 	}
 	sweep(root)
 	dir, err := os.MkdirTemp(root, fmt.Sprintf("usherd-%d-", os.Getpid()))
+	if err == nil {
+		err = os.Chmod(dir, 0o711) //nolint:gosec // servers that root starts as another user get to their own folders below it
+	}
 	if err != nil {
 		return nil, nothing
 	}
