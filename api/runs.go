@@ -49,7 +49,7 @@ type Runner interface {
 	// Progress is how far a run of this process is; ok is false where that is not known.
 	Progress(run connector.ID) (x provision.Progress, ok bool)
 	// Sources tells how the sources of an organization are.
-	Sources(ctx context.Context, org string) ([]SourceStanding, error)
+	Sources(ctx context.Context, org string) ([]connector.SourceStanding, error)
 	// Clients tells how those of them are that push by SCIM.
 	Clients(ctx context.Context, org string) ([]Client, error)
 }

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"usherd/connector"
 )
@@ -20,30 +19,9 @@ func (s *Server) sources() {
 	}, s.getSource)
 }
 
-// SourceStanding is how a source is. What is not known is null or left out.
-type SourceStanding struct {
-	Org         string     `json:"org"`
-	Source      string     `json:"source"`
-	Type        string     `json:"type" doc:"Of a directory, or scim, sso, template, import, site_link."`
-	Status      string     `json:"status" doc:"never_run, ok, failing, quarantined, waits_for_approval; of what is not read: pushes, signs in, activates, imports."`
-	Follows     string     `json:"follows" doc:"live, or such as every 2m; empty: only by full runs."`
-	Mechanism   string     `json:"mechanism" doc:"By which the last changes were told."`
-	People      int        `json:"entries" doc:"In the last complete read."`
-	LastFull    *time.Time `json:"last_full" doc:"End of the last complete full run."`
-	LastChanges *time.Time `json:"last_changes" doc:"End of the last run of changes that had any."`
-	Missed      *int       `json:"missed" doc:"People whom the last full run found changed and the changes had not told of."`
-	Failures    int        `json:"failures" doc:"In a row, of runs that nobody asked for."`
-	Since       *time.Time `json:"failing_since"`
-	NextTry     *time.Time `json:"next_try" doc:"When it is tried again by itself."`
-	Error       string     `json:"error,omitempty" doc:"Of the last one."`
-	Hint        string     `json:"hint,omitempty" doc:"What to do about it."`
-	Held        string     `json:"held_run,omitempty" doc:"Of which something, or with status waits_for_approval everything, waits."`
-	HeldWhy     string     `json:"held_reason,omitempty"`
-}
-
 // Sources are all of an organization.
 type Sources struct {
-	Sources []SourceStanding `json:"sources" doc:"In order of priority."`
+	Sources []connector.SourceStanding `json:"sources" doc:"In order of priority."`
 }
 
 type sourcesOutput struct{ Body Sources }
@@ -59,7 +37,7 @@ type SourcePath struct {
 	Source string `path:"source" doc:"Its id in the configuration." maxLength:"32" example:"office"`
 }
 
-type sourceOutput struct{ Body SourceStanding }
+type sourceOutput struct{ Body connector.SourceStanding }
 
 func (s *Server) getSource(ctx context.Context, c *call, in *SourcePath) (*sourceOutput, error) {
 	list, err := s.o.Runner.Sources(ctx, c.id())

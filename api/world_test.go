@@ -76,8 +76,8 @@ type idle struct {
 	retried  func(key string) (*provision.Person, error)
 }
 
-func (r *idle) Sources(_ context.Context, org string) ([]api.SourceStanding, error) {
-	return []api.SourceStanding{{Org: org, Source: "idp", Type: "scim", Status: "pushes"}}, nil
+func (r *idle) Sources(_ context.Context, org string) ([]connector.SourceStanding, error) {
+	return []connector.SourceStanding{{Org: org, Source: "idp", Type: "scim", Status: "pushes"}}, nil
 }
 
 func (r *idle) Clients(context.Context, string) ([]api.Client, error) { return []api.Client{}, nil }

@@ -24,6 +24,9 @@ type runner struct {
 
 	person *provision.Person // what a retry comes to, nil = it finds nobody
 	err    error
+
+	standings []connector.SourceStanding
+	steps     []connector.CheckStep // of a connection test
 }
 
 func (r *runner) Sync(_ context.Context, org, source string, mode connector.Mode, actor string) (connector.ID, error) {

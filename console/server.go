@@ -35,11 +35,11 @@ type Store interface {
 	FailureStore
 	AuditStore
 	TokenStore
-	SeatStore
 }
 
 // Runner does what takes longer than an answer. Each method returns when the run stands in the store, and its work goes on.
 type Runner interface {
+	Directories
 	// Sync starts a run of a source that can be read: ModeFull, ModeChanges or ModePreview.
 	Sync(ctx context.Context, org, source string, mode connector.Mode, actor string) (connector.ID, error)
 	// Approve carries out what a run holds, or a part of it; first says that another administrator has to approve it too.
@@ -57,6 +57,7 @@ type Organization struct {
 	Settings *connector.Organization
 	Writer   Writer
 	Domains  Domains
+	Sources  map[string]*Source // by id
 	// TokenAddress is where a token is good, "" where there is no such door.
 	TokenAddress func(*connector.Token) string
 }
@@ -97,6 +98,7 @@ type Server struct {
 	limits    page.Limits
 	nobody    string        // hash of a password that nobody has
 	hashing   chan struct{} // one place for each password that is checked at a time
+	asks      chan struct{} // one place for each question to a directory
 	routes    []route
 	bodies    []body
 	counts    map[string]count
@@ -121,7 +123,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		o: o, pages: set, mux: http.NewServeMux(), public: public, path: public.EscapedPath(), secure: public.Scheme == "https",
-		nobody: password.Nobody(), hashing: make(chan struct{}, hashesAtATime), counts: map[string]count{},
+		nobody: password.Nobody(), hashing: make(chan struct{}, hashesAtATime), asks: make(chan struct{}, asksAtATime), counts: map[string]count{},
 	}
 	s.catalogue = cat.WithKinds(s.kind)
 	s.Replace(&Settings{})
@@ -156,7 +158,7 @@ func (s *Server) register() {
 	s.failures()
 	s.users()
 	s.domains()
-	s.seats()
+	s.sources()
 	s.tokens()
 	s.errors()
 	s.audit()

@@ -128,13 +128,26 @@ func (x *runner) Retry(ctx context.Context, org, source, key, actor string) (*pr
 }
 
 // Sources tells how the sources of an organization are.
-func (x *runner) Sources(ctx context.Context, org string) ([]api.SourceStanding, error) {
+func (x *runner) Sources(ctx context.Context, org string) ([]connector.SourceStanding, error) {
 	list, err := x.d.current().sourceList(ctx, org, x.d.app.now())
-	out := make([]api.SourceStanding, len(list))
+	out := make([]connector.SourceStanding, len(list))
 	for i := range list {
 		out[i] = list[i].SourceStanding
 	}
 	return out, err
+}
+
+// Check walks the way to the server of a source, and tells of each step.
+func (x *runner) Check(ctx context.Context, org, source string, tell func(connector.CheckStep)) (ok bool, err error) {
+	s := x.d.current()
+	o, err := s.organization(org)
+	if err == nil && !reachable(o.Runtime, source) {
+		err = &connector.Error{Kind: connector.Invalid, Op: "check", Err: fmt.Errorf("there is no server behind a source %q", source)}
+	}
+	if err != nil {
+		return false, err
+	}
+	return x.d.app.checkSource(ctx, s.file, o.Runtime, source, tell)
 }
 
 // Clients tells how the sources of an organization are that push.

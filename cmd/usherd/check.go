@@ -127,7 +127,13 @@ func (a *app) checkConnect(ctx context.Context, file *config.File, orgID, source
 			if !o.json() {
 				fmt.Fprintf(a.out, "\n%s/%s\n", r.Org.ID, settings.ID)
 			}
-			err := a.checkSource(ctx, file, r, &settings, o, func(s ldapsync.Step) {
+			if !reachable(r, settings.ID) {
+				if !o.json() {
+					fmt.Fprintf(a.out, "  %s; there is nothing to connect to\n", byItself(settings.Kind))
+				}
+				continue
+			}
+			ok, err := a.checkSource(ctx, file, r, settings.ID, func(s ldapsync.Step) {
 				steps = append(steps, step(r.Org.ID, settings.ID, s))
 				if !o.json() {
 					a.showStep(s)
@@ -135,6 +141,9 @@ func (a *app) checkConnect(ctx context.Context, file *config.File, orgID, source
 			})
 			if err != nil {
 				return nil, err
+			}
+			if !ok {
+				a.worse(exitError)
 			}
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
@@ -147,30 +156,25 @@ func (a *app) checkConnect(ctx context.Context, file *config.File, orgID, source
 	return steps, nil
 }
 
-// checkSource walks the way to one source, and tells of each step.
-func (a *app) checkSource(ctx context.Context, file *config.File, r *config.Runtime, settings *connector.SourceSettings, o outputFlag, tell func(ldapsync.Step)) error {
-	if settings.Kind == connector.SignIn {
-		a.checkSignOn(ctx, r.SignOns[settings.ID], tell)
-		return nil
-	}
-	d := r.Directories[settings.ID]
+// reachable reports whether there is a server behind a source that can be asked.
+func reachable(r *config.Runtime, source string) bool {
+	return r.Directories[source] != nil || r.SignOns[source] != nil
+}
+
+// checkSource walks the way to a source that is reachable, and tells of each step; ok is false where it does not lead there.
+func (a *app) checkSource(ctx context.Context, file *config.File, r *config.Runtime, id string, tell func(ldapsync.Step)) (ok bool, err error) {
+	d := r.Directories[id]
 	if d == nil {
-		if !o.json() {
-			fmt.Fprintf(a.out, "  %s; there is nothing to connect to\n", byItself(settings.Kind))
-		}
-		return nil
+		return a.checkSignOn(ctx, r.SignOns[id], tell), nil
 	}
 	src, err := ldapsync.New(ldapsync.Options{
 		Config: d.Config, Attributes: d.Attributes, Protected: d.Protected,
 		Resolver: domains.NewResolver(file.Config.DNS.Resolver), Now: a.now,
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
-	if src.Check(ctx, tell) != nil {
-		a.worse(exitError)
-	}
-	return nil
+	return src.Check(ctx, tell) == nil, nil
 }
 
 func step(org, source string, s ldapsync.Step) checkStep {

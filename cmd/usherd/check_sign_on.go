@@ -15,8 +15,9 @@ import (
 	"usherd/sso/saml2"
 )
 
-// checkSignOn reads an identity provider as the daemon does, and says until when its certificates are good.
-func (a *app) checkSignOn(ctx context.Context, c *config.SignOn, tell func(ldapsync.Step)) {
+// checkSignOn reads an identity provider as the daemon does, and says until when its certificates are good; ok is false
+// where nobody can sign in by it.
+func (a *app) checkSignOn(ctx context.Context, c *config.SignOn, tell func(ldapsync.Step)) (ok bool) {
 	began := a.now()
 	from := c.MetadataURL
 	var is saml2.IDP
@@ -29,18 +30,17 @@ func (a *app) checkSignOn(ctx context.Context, c *config.SignOn, tell func(ldaps
 	}
 	s := ldapsync.Step{Name: "identity", Server: from, Took: a.now().Sub(began), Detail: is.EntityID + ", people sign in at " + is.SSOURL}
 	if err != nil {
-		a.worse(exitError)
 		s.Err = &connector.Error{Kind: connector.Unavailable, Op: "check", Err: err, Hint: hintOfIDP(err)}
 		tell(s)
-		return
+		return false
 	}
 	tell(s)
+	ok = true
 	for _, s := range certificateSteps(is.Certificates, a.now()) {
-		if s.Err != nil {
-			a.worse(exitError)
-		}
+		ok = ok && s.Err == nil
 		tell(s)
 	}
+	return ok
 }
 
 func hintOfIDP(err error) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -58,7 +59,7 @@ func (x *consoleDoor) replace(s *site) {
 	}
 	set := &console.Settings{Revision: s.file.Revision, Loaded: x.now()}
 	for _, o := range s.orgs {
-		set.Organizations = append(set.Organizations, &console.Organization{Settings: o.Org, Writer: o.prov, Domains: o.domains, TokenAddress: s.door})
+		set.Organizations = append(set.Organizations, &console.Organization{Settings: o.Org, Writer: o.prov, Domains: o.domains, Sources: sourcesOf(s.file, o), TokenAddress: s.door})
 	}
 	if c := s.file.Config.Console; c != nil { // taken away: nobody comes in any more
 		for _, a := range c.Admins {
@@ -69,6 +70,20 @@ func (x *consoleDoor) replace(s *site) {
 		}
 	}
 	x.server.Replace(set)
+}
+
+// sourcesOf are what the configuration says of the sources of an organization.
+func sourcesOf(file *config.File, o *org) map[string]*console.Source {
+	all := map[string]*console.Source{}
+	for i := range o.Org.Sources {
+		id := o.Org.Sources[i].ID
+		x := &console.Source{Schedule: o.Schedules[id], Server: reachable(o.Runtime, id), File: filepath.Base(file.Path)}
+		for _, s := range file.SourceSettings(o.Org.ID, id) {
+			x.Settings = append(x.Settings, console.Setting(s))
+		}
+		all[id] = x
+	}
+	return all
 }
 
 func grant(role string, organizations []string) console.Grant {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"usherd/api"
 	"usherd/config"
 	"usherd/connector"
 	"usherd/connector/report"
@@ -19,7 +18,7 @@ import (
 
 // sourceJSON is one source of `usherd sources -o json`, as the API has it too.
 type sourceJSON struct {
-	api.SourceStanding
+	connector.SourceStanding
 	held *connector.Run // that blocks the source
 }
 
@@ -99,9 +98,9 @@ func (s *site) sourceList(ctx context.Context, orgID string, now time.Time) ([]s
 
 func (s *site) sourceStanding(ctx context.Context, t target, now time.Time) (sourceJSON, error) {
 	if t.pushes() {
-		return sourceJSON{SourceStanding: api.SourceStanding{Org: t.org.Org.ID, Source: t.id, Type: string(t.org.Org.Source(t.id).Kind), Status: t.comes()}}, nil
+		return sourceJSON{SourceStanding: connector.SourceStanding{Org: t.org.Org.ID, Source: t.id, Type: string(t.org.Org.Source(t.id).Kind), Status: t.comes()}}, nil
 	}
-	j := sourceJSON{SourceStanding: api.SourceStanding{
+	j := sourceJSON{SourceStanding: connector.SourceStanding{
 		Org: t.org.Org.ID, Source: t.id, Type: string(t.org.Directories[t.id].Config.Type), Status: "ok", Follows: follows(t.org.Changes[t.id]),
 	}}
 	state, err := s.db.SourceState(ctx, j.Org, t.id)

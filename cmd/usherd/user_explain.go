@@ -10,7 +10,6 @@ import (
 	"usherd/connector"
 	"usherd/connector/failure"
 	"usherd/connector/provision"
-	"usherd/connector/report"
 )
 
 func (a *app) userExplainCmd(orgID *string) *cobra.Command {
@@ -97,9 +96,6 @@ func (a *app) explainUser(ctx context.Context, s *site, orgID, name string, fres
 		return err
 	}
 	req.User = u.ID
-	if req.Say, err = report.Explain(failure.Languages()[0]); err != nil {
-		return err
-	}
 	req.Place = func(source, attribute string) (string, int) {
 		return s.file.Path, s.file.MappingLine(o.Org.ID, source, attribute)
 	}

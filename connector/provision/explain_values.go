@@ -65,15 +65,15 @@ func (x *explainer) whyNot(name string, a ExplainedAttribute, c policy.Contribut
 	named := x.org.Owners[name]
 	switch {
 	case a.Kept:
-		return x.say("not.kept", nil)
+		return "the user keeps what it had"
 	case !counts:
-		return x.say("not.lost", nil)
+		return "it has lost the person"
 	case x.org.Source(c.Source) == nil:
-		return x.say("not.configured", nil)
+		return "it is not configured any more"
 	case slices.Contains(named, a.Source):
-		return x.say("not.owner", values{"Owners": strings.Join(named, ", ")})
+		return "owners: " + strings.Join(named, ", ")
 	}
-	return x.say("not.first", values{"Source": a.Source})
+	return a.Source + " comes first"
 }
 
 // rule is the mapping rule of a source for a target; nil when there is none, or no such source any more.

@@ -2,24 +2,32 @@ package provision
 
 import (
 	"fmt"
-	"slices"
+	"strings"
 
 	"usherd/connector"
 	"usherd/connector/lifecycle"
 )
 
-// values fill the placeholders of a sentence.
-type values map[string]string
+// standingWords say what a source says of a person.
+var standingWords = map[connector.Standing]string{
+	connector.StandingEnabled: "enabled", connector.StandingDisabled: "disabled", connector.StandingGone: "gone",
+	connector.StandingOutOfScope: "out of its scope", connector.StandingUnknown: "nothing certain",
+}
 
-// say words a sentence of this explanation.
-func (x *explainer) say(key string, v values) string { return x.req.Say(key, v) }
-
-// standing says what a source says of a person.
-func (x *explainer) standing(s connector.Standing) string {
-	if s == connector.StandingUnknown {
-		return x.say("standing.unknown", nil)
-	}
-	return x.say("standing."+string(s), nil)
+// signalWords say what happened, for the history.
+var signalWords = map[lifecycle.Signal]string{
+	lifecycle.Created:          "created",
+	lifecycle.EmailProven:      "the e-mail address was proven",
+	lifecycle.DirectorySeen:    "seen enabled in a directory, the domain being verified",
+	lifecycle.DomainVerified:   "the domain of the e-mail address was verified",
+	lifecycle.SignIn:           "the person signed in",
+	lifecycle.Deactivate:       "deactivated",
+	lifecycle.Reactivate:       "reactivated",
+	lifecycle.ClaimedElsewhere: "another organization took the person over",
+	lifecycle.ClaimDecided:     "the person decided about the old data",
+	lifecycle.ClaimExpired:     "the time to decide about the old data was over",
+	lifecycle.GraceOver:        "the grace period was over",
+	lifecycle.Delete:           "deleted",
 }
 
 // transitions tells each step with its cause.
@@ -33,23 +41,17 @@ func (x *explainer) transitions() []ExplainedTransition {
 		if run := x.runs[e.Cause.Run]; run != nil {
 			t.Mode = run.Mode
 		}
-		t.Why = x.happened(s) + " (" + x.cause(t) + ")"
+		t.Why = happened(s) + " (" + cause(t) + ")"
 		out = append(out, t)
 	}
 	return out
 }
 
-// told are the signals that have words of their own, for the history.
-var told = []lifecycle.Signal{
-	lifecycle.Created, lifecycle.EmailProven, lifecycle.DirectorySeen, lifecycle.DomainVerified, lifecycle.SignIn, lifecycle.Deactivate, lifecycle.Reactivate,
-	lifecycle.ClaimedElsewhere, lifecycle.ClaimDecided, lifecycle.ClaimExpired, lifecycle.GraceOver, lifecycle.Delete,
-}
-
 // happened says what a step was; of a deactivation also on whose word.
-func (x *explainer) happened(s step) string {
-	what := s.Signal
-	if slices.Contains(told, lifecycle.Signal(s.Signal)) {
-		what = x.say("signal."+s.Signal, nil)
+func happened(s step) string {
+	what := signalWords[lifecycle.Signal(s.Signal)]
+	if what == "" {
+		what = s.Signal
 	}
 	if s.Signal != string(lifecycle.Deactivate) {
 		return what
@@ -58,9 +60,9 @@ func (x *explainer) happened(s step) string {
 	connector.Replay(after, s.event.Fields)
 	switch after.DeactivatedBy {
 	case connector.ByAdministrator:
-		return worded(x.say("by_administrator", nil), after.DeactivatedReason)
+		return worded(what+" by an administrator", after.DeactivatedReason)
 	case connector.BySource:
-		return x.say("by_source", values{"Source": after.DeactivatedSource, "Says": x.spoken(after.DeactivatedReason)})
+		return fmt.Sprintf("%s, for %s says %s", what, after.DeactivatedSource, spoken(after.DeactivatedReason))
 	}
 	return what
 }
@@ -72,28 +74,21 @@ func worded(what, words string) string {
 	return fmt.Sprintf("%s (%q)", what, words)
 }
 
-// standings are what a source can say, where it says something.
-var standings = []connector.Standing{
-	connector.StandingEnabled, connector.StandingDisabled, connector.StandingGone, connector.StandingOutOfScope, connector.StandingUnknown,
-}
-
 // spoken is a source's reason in words.
-func (x *explainer) spoken(reason string) string {
-	if s := connector.Standing(reason); slices.Contains(standings, s) {
-		return x.standing(s)
+func spoken(reason string) string {
+	if w, ok := standingWords[connector.Standing(reason)]; ok {
+		return w
 	}
 	return reason
 }
 
 // cause says what made a change.
-func (x *explainer) cause(t ExplainedTransition) string {
-	by := values{"Mode": string(t.Mode), "Source": t.Source, "Actor": t.Actor}
+func cause(t ExplainedTransition) string {
 	switch {
 	case t.Kind == connector.CauseRun && t.Mode != "":
-		by["Mode"] = x.say("mode."+string(t.Mode), nil)
-		return x.say("by_run", by)
+		return fmt.Sprintf("%s run of %s by %s", t.Mode, t.Source, t.Actor)
 	case t.Kind == connector.CauseRun && t.Source != "":
-		return x.say("by_a_run", by)
+		return fmt.Sprintf("a run of %s by %s", t.Source, t.Actor)
 	}
 	return t.Actor
 }
@@ -118,7 +113,7 @@ func (x *explainer) why() []string {
 		add(x.whyInSpite())
 	}
 	if x.user.PendingApproval {
-		add(x.say("approval", nil))
+		add("An administrator has to approve the account: until then sign-in is refused.")
 	}
 	return out
 }
@@ -130,35 +125,30 @@ func (x *explainer) whySince() string {
 	}
 	s := x.steps[len(x.steps)-1]
 	ts := x.transitions()
-	return x.say("since", values{"State": x.state(), "At": timeText(s.event.At), "Why": ts[len(ts)-1].Why})
+	return fmt.Sprintf("It is %s since %s: %s.", x.user.State, timeText(s.event.At), ts[len(ts)-1].Why)
 }
 
 // whyDomain says how the domain bears on a state that is not inactive.
 func (x *explainer) whyDomain() string {
 	d := x.domain
-	if d == nil {
-		return x.say("domain.none", nil)
-	}
-	v := values{"Domain": d.Name, "Entry": d.Entry, "At": timeText(d.Since), "Error": d.LastError}
 	switch {
-	case d.Verified && d.Entry != d.Name:
-		return x.say("domain.verified_by", v)
+	case d == nil:
+		return "Its e-mail address has no domain that could be verified."
 	case d.Verified:
-		return x.say("domain.verified", v)
+		text := fmt.Sprintf("The domain %s is verified", d.Name)
+		if d.Entry != d.Name {
+			text += " by " + d.Entry
+		}
+		return text + " since " + timeText(d.Since) + "."
 	case x.user.State != connector.NotVerified:
-		return x.say("domain.kept", v)
+		return fmt.Sprintf("The domain %s is not verified, but a state once reached is kept.", d.Name)
 	case d.Elsewhere:
-		return x.say("domain.elsewhere", v)
-	case d.Entry != "" && d.LastError != "":
-		return x.say("domain.failed", v)
+		return fmt.Sprintf("The domain %s is claimed by another organization, so it cannot verify anybody here.", d.Name)
 	case d.Entry != "":
-		return x.say("domain.waits", v)
+		return strings.TrimSuffix(fmt.Sprintf("The domain %s is not verified: the entry %s waits for its proof: %s", d.Name, d.Entry, d.LastError), ": ") + "."
 	}
-	return x.say("domain.no_entry", v)
+	return fmt.Sprintf("The domain %s is not verified: the organization has no entry for it.", d.Name)
 }
-
-// state is the user's state in words.
-func (x *explainer) state() string { return x.say("state."+string(x.user.State), nil) }
 
 // whyInSpite says why the user has its access although the sources say something else.
 func (x *explainer) whyInSpite() string {
@@ -167,21 +157,19 @@ func (x *explainer) whyInSpite() string {
 	}
 	switch {
 	case x.saysSrc == "" && len(x.links) == 0:
-		return x.say("spite.nobody", nil)
+		return "No source has brought it: only administrators decide about it."
 	case x.saysSrc == "":
-		return x.say("spite.no_source", nil)
+		return "The configuration does not have its source any more: only administrators decide about it."
 	case x.says != connector.StandingDisabled && present(x.says):
 		return ""
 	case x.protected():
-		return x.say("spite.protected", x.said())
+		return fmt.Sprintf("%s says %s, but the user is protected: no source may deactivate it.", x.saysSrc, standingWords[x.says])
 	case x.givenBack():
-		return x.say("spite.given_back", x.said())
+		return fmt.Sprintf("%s says %s, but an administrator gave the access back: that holds until the source says something new.",
+			x.saysSrc, standingWords[x.says])
 	}
-	return x.say("spite.next_run", x.said())
+	return fmt.Sprintf("%s says %s: the next run decides about it.", x.saysSrc, standingWords[x.says])
 }
-
-// said is what the source that counts says of the user.
-func (x *explainer) said() values { return values{"Source": x.saysSrc, "Says": x.standing(x.says)} }
 
 // givenBack reports whether the last word about the access was an administrator's, who gave it.
 func (x *explainer) givenBack() bool {
@@ -202,11 +190,11 @@ func (x *explainer) whoBringsBack() string {
 	u := x.user
 	switch {
 	case u.DeactivatedBy == connector.ByAdministrator:
-		return x.say("back.administrator", nil)
+		return "Only an administrator gives the access back: no source does."
 	case x.org.Source(u.DeactivatedSource) == nil:
-		return x.say("back.no_source", values{"Source": u.DeactivatedSource})
+		return fmt.Sprintf("The configuration does not have %s any more: only an administrator gives the access back.", u.DeactivatedSource)
 	}
-	return x.say("back.source", values{"Source": u.DeactivatedSource})
+	return fmt.Sprintf("It comes back when %s says enabled again, or when an administrator gives the access back.", u.DeactivatedSource)
 }
 
 // keptBy is the source that has an inactive user enabled, for which it is not deleted.
@@ -221,18 +209,17 @@ func (x *explainer) keptBy() string {
 
 func (x *explainer) whenDeleted() string {
 	u := x.user
-	v := values{"At": timeText(u.DeleteAt), "Source": x.keptBy()}
 	switch {
 	case u.DeleteAt.IsZero():
-		return x.say("deleted.never", nil)
+		return "It is not deleted by itself."
 	case x.past:
-		return x.say("deleted.was", v)
+		return fmt.Sprintf("It was to be deleted at %s.", timeText(u.DeleteAt))
 	case x.keptBy() != "":
-		return x.say("deleted.kept", v)
+		return fmt.Sprintf("Its grace period ends at %s, but it is not deleted as long as %s has it enabled.", timeText(u.DeleteAt), x.keptBy())
 	case !u.DeleteAt.After(x.now):
-		return x.say("deleted.over", v)
+		return fmt.Sprintf("Its grace period ended at %s: the next full run of its source deletes it.", timeText(u.DeleteAt))
 	}
-	return x.say("deleted.at", v)
+	return fmt.Sprintf("It is deleted at %s, unless it comes back before.", timeText(u.DeleteAt))
 }
 
 func (x *explainer) deactivated() *ExplainedEnd {
@@ -256,17 +243,17 @@ func (x *explainer) deactivated() *ExplainedEnd {
 func (x *explainer) signIn() Verdict {
 	u := x.user
 	_, ok := lifecycle.Next(u.State, lifecycle.SignIn, x.facts)
-	why := x.say("signin.is", values{"State": x.state()})
+	why := "it is " + string(u.State)
 	switch {
 	case ok:
 	case !u.State.Live():
-		why = x.say("signin.gone", nil)
+		why = "the account does not exist any more"
 	case u.State == connector.Inactive:
-		why = x.say("signin.deactivated", nil)
+		why = "it is deactivated, and signing in never gives the access back"
 	case u.State == connector.NotVerified:
-		why = x.say("signin.not_proven", nil)
+		why = "its identity is not proven yet"
 	case u.PendingApproval:
-		why = x.say("signin.approval", nil)
+		why = "it waits for an administrator's approval"
 	}
 	return Verdict{ok, why}
 }
@@ -284,23 +271,16 @@ func (x *explainer) local() []LocalDecision {
 		return nil
 	}
 	if u.PackageFixed {
-		add(connector.FieldPackageFixed, x.packageFixed())
+		add(connector.FieldPackageFixed, fmt.Sprintf("the package is %s; sources leave it alone", orNone(u.Package)))
 	}
 	if !u.PendingApproval {
-		add(connector.FieldPendingApproval, x.say("local.approved", nil))
+		add(connector.FieldPendingApproval, "approved")
 	}
 	switch {
 	case u.DeactivatedBy == connector.ByAdministrator:
-		add(connector.FieldDeactivatedBy, worded(x.say("local.deactivated", nil), u.DeactivatedReason))
+		add(connector.FieldDeactivatedBy, worded("deactivated; no source gives the access back", u.DeactivatedReason))
 	case x.givenBack() && !x.past && (x.says == connector.StandingDisabled || !present(x.says)):
-		add(connector.FieldDeactivatedBy, x.say("local.reactivated", nil))
+		add(connector.FieldDeactivatedBy, "reactivated; that holds until a source says something new")
 	}
 	return out
-}
-
-func (x *explainer) packageFixed() string {
-	if x.user.Package == "" {
-		return x.say("local.no_package", nil)
-	}
-	return x.say("local.package", values{"Package": x.user.Package})
 }

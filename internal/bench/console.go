@@ -113,7 +113,7 @@ func (c *visited) serve() (*console.Server, error) {
 	}
 	server, err := console.New(console.Options{
 		Store: c.db, URL: "http://127.0.0.1", Version: "bench", Secret: []byte(strings.Repeat("s", 32)), Now: c.people.now, Log: zap.NewNop(),
-		Address: func(r *http.Request) string { return r.Header.Get("X-From") },
+		Address: func(r *http.Request) string { return r.Header.Get("X-From") }, Runner: idleRunner{},
 	})
 	if err != nil {
 		return nil, err
@@ -125,6 +125,13 @@ func (c *visited) serve() (*console.Server, error) {
 		Admins:        []console.Admin{{Name: "bench", PasswordHash: hash, Grant: console.Grant{Role: connector.Owner}}},
 	})
 	return server, nil
+}
+
+// idleRunner has one source, and starts nothing.
+type idleRunner struct{ console.Runner }
+
+func (idleRunner) Sources(_ context.Context, org string) ([]connector.SourceStanding, error) {
+	return []connector.SourceStanding{{Org: org, Source: storetest.Source, Status: "ok", People: consolePeople}}, nil
 }
 
 func (c *visited) signIn(ctx context.Context, base string) error {

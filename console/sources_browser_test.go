@@ -1,0 +1,79 @@
+package console_test
+
+import (
+	"errors"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"usherd/connector"
+	"usherd/internal/webdriver"
+)
+
+// The pages of a source in a real browser, with and without script: how it is, the connection test. No page has the browser complain.
+func TestSourcesInABrowser(t *testing.T) {
+	t.Parallel()
+	d := webdriver.Start(t)
+	for _, script := range []bool{true, false} {
+		w := newWorld(t)
+		w.office()
+		at, missed := w.now.Add(-time.Hour), 0
+		w.org.Sources = append(w.org.Sources, connector.SourceSettings{ID: "branch-with-a-very-long-name-here", Kind: connector.Directory}, connector.SourceSettings{ID: "idp", Kind: connector.SCIM})
+		w.runner.standings = []connector.SourceStanding{
+			{Org: "acme", Source: "office", Type: "openldap", Status: "ok", Follows: "live", Mechanism: "syncrepl", People: 4812, LastFull: &at, LastChanges: &at, Missed: &missed},
+			{
+				Org: "acme", Source: "branch-with-a-very-long-name-here", Status: "quarantined", Failures: 4, Since: &at, NextTry: &at, LastFull: &at,
+				Error: "ldapsync: bind to ldaps://dc1.acme.test: invalid credentials (49)", Hint: "correct the password of the service account",
+			},
+			{Org: "acme", Source: "idp", Status: "pushes"},
+		}
+		for n := range 20 {
+			w.aRun(n%2, func(r *connector.Run) {
+				if n == 7 {
+					r.Result, r.Error = connector.ResultFailed, "connection refused"
+				}
+			})
+		}
+		w.runner.steps = []connector.CheckStep{
+			{Name: "resolve", Server: "ldaps://dc1.acme.test", Detail: "192.0.2.7; 192.0.2.8", Took: 1500 * time.Microsecond},
+			{Name: "tls", Server: "ldaps://dc1.acme.test", Detail: "TLS 1.3; CN=dc1.acme.test until 2027-01-01; issued by CN=Acme Root", Took: 12 * time.Millisecond},
+			{Name: "bind", Server: "ldaps://dc1.acme.test", Took: 20 * time.Millisecond, Err: &connector.Error{
+				Kind: connector.Denied, Op: "ldapsync: bind", Err: errors.New("invalid credentials (49)"), Hint: "correct the password of the service account",
+			}},
+		}
+		srv := httptest.NewServer(nil)
+		t.Cleanup(srv.Close)
+		w.serve(srv.URL)
+		srv.Config.Handler = w.server
+		b := d.Browser(t, script, "en")
+		b.Open(srv.URL + "/sources")
+		b.Type("#name", "owner")
+		b.Type("#password", secret)
+		b.Click("button.act")
+		b.Leave(srv.URL + "/login")
+		if script {
+			shoot(t, b, srv.URL, "/sources", "sources")
+			shoot(t, b, srv.URL, "/sources/office", "source")
+			shoot(t, b, srv.URL, "/sources/branch-with-a-very-long-name-here", "source-quarantined")
+			shoot(t, b, srv.URL, "/sources/office/connection", "source-connection")
+		}
+		b.Open(srv.URL + "/sources")
+		b.Click(`article a[href="/sources/office"]`)
+		b.Click(`.tabs a[href="/sources/office/connection"]`)
+		b.Click(".actions a")
+		b.Click("button.act")
+		if got := b.Text(".flash"); !strings.HasPrefix(got, "The way does not lead there") {
+			t.Error(got)
+		}
+		if script && shots != "" {
+			picture(t, b, "source-test")
+		}
+		if got := b.Text(".failcard code"); got != "denied" {
+			t.Error(got)
+		}
+		if faults := b.Faults(); len(faults) > 0 {
+			t.Error(faults)
+		}
+	}
+}
