@@ -8,6 +8,7 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/provision"
+	"usherd/connector/report"
 )
 
 func (s *Server) explanations() {
@@ -33,7 +34,11 @@ func (s *Server) explain(ctx context.Context, c *call, in *explainInput) (*expla
 	if !in.At.IsZero() && (in.At.After(s.now()) || in.At.Year() < 2000) {
 		return nil, invalid("query.at", "an instant from 2000 on that is over")
 	}
-	e, err := c.org.Writer.Explain(ctx, provision.ExplainRequest{User: u.ID, At: in.At, Words: func(f connector.Failure) (string, []string) {
+	say, err := report.Explain(c.lang)
+	if err != nil {
+		return nil, err
+	}
+	e, err := c.org.Writer.Explain(ctx, provision.ExplainRequest{User: u.ID, Say: say, At: in.At, Words: func(f connector.Failure) (string, []string) {
 		t := s.catalogue.Text(f, c.lang)
 		return t.Title, t.Remedy
 	}})

@@ -115,6 +115,14 @@ type Waiter struct {
 	Asked   time.Time // when the source has asked for the seat last
 }
 
+// Queued is a place on a waiting list with the open item about the person.
+type Queued struct {
+	Waiter
+	Ref     string // of the item; "" = it was dismissed
+	Subject string // how people know the person; "" as well then
+	User    ID     // zero = there is no account
+}
+
 // ErrMoved is what Save answers for a change whose user, link or names are not any more what was
 // decided on: decide again.
 var ErrMoved = errors.New("the user has changed in the meantime")

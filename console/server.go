@@ -35,6 +35,7 @@ type Store interface {
 	FailureStore
 	AuditStore
 	TokenStore
+	SeatStore
 }
 
 // Runner does what takes longer than an answer. Each method returns when the run stands in the store, and its work goes on.
@@ -158,6 +159,7 @@ func (s *Server) register() {
 	s.failures()
 	s.users()
 	s.domains()
+	s.seats()
 	s.sources()
 	s.tokens()
 	s.errors()

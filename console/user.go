@@ -9,6 +9,7 @@ import (
 	"usherd/connector"
 	"usherd/connector/failure"
 	"usherd/connector/provision"
+	"usherd/connector/report"
 )
 
 // user are the page of one person and what can be done there.
@@ -151,8 +152,12 @@ func (v *visit) user() {
 		return
 	}
 	p := userPage{User: v.userRow(u), ID: u.ID.String(), States: v.stateSteps(u), Deactivated: v.deactivation(u), Actions: v.actionsOf(u), hide: v.hidden(u)}
-	var err error
-	p.Explanation, err = v.org.Writer.Explain(v.r.Context(), provision.ExplainRequest{User: u.ID, Words: func(f connector.Failure) (string, []string) {
+	say, err := report.Explain(v.lang)
+	if err != nil {
+		v.accident("user", err)
+		return
+	}
+	p.Explanation, err = v.org.Writer.Explain(v.r.Context(), provision.ExplainRequest{User: u.ID, Say: say, Words: func(f connector.Failure) (string, []string) {
 		t := v.s.catalogue.TextWithContact(f, v.org.Settings.Contact, v.lang)
 		return t.Title, t.Remedy
 	}})

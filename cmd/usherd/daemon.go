@@ -138,10 +138,14 @@ func (d *daemon) openDoors(ctx context.Context) (err error) {
 	return nil
 }
 
-// offerSeats gives seats that have become free while the daemon was down, or by the configuration.
+// offerSeats gives seats that have become free while the daemon was down, or by the configuration, and keeps how full packages
+// are today.
 func (d *daemon) offerSeats(ctx context.Context, s *site) error {
 	for _, o := range s.orgs {
 		if err := o.prov.Offer(ctx); err != nil {
+			return err
+		}
+		if err := s.db.CountSeats(ctx, o.Org.ID, d.app.now()); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"usherd/connector"
 	"usherd/connector/failure"
 	"usherd/connector/provision"
+	"usherd/connector/report"
 )
 
 func (a *app) userExplainCmd(orgID *string) *cobra.Command {
@@ -96,6 +97,9 @@ func (a *app) explainUser(ctx context.Context, s *site, orgID, name string, fres
 		return err
 	}
 	req.User = u.ID
+	if req.Say, err = report.Explain(failure.Languages()[0]); err != nil {
+		return err
+	}
 	req.Place = func(source, attribute string) (string, int) {
 		return s.file.Path, s.file.MappingLine(o.Org.ID, source, attribute)
 	}

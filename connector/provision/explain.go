@@ -16,10 +16,12 @@ const (
 	maxPlace       = 1000 // of a waiting list that is looked at
 )
 
-// ExplainRequest says whom to explain. Only User is needed.
+// ExplainRequest says whom to explain. User and Say are needed.
 type ExplainRequest struct {
 	User connector.ID
-	At   time.Time // zero = now
+	// Say words a sentence in the reader's language: connector/report has those with these keys.
+	Say func(key string, values any) string
+	At  time.Time // zero = now
 	// Fresh are sources that are asked what they say of the person at this moment, by name. One that cannot
 	// be asked is told in its record.
 	Fresh map[string]connector.Source

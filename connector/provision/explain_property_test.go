@@ -88,7 +88,7 @@ func (w *world) administer(r *rand.Rand) {
 
 func (w *world) explainable(id connector.ID, past time.Time, seed uint64) {
 	w.t.Helper()
-	e, err := w.prov.Explain(w.t.Context(), provision.ExplainRequest{User: id})
+	e, err := w.prov.Explain(w.t.Context(), provision.ExplainRequest{Say: english, User: id})
 	if err != nil {
 		w.t.Fatalf("seed %d: %v", seed, err)
 	}
@@ -115,7 +115,7 @@ func (w *world) explainable(id connector.ID, past time.Time, seed uint64) {
 	if len(e.Attributes) != len(users[0].Profile) || len(e.Why) == 0 || users[0].State != e.State {
 		w.t.Fatalf("seed %d: %+v", seed, e)
 	}
-	_, err = w.prov.Explain(w.t.Context(), provision.ExplainRequest{User: id, At: past})
+	_, err = w.prov.Explain(w.t.Context(), provision.ExplainRequest{Say: english, User: id, At: past})
 	if early := past.Before(users[0].CreatedAt); (connector.KindOf(err) == connector.NotFound) != early || !early && err != nil {
 		w.t.Fatalf("seed %d: at %v: %v", seed, past, err)
 	}

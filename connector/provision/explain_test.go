@@ -14,11 +14,12 @@ import (
 	"usherd/connector"
 	"usherd/connector/mapping"
 	"usherd/connector/provision"
+	"usherd/connector/report"
 )
 
 func (w *world) explain(u *connector.User) *provision.Explanation {
 	w.t.Helper()
-	e, err := w.prov.Explain(w.t.Context(), provision.ExplainRequest{User: u.ID})
+	e, err := w.prov.Explain(w.t.Context(), provision.ExplainRequest{Say: english, User: u.ID})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -72,7 +73,7 @@ func TestEachValueNamesItsOwner(t *testing.T) {
 	other := w.syncFrom("second", &people{list: []*connector.Record{inSecond(person(1, "title", "Chief", "sn", "Other"))}}, connector.ResultOK)
 	w.now = w.now.Add(time.Hour)
 	e, err := w.prov.Explain(t.Context(), provision.ExplainRequest{
-		User: w.user("u0001").ID, Place: func(source, attribute string) (string, int) { return source + ".yaml", len(attribute) },
+		Say: english, User: w.user("u0001").ID, Place: func(source, attribute string) (string, int) { return source + ".yaml", len(attribute) },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -340,7 +341,7 @@ func TestThePastIsExplained(t *testing.T) {
 	w.sync(p, connector.ResultOK)
 
 	at := func(at time.Time) (*provision.Explanation, error) {
-		return w.prov.Explain(t.Context(), provision.ExplainRequest{User: id, At: at})
+		return w.prov.Explain(t.Context(), provision.ExplainRequest{Say: english, User: id, At: at})
 	}
 	if _, err := at(born.Add(-time.Second)); connector.KindOf(err) != connector.NotFound || !strings.Contains(err.Error(), "u0001 did not exist at 2026-03-01 08:00Z") {
 		t.Errorf("%v", err)
@@ -389,7 +390,7 @@ func TestFreshRecords(t *testing.T) {
 	w.syncFrom("second", &people{list: []*connector.Record{inSecond(person(1))}}, connector.ResultOK)
 	ask := func() []provision.ExplainedRecord {
 		e, err := w.prov.Explain(t.Context(), provision.ExplainRequest{
-			User: w.user("u0001").ID, Fresh: map[string]connector.Source{"dir": p, "second": unreachable{}},
+			Say: english, User: w.user("u0001").ID, Fresh: map[string]connector.Source{"dir": p, "second": unreachable{}},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -410,5 +411,36 @@ func TestFreshRecords(t *testing.T) {
 	p.list = p.list[1:]
 	if f := ask()[0].Fresh; f.Applied || f.Presence != "gone" || f.Attributes != nil {
 		t.Errorf("%+v", f)
+	}
+}
+
+// english words explanations as the command line does.
+var english = func() func(string, any) string {
+	say, err := report.Explain("en")
+	if err != nil {
+		panic(err) // another package's tests tell why
+	}
+	return say
+}()
+
+// What is put together from a word of the store has a text: states, standings, modes of runs, signals.
+func TestEveryWordOfAnExplanationHasAText(t *testing.T) {
+	t.Parallel()
+	var keys []string
+	for _, s := range connector.States() {
+		keys = append(keys, "state."+string(s))
+	}
+	for _, s := range []connector.Standing{connector.StandingEnabled, connector.StandingDisabled, connector.StandingGone, connector.StandingOutOfScope, "unknown"} {
+		keys = append(keys, "standing."+string(s))
+	}
+	for _, m := range []connector.Mode{
+		connector.ModeFull, connector.ModeChanges, connector.ModePreview, connector.ModePerson, connector.ModeGrace, connector.ModeRollback,
+	} {
+		keys = append(keys, "mode."+string(m))
+	}
+	for _, key := range keys {
+		if text := english(key, nil); text == key {
+			t.Errorf("%s has no text", key)
+		}
 	}
 }

@@ -65,15 +65,15 @@ func (x *explainer) whyNot(name string, a ExplainedAttribute, c policy.Contribut
 	named := x.org.Owners[name]
 	switch {
 	case a.Kept:
-		return "the user keeps what it had"
+		return x.say("not.kept", nil)
 	case !counts:
-		return "it has lost the person"
+		return x.say("not.lost", nil)
 	case x.org.Source(c.Source) == nil:
-		return "it is not configured any more"
+		return x.say("not.configured", nil)
 	case slices.Contains(named, a.Source):
-		return "owners: " + strings.Join(named, ", ")
+		return x.say("not.owner", values{"Owners": strings.Join(named, ", ")})
 	}
-	return a.Source + " comes first"
+	return x.say("not.first", values{"Source": a.Source})
 }
 
 // rule is the mapping rule of a source for a target; nil when there is none, or no such source any more.

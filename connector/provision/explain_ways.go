@@ -3,6 +3,7 @@ package provision
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"usherd/connector"
@@ -83,7 +84,7 @@ func (x *explainer) told(way []lifecycle.Step) []WayStep {
 func (x *explainer) acts(s lifecycle.Step) []Act {
 	switch {
 	case s.Need == lifecycle.NeedApproval:
-		return []Act{{What: "an administrator approves the account", Command: "usherd user approve " + x.key()}}
+		return []Act{{What: x.say("act.approve", nil), Command: "usherd user approve " + x.key()}}
 	case s.Need == lifecycle.NeedDomain:
 		return x.toProveDomain()
 	case s.Signal == lifecycle.Reactivate:
@@ -91,9 +92,9 @@ func (x *explainer) acts(s lifecycle.Step) []Act {
 	case s.Signal == lifecycle.DirectorySeen:
 		return x.toBeSeen()
 	case s.Signal == lifecycle.DomainVerified:
-		return []Act{{What: "comes by itself with the proof of its domain"}}
+		return []Act{{What: x.say("act.by_itself", nil)}}
 	case s.Signal == lifecycle.SignIn:
-		return []Act{{What: "the person signs in"}}
+		return []Act{{What: x.say("act.sign_in", nil)}}
 	}
 	return []Act{{What: string(s.Signal)}}
 }
@@ -116,13 +117,13 @@ func (x *explainer) toProveDomain() []Act {
 	d := x.domain
 	switch {
 	case d == nil:
-		return []Act{x.change(connector.Email, "the e-mail address gets a domain that the organization can prove")}
+		return []Act{x.change(connector.Email, x.say("act.other_domain", nil))}
 	case d.Elsewhere:
-		return []Act{{What: fmt.Sprintf("the organization that has claimed %s releases it", d.Name)}}
+		return []Act{{What: x.say("act.release", values{"Domain": d.Name})}}
 	case d.Entry != "":
-		return []Act{{What: "the TXT record of " + d.Entry + " is published and found", Command: "usherd domain check " + d.Entry}}
+		return []Act{{What: x.say("act.publish", values{"Domain": d.Entry}), Command: "usherd domain check " + d.Entry}}
 	}
-	return []Act{{What: "the domain " + d.Name + " is added and proven by its TXT record", Command: "usherd domain add " + d.Name}}
+	return []Act{{What: x.say("act.add_domain", values{"Domain": d.Name}), Command: "usherd domain add " + d.Name}}
 }
 
 // change is an act on the source attributes that the owner of an attribute makes it from.
@@ -139,12 +140,12 @@ func (x *explainer) change(attribute, what string) Act {
 
 // toReactivate: by the source that took the access away, and always by an administrator.
 func (x *explainer) toReactivate() []Act {
-	admin := Act{What: "an administrator gives the access back", Command: "usherd user reactivate " + x.key()}
+	admin := Act{What: x.say("act.reactivate", nil), Command: "usherd user reactivate " + x.key()}
 	u := x.user
 	if u.DeactivatedBy == connector.ByAdministrator || x.org.Source(u.DeactivatedSource) == nil {
 		return []Act{admin}
 	}
-	admin.What += ", which holds until the source says something new"
+	admin.What = x.say("act.reactivate_against", nil)
 	act := Act{Source: u.DeactivatedSource}
 	for _, l := range x.links {
 		if l.Source == act.Source {
@@ -153,13 +154,12 @@ func (x *explainer) toReactivate() []Act {
 	}
 	switch connector.Standing(u.DeactivatedReason) {
 	case connector.StandingGone:
-		act.What = "the entry is restored, or created anew with the same e-mail address or user name"
+		act.What = x.say("act.restore", nil)
 	case connector.StandingOutOfScope:
-		act.What = "the entry comes back into the scope of the source"
+		act.What = x.say("act.into_scope", nil)
 	case connector.StandingDisabled, connector.StandingEnabled, connector.StandingUnknown:
-		act.What = "the entry is enabled again"
+		act.What = x.say("act.enable", nil)
 	}
-	act.What += "; the next run sees it"
 	act.Command = "usherd sync --source " + act.Source
 	return []Act{act, admin}
 }
@@ -170,13 +170,13 @@ func (x *explainer) toBeSeen() []Act {
 	for _, l := range x.links {
 		if s := x.org.Source(l.Source); s != nil && s.Kind == connector.Directory && present(l.Standing) {
 			out = append(out, Act{
-				What: "the next run of " + l.Source + " finds the person enabled", Source: l.Source, DN: l.DN,
+				What: x.say("act.next_run", values{"Source": l.Source}), Source: l.Source, DN: l.DN,
 				Command: fmt.Sprintf("usherd sync --source %s --person %s", l.Source, x.key()),
 			})
 		}
 	}
 	if out == nil {
-		out = []Act{{What: "a run of a directory finds the person enabled"}}
+		out = []Act{{What: x.say("act.a_run", nil)}}
 	}
 	return out
 }
@@ -187,12 +187,12 @@ func (x *explainer) seatFirst() (Act, bool) {
 	if s == nil || s.Free() > 0 || x.user.HoldsSeat(x.org.InactiveHoldsSeat) {
 		return Act{}, false
 	}
-	return freeSeat(s), true
+	return x.freeSeat(s), true
 }
 
-func freeSeat(s *connector.SeatCount) Act {
+func (x *explainer) freeSeat(s *connector.SeatCount) Act {
 	return Act{
-		What:    fmt.Sprintf("a seat of %s becomes free (%d of %d are used), or the configuration gives it more", s.Package, s.Used, s.Seats),
+		What:    x.say("act.free_seat", values{"Package": s.Package, "Used": strconv.Itoa(s.Used), "Seats": strconv.Itoa(s.Seats)}),
 		Command: "usherd seats",
 	}
 }
@@ -202,14 +202,14 @@ func (x *explainer) toGetPackage() []Act {
 	var out []Act
 	if x.waiting != nil {
 		if s := x.seatsOf(x.waiting.Package); s != nil {
-			out = append(out, freeSeat(s))
+			out = append(out, x.freeSeat(s))
 		}
 	}
-	if act := x.change("package", "the record gives a package"); len(act.Attributes) > 0 && x.waiting == nil && !x.user.PackageFixed {
+	if act := x.change("package", x.say("act.record_package", nil)); len(act.Attributes) > 0 && x.waiting == nil && !x.user.PackageFixed {
 		out = append(out, act)
 	}
 	if x.user.PackageFixed {
-		out = append(out, Act{What: "the sources may decide again", Command: "usherd user package " + x.key() + " --release"})
+		out = append(out, Act{What: x.say("act.release_package", nil), Command: "usherd user package " + x.key() + " --release"})
 	}
-	return append(out, Act{What: "an administrator gives a package that has a free seat", Command: "usherd user package " + x.key() + " --to PACKAGE"})
+	return append(out, Act{What: x.say("act.give_package", nil), Command: "usherd user package " + x.key() + " --to PACKAGE"})
 }

@@ -2,32 +2,24 @@ package provision
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 
 	"usherd/connector"
 	"usherd/connector/lifecycle"
 )
 
-// standingWords say what a source says of a person.
-var standingWords = map[connector.Standing]string{
-	connector.StandingEnabled: "enabled", connector.StandingDisabled: "disabled", connector.StandingGone: "gone",
-	connector.StandingOutOfScope: "out of its scope", connector.StandingUnknown: "nothing certain",
-}
+// values fill the placeholders of a sentence.
+type values map[string]string
 
-// signalWords say what happened, for the history.
-var signalWords = map[lifecycle.Signal]string{
-	lifecycle.Created:          "created",
-	lifecycle.EmailProven:      "the e-mail address was proven",
-	lifecycle.DirectorySeen:    "seen enabled in a directory, the domain being verified",
-	lifecycle.DomainVerified:   "the domain of the e-mail address was verified",
-	lifecycle.SignIn:           "the person signed in",
-	lifecycle.Deactivate:       "deactivated",
-	lifecycle.Reactivate:       "reactivated",
-	lifecycle.ClaimedElsewhere: "another organization took the person over",
-	lifecycle.ClaimDecided:     "the person decided about the old data",
-	lifecycle.ClaimExpired:     "the time to decide about the old data was over",
-	lifecycle.GraceOver:        "the grace period was over",
-	lifecycle.Delete:           "deleted",
+// say words a sentence of this explanation.
+func (x *explainer) say(key string, v values) string { return x.req.Say(key, v) }
+
+// standing says what a source says of a person.
+func (x *explainer) standing(s connector.Standing) string {
+	if s == connector.StandingUnknown {
+		return x.say("standing.unknown", nil)
+	}
+	return x.say("standing."+string(s), nil)
 }
 
 // transitions tells each step with its cause.
@@ -41,17 +33,23 @@ func (x *explainer) transitions() []ExplainedTransition {
 		if run := x.runs[e.Cause.Run]; run != nil {
 			t.Mode = run.Mode
 		}
-		t.Why = happened(s) + " (" + cause(t) + ")"
+		t.Why = x.happened(s) + " (" + x.cause(t) + ")"
 		out = append(out, t)
 	}
 	return out
 }
 
+// told are the signals that have words of their own, for the history.
+var told = []lifecycle.Signal{
+	lifecycle.Created, lifecycle.EmailProven, lifecycle.DirectorySeen, lifecycle.DomainVerified, lifecycle.SignIn, lifecycle.Deactivate, lifecycle.Reactivate,
+	lifecycle.ClaimedElsewhere, lifecycle.ClaimDecided, lifecycle.ClaimExpired, lifecycle.GraceOver, lifecycle.Delete,
+}
+
 // happened says what a step was; of a deactivation also on whose word.
-func happened(s step) string {
-	what := signalWords[lifecycle.Signal(s.Signal)]
-	if what == "" {
-		what = s.Signal
+func (x *explainer) happened(s step) string {
+	what := s.Signal
+	if slices.Contains(told, lifecycle.Signal(s.Signal)) {
+		what = x.say("signal."+s.Signal, nil)
 	}
 	if s.Signal != string(lifecycle.Deactivate) {
 		return what
@@ -60,9 +58,9 @@ func happened(s step) string {
 	connector.Replay(after, s.event.Fields)
 	switch after.DeactivatedBy {
 	case connector.ByAdministrator:
-		return worded(what+" by an administrator", after.DeactivatedReason)
+		return worded(x.say("by_administrator", nil), after.DeactivatedReason)
 	case connector.BySource:
-		return fmt.Sprintf("%s, for %s says %s", what, after.DeactivatedSource, spoken(after.DeactivatedReason))
+		return x.say("by_source", values{"Source": after.DeactivatedSource, "Says": x.spoken(after.DeactivatedReason)})
 	}
 	return what
 }
@@ -74,21 +72,28 @@ func worded(what, words string) string {
 	return fmt.Sprintf("%s (%q)", what, words)
 }
 
+// standings are what a source can say, where it says something.
+var standings = []connector.Standing{
+	connector.StandingEnabled, connector.StandingDisabled, connector.StandingGone, connector.StandingOutOfScope, connector.StandingUnknown,
+}
+
 // spoken is a source's reason in words.
-func spoken(reason string) string {
-	if w, ok := standingWords[connector.Standing(reason)]; ok {
-		return w
+func (x *explainer) spoken(reason string) string {
+	if s := connector.Standing(reason); slices.Contains(standings, s) {
+		return x.standing(s)
 	}
 	return reason
 }
 
 // cause says what made a change.
-func cause(t ExplainedTransition) string {
+func (x *explainer) cause(t ExplainedTransition) string {
+	by := values{"Mode": string(t.Mode), "Source": t.Source, "Actor": t.Actor}
 	switch {
 	case t.Kind == connector.CauseRun && t.Mode != "":
-		return fmt.Sprintf("%s run of %s by %s", t.Mode, t.Source, t.Actor)
+		by["Mode"] = x.say("mode."+string(t.Mode), nil)
+		return x.say("by_run", by)
 	case t.Kind == connector.CauseRun && t.Source != "":
-		return fmt.Sprintf("a run of %s by %s", t.Source, t.Actor)
+		return x.say("by_a_run", by)
 	}
 	return t.Actor
 }
@@ -113,7 +118,7 @@ func (x *explainer) why() []string {
 		add(x.whyInSpite())
 	}
 	if x.user.PendingApproval {
-		add("An administrator has to approve the account: until then sign-in is refused.")
+		add(x.say("approval", nil))
 	}
 	return out
 }
@@ -125,30 +130,35 @@ func (x *explainer) whySince() string {
 	}
 	s := x.steps[len(x.steps)-1]
 	ts := x.transitions()
-	return fmt.Sprintf("It is %s since %s: %s.", x.user.State, timeText(s.event.At), ts[len(ts)-1].Why)
+	return x.say("since", values{"State": x.state(), "At": timeText(s.event.At), "Why": ts[len(ts)-1].Why})
 }
 
 // whyDomain says how the domain bears on a state that is not inactive.
 func (x *explainer) whyDomain() string {
 	d := x.domain
-	switch {
-	case d == nil:
-		return "Its e-mail address has no domain that could be verified."
-	case d.Verified:
-		text := fmt.Sprintf("The domain %s is verified", d.Name)
-		if d.Entry != d.Name {
-			text += " by " + d.Entry
-		}
-		return text + " since " + timeText(d.Since) + "."
-	case x.user.State != connector.NotVerified:
-		return fmt.Sprintf("The domain %s is not verified, but a state once reached is kept.", d.Name)
-	case d.Elsewhere:
-		return fmt.Sprintf("The domain %s is claimed by another organization, so it cannot verify anybody here.", d.Name)
-	case d.Entry != "":
-		return strings.TrimSuffix(fmt.Sprintf("The domain %s is not verified: the entry %s waits for its proof: %s", d.Name, d.Entry, d.LastError), ": ") + "."
+	if d == nil {
+		return x.say("domain.none", nil)
 	}
-	return fmt.Sprintf("The domain %s is not verified: the organization has no entry for it.", d.Name)
+	v := values{"Domain": d.Name, "Entry": d.Entry, "At": timeText(d.Since), "Error": d.LastError}
+	switch {
+	case d.Verified && d.Entry != d.Name:
+		return x.say("domain.verified_by", v)
+	case d.Verified:
+		return x.say("domain.verified", v)
+	case x.user.State != connector.NotVerified:
+		return x.say("domain.kept", v)
+	case d.Elsewhere:
+		return x.say("domain.elsewhere", v)
+	case d.Entry != "" && d.LastError != "":
+		return x.say("domain.failed", v)
+	case d.Entry != "":
+		return x.say("domain.waits", v)
+	}
+	return x.say("domain.no_entry", v)
 }
+
+// state is the user's state in words.
+func (x *explainer) state() string { return x.say("state."+string(x.user.State), nil) }
 
 // whyInSpite says why the user has its access although the sources say something else.
 func (x *explainer) whyInSpite() string {
@@ -157,19 +167,21 @@ func (x *explainer) whyInSpite() string {
 	}
 	switch {
 	case x.saysSrc == "" && len(x.links) == 0:
-		return "No source has brought it: only administrators decide about it."
+		return x.say("spite.nobody", nil)
 	case x.saysSrc == "":
-		return "The configuration does not have its source any more: only administrators decide about it."
+		return x.say("spite.no_source", nil)
 	case x.says != connector.StandingDisabled && present(x.says):
 		return ""
 	case x.protected():
-		return fmt.Sprintf("%s says %s, but the user is protected: no source may deactivate it.", x.saysSrc, standingWords[x.says])
+		return x.say("spite.protected", x.said())
 	case x.givenBack():
-		return fmt.Sprintf("%s says %s, but an administrator gave the access back: that holds until the source says something new.",
-			x.saysSrc, standingWords[x.says])
+		return x.say("spite.given_back", x.said())
 	}
-	return fmt.Sprintf("%s says %s: the next run decides about it.", x.saysSrc, standingWords[x.says])
+	return x.say("spite.next_run", x.said())
 }
+
+// said is what the source that counts says of the user.
+func (x *explainer) said() values { return values{"Source": x.saysSrc, "Says": x.standing(x.says)} }
 
 // givenBack reports whether the last word about the access was an administrator's, who gave it.
 func (x *explainer) givenBack() bool {
@@ -190,11 +202,11 @@ func (x *explainer) whoBringsBack() string {
 	u := x.user
 	switch {
 	case u.DeactivatedBy == connector.ByAdministrator:
-		return "Only an administrator gives the access back: no source does."
+		return x.say("back.administrator", nil)
 	case x.org.Source(u.DeactivatedSource) == nil:
-		return fmt.Sprintf("The configuration does not have %s any more: only an administrator gives the access back.", u.DeactivatedSource)
+		return x.say("back.no_source", values{"Source": u.DeactivatedSource})
 	}
-	return fmt.Sprintf("It comes back when %s says enabled again, or when an administrator gives the access back.", u.DeactivatedSource)
+	return x.say("back.source", values{"Source": u.DeactivatedSource})
 }
 
 // keptBy is the source that has an inactive user enabled, for which it is not deleted.
@@ -209,17 +221,18 @@ func (x *explainer) keptBy() string {
 
 func (x *explainer) whenDeleted() string {
 	u := x.user
+	v := values{"At": timeText(u.DeleteAt), "Source": x.keptBy()}
 	switch {
 	case u.DeleteAt.IsZero():
-		return "It is not deleted by itself."
+		return x.say("deleted.never", nil)
 	case x.past:
-		return fmt.Sprintf("It was to be deleted at %s.", timeText(u.DeleteAt))
+		return x.say("deleted.was", v)
 	case x.keptBy() != "":
-		return fmt.Sprintf("Its grace period ends at %s, but it is not deleted as long as %s has it enabled.", timeText(u.DeleteAt), x.keptBy())
+		return x.say("deleted.kept", v)
 	case !u.DeleteAt.After(x.now):
-		return fmt.Sprintf("Its grace period ended at %s: the next full run of its source deletes it.", timeText(u.DeleteAt))
+		return x.say("deleted.over", v)
 	}
-	return fmt.Sprintf("It is deleted at %s, unless it comes back before.", timeText(u.DeleteAt))
+	return x.say("deleted.at", v)
 }
 
 func (x *explainer) deactivated() *ExplainedEnd {
@@ -243,17 +256,17 @@ func (x *explainer) deactivated() *ExplainedEnd {
 func (x *explainer) signIn() Verdict {
 	u := x.user
 	_, ok := lifecycle.Next(u.State, lifecycle.SignIn, x.facts)
-	why := "it is " + string(u.State)
+	why := x.say("signin.is", values{"State": x.state()})
 	switch {
 	case ok:
 	case !u.State.Live():
-		why = "the account does not exist any more"
+		why = x.say("signin.gone", nil)
 	case u.State == connector.Inactive:
-		why = "it is deactivated, and signing in never gives the access back"
+		why = x.say("signin.deactivated", nil)
 	case u.State == connector.NotVerified:
-		why = "its identity is not proven yet"
+		why = x.say("signin.not_proven", nil)
 	case u.PendingApproval:
-		why = "it waits for an administrator's approval"
+		why = x.say("signin.approval", nil)
 	}
 	return Verdict{ok, why}
 }
@@ -271,16 +284,23 @@ func (x *explainer) local() []LocalDecision {
 		return nil
 	}
 	if u.PackageFixed {
-		add(connector.FieldPackageFixed, fmt.Sprintf("the package is %s; sources leave it alone", orNone(u.Package)))
+		add(connector.FieldPackageFixed, x.packageFixed())
 	}
 	if !u.PendingApproval {
-		add(connector.FieldPendingApproval, "approved")
+		add(connector.FieldPendingApproval, x.say("local.approved", nil))
 	}
 	switch {
 	case u.DeactivatedBy == connector.ByAdministrator:
-		add(connector.FieldDeactivatedBy, worded("deactivated; no source gives the access back", u.DeactivatedReason))
+		add(connector.FieldDeactivatedBy, worded(x.say("local.deactivated", nil), u.DeactivatedReason))
 	case x.givenBack() && !x.past && (x.says == connector.StandingDisabled || !present(x.says)):
-		add(connector.FieldDeactivatedBy, "reactivated; that holds until a source says something new")
+		add(connector.FieldDeactivatedBy, x.say("local.reactivated", nil))
 	}
 	return out
+}
+
+func (x *explainer) packageFixed() string {
+	if x.user.Package == "" {
+		return x.say("local.no_package", nil)
+	}
+	return x.say("local.package", values{"Package": x.user.Package})
 }

@@ -64,6 +64,13 @@ func (p *Provisioner) offer(ctx context.Context, pkg string, cause connector.Cau
 // that was refused has no id to say by that it does not want the person any more: that it is silent is all there is.
 const pushedWait = 7 * 24 * time.Hour
 
+// Lapsed reports whether a place is given up when its turn comes: its source is not configured any more, or is a client that has not
+// asked for the person for a week.
+func Lapsed(org *connector.Organization, w connector.Waiter, now time.Time) bool {
+	src := org.Source(w.Source)
+	return src == nil || src.Kind == connector.SCIM && now.Sub(w.Asked) > pushedWait
+}
+
 // errOutdated is for a place whose record is not the last word on the person any more.
 var errOutdated = errors.New("the source has said something else since")
 
@@ -78,7 +85,7 @@ func (p *Provisioner) offerTo(ctx context.Context, w connector.Waiter, cause con
 	case connector.Template:
 		push = p.again(push, w)
 	case connector.SCIM:
-		if p.o.Now().Sub(w.Asked) > pushedWait {
+		if Lapsed(p.o.Org, w, p.o.Now()) {
 			return true, false, p.o.Store.Write(ctx, func(tx connector.Tx) error { return tx.LeaveList(ctx, w) })
 		}
 		push = lastWord(push, w)

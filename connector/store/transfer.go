@@ -19,7 +19,7 @@ import (
 // database and those who are at work on it: migrations, leases, keys that daemons make themselves, the number of the
 // token revision, and sessions of the console with what was tried there.
 var transferred = [...]string{
-	"packages", "sources", "domains", "revisions", "users", "user_keys", "user_terms", "user_counts", "links", "link_sources", "events",
+	"packages", "seat_days", "sources", "domains", "revisions", "users", "user_keys", "user_terms", "user_counts", "links", "link_sources", "events",
 	"groups", "members", "group_events", "open_items", "waiting", "runs", "outcomes", "record_blobs", "record_chunks", "tokens",
 	"request_blocks", "request_bodies", "request_quirks", "client_profiles", "used_assertions", "tickets", "sign_ins",
 	"mails", "mail_links", "subscribers", "subscriber_events", "claims", "run_files", "kept_answers", "audit",

@@ -22,6 +22,10 @@ const (
 	sqlLeavePlace = `DELETE FROM waiting WHERE org = ? AND package = ? AND id = ?`
 
 	sqlWaiting = `SELECT id, org, package, source, record, since FROM waiting WHERE org = ? AND package = ? ORDER BY id LIMIT 0 + ?`
+
+	sqlQueue = `SELECT w.id, w.org, w.package, w.source, w.record, w.since, coalesce(i.ref, ''), coalesce(i.subject, ''), i.user_id
+ FROM waiting w LEFT JOIN open_items i ON i.org = w.org AND i.source = w.source AND i.person = w.person AND i.reason = 'no_seat'
+ WHERE w.org = ? AND w.package = ? AND w.id > ? ORDER BY w.id LIMIT 0 + ?`
 )
 
 // placeDoc is what is kept of a place: the record to try again, and when it came last.
@@ -33,21 +37,33 @@ type placeDoc struct {
 // Waiting returns the head of the waiting list of a package, longest waiting first.
 func (r *reader) Waiting(ctx context.Context, org, pkg string, limit int) ([]connector.Waiter, error) {
 	rows, err := r.q.query(ctx, sqlWaiting, org, pkg, limit)
-	list, err := add[connector.Waiter](nil, rows, err, func(r *sql.Rows, w *connector.Waiter) error {
-		var doc []byte
-		if err := r.Scan((*idColumn)(&w.ID), &w.Org, &w.Package, &w.Source, &doc, (*timeColumn)(&w.Since)); err != nil {
-			return err
-		}
-		var d placeDoc
-		if err := json.Unmarshal(doc, &d); err != nil {
-			return err
-		}
-		if w.Record, w.Asked = d.record(), d.Asked; w.Asked.IsZero() {
-			w.Asked = w.Since
-		}
-		return nil
-	})
+	list, err := add[connector.Waiter](nil, rows, err, func(r *sql.Rows, w *connector.Waiter) error { return scanWaiter(r, w) })
 	return list, wrap("waiting", err)
+}
+
+// scanWaiter reads a place, and more columns after it.
+func scanWaiter(r *sql.Rows, w *connector.Waiter, more ...any) error {
+	var doc []byte
+	if err := r.Scan(append([]any{(*idColumn)(&w.ID), &w.Org, &w.Package, &w.Source, &doc, (*timeColumn)(&w.Since)}, more...)...); err != nil {
+		return err
+	}
+	var d placeDoc
+	if err := json.Unmarshal(doc, &d); err != nil {
+		return err
+	}
+	if w.Record, w.Asked = d.record(), d.Asked; w.Asked.IsZero() {
+		w.Asked = w.Since
+	}
+	return nil
+}
+
+// Queue returns a page of the waiting list of a package with what is known of the people, longest waiting first, after a place.
+func (r *reader) Queue(ctx context.Context, org, pkg string, after connector.ID, limit int) ([]connector.Queued, error) {
+	rows, err := r.q.query(ctx, sqlQueue, org, pkg, after[:], pageSize(limit))
+	list, err := add[connector.Queued](nil, rows, err, func(r *sql.Rows, q *connector.Queued) error {
+		return scanWaiter(r, &q.Waiter, &q.Ref, &q.Subject, (*idColumn)(&q.User))
+	})
+	return list, wrap("queue", err)
 }
 
 // LeaveList takes a place off the list, see connector.Tx.

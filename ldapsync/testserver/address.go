@@ -16,7 +16,10 @@ import (
 // programs that run at the same time get different ones: each holds the lock of a file named after its
 // address until the function returned is called or the program ends.
 func loopback() (address string, release func(), err error) {
-	dir := filepath.Join(os.TempDir(), "usherd-test-addresses")
+	dir, err := testproc.CacheFile("addresses") // the same for all test programs, whatever their temporary folder is
+	if err != nil {
+		return "", nil, err
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", nil, err
 	}

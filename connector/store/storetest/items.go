@@ -131,6 +131,14 @@ func waitingOrder(f *fixture) {
 		ID: list[0].ID, Org: Org, Package: "gold", Source: Source, Record: again.Waiting, Since: Start().Add(time.Minute), Asked: f.now,
 	})
 	f.equal(list[0].ID.IsZero(), false)
+	items := f.items()
+	rest, err := f.s.Queue(f.ctx, Org, "gold", list[1].ID, 1)
+	f.ok(err)
+	f.equal(rest, []connector.Queued{{Waiter: list[2], Ref: items[2].Ref, Subject: items[2].Subject, User: items[2].UserID}})
+	f.ok(f.s.Dismiss(f.ctx, Org, items[2].Ref))
+	rest, err = f.s.Queue(f.ctx, Org, "gold", list[1].ID, 1)
+	f.ok(err)
+	f.equal(rest, []connector.Queued{{Waiter: list[2]}})
 
 	f.save(Fail(1, connector.EmailTaken)) // another reason: leaves
 	f.save(&connector.Change{Action: connector.Skipped, Org: Org, Source: Source, Anchor: AnchorOf(2)})
@@ -142,7 +150,7 @@ func waitingOrder(f *fixture) {
 	f.equal(len(list), 1)
 	f.equal(list[0].Record.Anchor, AnchorOf(3))
 	f.equal(f.seats("tin").Waiting, 1)
-	items := len(f.items())
+	open := len(f.items())
 	for range 2 {
 		for _, w := range []connector.Waiter{{ID: list[0].ID, Org: "other", Package: "gold"}, {ID: list[0].ID, Org: Org, Package: "tin"}} {
 			f.ok(f.s.Write(f.ctx, func(tx connector.Tx) error { return tx.LeaveList(f.ctx, w) }))
@@ -153,7 +161,7 @@ func waitingOrder(f *fixture) {
 		f.ok(f.s.Write(f.ctx, func(tx connector.Tx) error { return tx.LeaveList(f.ctx, list[0]) }))
 		f.equal(f.seats("gold").Waiting, 0)
 	}
-	f.equal(len(f.items()), items)
+	f.equal(len(f.items()), open)
 	f.save(Fail(3, connector.NoSeat))
 	f.equal(f.seats("gold").Waiting, 1)
 	f.packages(connector.Package{ID: "gold", Seats: 1})

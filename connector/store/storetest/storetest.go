@@ -19,6 +19,9 @@ type Store interface {
 	connector.Store
 	connector.Resources
 	SetPackages(ctx context.Context, org string, packages []connector.Package) error
+	CountSeats(ctx context.Context, org string, now time.Time) error
+	SeatDays(ctx context.Context, org, pkg string, since time.Time) ([]connector.SeatDay, error)
+	Queue(ctx context.Context, org, pkg string, after connector.ID, limit int) ([]connector.Queued, error)
 	Runs(ctx context.Context, f connector.RunFilter) ([]*connector.Run, error)
 	Rollbacks(ctx context.Context, run *connector.Run) ([]*connector.Run, error)
 	FindRun(ctx context.Context, text string) (*connector.Run, error)
@@ -144,6 +147,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"a change of package", changeOfPackage},
 		{"seats lowered below use", seatsLowered},
 		{"the last seats under 64 goroutines", lastSeats},
+		{"how full packages are is kept for each day", seatDays},
 		{"open items", openItems},
 		{"open items of people without an anchor", anchorless},
 		{"values that no index takes", longValues},
