@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"usherd/connector"
+	"usherd/connector/clients"
 )
 
 const scimTag = "SCIM"
@@ -28,31 +29,8 @@ func (s *Server) clients() {
 	}, s.listRequests)
 }
 
-// Client is how a source that pushes is. What is not known is null.
-type Client struct {
-	Org        string                 `json:"org"`
-	Source     string                 `json:"source"`
-	Profile    string                 `json:"profile" doc:"The dialect in force."`
-	Why        string                 `json:"profile_why"`
-	Last       *time.Time             `json:"last_request"`
-	LastStatus int                    `json:"last_status,omitempty"`
-	Requests   int                    `json:"requests_24h"`
-	Errors     int                    `json:"errors_24h" doc:"Of them, answered with 400 and above."`
-	Keeps      string                 `json:"log_keep" doc:"0s: nothing is logged."`
-	Bodies     bool                   `json:"log_bodies"`
-	Quirks     []connector.QuirkCount `json:"quirks" doc:"Which leniencies it has needed."`
-	Tokens     []ClientToken          `json:"tokens"`
-}
-
-// ClientToken is a token that a client may have: revoked ones are left out.
-type ClientToken struct {
-	ID       string                  `json:"id"`
-	Kind     connector.TokenKind     `json:"kind"`
-	Name     string                  `json:"name,omitempty"`
-	Standing connector.TokenStanding `json:"standing"`
-	Ends     *time.Time              `json:"ends"`
-	LastUsed *time.Time              `json:"last_used"`
-}
+// Client is how a source that pushes is.
+type Client = clients.Client
 
 // Clients are all of an organization.
 type Clients struct {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"usherd/connector"
+	"usherd/connector/clients"
 	"usherd/internal/webdriver"
 )
 
@@ -77,5 +78,49 @@ func picture(t *testing.T, b *webdriver.Browser, name string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(shots, name+".png"), b.Screenshot(), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// The pages about SCIM in a browser, with much on them and with nothing.
+func TestSCIMInABrowser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	srv := httptest.NewServer(nil)
+	t.Cleanup(srv.Close)
+	w.serve(srv.URL)
+	srv.Config.Handler = w.server
+	b := webdriver.Start(t).Browser(t, true, "en")
+	enter(t, b, srv.URL, "operator")
+	shoot(t, b, srv.URL, "/scim", "scim_none")
+	w.pushesAs("okta", clients.Settings{Profile: clients.Auto, KeepLog: 7 * 24 * time.Hour, LogBodies: true, Rate: 25, Burst: 100, Concurrency: 8})
+	w.pushesAs("entra", clients.Settings{Profile: "entra", Rate: 25, Burst: 100, Concurrency: 8})
+	w.server.Replace(w.set)
+	long := strings.Repeat("Wolfeschlegelsteinhausenbergerdorff.", 4) + "\u202e<b>@example.com"
+	list := w.asked(70, func(i int, r *connector.Request) {
+		r.Person = "ann@example.com"
+		if i%4 == 1 {
+			r.Method, r.Status, r.ScimType, r.Quirks, r.Person, r.Ref = "POST", 409, "uniqueness", []string{"op-case", "bool-text"}, long, "AAAA-BBBB"
+			r.Asked, r.Answered = []byte(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"ann","password":"***"}`), []byte(`{"detail":"this e-mail is taken by another user","status":"409"}`)
+			r.Query = "filter=userName%20eq%20%22" + strings.Repeat("x", 200) + "%22"
+		}
+	})
+	counts := []connector.QuirkCount{
+		{Org: "acme", Source: "okta", Quirk: "op-case", Count: 12345, First: w.now.Add(-1e15), Last: w.now}, {Org: "acme", Source: "okta", Quirk: "bool-text", Count: 3, First: w.now.Add(-1e13), Last: w.now.Add(-1e12)},
+	}
+	if err := w.db.PutRequests(t.Context(), nil, counts); err != nil {
+		t.Fatal(err)
+	}
+	shoot(t, b, srv.URL, "/scim", "scim")
+	shoot(t, b, srv.URL, "/scim/clients/okta", "client")
+	shoot(t, b, srv.URL, "/scim/requests", "requests")
+	one := "/scim/requests/" + list[69].ID.String()
+	shoot(t, b, srv.URL, one, "request")
+	b.Open(srv.URL + "/scim/requests?status=4xx")
+	b.Click("tbody a")
+	if got := b.Text(".failcard p"); got != "this e-mail is taken by another user" {
+		t.Error(got)
+	}
+	if faults := b.Faults(); len(faults) > 0 {
+		t.Error(faults)
 	}
 }

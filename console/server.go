@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"usherd/connector"
+	"usherd/connector/clients"
 	"usherd/connector/failure"
 	"usherd/connector/provision"
 	"usherd/console/chart"
@@ -36,6 +37,7 @@ type Store interface {
 	AuditStore
 	TokenStore
 	SeatStore
+	ClientStore
 }
 
 // Runner does what takes longer than an answer. Each method returns when the run stands in the store, and its work goes on.
@@ -58,7 +60,8 @@ type Organization struct {
 	Settings *connector.Organization
 	Writer   Writer
 	Domains  Domains
-	Sources  map[string]*Source // by id
+	Sources  map[string]*Source          // by id
+	Clients  map[string]clients.Settings // the sources that push by SCIM
 	// TokenAddress is where a token is good, "" where there is no such door.
 	TokenAddress func(*connector.Token) string
 }
@@ -79,6 +82,8 @@ type Options struct {
 	URL     string // the public address without a slash at its end
 	Version string // of the program
 	Secret  []byte // that all replicas share: keys of forms are made with it
+	// Quirk says what a leniency towards a SCIM client is, by its id; "" where that is not known.
+	Quirk func(id string) string
 	// Address is where a request comes from, through proxies that are trusted; "" = that cannot be told.
 	Address func(*http.Request) string
 	Now     func() time.Time
@@ -161,6 +166,7 @@ func (s *Server) register() {
 	s.domains()
 	s.seats()
 	s.sources()
+	s.scim()
 	s.tokens()
 	s.errors()
 	s.audit()

@@ -12,7 +12,9 @@ import (
 
 	"usherd/config"
 	"usherd/connector"
+	"usherd/connector/clients"
 	"usherd/console"
+	"usherd/scim"
 	"usherd/scim/auth"
 )
 
@@ -39,7 +41,7 @@ func (d *daemon) openConsole(ctx context.Context) (*consoleDoor, error) {
 	gate := auth.New(auth.Options{Store: d.site.db, Trusted: c.TrustedNetworks(), Now: d.app.now})
 	x := &consoleDoor{now: d.app.now}
 	x.server, err = console.New(console.Options{ //nolint:contextcheck // a visit asks under the context of its request
-		Store: d.site.db, Runner: &runner{d, ctx, &x.work}, URL: c.URL, Version: version, Secret: secret, Now: d.app.now, Log: d.log,
+		Store: d.site.db, Runner: &runner{d, ctx, &x.work}, URL: c.URL, Version: version, Secret: secret, Now: d.app.now, Log: d.log, Quirk: scim.Quirk,
 		Address: func(r *http.Request) string { return application{gate}.Address(r) },
 	})
 	if err != nil {
@@ -59,7 +61,13 @@ func (x *consoleDoor) replace(s *site) {
 	}
 	set := &console.Settings{Revision: s.file.Revision, Loaded: x.now()}
 	for _, o := range s.orgs {
-		set.Organizations = append(set.Organizations, &console.Organization{Settings: o.Org, Writer: o.prov, Domains: o.domains, Sources: sourcesOf(s.file, o), TokenAddress: s.door})
+		pushing := map[string]clients.Settings{}
+		for id, c := range o.Clients {
+			pushing[id] = clientSettings(c)
+		}
+		set.Organizations = append(set.Organizations, &console.Organization{
+			Settings: o.Org, Writer: o.prov, Domains: o.domains, Sources: sourcesOf(s.file, o), Clients: pushing, TokenAddress: s.door,
+		})
 	}
 	if c := s.file.Config.Console; c != nil { // taken away: nobody comes in any more
 		for _, a := range c.Admins {

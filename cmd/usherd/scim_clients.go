@@ -9,8 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"usherd/api"
+	"usherd/config"
 	"usherd/connector"
+	"usherd/connector/clients"
 	"usherd/connector/report"
 	"usherd/scim"
 )
@@ -30,7 +31,7 @@ has needed how often: what it sends that the standard does not say.`,
 				if err != nil {
 					return err
 				}
-				list := make([]api.Client, len(targets))
+				list := make([]clients.Client, len(targets))
 				for i, t := range targets {
 					if list[i], err = s.clientStanding(cmd.Context(), t, a.now()); err != nil {
 						return err
@@ -48,56 +49,15 @@ has needed how often: what it sends that the standard does not say.`,
 	return cmd
 }
 
-func (s *site) clientStanding(ctx context.Context, t target, now time.Time) (api.Client, error) {
-	c := t.org.Clients[t.id]
-	j := api.Client{Org: t.org.Org.ID, Source: t.id, Keeps: connector.Duration(c.KeepLog).String(), Bodies: c.LogBodies, Tokens: []api.ClientToken{}}
-	recognised, err := s.db.ClientProfile(ctx, j.Org, j.Source)
-	if err != nil {
-		return j, err
-	}
-	switch {
-	case c.Profile != "auto":
-		j.Profile, j.Why = c.Profile, "set in the configuration"
-	case recognised.Profile != "":
-		j.Profile, j.Why = recognised.Profile, "recognised: "+recognised.Why
-	default:
-		j.Profile, j.Why = "generic", "not recognised yet"
-	}
-	last, err := s.db.Requests(ctx, connector.RequestQuery{Org: j.Org, Source: j.Source, Limit: 1})
-	if err != nil {
-		return j, err
-	}
-	if len(last) > 0 {
-		j.Last, j.LastStatus = when(last[0].At), last[0].Status
-	}
-	counts, err := s.db.CountRequests(ctx, j.Org, j.Source, now.Add(-24*time.Hour))
-	if err != nil {
-		return j, err
-	}
-	j.Requests, j.Errors = counts.Requests, counts.Errors
-	if j.Quirks, err = s.db.Quirks(ctx, j.Org, j.Source); err != nil {
-		return j, err
-	}
-	if j.Quirks == nil {
-		j.Quirks = []connector.QuirkCount{}
-	}
-	return j, s.clientTokens(ctx, &j, now)
+func (s *site) clientStanding(ctx context.Context, t target, now time.Time) (clients.Client, error) {
+	return clients.Of(ctx, s.db, t.org.Org.ID, t.id, clientSettings(t.org.Clients[t.id]), now)
 }
 
-func (s *site) clientTokens(ctx context.Context, j *api.Client, now time.Time) error {
-	kinds := []connector.TokenKind{connector.BearerToken, connector.ClientSecret}
-	tokens, err := s.db.Tokens(ctx, connector.TokenFilter{Org: j.Org, Source: j.Source, Kinds: kinds})
-	for _, k := range tokens {
-		if standing := k.StandingAt(now); standing != connector.TokenRevoked {
-			j.Tokens = append(j.Tokens, api.ClientToken{
-				ID: k.ID.String(), Kind: k.Kind, Name: k.Name, Standing: standing, Ends: when(k.EndsAt), LastUsed: when(k.LastUsed),
-			})
-		}
-	}
-	return err
+func clientSettings(c *config.Client) clients.Settings {
+	return clients.Settings{Profile: c.Profile, KeepLog: c.KeepLog, LogBodies: c.LogBodies, Rate: c.Rate, Burst: c.Burst, Concurrency: c.Concurrency}
 }
 
-func (a *app) showClients(list []api.Client) error {
+func (a *app) showClients(list []clients.Client) error {
 	columns := []report.Column{
 		{Title: "Client", Flex: true},
 		{Title: "Dialect"},
@@ -128,7 +88,7 @@ func (a *app) showClients(list []api.Client) error {
 }
 
 // tokensInShort says how many tokens open the door, and when the first of them ends.
-func tokensInShort(tokens []api.ClientToken) string {
+func tokensInShort(tokens []clients.ClientToken) string {
 	live := 0
 	var first *time.Time
 	for _, k := range tokens {
@@ -149,7 +109,7 @@ func tokensInShort(tokens []api.ClientToken) string {
 }
 
 // showClient tells what does not fit in a row.
-func (a *app) showClient(j *api.Client) error {
+func (a *app) showClient(j *clients.Client) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n%s/%s\n  dialect %s: %s\n", j.Org, j.Source, j.Profile, printable(j.Why))
 	switch {
@@ -174,7 +134,7 @@ func (a *app) showClient(j *api.Client) error {
 	return tab.Flush()
 }
 
-func tokenStanding(k api.ClientToken) string {
+func tokenStanding(k clients.ClientToken) string {
 	used := ", used last " + moment(k.LastUsed)
 	if k.LastUsed == nil {
 		used = ", never used"

@@ -50,6 +50,24 @@ func (r *reader) Requests(ctx context.Context, q connector.RequestQuery) ([]conn
 	return list, wrap("requests", r.bodies(ctx, list))
 }
 
+// Request returns one request of the log, with its bodies where they are stored; ok is false where there is none.
+func (r *reader) Request(ctx context.Context, org string, id connector.ID) (q connector.Request, ok bool, err error) {
+	sources, err := r.RequestClients(ctx, org)
+	for _, source := range sources {
+		b, err := readBlock(ctx, r.q, sqlBlockOf, org, source, id[:])
+		if err != nil {
+			return q, false, wrap("request", err)
+		}
+		if b == nil {
+			continue
+		}
+		if i := slices.IndexFunc(b.rows, func(q connector.Request) bool { return q.ID == id }); i >= 0 {
+			return b.rows[i], true, wrap("request", r.bodies(ctx, b.rows[i:i+1]))
+		}
+	}
+	return q, false, wrap("request", err)
+}
+
 // window is what a walk through the log of one client looks for.
 type window struct {
 	org, source string

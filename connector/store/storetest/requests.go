@@ -73,6 +73,17 @@ func requestsReadBack(f *fixture) {
 	f.equal(f.requests(connector.RequestQuery{Org: Org, Person: "user5@EXAMPLE.org"}), []connector.Request{without})
 	f.equal(f.requests(connector.RequestQuery{Org: Org, After: second.ID}), []connector.Request{other})
 	f.equal(f.requests(connector.RequestQuery{Org: "third"}), []connector.Request{})
+	for _, want := range []connector.Request{first, second, other} {
+		got, ok, err := f.s.Request(f.ctx, Org, want.ID)
+		f.ok(err)
+		f.equal(ok, true)
+		f.equal(got, want)
+	}
+	for _, id := range []connector.ID{theirs.ID, f.run, {}} {
+		_, ok, err := f.s.Request(f.ctx, Org, id)
+		f.ok(err)
+		f.equal(ok, false)
+	}
 	clients, err := f.s.RequestClients(f.ctx, Org)
 	f.ok(err)
 	f.equal(clients, []string{Source, "okta"})

@@ -68,6 +68,7 @@ type Store interface {
 	TokenRevision(ctx context.Context) (int64, error)
 	DropTokens(ctx context.Context, before time.Time) (int, error)
 	PutRequests(ctx context.Context, list []connector.Request, quirks []connector.QuirkCount) error
+	Request(ctx context.Context, org string, id connector.ID) (q connector.Request, ok bool, err error)
 	Requests(ctx context.Context, q connector.RequestQuery) ([]connector.Request, error)
 	RequestOrgs(ctx context.Context) ([]string, error)
 	RequestClients(ctx context.Context, org string) ([]string, error)
