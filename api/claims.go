@@ -17,6 +17,7 @@ type Claims interface {
 	Candidates(ctx context.Context, q provision.CandidateQuery) (list []provision.Candidate, next string, err error)
 	Preview(ctx context.Context, req provision.ClaimRequest) ([]provision.ClaimResult, error)
 	Claim(ctx context.Context, req provision.ClaimRequest) ([]provision.ClaimResult, error)
+	RemindClaim(ctx context.Context, org string, id connector.ID) (*connector.Claim, error)
 	DecideClaim(ctx context.Context, d provision.ClaimDecision) (*connector.Claim, []connector.Failure, error)
 }
 
@@ -43,6 +44,11 @@ func (s *Server) claims() {
 	route(s, operation{
 		id: "getClaim", method: http.MethodGet, path: "/claims/{claim}", scope: connector.APIRead, tag: claimsTag, summary: "Show one claim",
 	}, s.getClaim)
+	route(s, operation{
+		id: "remindClaim", method: http.MethodPost, path: "/claims/{claim}/remind", scope: connector.APIClaims, tag: claimsTag,
+		summary: "Send the person the mail with the link again", refuses: []int{http.StatusConflict},
+		about: "Not within an hour of the last one. People are reminded 7 days, 3 days and 1 day before the end without that.",
+	}, s.remindClaim)
 	route(s, operation{
 		id: "decideClaim", method: http.MethodPost, path: "/claims/{claim}/decide", scope: connector.APIClaims, tag: claimsTag,
 		summary: "End a claim in the person's place", refuses: []int{http.StatusConflict},
@@ -245,6 +251,17 @@ func (s *Server) findClaim(ctx context.Context, c *call, text string) (*connecto
 		return nil, invalid("path.claim", err.Error())
 	}
 	return s.o.Store.Claim(ctx, c.id(), id)
+}
+
+func (s *Server) remindClaim(ctx context.Context, c *call, in *ClaimPath) (*claimOutput, error) {
+	claim, err := s.findClaim(ctx, c, in.Claim)
+	if err == nil {
+		claim, err = c.org.Claims.RemindClaim(ctx, c.id(), claim.ID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &claimOutput{NewClaim(claim, s.now(), false)}, nil
 }
 
 type decideInput struct {

@@ -71,6 +71,7 @@ func TestUsersAreClaimed(t *testing.T) {
 	if got := get[api.Claim](c, "%s", path); got.DaysLeft != 14 || got.Was != connector.NotVerified || got.By[:4] != "api:" {
 		t.Errorf("%+v", got)
 	}
+	c.refused(http.StatusConflict, "refused", http.MethodPost, path+"/remind", "") // the first mail is not an hour old
 	c.refused(http.StatusUnprocessableEntity, "invalid_request", http.MethodPost, path+"/decide", `{"choice":"keep"}`)
 	got := read[api.Claim](w, c.want(http.StatusOK, http.MethodPost, path+"/decide", `{"choice":"delete"}`))
 	if got.Status != connector.ClaimDecided || got.Choice != connector.ClaimDelete {

@@ -17,6 +17,7 @@ type AuditAction string
 
 // The actions. What is done to a user is "user." and the Action of the change.
 const (
+	AuditClaimReminded  AuditAction = "claim.reminded"
 	AuditDomainAdded    AuditAction = "domain.added"
 	AuditDomainClaimed  AuditAction = "domain.claimed"
 	AuditDomainReleased AuditAction = "domain.released"

@@ -38,6 +38,7 @@ type Store interface {
 	TokenStore
 	SeatStore
 	ClientStore
+	ClaimStore
 }
 
 // Runner does what takes longer than an answer. Each method returns when the run stands in the store, and its work goes on.
@@ -62,6 +63,7 @@ type Organization struct {
 	Domains  Domains
 	Sources  map[string]*Source          // by id
 	Clients  map[string]clients.Settings // the sources that push by SCIM
+	Claims   Claims
 	// TokenAddress is where a token is good, "" where there is no such door.
 	TokenAddress func(*connector.Token) string
 }
@@ -163,6 +165,7 @@ func (s *Server) register() {
 	s.approvals()
 	s.failures()
 	s.users()
+	s.claims()
 	s.domains()
 	s.seats()
 	s.sources()

@@ -130,7 +130,7 @@ func (v *visit) keyMAC(b []byte) []byte {
 
 // readForm reads what was posted and uses its key, and answers where that cannot be.
 func (v *visit) readForm() bool {
-	if err := v.r.ParseForm(); err != nil {
+	if err := v.parseForm(); err != nil {
 		v.say(http.StatusBadRequest, "console.badform", nil)
 		return false
 	}
@@ -157,6 +157,14 @@ func (v *visit) readForm() bool {
 	}
 	v.r = v.r.WithContext(connector.Acting(v.r.Context(), v.actor(v.value("reason"))))
 	return true
+}
+
+// parseForm reads what was posted, with files where the form has such fields: they are as small as everything that is posted.
+func (v *visit) parseForm() error {
+	if strings.HasPrefix(v.r.Header.Get("Content-Type"), "multipart/form-data") {
+		return v.r.ParseMultipartForm(maxForm) //nolint:gosec // ServeHTTP has bounded it
+	}
+	return v.r.ParseForm()
 }
 
 // actor is who does what this visit does, for the audit log.

@@ -68,10 +68,11 @@ func newWorld(t *testing.T) *world {
 	w.prov = provision.New(provision.Options{Store: w.db, Org: w.org, Now: func() time.Time { return w.now }})
 	other := &connector.Organization{ID: "other", Name: "Other Inc", Languages: []string{"sv"}}
 	second := provision.New(provision.Options{Store: w.db, Org: other, Now: func() time.Time { return w.now }})
+	claims := provision.NewClaims(w.db, w.prov, second)
 	w.set = &console.Settings{
 		Organizations: []*console.Organization{
-			{Settings: w.org, Writer: w.prov, Domains: w.keeper(w.org, w.prov), TokenAddress: tokenAddress},
-			{Settings: other, Writer: second, Domains: w.keeper(other, second)},
+			{Settings: w.org, Writer: w.prov, Domains: w.keeper(w.org, w.prov), Claims: claims, TokenAddress: tokenAddress},
+			{Settings: other, Writer: second, Domains: w.keeper(other, second), Claims: claims},
 		},
 		Admins:   []console.Admin{{Name: "root", PasswordHash: hashed(), Grant: console.Grant{Role: connector.Owner}}},
 		Revision: "0123456789ab",

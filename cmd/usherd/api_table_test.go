@@ -64,6 +64,7 @@ var byAPI = map[string][]string{
 	"claim start":          {"claimUsers"},
 	"claim list":           {"listClaims"},
 	"claim show":           {"getClaim"},
+	"claim remind":         {"remindClaim"},
 	"claim decide":         {"decideClaim"},
 	"token create":         {"createToken"},
 	"token list":           {"listTokens"},

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +12,7 @@ import (
 
 	"usherd/api"
 	"usherd/connector"
+	"usherd/connector/csvtable"
 	"usherd/connector/failure"
 	"usherd/connector/provision"
 	"usherd/connector/report"
@@ -36,7 +35,7 @@ organization that leaves the configuration are cancelled within the hour: the pe
 	cmd.AddCommand(a.claimCandidates(&orgID),
 		a.claimSome("preview", "Say who could be claimed and who could not, and change nothing", &orgID, (*provision.Claims).Preview),
 		a.claimSome("start", "Claim users, at most 250 at once", &orgID, (*provision.Claims).Claim),
-		a.claimList(&orgID), a.claimShow(&orgID), a.claimDecide(&orgID))
+		a.claimList(&orgID), a.claimShow(&orgID), a.claimRemind(&orgID), a.claimDecide(&orgID))
 	return cmd
 }
 
@@ -208,47 +207,7 @@ func (a *app) claimFile(path string) ([]string, error) {
 	return list, nil
 }
 
-var errNoNames = errors.New("the first line names the columns, and one of them has to be email or id")
-
 // claimNames takes the id, or where there is none the address, of each line.
 func claimNames(r io.Reader) ([]string, error) {
-	rows := csv.NewReader(r)
-	rows.TrimLeadingSpace, rows.FieldsPerRecord = true, -1
-	head, err := rows.Read()
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	columns := map[string]int{}
-	for i, name := range head {
-		columns[connector.Fold(strings.TrimPrefix(name, "\ufeff"))] = i
-	}
-	email, hasEmail := columns["email"]
-	id, hasID := columns["id"]
-	if !hasEmail && !hasID {
-		return nil, errNoNames
-	}
-	var list []string
-	for {
-		row, err := rows.Read()
-		if errors.Is(err, io.EOF) {
-			return list, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		name := ""
-		if hasID && id < len(row) {
-			name = strings.TrimSpace(row[id])
-		}
-		if name == "" && hasEmail && email < len(row) {
-			name = strings.TrimSpace(row[email])
-		}
-		if name != "" {
-			list = append(list, name)
-		}
-		if len(list) > provision.MaxClaims {
-			line, _ := rows.FieldPos(0)
-			return nil, usagef("more than %d people, at line %d: at most %d are claimed at once", provision.MaxClaims, line, provision.MaxClaims)
-		}
-	}
+	return csvtable.Column(r, provision.MaxClaims, "id", "email")
 }

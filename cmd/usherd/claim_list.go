@@ -121,6 +121,28 @@ func (a *app) tellClaim(c *connector.Claim) error {
 	return err
 }
 
+func (a *app) claimRemind(orgID *string) *cobra.Command {
+	return &cobra.Command{
+		Use: "remind CLAIM", Short: "Send the person the mail with the link again", Args: exactArgs("the id of the claim"),
+		Long: `remind is for people who have not decided yet; the daemon reminds them by itself 7 days, 3 days and 1 day before the end. A
+mail that is less than an hour old is not sent again.`,
+		Example: "  usherd claim remind 0190f3c1-7a2b-7c3d-8e4f-5a6b7c8d9e0f",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withClaims(cmd.Context(), *orgID, func(s *site, org *org) error {
+				c, err := s.findClaim(cmd.Context(), org, args[0])
+				if err == nil {
+					c, err = s.claims.RemindClaim(cmd.Context(), org.Org.ID, c.ID)
+				}
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(a.out, "%s is reminded: %s left\n", c.Email, plural(c.DaysLeft(a.now()), "day"))
+				return err
+			})
+		},
+	}
+}
+
 func (a *app) claimDecide(orgID *string) *cobra.Command {
 	var choice string
 	cmd := &cobra.Command{

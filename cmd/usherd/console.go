@@ -66,7 +66,7 @@ func (x *consoleDoor) replace(s *site) {
 			pushing[id] = clientSettings(c)
 		}
 		set.Organizations = append(set.Organizations, &console.Organization{
-			Settings: o.Org, Writer: o.prov, Domains: o.domains, Sources: sourcesOf(s.file, o), Clients: pushing, TokenAddress: s.door,
+			Settings: o.Org, Writer: o.prov, Domains: o.domains, Claims: s.claims, Sources: sourcesOf(s.file, o), Clients: pushing, TokenAddress: s.door,
 		})
 	}
 	if c := s.file.Config.Console; c != nil { // taken away: nobody comes in any more
