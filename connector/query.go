@@ -61,6 +61,21 @@ type RunFilter struct {
 	Limit  int // at most 1,000, which is also what 0 means
 }
 
+// ItemCount is how many failures of a code and reason are open, and when one of them was last seen.
+type ItemCount struct {
+	Code   Code
+	Reason Reason
+	Count  int
+	Latest time.Time
+}
+
+// RunDay is how many runs have ended like that on a day, in UTC.
+type RunDay struct {
+	Day    time.Time // its beginning
+	Result Result
+	Runs   int
+}
+
 // Revision is a configuration that was loaded, without its secrets.
 type Revision struct {
 	ID   string // digest of Text

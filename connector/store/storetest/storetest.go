@@ -53,6 +53,10 @@ type Store interface {
 	ForgetHashes(ctx context.Context, org, domain string) (int, error)
 	PutRevision(ctx context.Context, r connector.Revision) error
 	Revisions(ctx context.Context, limit int) ([]connector.Revision, error)
+	Revision(ctx context.Context, id string) (connector.Revision, error)
+	RevisionTimes(ctx context.Context, before connector.Revision, limit int) ([]connector.Revision, error)
+	SeenItems(ctx context.Context, org string, since time.Time) ([]connector.ItemCount, error)
+	RunDays(ctx context.Context, org, source string, since time.Time) ([]connector.RunDay, error)
 	Records(ctx context.Context, org, source string, since time.Time) iter.Seq2[connector.StoredRecord, error]
 	RecordSources(ctx context.Context, org string) ([]string, error)
 	CompactRecords(ctx context.Context, org, source string, before time.Time) (int, error)
@@ -149,6 +153,8 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"seats lowered below use", seatsLowered},
 		{"the last seats under 64 goroutines", lastSeats},
 		{"how full packages are is kept for each day", seatDays},
+		{"failures are counted by reason, and runs by day", trends},
+		{"revisions are listed without their texts", revisionTimes},
 		{"open items", openItems},
 		{"open items of people without an anchor", anchorless},
 		{"values that no index takes", longValues},
