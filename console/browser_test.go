@@ -106,7 +106,7 @@ func (w *world) serve(address string) {
 	w.t.Helper()
 	var err error
 	w.server, err = console.New(console.Options{
-		Store: w.db, URL: address, Version: "1.0", Secret: []byte(strings.Repeat("s", 32)), Now: w.clock, Log: zap.NewNop(), Address: from, Runner: &w.runner,
+		Store: w.db, URL: address, Version: "1.0", Secret: []byte(strings.Repeat("s", 32)), Now: w.clock, Log: zap.NewNop(), Address: from, Runner: &w.runner, Program: w.program,
 		Quirk: func(id string) string { return "text of " + id },
 	})
 	if err != nil {

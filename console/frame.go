@@ -23,6 +23,7 @@ type frame struct {
 	Who      string // "" = nobody is signed in
 	Role     string
 	Flash    *flash
+	Banners  []banner
 	Theme    string
 	Revision string
 	Version  string
@@ -99,7 +100,7 @@ func (v *visit) complete(f *frame) *frame {
 		}
 	}
 	if v.r.Header.Get("HX-Request") == "" {
-		f.Nav = v.navigation()
+		f.Nav, f.Banners = v.navigation(), v.banners()
 	}
 	return f
 }

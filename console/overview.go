@@ -18,6 +18,8 @@ type OverviewStore interface {
 	OpenHolds(ctx context.Context, org, source string) ([]*connector.Run, error)
 	Runs(ctx context.Context, f connector.RunFilter) ([]*connector.Run, error)
 	OpenItems(ctx context.Context, q connector.ItemQuery) (items []connector.OpenItem, next string, err error)
+	SeenItems(ctx context.Context, org string, since time.Time) ([]connector.ItemCount, error)
+	ClaimsDue(ctx context.Context, org string, until time.Time, limit int) ([]connector.Claim, error)
 }
 
 func (s *Server) overview() {
@@ -33,6 +35,9 @@ type overviewPage struct {
 	Seats   []tile
 	Waiting []tile
 	Sources []sourceCard
+	Seen    []seenRow // failures of the last 24 hours
+	Coming  []comingRow
+	First   []firstStep // what to do until the first run; none once there was one
 }
 
 // sourceCard is one source at a glance.
@@ -43,6 +48,11 @@ type sourceCard struct {
 	Run      *runLine // the last one; nil = none yet
 	Running  bool
 	Chart    template.HTML
+	Next     *instant // when it is read by itself; nil = that is not known
+	// RunNow and Preview are addresses; "" = this administrator starts none, or nothing can be read.
+	RunNow, Preview string
+
+	ran, previewed bool // it was read in full, or looked at
 }
 
 // runLine is a run in one line.
@@ -62,12 +72,13 @@ const overviewEvery = 10
 
 func (v *visit) overview() {
 	var p overviewPage
-	for _, fill := range []func(*overviewPage) error{v.people, v.seats, v.waiting, v.sources} {
+	for _, fill := range []func(*overviewPage) error{v.people, v.seats, v.waiting, v.sources, v.seen, v.coming} {
 		if err := fill(&p); err != nil {
 			v.accident("overview", err)
 			return
 		}
 	}
+	p.First = v.firstSteps(p.Sources)
 	f := frame{Title: v.t("nav.overview", nil)}
 	for _, c := range p.Sources {
 		if c.Running {
@@ -200,6 +211,9 @@ func (v *visit) sources(p *overviewPage) error {
 		if err != nil {
 			return err
 		}
+		if next := v.nextRun(x.ID); next.After(v.now) {
+			c.Next = (&frame{v: v}).At(next)
+		}
 		p.Sources = append(p.Sources, c)
 	}
 	return nil
@@ -210,6 +224,9 @@ func (v *visit) sourceCard(x connector.SourceSettings) (sourceCard, error) {
 	c := sourceCard{ID: x.ID, Kind: v.t("words.kind."+string(x.Kind), nil)}
 	if _, there := v.s.permissionOf("/sources/{source}"); there {
 		c.Address = v.link("/sources/" + x.ID)
+	}
+	if x.Kind == connector.Directory && v.may(run) {
+		c.RunNow, c.Preview = v.link("/runs/start", "what", x.ID+" "+string(connector.ModeFull)), v.link("/runs/start", "what", x.ID+" "+string(connector.ModePreview))
 	}
 	runs, err := v.s.o.Store.Runs(v.r.Context(), connector.RunFilter{Org: v.id(), Source: x.ID, Limit: stripLength})
 	if err != nil {
@@ -222,6 +239,10 @@ func (v *visit) sourceCard(x connector.SourceSettings) (sourceCard, error) {
 	f := frame{v: v}
 	c.Pill, c.Run = f.ResultPill(runs[0].Result), v.runLine(runs[0])
 	c.Running = runs[0].Result == connector.ResultRunning
+	for _, r := range runs {
+		c.ran = c.ran || r.Mode == connector.ModeFull && r.Result != connector.ResultFailed
+		c.previewed = c.previewed || r.Mode == connector.ModePreview && r.Result != connector.ResultFailed
+	}
 	c.Chart, err = v.strip(runs).HTML()
 	return c, err
 }

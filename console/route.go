@@ -45,6 +45,9 @@ func (s *Server) route(pattern string, n need, serve func(*visit)) {
 		v := s.visit(w, r)
 		if v.enter(n) { //nolint:contextcheck // a visit asks under the context of its request
 			serve(v)
+			if r.Method == http.MethodPost {
+				s.watch.forget(v.id())
+			}
 		}
 	})
 }

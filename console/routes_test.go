@@ -66,6 +66,7 @@ func TestEachRoleAtEachRoute(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.counts = nil // there is no store
+	s.watch.put("acme", &alerts{at: now})
 	set := &Settings{Organizations: []*Organization{{Settings: &connector.Organization{ID: "acme"}}}}
 	if len(s.routes) < 10 {
 		t.Fatal("there are no routes")

@@ -81,9 +81,11 @@ type Settings struct {
 type Options struct {
 	Store   Store
 	Runner  Runner
-	URL     string // the public address without a slash at its end
-	Version string // of the program
-	Secret  []byte // that all replicas share: keys of forms are made with it
+	Program Program  // nil = there is no daemon to ask, in tests of pages that do not
+	Metrics *Metrics // nil = nothing is counted
+	URL     string   // the public address without a slash at its end
+	Version string   // of the program
+	Secret  []byte   // that all replicas share: keys of forms are made with it
 	// Quirk says what a leniency towards a SCIM client is, by its id; "" where that is not known.
 	Quirk func(id string) string
 	// Address is where a request comes from, through proxies that are trusted; "" = that cannot be told.
@@ -110,6 +112,7 @@ type Server struct {
 	routes    []route
 	bodies    []body
 	counts    map[string]count
+	watch     watch
 }
 
 // New returns a Server without organizations: Replace gives them.
@@ -217,7 +220,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := connector.NewID(s.o.Now()).String()
 	h.Set("X-Request-Id", id)
 	page.Remember(w, r, s.path+"/", s.secure)
-	defer func() {
+	began, a := s.o.Now(), &answer{ResponseWriter: w}
+	w = a
+	defer func() { s.o.Metrics.answered(r.Pattern, a.status, s.o.Now().Sub(began)) }()
+	defer func() { //nolint:contextcheck // a visit asks under the context of its request
 		if what := recover(); what != nil {
 			s.broke(w, r, what)
 		}
@@ -246,5 +252,5 @@ func (s *Server) broke(w http.ResponseWriter, r *http.Request, what any) {
 // foreign answers a form that another site has sent.
 func (s *Server) foreign(w http.ResponseWriter, r *http.Request) {
 	v := s.visit(w, r)
-	v.say(http.StatusForbidden, "console.foreign", nil)
+	v.say(http.StatusForbidden, "console.foreign", nil) //nolint:contextcheck // a visit asks under the context of its request
 }

@@ -38,15 +38,16 @@ var hashed = sync.OnceValue(func() string {
 // world is a console of two organizations with a store of its own. Each role has an administrator of its name in acme; root is an
 // owner everywhere.
 type world struct {
-	t      *testing.T
-	now    time.Time
-	db     *store.DB
-	org    *connector.Organization
-	prov   *provision.Provisioner
-	server *console.Server
-	set    *console.Settings
-	runner runner
-	txt    map[string][]string // what DNS says of names
+	t       *testing.T
+	now     time.Time
+	db      *store.DB
+	org     *connector.Organization
+	prov    *provision.Provisioner
+	server  *console.Server
+	set     *console.Settings
+	runner  runner
+	program console.Program
+	txt     map[string][]string // what DNS says of names
 }
 
 func newWorld(t *testing.T) *world {

@@ -65,12 +65,7 @@ type checkStep struct {
 }
 
 func (a *app) check(ctx context.Context, connect bool, orgID, source string, o outputFlag) error {
-	file, err := a.load()
-	if err == nil {
-		if faults := checkFiles(file); len(faults) > 0 {
-			err = faults
-		}
-	}
+	file, err := a.checked()
 	if err != nil {
 		if faults, ok := errors.AsType[config.Faults](err); ok && o.json() {
 			a.code = exitConfig
@@ -111,6 +106,18 @@ func (a *app) check(ctx context.Context, connect bool, orgID, source string, o o
 		})
 	}
 	return nil
+}
+
+// checked is load that looks at the files, too, that the configuration names.
+func (a *app) checked() (*config.File, error) {
+	file, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	if faults := checkFiles(file); len(faults) > 0 {
+		return nil, faults
+	}
+	return file, nil
 }
 
 func warnings(file *config.File) []config.Fault { return append([]config.Fault{}, file.Warnings...) }

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"usherd/config"
+	"usherd/console"
+)
+
+// consoleProgram tells the console how the daemon is.
+type consoleProgram struct {
+	d    *daemon
+	disk diskLook
+}
+
+// Standing is how the daemon is, and what of an organization it looks after.
+func (p *consoleProgram) Standing(ctx context.Context, org string) (console.Standing, error) {
+	d := p.d
+	is := console.Standing{Next: map[string]time.Time{}, Disk: p.disk.look(d.app), Ends: d.endings(org)}
+	health := d.replicaHealth()
+	is.Leads, is.Leader = health.Leads, health.Leader
+	for _, s := range d.sources(ctx) {
+		name, ok := strings.CutPrefix(s.Source, org+"/")
+		switch {
+		case !ok:
+			continue
+		case s.Quarantined:
+			is.Quarantined = append(is.Quarantined, name)
+		}
+		if next := s.Next; next != nil {
+			is.Next[name] = *next
+		}
+		if s.Quarantined && s.NextTry != nil {
+			is.Next[name] = *s.NextTry
+		}
+	}
+	return is, nil
+}
+
+// diskLook looks at the configuration file, and again when it is another one, or after a while: what it names may have changed.
+type diskLook struct {
+	mu      sync.Mutex
+	at      time.Time
+	changed time.Time
+	size    int64
+	is      console.Disk
+}
+
+// diskFor is how long a file that looks the same is taken for what it was.
+const diskFor = time.Minute
+
+func (l *diskLook) look(a *app) console.Disk {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	info, err := os.Stat(a.configPath)
+	same := err == nil && info.ModTime().Equal(l.changed) && info.Size() == l.size
+	if since := a.now().Sub(l.at); same && since >= 0 && since < diskFor {
+		return l.is
+	}
+	l.at, l.is = a.now(), onDisk(a)
+	if err == nil {
+		l.changed, l.size = info.ModTime(), info.Size()
+	}
+	return l.is
+}
+
+// onDisk checks the file as usherd check does.
+func onDisk(a *app) console.Disk {
+	is := console.Disk{Path: a.configPath}
+	file, err := a.checked()
+	if faults, ok := errors.AsType[config.Faults](err); ok {
+		for _, f := range faults {
+			is.Faults = append(is.Faults, console.Fault(f))
+		}
+		return is
+	}
+	if err != nil {
+		is.Error = err.Error()
+		return is
+	}
+	is.Revision = file.Revision
+	return is
+}
+
+// endings are the certificates of the doors, of our signatures, and of the identity providers of an organization, soonest first.
+func (d *daemon) endings(org string) []console.Ending {
+	var list []console.Ending
+	for _, l := range d.listeners() {
+		if c := l.certificate(); c != nil {
+			list = append(list, console.Ending{Name: l.what + ".tls", Ends: c.NotAfter})
+		}
+	}
+	if d.signOn != nil {
+		list = append(list, d.signOn.idps.endings(org)...)
+	}
+	slices.SortStableFunc(list, func(x, y console.Ending) int { return x.Ends.Compare(y.Ends) })
+	return list
+}
+
+// endings are the certificates of our signatures, and of the identity providers of an organization.
+func (x *idps) endings(org string) (list []console.Ending) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, k := range x.keys {
+		list = append(list, console.Ending{Name: k.Certificate.Subject.String(), Ends: k.Certificate.NotAfter})
+	}
+	for key, i := range x.all {
+		if key.Org != org || i.code != 0 {
+			continue
+		}
+		for _, c := range i.is.Certificates {
+			list = append(list, console.Ending{Source: key.ID, Name: c.Subject.String(), Ends: c.NotAfter})
+		}
+	}
+	return list
+}
+
+// listeners are those of the doors that there are.
+func (d *daemon) listeners() (list []*listener) {
+	if d.door != nil {
+		list = append(list, d.door.listener)
+	}
+	if d.signOn != nil {
+		list = append(list, d.signOn.listener)
+	}
+	if d.portal != nil {
+		list = append(list, d.portal.listener)
+	}
+	if d.api != nil {
+		list = append(list, d.api.listener)
+	}
+	if d.console != nil {
+		list = append(list, d.console.listener)
+	}
+	return list
+}
+
+// certificate is that of the door, nil where it speaks plain HTTP.
+func (x *listener) certificate() *x509.Certificate {
+	if x.tls == nil {
+		return nil
+	}
+	pair, err := x.tls.GetCertificate(nil)
+	if err != nil {
+		return nil
+	}
+	return pair.Leaf
+}

@@ -1,0 +1,61 @@
+package console_test
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"usherd/connector"
+	"usherd/connector/store/storetest"
+	"usherd/console"
+	"usherd/internal/webdriver"
+)
+
+// Overview and banners in a real browser, which has nothing to complain about.
+func TestTourOfTheSystemInABrowser(t *testing.T) {
+	t.Parallel()
+	d := webdriver.Start(t)
+	w := newWorld(t)
+	w.program = busyDaemon(w)
+	for _, name := range []string{"a", "b", "c"} {
+		w.create(name, connector.Active, func(u *connector.User) { u.Package = "standard" })
+	}
+	for range 3 {
+		w.run(connector.ResultOK)
+	}
+	w.fails("office", storetest.Fail(1, connector.EmailTaken), storetest.Fail(2, connector.RequiredMissing))
+	w.run(connector.ResultHeld, func(r *connector.Run) {
+		r.Hold = &connector.Hold{Status: connector.HoldOpen, Removals: true, Expires: w.now.Add(24 * time.Hour)}
+	})
+	srv := httptest.NewServer(nil)
+	t.Cleanup(srv.Close)
+	w.serve(srv.URL)
+	srv.Config.Handler = w.server
+	b := d.Browser(t, true, "en")
+	b.Open(srv.URL + "/")
+	b.Type("#name", "owner")
+	b.Type("#password", secret)
+	b.Click("button.act")
+	b.Leave(srv.URL + "/login")
+	if got := b.Text(".banners .bad"); !strings.Contains(got, "1 run waits for approval.") {
+		t.Error(got)
+	}
+	shoot(t, b, srv.URL, "/", "sys-overview")
+	shoot(t, b, srv.URL, "/users", "sys-banners")
+	if faults := b.Faults(); len(faults) > 0 {
+		t.Error(faults)
+	}
+}
+
+// busyDaemon is one with much to tell.
+func busyDaemon(w *world) *program {
+	return &program{is: console.Standing{
+		Leader: "dc-sync-2.example.com 4711 ABCD", Quarantined: []string{"office"},
+		Next: map[string]time.Time{"office": w.now.Add(2 * time.Hour)},
+		Disk: console.Disk{Path: "/etc/usherd/usherd.yaml", Faults: []console.Fault{{
+			File: "/etc/usherd/usherd.yaml", Line: 12, Column: 7, Path: "organizations[0].sources[0].kind", Message: `"ldap" is none of these words: directory, scim`,
+		}}},
+		Ends: []console.Ending{{Name: "console.tls", Ends: w.now.Add(20 * 24 * time.Hour)}, {Source: "idp", Name: "CN=idp.example.com", Ends: w.now.Add(2 * 24 * time.Hour)}},
+	}}
+}
