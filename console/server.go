@@ -34,6 +34,7 @@ type Store interface {
 	UserStore
 	RunStore
 	FailureStore
+	SubscriberStore
 	AuditStore
 	TokenStore
 	SeatStore
@@ -167,6 +168,7 @@ func (s *Server) register() {
 	s.runs()
 	s.approvals()
 	s.failures()
+	s.provisioning()
 	s.users()
 	s.claims()
 	s.domains()

@@ -341,7 +341,7 @@ func (v *visit) askPackage() {
 	if !ok {
 		return
 	}
-	counts, err := v.s.o.Store.Seats(v.r.Context(), v.id())
+	packages, err := v.packageChoices(u.Package)
 	if err != nil {
 		v.accident("package", err)
 		return
@@ -349,23 +349,29 @@ func (v *visit) askPackage() {
 	row := v.userRow(u)
 	c := confirm{
 		Person: &row, Effect: []string{v.t("users.package.effect", nil)}, Button: v.t("users.package.button", nil), Back: v.link("/users/" + u.ID.String()),
-		Choices: []choice{{Value: "-", Text: v.t("users.package.none", nil), Chosen: u.Package == ""}},
-	}
-	for _, n := range counts {
-		if _, configured := v.org.Settings.Package(n.Package); !configured {
-			continue
-		}
-		x := choice{Value: n.Package, Text: v.packageName(n.Package), Note: v.t("users.package.unlimited", nil), Chosen: n.Package == u.Package}
-		if n.Seats != connector.Unlimited {
-			x.Note = v.t("users.package.free", map[string]string{"Free": v.number(n.Free()), "Seats": v.number(n.Seats)})
-			x.Disabled = n.Free() == 0 && !x.Chosen
-		}
-		c.Choices = append(c.Choices, x)
+		Choices: append([]choice{{Value: "-", Text: v.t("users.package.none", nil), Chosen: u.Package == ""}}, packages...),
 	}
 	if u.PackageFixed {
 		c.Choices = append(c.Choices, choice{Value: "*", Text: v.t("users.package.release", nil), Note: v.t("users.package.releasenote", nil)})
 	}
 	v.show(http.StatusOK, "confirm", v.frameOf(u, v.t("users.package.link", nil)), c)
+}
+
+// packageChoices are those that somebody can be given, each with its free seats: one that is full cannot be chosen.
+func (v *visit) packageChoices(chosen string) (list []choice, err error) {
+	counts, err := v.s.o.Store.Seats(v.r.Context(), v.id())
+	for _, n := range counts {
+		if _, configured := v.org.Settings.Package(n.Package); !configured {
+			continue
+		}
+		x := choice{Value: n.Package, Text: v.packageName(n.Package), Note: v.t("users.package.unlimited", nil), Chosen: n.Package == chosen}
+		if n.Seats != connector.Unlimited {
+			x.Note = v.t("users.package.free", map[string]string{"Free": v.number(n.Free()), "Seats": v.number(n.Seats)})
+			x.Disabled = n.Free() == 0 && !x.Chosen
+		}
+		list = append(list, x)
+	}
+	return list, err
 }
 
 func (v *visit) doPackage() {

@@ -20,6 +20,7 @@ type UserStore interface {
 // Writer changes people, and explains them. provision.Provisioner is one.
 type Writer interface {
 	RunWriter
+	SubscriberWriter
 	Approve(ctx context.Context, c provision.Command) (*connector.Change, error)
 	RejectUser(ctx context.Context, c provision.Command) (*connector.Change, error)
 	Deactivate(ctx context.Context, c provision.Command) (*connector.Change, error)

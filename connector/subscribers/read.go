@@ -30,7 +30,7 @@ func (f Fault) Error() string {
 
 // The columns of a list that are no attributes of a profile.
 const (
-	idColumn      = "subscriber_id"
+	IDColumn      = "subscriber_id"
 	packageColumn = "package"
 	emailColumn   = connector.Email
 )
@@ -99,7 +99,7 @@ func (l *list) fault(line int, column, format string, args ...any) {
 	l.faults = append(l.faults, Fault{line, column, fmt.Sprintf(format, args...)})
 }
 
-func (l *list) hasColumns() bool { return slices.Contains(l.columns, idColumn) }
+func (l *list) hasColumns() bool { return slices.Contains(l.columns, IDColumn) }
 
 // head finds out what the columns are.
 func (l *list) head(names []string) []string {
@@ -115,7 +115,7 @@ func (l *list) head(names []string) []string {
 		}
 		names[i] = name
 	}
-	if !slices.Contains(names, idColumn) {
+	if !slices.Contains(names, IDColumn) {
 		l.fault(1, "", "the column subscriber_id is missing: it holds how the upstream system calls each person")
 	}
 	return names
@@ -123,7 +123,7 @@ func (l *list) head(names []string) []string {
 
 // canonical is how a column is called whose name may be written in any case; "" = there is no such column.
 func canonical(name string) string {
-	for _, known := range []string{idColumn, packageColumn} {
+	for _, known := range []string{IDColumn, packageColumn} {
 		if strings.EqualFold(name, known) {
 			return known
 		}
@@ -151,7 +151,7 @@ func (l *list) line(row csvtable.Row) {
 		cell = strings.TrimSpace(cell)
 		switch name := l.columns[i]; {
 		case cell == "" || name == "":
-		case name == idColumn:
+		case name == IDColumn:
 			a.Name = strings.Clone(cell)
 		case name == packageColumn:
 			a.Package = strings.Clone(cell)
@@ -187,11 +187,11 @@ func (l *list) named(n int, name string) {
 	key := connector.Fold(name)
 	switch {
 	case key == "":
-		l.fault(n, idColumn, "there is no subscriber id")
+		l.fault(n, IDColumn, "there is no subscriber id")
 	case len(name) > maxID:
-		l.fault(n, idColumn, "this is longer than the %d bytes that it may have", maxID)
+		l.fault(n, IDColumn, "this is longer than the %d bytes that it may have", maxID)
 	case l.seen[key] > 0:
-		l.fault(n, idColumn, "line %d has the same subscriber id", l.seen[key])
+		l.fault(n, IDColumn, "line %d has the same subscriber id", l.seen[key])
 	default:
 		l.seen[key] = n
 	}

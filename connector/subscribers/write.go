@@ -72,10 +72,12 @@ func (f Form) ErrorText(s *connector.Subscriber) string {
 	return f.Catalogue.Line(*s.Failure, f.Lang) + "\n" + s.Failure.At.UTC().Format("2006-01-02 15:04:05Z") + " " + s.Template + " " + failure.Clean(s.Name)
 }
 
-// columns of the CSV form; new ones are only added at the end.
-var columns = []string{
-	idColumn, "template", "status", "name", "email", "email_proven", "package", "code", "reason", "error", "ref", "failed_at", "tries", "user_id", "created_at",
-	"updated_at", "activation_link",
+// Columns of the CSV form; new ones are only added at the end.
+func Columns() []string {
+	return []string{
+		IDColumn, "template", "status", "name", "email", "email_proven", "package", "code", "reason", "error", "ref", "failed_at", "tries", "user_id", "created_at",
+		"updated_at", "activation_link",
+	}
 }
 
 // Layout says how a CSV is written.
@@ -96,14 +98,14 @@ func (f Form) CSV(w io.Writer, list iter.Seq2[*connector.Subscriber, error], lay
 	if layout.Sep != 0 {
 		out.Comma = layout.Sep
 	}
-	if err := out.Write(columns); err != nil {
+	if err := out.Write(Columns()); err != nil {
 		return err
 	}
 	for s, err := range list {
 		if err != nil {
 			return err
 		}
-		row := f.row(s)
+		row := f.Row(s)
 		for i := range row {
 			row[i] = report.Unformula(row[i])
 		}
@@ -115,7 +117,8 @@ func (f Form) CSV(w io.Writer, list iter.Seq2[*connector.Subscriber, error], lay
 	return out.Error()
 }
 
-func (f Form) row(s *connector.Subscriber) []string {
+// Row is a subscriber as cells of Columns.
+func (f Form) Row(s *connector.Subscriber) []string {
 	d := f.Document(s)
 	var code, reason, text, ref, at string
 	if x := d.Failure; x != nil {

@@ -1,0 +1,192 @@
+package console
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"strconv"
+
+	"usherd/connector"
+	"usherd/connector/provision"
+	"usherd/connector/subscribers"
+)
+
+// SubscriberStore is what the pages about subscribers read.
+type SubscriberStore interface {
+	Subscriber(ctx context.Context, org string, id connector.ID) (*connector.Subscriber, error)
+	Subscribers(ctx context.Context, q connector.SubscriberQuery) (list []*connector.Subscriber, next string, err error)
+	CountSubscribers(ctx context.Context, org, template string) (map[connector.SubscriberStatus]int, error)
+	SubscriberEvents(ctx context.Context, org string, id connector.ID, limit int) ([]connector.SubscriberEvent, error)
+}
+
+// SubscriberWriter changes subscribers.
+type SubscriberWriter interface {
+	RetrySubscriber(ctx context.Context, c provision.SubscriberCommand, email string) (*connector.Subscriber, error)
+	SetSubscriberPackage(ctx context.Context, c provision.SubscriberCommand, pkg string) (*connector.Subscriber, error)
+	DeleteSubscriber(ctx context.Context, c provision.SubscriberCommand) error
+}
+
+func (s *Server) provisioning() {
+	s.page("/provisioning", see, (*visit).provisioning)
+	s.body("provisioning", provisioningPage{})
+	s.page("/provisioning/export.csv", export, (*visit).exportProvisioning)
+	s.page("/provisioning/{subscriber}", see, (*visit).subscriber)
+	s.body("subscriber", subscriberPage{})
+	s.action("/provisioning/{subscriber}/retry", need{permission: handle}, (*visit).askActivation, (*visit).doActivation)
+	s.body("activation", activationPage{})
+	s.action("/provisioning/{subscriber}/package", need{permission: handle}, (*visit).askSubscriberPackage, (*visit).doSubscriberPackage)
+	s.action("/provisioning/{subscriber}/delete", need{permission: remove}, (*visit).askForget, (*visit).doForget)
+}
+
+// provisioningPage is the list of people whom upstream systems have announced, with how far each has come.
+type provisioningPage struct {
+	Query, Reason       string
+	Templates, Statuses []option
+	Exclude             bool // whoever is provisioned is left out
+	Counts              []tile
+	Rows                []subscriberRow
+	Pager               pager
+	Export              string
+	Any                 bool // there are some, though none may fit
+	Templated           bool // the configuration has templates
+}
+
+// subscriberRow is one subscriber.
+type subscriberRow struct {
+	Address, Name, Person, Email, Template, Package string
+	Status                                          pill
+	Title, Reason                                   string // of the failure; "" = there is none
+	Tries                                           string
+	Updated                                         *instant
+}
+
+// asked is what the filters of the page ask for.
+func (v *visit) askedSubscribers(limit int) connector.SubscriberQuery {
+	return connector.SubscriberQuery{
+		Org: v.id(), Template: v.query("template"), Status: connector.SubscriberStatus(v.query("status")), Reason: connector.Reason(v.query("reason")),
+		Search: v.query("q"), HideProvisioned: v.query("exclude") == "provisioned", Limit: limit,
+	}
+}
+
+func (v *visit) provisioning() {
+	q := v.askedSubscribers(perPage)
+	q.After = v.after()
+	p := provisioningPage{
+		Query: q.Search, Reason: string(q.Reason), Exclude: q.HideProvisioned, Export: v.here("/provisioning/export.csv"), Templated: len(v.org.Settings.Templates) > 0,
+	}
+	for _, t := range v.org.Settings.Templates {
+		p.Templates = append(p.Templates, option{t.ID, t.Name, t.ID == q.Template})
+	}
+	counts, err := v.s.o.Store.CountSubscribers(v.r.Context(), v.id(), q.Template)
+	if err != nil {
+		v.accident("provisioning", err)
+		return
+	}
+	for _, status := range connector.SubscriberStatuses() {
+		text := v.statusPill(status)
+		p.Statuses = append(p.Statuses, option{string(status), text.Text, status == q.Status})
+		if n := counts[status]; n > 0 {
+			p.Any = true
+			p.Counts = append(p.Counts, tile{Text: text.Text, Number: v.number(n), Address: v.with("status", string(status)), Kind: text.Kind, Share: -1})
+		}
+	}
+	list, next, err := v.s.o.Store.Subscribers(v.r.Context(), q)
+	if err != nil {
+		v.accident("provisioning", err)
+		return
+	}
+	for _, s := range list {
+		p.Rows = append(p.Rows, v.subscriberRow(s))
+	}
+	p.Pager = v.pager(next, len(p.Rows))
+	v.show(http.StatusOK, "provisioning", frame{Title: v.t("nav.provisioning", nil), State: v.t("provisioning.state", nil)}, p)
+}
+
+// statusPill says how far a subscriber has come.
+func (v *visit) statusPill(s connector.SubscriberStatus) pill {
+	kind := "info"
+	switch s {
+	case connector.Provisioned:
+		kind = "good"
+	case connector.SubscriberError:
+		kind = "bad"
+	case connector.Provisioning, connector.Updating, connector.PendingClaim:
+		kind = "wait"
+	case connector.PendingEmailInput, connector.PendingEmailValidation:
+	}
+	return pill{v.t("provisioning.status."+string(s), nil), kind}
+}
+
+// form is how subscribers are written.
+func (v *visit) subscriberForm() subscribers.Form {
+	return subscribers.Form{Catalogue: v.s.catalogue, Lang: v.lang}
+}
+
+func (v *visit) subscriberRow(s *connector.Subscriber) subscriberRow {
+	d := v.subscriberForm().Document(s)
+	f := frame{v: v}
+	row := subscriberRow{
+		Address: v.link("/provisioning/" + d.ID), Name: v.personal(s.Name), Person: v.personal(d.Name), Email: v.personal(d.Email), Template: s.Template,
+		Package: v.packageName(v.packageOf(s)), Status: v.statusPill(s.Status), Tries: strconv.Itoa(s.Tries), Updated: f.At(s.UpdatedAt),
+	}
+	if s.Failure != nil {
+		row.Title, row.Reason = d.Failure.Title, string(s.Failure.Reason)
+	}
+	return row
+}
+
+// packageOf is the package that a subscriber has or is to have.
+func (v *visit) packageOf(s *connector.Subscriber) string {
+	if s.Package != "" {
+		return s.Package
+	}
+	if source := v.org.Settings.Source(s.Template); source != nil && source.Package != "" {
+		return source.Package
+	}
+	return v.org.Settings.DefaultPackage
+}
+
+// exportProvisioning sends what the filters ask for as a file, masked for whoever sees personal data masked.
+func (v *visit) exportProvisioning() {
+	v.sheet("provisioning", "provisioning", subscribers.Columns(), v.subscriberCells())
+}
+
+func (v *visit) subscriberCells() iter.Seq2[[]string, error] {
+	const atOnce = 500
+	form, q := v.subscriberForm(), v.askedSubscribers(atOnce)
+	return func(yield func([]string, error) bool) {
+		for {
+			list, next, err := v.s.o.Store.Subscribers(v.r.Context(), q)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, s := range list {
+				if !yield(v.maskedRow(s, form.Row(s)), nil) {
+					return
+				}
+			}
+			if q.After = next; next == "" {
+				return
+			}
+		}
+	}
+}
+
+// maskedRow masks what tells of a person by name, for whoever sees that masked.
+func (v *visit) maskedRow(s *connector.Subscriber, row []string) []string {
+	if v.may(inClear) {
+		return row
+	}
+	for i, name := range subscribers.Columns() {
+		switch name {
+		case subscribers.IDColumn, "name", "email":
+			row[i] = mask(row[i])
+		case "error":
+			if s.Failure != nil {
+				row[i] = string(s.Failure.Reason)
+			}
+		}
+	}
+	return row
+}
