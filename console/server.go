@@ -170,6 +170,7 @@ func (s *Server) register() {
 	s.failures()
 	s.provisioning()
 	s.users()
+	s.fields()
 	s.claims()
 	s.domains()
 	s.seats()

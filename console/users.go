@@ -21,6 +21,7 @@ type UserStore interface {
 type Writer interface {
 	RunWriter
 	SubscriberWriter
+	FieldReader
 	Approve(ctx context.Context, c provision.Command) (*connector.Change, error)
 	RejectUser(ctx context.Context, c provision.Command) (*connector.Change, error)
 	Deactivate(ctx context.Context, c provision.Command) (*connector.Change, error)

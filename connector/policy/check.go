@@ -119,19 +119,20 @@ func isMemberStatus(name string) bool {
 // alwaysRequired stands before what the organization adds.
 var alwaysRequired = []string{connector.UserName, connector.GivenName, connector.FamilyName, connector.Email}
 
+// Required are the attributes that each user of the organization has to have, in the order in which they are shown.
+func Required(org *connector.Organization) []string {
+	list := slices.Clone(alwaysRequired)
+	for _, name := range org.Required {
+		if !neverRequired(name) && !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
 func (c *checker) required() {
-	var missing []string
-	for _, name := range alwaysRequired {
-		if c.misses(name) {
-			missing = append(missing, name)
-		}
-	}
-	for _, name := range c.in.Org.Required {
-		if !neverRequired(name) && c.misses(name) && !slices.Contains(missing, name) {
-			missing = append(missing, name)
-		}
-	}
-	if missing != nil {
+	missing := slices.DeleteFunc(Required(c.in.Org), func(name string) bool { return !c.misses(name) })
+	if len(missing) > 0 {
 		c.fail(connector.Failure{Reason: connector.RequiredMissing, Fields: missing})
 	}
 }

@@ -50,6 +50,13 @@ func (p *Provisioner) decide(ctx context.Context, r connector.Reader, f *facts, 
 	if err != nil {
 		return nil, err
 	}
+	return p.decideMapped(ctx, r, f, src, m, records)
+}
+
+// decideMapped is decide with a mapping that need not be the source's own.
+func (p *Provisioner) decideMapped(
+	ctx context.Context, r connector.Reader, f *facts, src *connector.SourceSettings, m *mapping.Mapping, records []*connector.Record,
+) ([]*decision, error) {
 	hasher := src.Hasher()
 	ds := make([]*decision, len(records))
 	for i, rec := range records {
@@ -57,7 +64,7 @@ func (p *Provisioner) decide(ctx context.Context, r connector.Reader, f *facts, 
 		ds[i] = &decision{org: p.o.Org, src: src, rec: rec, hash: hasher.Hash(rec)}
 		ds[i].mapRecord(m)
 	}
-	if err := f.loadPeople(ctx, r, p.o.Org, source, ds); err != nil {
+	if err := f.loadPeople(ctx, r, p.o.Org, src.ID, ds); err != nil {
 		return nil, err
 	}
 	for _, d := range ds {

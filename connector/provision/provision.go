@@ -1,7 +1,6 @@
 package provision
 
 import (
-	"fmt"
 	"sync"
 	"time"
 
@@ -39,11 +38,7 @@ func New(o Options) *Provisioner { return &Provisioner{o: o} }
 func (p *Provisioner) source(id string) (*connector.SourceSettings, *mapping.Mapping, error) {
 	src, m := p.o.Org.Source(id), p.o.Mappings[id]
 	if src == nil || m == nil {
-		return nil, nil, &connector.Error{
-			Kind: connector.NotFound, Op: "provision",
-			Err:  fmt.Errorf("there is no source %s", id),
-			Hint: "the configuration names the sources; see them with: usherd check",
-		}
+		return nil, nil, noSource(id)
 	}
 	return src, m, nil
 }

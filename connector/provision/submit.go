@@ -117,7 +117,11 @@ func (p *Provisioner) decideBy(ctx context.Context, r connector.Reader, f *facts
 	if err != nil {
 		return nil, err
 	}
-	d := ds[0]
+	return p.seated(ctx, r, ds[0])
+}
+
+// seated refuses what needs a seat where none is free for it.
+func (p *Provisioner) seated(ctx context.Context, r connector.Reader, d *decision) (*decision, error) {
 	if d.change.TakeSeat == "" || p.endless(d.change.TakeSeat) {
 		return d, nil
 	}
