@@ -205,6 +205,9 @@ func (v *visit) actionsOf(u *connector.User) []actionLink {
 			list = append(list, actionLink{v.t("users."+d.name+".link", nil), v.link("/users/" + u.ID.String() + "/" + d.name), d.danger})
 		}
 	}
+	if invitable(u) && v.may(handle) {
+		list = append(list, actionLink{Text: v.t("users.invite.link", nil), Address: v.link("/users/" + u.ID.String() + "/invite")})
+	}
 	if len(v.org.Settings.Packages) > 0 && u.State.Live() && v.may(handle) {
 		list = append(list, actionLink{Text: v.t("users.package.link", nil), Address: v.link("/users/" + u.ID.String() + "/package")})
 	}

@@ -28,12 +28,16 @@ type Writer interface {
 	Reactivate(ctx context.Context, c provision.Command) (*connector.Change, error)
 	Delete(ctx context.Context, c provision.Command) (*connector.Change, error)
 	SetPackage(ctx context.Context, c provision.Command, pkg string, release bool) (*connector.Change, error)
+	Invite(ctx context.Context, req provision.InviteRequest) (provision.Invited, error)
 	Explain(ctx context.Context, req provision.ExplainRequest) (*provision.Explanation, error)
 }
 
 func (s *Server) users() {
 	s.page("/users", see, (*visit).users)
 	s.body("users", usersPage{})
+	s.page("/users/export.csv", export, (*visit).exportUsers)
+	s.action("/users/invite", need{permission: handle}, (*visit).askInvitations, (*visit).sendInvitations)
+	s.action("/users/{user}/invite", need{permission: handle}, (*visit).askInvitation, (*visit).sendInvitation)
 	s.user()
 }
 
@@ -49,6 +53,8 @@ type usersPage struct {
 	Pager                 pager
 	Hidden                int    // inactive ones that match on this page and are hidden
 	ShowAll               string // address of the list with them
+	Export                string
+	Invite                string // address where all who are not verified are invited; "" = there is nobody to invite here
 }
 
 // option is one choice of a filter.
@@ -70,10 +76,8 @@ type userRow struct {
 var listStates = []connector.State{connector.Active, connector.Verified, connector.NotVerified, connector.Inactive, connector.ClaimPending, connector.ConvertedAway, connector.Deleted}
 
 func (v *visit) users() {
-	p := usersPage{
-		Query: v.query("q"), State: v.query("state"), Package: v.query("package"), Pending: v.query("pending") == "1", OnlyActive: v.query("active") != "any",
-	}
-	p.OnlyActive = p.OnlyActive && p.State == ""
+	q := v.askedUsers(perPage)
+	p := usersPage{Query: q.Search, State: string(q.State), Package: q.Package, Pending: q.Pending, OnlyActive: v.onlyActive()}
 	for _, state := range listStates {
 		p.States = append(p.States, option{string(state), v.t("words.state."+string(state), nil), string(state) == p.State})
 	}
@@ -91,11 +95,20 @@ func (v *visit) users() {
 	v.show(http.StatusOK, "users", frame{Title: v.t("nav.users", nil), State: v.t("users.state", nil)}, p)
 }
 
+// askedUsers are the people whom the filters of the page ask for; see onlyActive too.
+func (v *visit) askedUsers(limit int) connector.UserQuery {
+	return connector.UserQuery{
+		Org: v.id(), State: connector.State(v.query("state")), Search: v.query("q"), Package: v.query("package"), Pending: v.query("pending") == "1", Limit: limit,
+	}
+}
+
+// onlyActive reports whether the filters leave out inactive people.
+func (v *visit) onlyActive() bool { return v.query("active") != "any" && v.query("state") == "" }
+
 // fillUsers reads a page of people. Inactive ones are left out here, as the box asks for it, and counted.
 func (v *visit) fillUsers(p *usersPage) error {
-	q := connector.UserQuery{
-		Org: v.id(), State: connector.State(p.State), Search: p.Query, Package: p.Package, Pending: p.Pending, After: v.after(), Limit: perPage,
-	}
+	q := v.askedUsers(perPage)
+	q.After = v.after()
 	list, next, err := v.s.o.Store.ListUsers(v.r.Context(), q)
 	if err != nil {
 		return err
@@ -107,7 +120,10 @@ func (v *visit) fillUsers(p *usersPage) error {
 		}
 		p.Rows = append(p.Rows, v.userRow(u))
 	}
-	p.Pager, p.ShowAll = v.pager(next, len(p.Rows)), v.with("active", "any")
+	p.Pager, p.ShowAll, p.Export = v.pager(next, len(p.Rows)), v.with("active", "any"), v.here("/users/export.csv")
+	if p.State == string(connector.NotVerified) && len(p.Rows) > 0 && v.may(handle) {
+		p.Invite = v.link("/users/invite")
+	}
 	return nil
 }
 
