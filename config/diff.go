@@ -126,6 +126,10 @@ func (f *File) collect(out *[]statement, n *yaml.Node, path, real string) {
 	case n.Kind == yaml.MappingNode:
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key := n.Content[i].Value
+			if key == passwordHash {
+				*out = append(*out, statement{path: join(path, key), line: n.Content[i+1].Line, value: hiddenValue, secret: n.Content[i+1].Value})
+				continue
+			}
 			f.collect(out, n.Content[i+1], join(path, key), join(real, key))
 		}
 	case n.Kind == yaml.SequenceNode && len(n.Content) > 0 && n.Content[0].Kind == yaml.MappingNode:

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"usherd/config"
 	"usherd/connector"
 	"usherd/connector/store/storetest"
 	"usherd/console"
@@ -18,6 +19,8 @@ type program struct {
 	is    console.Standing
 	err   error
 	asked int
+
+	file *config.File // in force, where a test asks for it
 }
 
 func (p *program) Standing(context.Context, string) (console.Standing, error) {

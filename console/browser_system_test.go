@@ -17,7 +17,12 @@ func TestTourOfTheSystemInABrowser(t *testing.T) {
 	t.Parallel()
 	d := webdriver.Start(t)
 	w := newWorld(t)
-	w.program = busyDaemon(w)
+	w.program = busyDaemon(t, w)
+	for id, text := range map[string]string{"first": configText, "second": strings.NewReplacer("percent: 5", "percent: 7", "[dc=acme]", "[dc=acme, ou=x]").Replace(configText)} {
+		if err := w.db.PutRevision(t.Context(), connector.Revision{ID: id, At: w.now, Text: text}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, name := range []string{"a", "b", "c"} {
 		w.create(name, connector.Active, func(u *connector.User) { u.Package = "standard" })
 	}
@@ -43,14 +48,18 @@ func TestTourOfTheSystemInABrowser(t *testing.T) {
 	}
 	shoot(t, b, srv.URL, "/", "sys-overview")
 	shoot(t, b, srv.URL, "/users", "sys-banners")
+	shoot(t, b, srv.URL, "/config", "sys-config")
+	shoot(t, b, srv.URL, "/config/revisions", "sys-revisions")
+	shoot(t, b, srv.URL, "/config/diff?a=first&b=second", "sys-diff")
 	if faults := b.Faults(); len(faults) > 0 {
 		t.Error(faults)
 	}
 }
 
 // busyDaemon is one with much to tell.
-func busyDaemon(w *world) *program {
-	return &program{is: console.Standing{
+func busyDaemon(t *testing.T, w *world) *program {
+	t.Helper()
+	return &program{file: parsed(t, configText), is: console.Standing{
 		Leader: "dc-sync-2.example.com 4711 ABCD", Quarantined: []string{"office"},
 		Next: map[string]time.Time{"office": w.now.Add(2 * time.Hour)},
 		Disk: console.Disk{Path: "/etc/usherd/usherd.yaml", Faults: []console.Fault{{

@@ -3,12 +3,40 @@ package console
 import (
 	"context"
 	"time"
+
+	"usherd/connector"
 )
 
 // Program is what the console asks the daemon that it belongs to. Its answers come from what the daemon knows: no other server is asked.
 type Program interface {
 	// Standing is how the daemon is, and what of an organization it looks after.
 	Standing(ctx context.Context, org string) (Standing, error)
+	// Configuration is the one in force.
+	Configuration() Configuration
+	// Differences are those between two revisions, without secrets; an error of Kind Invalid where a text has faults for this version.
+	Differences(older, newer connector.Revision) ([]Difference, error)
+}
+
+// Configuration is what is in force.
+type Configuration struct {
+	Path     string // of the file
+	Revision string
+	Values   []Value // in the order of the file
+}
+
+// Value is one key of the configuration, or what it has where the file does not say. It never holds a secret.
+type Value struct {
+	Path string // organizations[acme].sources[office].guard.percent
+	Text string
+	Line int // 0 = it is the default
+}
+
+// Difference is one thing that another revision says otherwise.
+type Difference struct {
+	Kind          string // added, removed, changed
+	Path          string // as of a Value
+	Line          int    // in the newer text; in the older one when removed
+	Before, After string
 }
 
 // Standing is how a daemon is.
@@ -25,8 +53,10 @@ type Standing struct {
 type Disk struct {
 	Path     string
 	Revision string // of the file; "" = it has faults, or cannot be read
-	Faults   []Fault
-	Error    string // why it cannot be read; "" = it can be
+	// Differences are those from what is in force.
+	Differences []Difference
+	Faults      []Fault
+	Error       string // why it cannot be read; "" = it can be
 }
 
 // Bad reports whether a reload would be refused.

@@ -31,6 +31,7 @@ var files embed.FS
 type Store interface {
 	SessionStore
 	OverviewStore
+	RevisionStore
 	UserStore
 	RunStore
 	FailureStore
@@ -179,6 +180,7 @@ func (s *Server) register() {
 	s.tokens()
 	s.errors()
 	s.audit()
+	s.configuration()
 	s.mux.HandleFunc("/", s.open((*visit).nowhere))
 }
 

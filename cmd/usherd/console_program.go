@@ -4,13 +4,16 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"usherd/config"
+	"usherd/connector"
 	"usherd/console"
 )
 
@@ -23,7 +26,7 @@ type consoleProgram struct {
 // Standing is how the daemon is, and what of an organization it looks after.
 func (p *consoleProgram) Standing(ctx context.Context, org string) (console.Standing, error) {
 	d := p.d
-	is := console.Standing{Next: map[string]time.Time{}, Disk: p.disk.look(d.app), Ends: d.endings(org)}
+	is := console.Standing{Next: map[string]time.Time{}, Disk: p.disk.look(d.app, d.current().file), Ends: d.endings(org)}
 	health := d.replicaHealth()
 	is.Leads, is.Leader = health.Leads, health.Leader
 	for _, s := range d.sources(ctx) {
@@ -44,27 +47,65 @@ func (p *consoleProgram) Standing(ctx context.Context, org string) (console.Stan
 	return is, nil
 }
 
+// Configuration is the one in force.
+func (p *consoleProgram) Configuration() console.Configuration {
+	s := p.d.current()
+	is := console.Configuration{Path: s.file.Path, Revision: s.file.Revision}
+	for _, v := range s.file.Tree() {
+		is.Values = append(is.Values, console.Value(v))
+	}
+	return is
+}
+
+// Differences are those between two revisions, without secrets.
+func (p *consoleProgram) Differences(older, newer connector.Revision) ([]console.Difference, error) {
+	var files [2]*config.File
+	for i, r := range []connector.Revision{older, newer} {
+		file, err := p.d.app.bare(r.ID, []byte(r.Text))
+		if err != nil {
+			return nil, &connector.Error{Kind: connector.Invalid, Op: "config", Err: fmt.Errorf("revision %s has faults for this version: %w", r.ID, err)}
+		}
+		files[i] = file
+	}
+	return differencesOf(files[0], files[1]), nil
+}
+
+// bare reads a text without its secrets.
+func (a *app) bare(name string, text []byte) (*config.File, error) {
+	o := config.LoadOptions{NoSecrets: true, Env: a.env}
+	o.CredentialsDir, _ = a.env("CREDENTIALS_DIRECTORY")
+	return config.Parse(filepath.Join(filepath.Dir(a.configPath), name), text, o)
+}
+
+func differencesOf(older, newer *config.File) (list []console.Difference) {
+	for _, d := range config.Diff(older, newer) {
+		list = append(list, console.Difference(d))
+	}
+	return list
+}
+
 // diskLook looks at the configuration file, and again when it is another one, or after a while: what it names may have changed.
 type diskLook struct {
 	mu      sync.Mutex
 	at      time.Time
 	changed time.Time
 	size    int64
+	against *config.File // that was in force
 	is      console.Disk
 }
 
 // diskFor is how long a file that looks the same is taken for what it was.
 const diskFor = time.Minute
 
-func (l *diskLook) look(a *app) console.Disk {
+func (l *diskLook) look(a *app, now *config.File) console.Disk {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	info, err := os.Stat(a.configPath)
-	same := err == nil && info.ModTime().Equal(l.changed) && info.Size() == l.size
+	same := err == nil && info.ModTime().Equal(l.changed) && info.Size() == l.size && l.against == now
 	if since := a.now().Sub(l.at); same && since >= 0 && since < diskFor {
 		return l.is
 	}
-	l.at, l.is = a.now(), onDisk(a)
+	l.at, l.against, l.is = a.now(), now, onDisk(a, now)
 	if err == nil {
 		l.changed, l.size = info.ModTime(), info.Size()
 	}
@@ -72,7 +113,7 @@ func (l *diskLook) look(a *app) console.Disk {
 }
 
 // onDisk checks the file as usherd check does.
-func onDisk(a *app) console.Disk {
+func onDisk(a *app, now *config.File) console.Disk {
 	is := console.Disk{Path: a.configPath}
 	file, err := a.checked()
 	if faults, ok := errors.AsType[config.Faults](err); ok {
@@ -85,7 +126,7 @@ func onDisk(a *app) console.Disk {
 		is.Error = err.Error()
 		return is
 	}
-	is.Revision = file.Revision
+	is.Revision, is.Differences = file.Revision, differencesOf(now, file)
 	return is
 }
 
