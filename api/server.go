@@ -109,6 +109,7 @@ func New(o Options) (*Server, error) {
 	s.retries()
 	s.people()
 	s.mails()
+	s.reports()
 	s.groups()
 	s.tokens()
 	s.audit()

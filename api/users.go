@@ -15,6 +15,7 @@ type Store interface {
 	SubscriberStore
 	AnswerStore
 	MailStore
+	ReportStore
 	GroupStore
 	TokenStore
 	AuditStore

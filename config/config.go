@@ -41,6 +41,8 @@ type Config struct {
 	// Mail is the server that takes mails: invitations, and answers to people who ask how their account is. Left out,
 	// mails wait in the outbox.
 	Mail *notify.Config `yaml:"mail,omitempty"`
+	// Reports says which administrators are told of what happens without their asking, by mail or webhook. Left out, nobody is.
+	Reports *Reports `yaml:"reports,omitempty"`
 	// Organizations are the customers; each has its own rules, packages, sources and users.
 	Organizations []Organization `yaml:"organizations"`
 }

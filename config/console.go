@@ -154,7 +154,12 @@ func (v *validator) grant(at, role string, organizations []string) {
 		v.reject(join(at, "role"), "it is not said what the role is: write %s", alternatives(words["role"]))
 	}
 	v.word(join(at, "role"), role, "role")
-	v.list(join(at, "organizations"), organizations, func(at, id string) {
+	v.organizations(join(at, "organizations"), organizations)
+}
+
+// organizations checks a list of ids.
+func (v *validator) organizations(at string, ids []string) {
+	v.list(at, ids, func(at, id string) {
 		for i := range v.config.Organizations {
 			if v.config.Organizations[i].ID == id {
 				return

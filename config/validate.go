@@ -38,6 +38,10 @@ var words = map[string][]string{
 
 	"role": roleWords(),
 
+	"recipients.language":       {"en", "pt-BR", "sv", "pl"},
+	"reports.recipients.events": eventWords(),
+	"reports.webhooks.events":   eventWords(),
+
 	"saml.name_id_format": {"persistent", "email", "unspecified"},
 }
 
@@ -124,6 +128,7 @@ func (v *validator) all() []*Runtime {
 	v.doors()
 	v.console()
 	v.mail()
+	v.reports()
 	if len(c.Organizations) == 0 {
 		v.reject("organizations", "there is no organization: write at least one under the key organizations, with id and sources")
 	}

@@ -24,6 +24,8 @@ const (
 	AuditDomainRemoved  AuditAction = "domain.removed"
 	AuditDismissed      AuditAction = "failure.dismissed"
 	AuditMailRetried    AuditAction = "mail.retried"
+	AuditReportRetried  AuditAction = "report.retried"
+	AuditReportTested   AuditAction = "report.tested"
 	AuditRunStarted     AuditAction = "run.started"
 	AuditRunApproved    AuditAction = "run.approved"
 	AuditRunRejected    AuditAction = "run.rejected"

@@ -26,6 +26,9 @@ const (
 	ClaimKeepMail     MailKind = "claim_keep"     // to the other address: prove it; carries a link. Values has "email", the claimed address
 	// ClaimCancelledMail is of the organization that had the account, and has it again: "old" is the one that had claimed it.
 	ClaimCancelledMail MailKind = "claim_cancelled"
+
+	// ReportMail tells an administrator of notices, which stand as JSON in the value "notices"; "more" is how many more there are.
+	ReportMail MailKind = "report"
 )
 
 // MailState is how far a mail in the outbox has come.

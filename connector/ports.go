@@ -169,6 +169,14 @@ type Tx interface {
 	SetMail(ctx context.Context, m Mail) (ok bool, err error)
 	// DropMail takes a mail out of the outbox; ok is false where it is gone already.
 	DropMail(ctx context.Context, org string, id ID) (ok bool, err error)
+	// PutDelivery puts a notice on its way to a recipient, waiting from Next on. It needs all but what becomes of it.
+	PutDelivery(ctx context.Context, d Delivery) error
+	// SetDelivery overwrites what becomes of a delivery that waits; ok is false where it does not any more, or is gone.
+	SetDelivery(ctx context.Context, d Delivery) (ok bool, err error)
+	// PutNoticeMark overwrites what is remembered of a topic; without a value it is forgotten.
+	PutNoticeMark(ctx context.Context, m NoticeMark) error
+	// ToldRun marks that a run was told of as it was read; ok is false where it has ended once more since.
+	ToldRun(ctx context.Context, r UntoldRun) (ok bool, err error)
 	// PutMailLink keeps a link that is not there yet. It needs all but UsedAt.
 	PutMailLink(ctx context.Context, l MailLink) error
 	// UseMailLink uses a link: of those who do at the same moment, in whatever process, one succeeds. Otherwise the error is

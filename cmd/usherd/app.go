@@ -84,7 +84,7 @@ Start with:  usherd demo`,
 	}
 	add("run", a.demoCmd(), a.serveCmd(), a.planCmd(), a.syncCmd(), a.importCmd(), a.sourcesCmd(), a.runsCmd(), a.reportCmd(), a.approveCmd(), a.rejectCmd(), a.rollbackCmd())
 	add("people", a.usersCmd(), a.userCmd(), a.inviteCmd(), a.mailCmd(), a.subscribersCmd(), a.approvalsCmd(), a.groupsCmd(), a.groupCmd(), a.failuresCmd(), a.errorsCmd(), a.seatsCmd(), a.domainCmd(), a.claimCmd())
-	add("admin", a.checkCmd(), a.reloadCmd(), a.healthcheckCmd(), a.tokenCmd(), a.scimCmd(), a.ssoCmd(), a.apiCmd(), a.consoleCmd(), a.auditCmd(), a.backupCmd(), a.restoreCmd(), a.migrateCmd(), a.versionCmd())
+	add("admin", a.checkCmd(), a.reloadCmd(), a.healthcheckCmd(), a.tokenCmd(), a.scimCmd(), a.ssoCmd(), a.apiCmd(), a.consoleCmd(), a.reportsCmd(), a.auditCmd(), a.backupCmd(), a.restoreCmd(), a.migrateCmd(), a.versionCmd())
 	root.SetHelpCommandGroupID("admin")
 	root.SetCompletionCommandGroupID("admin")
 	return root

@@ -17,6 +17,7 @@ import (
 
 	"usherd/config"
 	"usherd/connector"
+	"usherd/connector/notice"
 	"usherd/connector/schedule"
 )
 
@@ -36,6 +37,7 @@ type daemon struct {
 	console *consoleDoor
 	api     *programs
 	postman *postman
+	reports *notice.Reporter
 	reload  <-chan os.Signal
 
 	progress progresses
@@ -115,6 +117,7 @@ func (d *daemon) start(ctx context.Context) (first *term, err error) {
 	if d.postman, err = d.newPostman(ctx); err != nil {
 		return first, err
 	}
+	d.reports = d.newReporter()
 	return first, d.openDoors(ctx)
 }
 

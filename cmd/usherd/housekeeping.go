@@ -28,7 +28,7 @@ func (d *daemon) housekeeping(ctx context.Context, s *site) error {
 	_, late := s.db.DropTokens(ctx, d.app.now().Add(-keepAccess))
 	_, files := s.db.DropRunFiles(ctx, d.app.now())
 	answers := s.db.DropAnswers(ctx, d.app.now().Add(-api.KeepAnswers))
-	return errors.Join(all, err, late, files, answers, s.db.DropLeases(ctx, presence), d.forgetRequests(ctx, s), d.forgetAttempts(ctx, s), d.forgetMails(ctx, s), d.offerSeats(ctx, s), d.metrics.refresh(ctx, s))
+	return errors.Join(all, err, late, files, answers, s.db.DropLeases(ctx, presence), d.forgetRequests(ctx, s), d.forgetAttempts(ctx, s), d.forgetMails(ctx, s), d.forgetReports(ctx, s), d.offerSeats(ctx, s), d.metrics.refresh(ctx, s))
 }
 
 // retrySubscribers tries those again who may have lost what kept them from an account.

@@ -177,6 +177,7 @@ func (d *daemon) serveTerm(t *term) error {
 	g.Go(func() error { return t.runner.Serve(t.ctx) })
 	g.Go(func() error { return d.retries(t) })
 	g.Go(func() error { return d.postman.notifier.Serve(t.ctx) })
+	g.Go(func() error { return d.reports.Serve(t.ctx) })
 	d.turning.Lock()
 	d.watch.replace(t.ctx, d, d.current())
 	d.turning.Unlock()

@@ -59,6 +59,9 @@ func (p *postman) settings() notify.Settings {
 	if c := s.file.Config.Portal; c != nil {
 		out.Portal = c.URL
 	}
+	if c := s.file.Config.Console; c != nil {
+		out.Console = c.URL
+	}
 	for _, o := range s.orgs {
 		out.Organizations[o.Org.ID] = notify.Organization{Settings: o.Org, Answerer: o.prov}
 	}

@@ -51,6 +51,7 @@ type Organization struct {
 type Settings struct {
 	SMTP          *SMTP  // nil: nothing is sent, mails wait
 	Portal        string // the portal's public address without a slash at its end; "" = there is none, and mails with links wait
+	Console       string // that of the console, to which reports lead; "" = there is none
 	Organizations map[string]Organization
 }
 
@@ -231,7 +232,12 @@ func (n *Notifier) compose(ctx context.Context, s *Settings, m connector.Mail) (
 	link, address, err := n.address(ctx, s, org.Settings, m)
 	if err == nil {
 		var letter Letter
-		if letter, err = n.texts.Letter(m, org.Settings, link, address); err == nil {
+		if m.Kind == connector.ReportMail {
+			letter, err = n.texts.Report(m, org.Settings, s.Console)
+		} else {
+			letter, err = n.texts.Letter(m, org.Settings, link, address)
+		}
+		if err == nil {
 			var msg *gomail.Msg
 			if msg, err = message(m, letter, &s.SMTP.config); err == nil {
 				return msg, answer{}

@@ -73,6 +73,7 @@ type Letter struct {
 type content struct {
 	Lang, Organization, Subject, Heading, Greeting string
 	Lines                                          []string
+	Sections                                       []section
 	Button, Address, Paste                         string
 	After, Footer                                  []string
 }
@@ -84,11 +85,7 @@ func (t *Texts) Letter(m connector.Mail, org *connector.Organization, link *conn
 	if texts == nil {
 		return Letter{}, fmt.Errorf("notify: there is no text for mails of the kind %q", m.Kind)
 	}
-	lang := m.Language
-	if lang == "" && len(org.Languages) > 0 {
-		lang = org.Languages[0]
-	}
-	lang = failure.Match(lang)
+	lang := language(&m, org)
 	values := map[string]string{"Organization": org.Name, "Name": "", "Until": ""}
 	maps.Copy(values, m.Values)
 	for key, v := range values {
@@ -114,11 +111,25 @@ func (t *Texts) Letter(m connector.Mail, org *connector.Organization, link *conn
 	if address != "" && texts.Has("button") {
 		c.Button, c.Address = texts.Text(lang, "button", values), address
 	}
+	return t.letter(&c)
+}
+
+// letter is the content in both forms.
+func (t *Texts) letter(c *content) (Letter, error) {
 	var html bytes.Buffer
 	if err := t.html.Execute(&html, c); err != nil {
 		return Letter{}, fmt.Errorf("notify: %w", err)
 	}
-	return Letter{Lang: lang, Subject: c.Subject, Plain: c.plain(), HTML: html.String()}, nil
+	return Letter{Lang: c.Lang, Subject: c.Subject, Plain: c.plain(), HTML: html.String()}, nil
+}
+
+// language is that of a mail in an organization.
+func language(m *connector.Mail, org *connector.Organization) string {
+	lang := m.Language
+	if lang == "" && len(org.Languages) > 0 {
+		lang = org.Languages[0]
+	}
+	return failure.Match(lang)
 }
 
 // footer says whom to ask, and why the mail came.
@@ -134,6 +145,9 @@ func (t *Texts) footer(org *connector.Organization, lang string, kind *failure.T
 // plain is the letter as plain text.
 func (c *content) plain() string {
 	parts := append([]string{c.Greeting}, c.Lines...)
+	for i := range c.Sections {
+		parts = append(parts, c.Sections[i].plain())
+	}
 	if c.Button != "" {
 		parts = append(parts, c.Button+":\n"+c.Address)
 	}

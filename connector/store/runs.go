@@ -12,8 +12,10 @@ import (
 )
 
 const (
-	sqlPutRun = `INSERT INTO runs (id, org, source, result, finished, held, doc) VALUES (?,?,?,?,?,?,?)
- ON CONFLICT (id) DO UPDATE SET result = excluded.result, finished = excluded.finished, held = excluded.held, doc = excluded.doc`
+	// Each end of a run, which one that grows has many of, is to be told; what becomes of its hold afterwards is not.
+	sqlPutRun = `INSERT INTO runs (id, org, source, result, finished, held, doc, untold) VALUES (?,?,?,?,?,?,?,?)
+ ON CONFLICT (id) DO UPDATE SET result = excluded.result, finished = excluded.finished, held = excluded.held, doc = excluded.doc,
+ untold = CASE WHEN excluded.finished = runs.finished THEN runs.untold ELSE runs.untold + 1 END`
 
 	sqlRun = `SELECT doc FROM runs WHERE id = ?`
 
@@ -60,7 +62,7 @@ func (t *tx) PutRun(ctx context.Context, run *connector.Run) error {
 		return wrap("put run", err)
 	}
 	held := run.Hold != nil && run.Hold.Status == connector.HoldOpen
-	_, err = t.s.exec(ctx, sqlPutRun, run.ID[:], run.Org, run.Source, run.Result, micros(run.Finished), flag(held), doc)
+	_, err = t.s.exec(ctx, sqlPutRun, run.ID[:], run.Org, run.Source, run.Result, micros(run.Finished), flag(held), doc, flag(!run.Finished.IsZero()))
 	return wrap("put run", err)
 }
 

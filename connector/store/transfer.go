@@ -22,7 +22,7 @@ var transferred = [...]string{
 	"packages", "seat_days", "sources", "domains", "revisions", "users", "user_keys", "user_terms", "user_counts", "links", "link_sources", "events",
 	"groups", "members", "group_events", "open_items", "waiting", "runs", "outcomes", "record_blobs", "record_chunks", "tokens",
 	"request_blocks", "request_bodies", "request_quirks", "client_profiles", "used_assertions", "tickets", "sign_ins",
-	"mails", "mail_links", "subscribers", "subscriber_events", "claims", "run_files", "kept_answers", "audit",
+	"mails", "mail_links", "subscribers", "subscriber_events", "claims", "run_files", "kept_answers", "audit", "report_deliveries", "report_marks",
 }
 
 const (

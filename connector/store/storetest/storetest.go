@@ -111,6 +111,15 @@ type Store interface {
 	RetryMails(ctx context.Context, org string, now time.Time) (int, error)
 	DropMails(ctx context.Context, before time.Time) (int, error)
 	DropMailLinks(ctx context.Context, before time.Time) (int, error)
+	UntoldRuns(ctx context.Context, limit int) ([]connector.UntoldRun, error)
+	DueDeliveries(ctx context.Context, channel connector.Channel, now time.Time, limit int) ([]connector.Delivery, error)
+	Delivery(ctx context.Context, id connector.ID) (connector.Delivery, bool, error)
+	Deliveries(ctx context.Context, q connector.DeliveryQuery) ([]connector.Delivery, error)
+	CountDeliveries(ctx context.Context, state connector.DeliveryState) (int, error)
+	NoticeMarks(ctx context.Context, org string) ([]connector.NoticeMark, error)
+	RetryDelivery(ctx context.Context, org string, id connector.ID, now time.Time) (bool, error)
+	RetryDeliveries(ctx context.Context, org string, now time.Time) (int, error)
+	DropDeliveries(ctx context.Context, before time.Time) (int, error)
 	Claims(ctx context.Context, q connector.ClaimQuery) ([]connector.Claim, error)
 	connector.OtherOrganizations
 	BeginAnswer(ctx context.Context, a connector.KeptAnswer, abandoned, forgotten time.Time) (connector.KeptAnswer, bool, error)
@@ -205,6 +214,8 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"what people do is kept in a chain", audit},
 		{"what people do is chosen as a naive reading would", auditChosen},
 		{"mails wait in the outbox, are sent or given up", outbox},
+		{"runs are told of once for each end", untoldRuns},
+		{"notices are on their way, arrive or are given up", deliveries},
 		{"a link in a mail is used once", mailLinks},
 		{"subscribers are written once and kept with what happened", subscribersWritten},
 		{"subscribers are found as a naive reading would", subscribersFound},
