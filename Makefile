@@ -60,6 +60,9 @@ test-scim: ## what scim2-tester, an independent check, says of the SCIM door
 test-api: ## what schemathesis finds that asks the API for everything that its document describes
 	@GO='$(GO)' .ci/test-api
 
+test-browser: ## administrators' ways through the console in a real Chromium, by Playwright and axe-core (USHERD_SHOTS=DIR: pictures)
+	@GO='$(GO)' .ci/test-browser
+
 check: fmt-check vet lint test ## everything that has to pass before a change is merged
 
 fmt: $(LINT) ## format the code
@@ -90,6 +93,6 @@ cross: ## build ./dist for Linux and Windows, amd64 and arm64
 		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $$out ./cmd/usherd; done; done
 
 clean: ## remove what was built, and the cached test domains and clusters
-	rm -rf bin dist .cache "$${XDG_CACHE_HOME:-$$HOME/.cache}/usherd-test"
+	rm -rf bin dist .cache console/tour/node_modules "$${XDG_CACHE_HOME:-$$HOME/.cache}/usherd-test"
 
-.PHONY: help build demo test test-servers test-patroni test-scim test-api check fmt fmt-check vet lint fuzz bench cross clean
+.PHONY: help build demo test test-servers test-patroni test-scim test-api test-browser check fmt fmt-check vet lint fuzz bench cross clean

@@ -79,7 +79,9 @@ func TestTourInABrowser(t *testing.T) {
 			t.Error(got)
 		}
 		shoot2(path(carol, ""), "user")
-		b.Open(srv.URL + "/users?q=carol")
+		b.Open(srv.URL + "/users?q=carol&active=any")
+		b.Click("#active")
+		b.Click(".filters button.act")
 		if got := b.Text(".announce"); !strings.HasPrefix(got, "1 inactive account matches") {
 			t.Error(got)
 		}
