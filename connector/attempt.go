@@ -55,3 +55,9 @@ type AttemptQuery struct {
 	Before ID        // only older ones than this; zero = from the latest on
 	Limit  int       // at most 1,000, which is also what 0 means
 }
+
+// AttemptCounts are how many attempts to sign in are kept since a time.
+type AttemptCounts struct {
+	Attempts int
+	Refused  int
+}

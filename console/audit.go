@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"usherd/connector"
 )
@@ -23,6 +24,7 @@ func (s *Server) audit() {
 	s.page("/audit/verify", see, (*visit).verifyAudit)
 	s.body("audit_verify", auditVerifyPage{})
 	s.page("/audit/export.jsonl", export, (*visit).exportAudit)
+	s.page("/audit/export.csv", export, (*visit).exportAuditRows)
 }
 
 // auditPage is what people have done.
@@ -30,7 +32,7 @@ type auditPage struct {
 	Actor, Action, Target string
 	Rows                  []auditRow
 	Pager                 pager
-	Verify, Export        string // addresses
+	Verify, Export, CSV   string // addresses
 }
 
 // auditRow is one act.
@@ -46,7 +48,8 @@ type auditRow struct {
 }
 
 func (v *visit) audit() {
-	q := connector.AuditQuery{Org: v.id(), Actor: v.query("actor"), Action: connector.AuditAction(v.query("action")), Target: v.query("target"), Limit: perPage + 1}
+	q := v.auditQuery()
+	q.Limit = perPage + 1
 	if text := v.after(); text != "" {
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
@@ -65,12 +68,17 @@ func (v *visit) audit() {
 		list = list[:perPage]
 		next = strconv.FormatInt(list[perPage-1].Seq, 10)
 	}
-	p := auditPage{Actor: q.Actor, Action: string(q.Action), Target: q.Target, Verify: v.link("/audit/verify"), Export: v.link("/audit/export.jsonl")}
+	p := auditPage{Actor: q.Actor, Action: string(q.Action), Target: q.Target, Verify: v.link("/audit/verify"), Export: v.link("/audit/export.jsonl"), CSV: v.here("/audit/export.csv")}
 	for i := range list {
 		p.Rows = append(p.Rows, v.auditRow(&list[i]))
 	}
 	p.Pager = v.pager(next, len(list))
 	v.show(http.StatusOK, "audit", frame{Title: v.t("nav.audit", nil), State: v.t("audit.state", nil)}, p)
+}
+
+// auditQuery is what the filters ask the store for.
+func (v *visit) auditQuery() connector.AuditQuery {
+	return connector.AuditQuery{Org: v.id(), Actor: v.query("actor"), Action: connector.AuditAction(v.query("action")), Target: v.query("target")}
 }
 
 func (v *visit) auditRow(e *connector.AuditEntry) auditRow {
@@ -127,5 +135,44 @@ func (v *visit) exportAudit() {
 	if err := connector.WriteAudit(v.w, v.s.o.Store.AuditChain(v.r.Context(), v.id())); err != nil {
 		v.logError("audit", err)
 		panic(http.ErrAbortHandler) // so that nobody takes the part for the whole
+	}
+}
+
+// auditColumns are those of the file: new ones are only added at the end.
+var auditColumns = []string{"seq", "at", "actor", "address", "action", "target", "reason", "ref", "details"}
+
+// exportAuditRows sends the entries that the filters choose. Who wants to follow the chain takes all of them: export.jsonl.
+func (v *visit) exportAuditRows() {
+	v.sheet("audit", "audit", auditColumns, v.auditCells(v.auditQuery()))
+}
+
+func (v *visit) auditCells(q connector.AuditQuery) iter.Seq2[[]string, error] {
+	return func(yield func([]string, error) bool) {
+		for q.Limit = exportPage; ; {
+			list, err := v.s.o.Store.Audit(v.r.Context(), q)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for i := range list {
+				if !yield(auditCell(&list[i]), nil) {
+					return
+				}
+			}
+			if len(list) < exportPage {
+				return
+			}
+			q.Before = list[len(list)-1].Seq
+		}
+	}
+}
+
+func auditCell(e *connector.AuditEntry) []string {
+	var details []string
+	for _, name := range slices.Sorted(maps.Keys(e.Details)) {
+		details = append(details, name+": "+e.Details[name])
+	}
+	return []string{
+		strconv.FormatInt(e.Seq, 10), stamp(e.At), e.Actor.Name, e.Actor.Address, string(e.Action), e.Target, e.Actor.Reason, e.Actor.Ref, strings.Join(details, "; "),
 	}
 }

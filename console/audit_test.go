@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"encoding/csv"
 	"net/http"
 	"net/url"
 	"strings"
@@ -25,6 +26,12 @@ func TestAuditTrailIsShownVerifiedAndExported(t *testing.T) {
 	a = b.get("/audit/export.jsonl")
 	if n := strings.Count(a.text, "\n"); a.StatusCode != http.StatusOK || n < 2 || !strings.Contains(a.text, `"hash"`) {
 		t.Error(a.StatusCode, a.text)
+	}
+	w.want(b.get("/audit?action=user.deactivated"), http.StatusOK, `href="/admin/audit/export.csv?action=user.deactivated"`)
+	w.want(b.post(path(w.create("eve", connector.Active), "/deactivate"), url.Values{"reason": {"=1+1"}}), http.StatusSeeOther)
+	rows, err := csv.NewReader(strings.NewReader(b.get("/audit/export.csv?action=user.deactivated").text)).ReadAll()
+	if err != nil || len(rows) != 3 || rows[1][2] != "console:owner" || rows[1][6] != "'=1+1" || rows[2][6] != "<b>left</b>" {
+		t.Errorf("%v %q", err, rows)
 	}
 	for range 60 {
 		w.want(b.post(path(w.create("x"+connector.NewID(w.now).Short(), connector.Active), "/deactivate"), nil), http.StatusSeeOther)

@@ -10,6 +10,7 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/clients"
+	"usherd/console"
 	"usherd/internal/webdriver"
 )
 
@@ -118,6 +119,46 @@ func TestSCIMInABrowser(t *testing.T) {
 	b.Open(srv.URL + "/scim/requests?status=4xx")
 	b.Click("tbody a")
 	if got := b.Text(".failcard p"); got != "this e-mail is taken by another user" {
+		t.Error(got)
+	}
+	if faults := b.Faults(); len(faults) > 0 {
+		t.Error(faults)
+	}
+}
+
+// The pages about single sign-on in a browser.
+func TestSignOnInABrowser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	srv := httptest.NewServer(nil)
+	t.Cleanup(srv.Close)
+	w.serve(srv.URL)
+	srv.Config.Handler = w.server
+	b := webdriver.Start(t).Browser(t, true, "en")
+	enter(t, b, srv.URL, "operator")
+	shoot(t, b, srv.URL, "/sso", "sso_none")
+	is := console.IDP{
+		EntityID: "https://idp.acme.test/realms/" + strings.Repeat("x", 60), SSOURL: "https://idp.acme.test/sso", Read: w.now, Fetched: true,
+		Certificates: []console.Certificate{
+			{Subject: "CN=signing 2026,O=Acme", SHA256: strings.Repeat("ab12", 16), From: w.now.Add(-24 * time.Hour), Until: w.now.Add(20 * 24 * time.Hour)},
+			{Subject: "CN=signing 2027,O=Acme", SHA256: strings.Repeat("cd34", 16), From: w.now.Add(24 * time.Hour), Until: w.now.Add(400 * 24 * time.Hour)},
+		},
+	}
+	w.signsIn("entra", &console.SignOn{Base: "https://login.acme.test/saml/acme/entra", IDP: func() console.IDP { return is }, Keep: 30 * 24 * time.Hour, Skew: 2 * time.Minute, Ours: is.Certificates[:1]})
+	w.signsIn("broken", &console.SignOn{Base: "https://login.acme.test/saml/acme/broken", IDP: func() console.IDP { return console.IDP{Code: 11} }, Keep: time.Hour})
+	w.server.Replace(w.set)
+	list := w.tried(70, func(i int, x *connector.Attempt) {
+		if i%3 == 0 {
+			x.Person = strings.Repeat("Wolfeschlegelsteinhausenbergerdorff", 3) + "\u202e@example.com"
+		}
+	})
+	one := "/sso/attempts/" + list[69].ID.String()
+	for name, page := range map[string]string{"sso": "/sso", "idp": "/sso/idps/entra", "idp_broken": "/sso/idps/broken", "attempts": "/sso/attempts", "attempt": one} {
+		shoot(t, b, srv.URL, page, name)
+	}
+	b.Open(srv.URL + "/sso/attempts?result=refused")
+	b.Click("tbody a")
+	if got := b.Text(".failcard h3"); !strings.Contains(got, "(31)") {
 		t.Error(got)
 	}
 	if faults := b.Faults(); len(faults) > 0 {

@@ -153,17 +153,12 @@ func (v *visit) requestRow(r *connector.Request) requestRow {
 	f := frame{v: v}
 	return requestRow{
 		Address: v.link("/scim/requests/" + r.ID.String()), Client: r.Source, At: f.At(r.At), Status: statusPill(r.Status), ScimType: r.ScimType, Asked: report.Cut(v.asked(r), mostAsked),
-		Person: v.personal(r.Person), Took: v.took(r.Duration), Quirks: r.Quirks,
+		Person: v.personal(r.Person), Took: v.milliseconds(r.Duration), Quirks: r.Quirks,
 	}
 }
 
 // mostAsked is how many columns a request takes in a list.
 const mostAsked = 120
-
-// took is how long an answer took.
-func (v *visit) took(d time.Duration) string {
-	return v.printer().Sprintf("%.1f ms", float64(d.Microseconds())/1000)
-}
 
 // asked is method, path and query as people read them, without what all paths of the organization begin with. What was looked for may
 // be a person.

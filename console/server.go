@@ -41,6 +41,7 @@ type Store interface {
 	SeatStore
 	ClientStore
 	ClaimStore
+	SignInStore
 }
 
 // Runner does what takes longer than an answer. Each method returns when the run stands in the store, and its work goes on.
@@ -66,6 +67,7 @@ type Organization struct {
 	Sources  map[string]*Source          // by id
 	Clients  map[string]clients.Settings // the sources that push by SCIM
 	Claims   Claims
+	SignOns  map[string]*SignOn // the sources by which people sign in
 	// TokenAddress is where a token is good, "" where there is no such door.
 	TokenAddress func(*connector.Token) string
 }
@@ -177,6 +179,7 @@ func (s *Server) register() {
 	s.seats()
 	s.sources()
 	s.scim()
+	s.sso()
 	s.tokens()
 	s.errors()
 	s.audit()

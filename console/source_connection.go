@@ -114,18 +114,21 @@ type testStep struct {
 // faultCard is an accident with what to do about it.
 type faultCard struct{ Code, Cause, Hint, Copy string }
 
-// doTest walks the way to the server and shows what it finds. Nothing is kept of it: the answer is the page, and the key of the
-// form has it done once only.
+// doTest walks the way to the server of the source that the path names.
 func (v *visit) doTest() {
-	x, ok := v.theSource()
-	if !ok {
-		return
+	if x, ok := v.theSource(); ok {
+		v.test(x, v.sourceFrame(x, v.t("sources.test.title", nil)), v.link("/sources/"+x.ID+"/test"), v.link("/sources/"+x.ID+"/connection"))
 	}
+}
+
+// test walks the way to the server of a source and shows what it finds. Nothing is kept of it: the answer is the page, and the key
+// of the form has it done once only. Again and back are addresses.
+func (v *visit) test(x *connector.SourceSettings, head frame, again, back string) {
 	if !v.configured(x.ID).Server {
 		v.say(http.StatusConflict, "sources.noserver", nil)
 		return
 	}
-	p := testPage{Again: v.link("/sources/" + x.ID + "/test"), Back: v.link("/sources/" + x.ID + "/connection")}
+	p := testPage{Again: again, Back: back}
 	began := v.s.o.Now()
 	err := v.ask(testFor, func(ctx context.Context) (err error) {
 		p.OK, err = v.s.o.Runner.Check(ctx, v.id(), x.ID, func(s connector.CheckStep) { p.Steps = append(p.Steps, v.testStep(x, s)) })
@@ -144,7 +147,7 @@ func (v *visit) doTest() {
 	}
 	f := frame{v: v}
 	p.Took = f.Took(v.s.o.Now().Sub(began))
-	v.show(http.StatusOK, "source_test", v.sourceFrame(x, v.t("sources.test.title", nil)), p)
+	v.show(http.StatusOK, "source_test", head, p)
 }
 
 func (v *visit) testStep(x *connector.SourceSettings, s connector.CheckStep) testStep {

@@ -24,6 +24,7 @@ type consoleDoor struct {
 	server *console.Server
 	work   sync.WaitGroup // that administrators have asked for
 	now    func() time.Time
+	idps   *idps // nil = people sign in nowhere
 }
 
 // openConsole listens; nil where the configuration has no such door.
@@ -40,6 +41,9 @@ func (d *daemon) openConsole(ctx context.Context) (*consoleDoor, error) {
 	}
 	gate := auth.New(auth.Options{Store: d.site.db, Trusted: c.TrustedNetworks(), Now: d.app.now})
 	x := &consoleDoor{now: d.app.now}
+	if d.signOn != nil {
+		x.idps = d.signOn.idps
+	}
 	x.server, err = console.New(console.Options{ //nolint:contextcheck // a visit asks under the context of its request
 		Store: d.site.db, Runner: &runner{d, ctx, &x.work}, URL: c.URL, Version: version, Secret: secret, Now: d.app.now, Log: d.log, Quirk: scim.Quirk,
 		Program: &consoleProgram{d: d}, Metrics: console.NewMetrics(d.metrics.registry),
@@ -67,7 +71,8 @@ func (x *consoleDoor) replace(s *site) {
 			pushing[id] = clientSettings(c)
 		}
 		set.Organizations = append(set.Organizations, &console.Organization{
-			Settings: o.Org, Writer: o.prov, Domains: o.domains, Claims: s.claims, Sources: sourcesOf(s.file, o), Clients: pushing, TokenAddress: s.door,
+			Settings: o.Org, Writer: o.prov, Domains: o.domains, Claims: s.claims, Sources: sourcesOf(s.file, o), Clients: pushing,
+			SignOns: x.signOns(s, o), TokenAddress: s.door,
 		})
 	}
 	if c := s.file.Config.Console; c != nil { // taken away: nobody comes in any more
@@ -79,6 +84,20 @@ func (x *consoleDoor) replace(s *site) {
 		}
 	}
 	x.server.Replace(set)
+}
+
+// signOns are the identity providers by which people of an organization sign in.
+func (x *consoleDoor) signOns(s *site, o *org) map[string]*console.SignOn {
+	all := map[string]*console.SignOn{}
+	for id, c := range o.SignOns {
+		on := &console.SignOn{Keep: c.Keep, Skew: c.ClockSkew}
+		if sso := s.file.Config.SSO; sso != nil && x.idps != nil {
+			on.Base = sso.URL + "/saml/" + o.Org.ID + "/" + id
+			on.IDP, on.Ours = x.idps.shown(auth.Source{Org: o.Org.ID, ID: id}), x.idps.ours()
+		}
+		all[id] = on
+	}
+	return all
 }
 
 // sourcesOf are what the configuration says of the sources of an organization.

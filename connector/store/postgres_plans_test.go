@@ -71,6 +71,8 @@ func TestPlansOfPostgres(t *testing.T) {
 		sqlTokenByHash:         "tokens_hash",
 		sqlBlockOf:             "request_blocks_pkey",
 		sqlHeads:               "request_blocks_pkey",
+		sqlSignIns:             "sign_ins_pkey",
+		sqlCountSignIns:        "sign_ins_pkey",
 	} {
 		plan := pgPlan(t, db, strings.ReplaceAll(q, "(*)", "("+marks[8]+")"))
 		if !strings.Contains(plan, index) || strings.Contains(plan, "Seq Scan") {

@@ -31,6 +31,7 @@ const (
 	sqlSignIns        = `SELECT ` + signInColumns + ` FROM sign_ins s WHERE s.org = ? AND s.source = ?` + sqlSignInWindow
 	sqlSignInsOf      = `SELECT ` + signInColumns + ` FROM sign_ins s WHERE s.org = ? AND s.source = ? AND s.folded = ? AND s.folded <> ''` + sqlSignInWindow
 	sqlSignIn         = `SELECT ` + signInColumns + ` FROM sign_ins s WHERE s.org = ? AND s.source = ? AND s.id = ?`
+	sqlCountSignIns   = `SELECT COUNT(code), COALESCE(SUM(CASE WHEN code > 0 THEN 1 ELSE 0 END), 0) FROM (SELECT code FROM sign_ins s WHERE s.org = ? AND s.source = ? AND s.id > ? ORDER BY s.id DESC LIMIT 0 + ?) AS x`
 	sqlOldSignIn      = `SELECT id FROM (SELECT id FROM sign_ins WHERE org = ? AND source = ? AND id < ? ORDER BY id LIMIT 0 + ?) AS s ORDER BY id DESC LIMIT 1`
 	sqlDropOldSignIns = `DELETE FROM sign_ins WHERE org = ? AND source = ? AND id <= ?`
 )
@@ -159,6 +160,14 @@ func (r *reader) Attempt(ctx context.Context, org string, id connector.ID) (s co
 		}
 	}
 	return s, false, err
+}
+
+// CountAttempts counts the latest attempts to sign in of a source since a time, up to so many.
+func (r *reader) CountAttempts(ctx context.Context, org, source string, since time.Time, most int) (c connector.AttemptCounts, err error) {
+	from := connector.FirstID(since)
+	rows, err := r.q.query(ctx, sqlCountSignIns, org, source, from[:], most)
+	c, _, err = first(rows, err, func(r *sql.Rows, c *connector.AttemptCounts) error { return r.Scan(&c.Attempts, &c.Refused) })
+	return c, wrap("count sign-ins", err)
 }
 
 // AttemptOrgs returns the organizations of which attempts to sign in are kept, sorted.

@@ -93,6 +93,7 @@ type Store interface {
 	UseFormKey(ctx context.Context, hash connector.TokenHash, until time.Time) (bool, error)
 	DropSessions(ctx context.Context, now time.Time) error
 	PutAttempt(ctx context.Context, s connector.Attempt) error
+	CountAttempts(ctx context.Context, org, source string, since time.Time, most int) (connector.AttemptCounts, error)
 	Attempts(ctx context.Context, q connector.AttemptQuery) ([]connector.Attempt, error)
 	Attempt(ctx context.Context, org string, id connector.ID) (connector.Attempt, bool, error)
 	AttemptOrgs(ctx context.Context) ([]string, error)
