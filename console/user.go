@@ -22,6 +22,7 @@ func (s *Server) user() {
 		s.action("/users/{user}/"+d.name, need{permission: d.permission, fresh: d.fresh},
 			func(v *visit) { v.askDeed(d) }, func(v *visit) { v.doDeed(d) })
 	}
+	s.userAsks()
 	s.action("/users/{user}/package", need{permission: handle}, (*visit).askPackage, (*visit).doPackage)
 }
 
@@ -76,6 +77,7 @@ type userPage struct {
 	ID          string
 	States      []stateStep
 	Deactivated *deactivation
+	Origin      *origin // nil = the account is of this organization from the start
 	Actions     []actionLink
 	Profile     []field
 	Explanation *provision.Explanation
@@ -229,6 +231,10 @@ func (v *visit) profile(p *userPage) {
 func (v *visit) history(p *userPage, u *connector.User) error {
 	links, err := v.s.o.Store.UserLinks(v.r.Context(), u.Org, u.ID)
 	if err != nil {
+		return err
+	}
+	p.Actions = append(p.Actions, v.asksOf(u, links)...)
+	if p.Origin, err = v.originOf(links); err != nil {
 		return err
 	}
 	for _, l := range links {
