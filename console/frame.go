@@ -65,6 +65,7 @@ var navigation = []struct {
 	{"/scim", "scim", false},
 	{"/sso", "sso", false},
 	{"/templates", "templates", false},
+	{"/organizations", "organizations", false},
 	{"/tokens", "tokens", false},
 	{"/errors", "errors", true},
 	{"/audit", "audit", false},

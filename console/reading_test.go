@@ -53,7 +53,7 @@ func TestReadingChangesNothing(t *testing.T) {
 		}
 		for _, u := range users {
 			target := variables.ReplaceAllStringFunc(path, func(name string) string {
-				values := map[string]string{"{$}": "", "{user}": u.ID.String(), "{run}": held.ID.String(), "{source}": "office", "{package}": "standard"}
+				values := map[string]string{"{$}": "", "{user}": u.ID.String(), "{run}": held.ID.String(), "{source}": "office", "{package}": "standard", "{org}": "acme"}
 				if v, known := values[name]; known {
 					return v
 				}

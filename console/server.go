@@ -77,6 +77,7 @@ type Settings struct {
 	Organizations []*Organization
 	Admins        []Admin
 	Providers     []*Provider
+	Activation    Activation
 	Revision      string // of the file
 	Loaded        time.Time
 }
@@ -180,6 +181,8 @@ func (s *Server) register() {
 	s.sources()
 	s.scim()
 	s.sso()
+	s.templates()
+	s.organizations()
 	s.tokens()
 	s.errors()
 	s.audit()

@@ -83,6 +83,10 @@ func (x *consoleDoor) replace(s *site) {
 			set.Providers = append(set.Providers, providerOf(&c.OIDC[i]))
 		}
 	}
+	set.Activation.Mail = s.file.Config.Mail != nil
+	if c := s.file.Config.Portal; c != nil {
+		set.Activation.Portal = c.URL
+	}
 	x.server.Replace(set)
 }
 

@@ -236,6 +236,8 @@ func TestPlans(t *testing.T) {
 		sqlSubscribersOf:     "SEARCH s USING INDEX subscribers_user (org=? AND user_id=?)",
 		sqlSubscribersSaid:   "SEARCH s USING INDEX subscribers_said (org=? AND said_key=?)",
 		sqlSubscribersEmail:  "SEARCH s USING INDEX subscribers_email (org=? AND email_key=?)",
+		sqlCountSubscribers:  "SEARCH subscribers USING COVERING INDEX subscribers_status (org=?)",
+		sqlCountOfTemplate:   "SEARCH subscribers USING COVERING INDEX subscribers_status (org=? AND template=?)",
 		sqlSubscriberEvents:  "SEARCH subscriber_events USING PRIMARY KEY (org=? AND subscriber=?)",
 		sqlUpdateSubscriber:  "SEARCH subscribers USING INDEX subscribers_id (org=? AND id=?)",
 		sqlClaim:             "SEARCH claims USING PRIMARY KEY (org=? AND id=?)",

@@ -68,6 +68,7 @@ func TestPlansOfPostgres(t *testing.T) {
 		sqlRunDays:             "runs_finished",
 		sqlRevisionTimes:       "revisions_at",
 		sqlDropSeatDays:        "seat_days_pkey",
+		sqlCountOfTemplate:     "subscribers_",
 		sqlTokenByHash:         "tokens_hash",
 		sqlBlockOf:             "request_blocks_pkey",
 		sqlHeads:               "request_blocks_pkey",

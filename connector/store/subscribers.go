@@ -20,7 +20,8 @@ const (
 	sqlSubscribersOf     = `SELECT ` + subscriberColumns + ` FROM subscribers s WHERE s.org = ? AND s.user_id IN (*)`
 	sqlSubscribersSaid   = `SELECT ` + subscriberColumns + ` FROM subscribers s WHERE s.org = ? AND s.said_key = ? AND s.said_key <> '' ORDER BY s.id LIMIT 0 + ?`
 	sqlSubscribersEmail  = `SELECT ` + subscriberColumns + ` FROM subscribers s WHERE s.org = ? AND s.email_key = ? AND s.email_key <> '' ORDER BY s.id LIMIT 0 + ?`
-	sqlCountSubscribers  = `SELECT status, count(*) FROM subscribers WHERE org = ? AND (? = '' OR template = ?) GROUP BY status`
+	sqlCountSubscribers  = `SELECT status, count(*) FROM subscribers WHERE org = ? GROUP BY status`
+	sqlCountOfTemplate   = `SELECT status, count(1) FROM subscribers WHERE org = ? AND template = ? GROUP BY status`
 	sqlSubscriberEvents  = `SELECT id, at, what, actor, status, email, code, reason, detail, ref FROM subscriber_events WHERE org = ? AND subscriber = ? ORDER BY id DESC LIMIT 0 + ?`
 	sqlSubscribersSearch = ` AND s.id IN (SELECT id FROM subscribers WHERE org = ? AND name_key >= ? AND name_key < ?
  UNION SELECT id FROM subscribers WHERE org = ? AND said_key >= ? AND said_key < ? AND said_key <> ''
@@ -154,7 +155,11 @@ func (r *reader) CountSubscribers(ctx context.Context, org, template string) (ma
 		n      int
 	}
 	counts := map[connector.SubscriberStatus]int{}
-	rows, err := r.q.query(ctx, sqlCountSubscribers, org, template, template)
+	text, args := sqlCountSubscribers, []any{org}
+	if template != "" {
+		text, args = sqlCountOfTemplate, append(args, template)
+	}
+	rows, err := r.q.query(ctx, text, args...)
 	for c, err := range each(rows, err, func(r *sql.Rows, v *row) error { return r.Scan(&v.status, &v.n) }) {
 		if err != nil {
 			return nil, wrap("count subscribers", err)

@@ -182,6 +182,8 @@ func (c *visited) address(path string, turn int) (address string, ok bool) {
 			return c.runs[turn*7919%len(c.runs)].String()
 		case "{source}":
 			return storetest.Source
+		case "{org}":
+			return storetest.Org
 		case "{package}":
 			return hotPackage
 		}

@@ -1,0 +1,169 @@
+package console
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"usherd/connector"
+	"usherd/connector/policy"
+	"usherd/connector/subscribers"
+)
+
+// Activation is what people who activate themselves need beside a template.
+type Activation struct {
+	Portal string // the public address of the portal; "" = there is none
+	Mail   bool   // mails are sent
+}
+
+func (s *Server) templates() {
+	s.page("/templates", see, (*visit).templates)
+	s.body("templates", templatesPage{})
+	s.page("/templates/{template}", see, (*visit).template)
+	s.body("template", templatePage{})
+}
+
+// templatesPage are all templates, in the order of the configuration.
+type templatesPage struct{ Rows []templateRow }
+
+// templateRow is one template.
+type templateRow struct {
+	Address, ID, Name string
+	Package           string
+	Ready             pill
+	Approval          bool
+	Untrusted         bool
+	Unannounced       bool
+}
+
+func (v *visit) templates() {
+	var p templatesPage
+	for i := range v.org.Settings.Templates {
+		p.Rows = append(p.Rows, v.templateRow(&v.org.Settings.Templates[i]))
+	}
+	v.show(http.StatusOK, "templates", frame{Title: v.t("nav.templates", nil), State: v.t("templates.state", nil)}, p)
+}
+
+func (v *visit) templateRow(t *connector.TemplateSettings) templateRow {
+	row := templateRow{
+		Address: v.link("/templates/" + t.ID), ID: t.ID, Name: t.Name, Untrusted: t.Untrusted, Unannounced: t.Unannounced,
+		Approval: v.org.Settings.Approval, Package: v.packageName(v.templatePackage(t)), Ready: pill{v.t("templates.ready", nil), "good"},
+	}
+	if src := v.org.Settings.Source(t.ID); src != nil {
+		row.Approval = row.Approval || src.Approval
+	}
+	for _, c := range v.templateChecks(t) {
+		if !c.OK {
+			row.Ready = pill{v.t("templates.notready", nil), "warn"}
+		}
+	}
+	return row
+}
+
+// templatePackage is the package of subscribers who were announced without one; "" = none.
+func (v *visit) templatePackage(t *connector.TemplateSettings) string {
+	if src := v.org.Settings.Source(t.ID); src != nil && src.Package != "" {
+		return src.Package
+	}
+	return v.org.Settings.DefaultPackage
+}
+
+// templateCheck is one thing that has to be so for people to activate.
+type templateCheck struct {
+	OK   bool
+	Text string
+	Help string // where it is not so
+}
+
+// templateChecks are all of them, by the configuration in force.
+func (v *visit) templateChecks(t *connector.TemplateSettings) []templateCheck {
+	comes := t.Untrusted || t.Unannounced // people have to come to the page themselves
+	var list []templateCheck
+	add := func(ok bool, key string) {
+		list = append(list, templateCheck{ok, v.t("templates.check."+key+".ok", nil), v.t("templates.check."+key+".help", nil)})
+	}
+	if comes {
+		add(v.set.Activation.Portal != "", "portal")
+		add(v.set.Activation.Mail, "mail")
+	}
+	add(v.org.Settings.PartnerID != "", "partner")
+	pkg, known := v.org.Settings.Package(v.templatePackage(t))
+	add(!known || pkg.Seats != 0, "seats")
+	required := policy.Required(v.org.Settings)
+	asked := append([]string{connector.Email, connector.UserName}, t.Fields...)
+	add(!t.Unannounced || !slices.ContainsFunc(required, func(name string) bool { return !slices.Contains(asked, name) }), "required")
+	return list
+}
+
+// templatePage is one template.
+type templatePage struct {
+	templateRow
+	Link      string // that people are given; "" = there is no portal
+	Checks    []templateCheck
+	Fields    []doorField
+	Languages string
+	Domains   []string
+	Packages  []packageRow
+	Counts    []tile
+	Status    string // address of the list of its subscribers
+}
+
+func (v *visit) template() {
+	t := v.org.Settings.Template(v.r.PathValue("template"))
+	if t == nil {
+		v.say(http.StatusNotFound, "console.nowhere", nil)
+		return
+	}
+	p := templatePage{
+		templateRow: v.templateRow(t), Checks: v.templateChecks(t), Languages: strings.Join(v.org.Settings.LanguagesOf(t), ", "), Status: v.link("/provisioning", "template", t.ID),
+	}
+	if v.set.Activation.Portal != "" {
+		p.Link = subscribers.ShareLink(v.set.Activation.Portal, v.id(), t.ID)
+	}
+	if src := v.org.Settings.Source(t.ID); src != nil {
+		for _, name := range src.Domains {
+			p.Domains = append(p.Domains, nameOf(name).Unicode)
+		}
+	}
+	v.templateFields(&p, t)
+	err := v.templateCounts(&p, t)
+	if err != nil {
+		v.accident("template", err)
+		return
+	}
+	v.show(http.StatusOK, "template", frame{Title: t.Name, Crumbs: []crumb{{v.t("nav.templates", nil), v.link("/templates")}}}, p)
+}
+
+// templateFields are what the activation page asks for.
+func (v *visit) templateFields(p *templatePage, t *connector.TemplateSettings) {
+	required := policy.Required(v.org.Settings)
+	for _, name := range append([]string{connector.Email}, t.Fields...) {
+		info, _ := connector.AttributeByName(name)
+		p.Fields = append(p.Fields, doorField{
+			Label: v.s.catalogue.Label(name, v.lang), Name: name, Required: slices.Contains(required, name), Most: v.number(info.MaxLen),
+		})
+	}
+}
+
+// templateCounts are the seats of the packages and the subscribers by status.
+func (v *visit) templateCounts(p *templatePage, t *connector.TemplateSettings) error {
+	seats, err := v.s.o.Store.Seats(v.r.Context(), v.id())
+	if err != nil {
+		return err
+	}
+	for _, n := range seats {
+		if _, configured := v.org.Settings.Package(n.Package); configured {
+			p.Packages = append(p.Packages, v.packageRow(n, nil))
+		}
+	}
+	counts, err := v.s.o.Store.CountSubscribers(v.r.Context(), v.id(), t.ID)
+	for _, s := range connector.SubscriberStatuses() {
+		if n := counts[s]; n > 0 {
+			x := v.statusPill(s)
+			p.Counts = append(p.Counts, tile{
+				Text: x.Text, Number: v.number(n), Kind: x.Kind, Share: -1, Address: v.link("/provisioning", "template", t.ID, "status", string(s)),
+			})
+		}
+	}
+	return err
+}
