@@ -26,7 +26,10 @@ type runner struct {
 	err    error
 
 	standings []connector.SourceStanding
-	steps     []connector.CheckStep // of a connection test
+	steps     []connector.CheckStep           // of a connection test
+	asking    func(ctx context.Context) error // what a directory does before it answers; nil = nothing
+	explain   func(ctx context.Context, key string) (*provision.Person, error)
+	level     connector.BrowsePage
 }
 
 func (r *runner) Sync(_ context.Context, org, source string, mode connector.Mode, actor string) (connector.ID, error) {

@@ -14,6 +14,10 @@ import (
 const (
 	// asksAtATime is how many pages ask a directory at the same time.
 	asksAtATime = 4
+	// answerFor is how long a page waits for one answer of a directory.
+	answerFor = 10 * time.Second
+	// placeFor is how long a page waits until fewer others ask.
+	placeFor = 2 * time.Second
 	// testFor is how long a connection test takes at most: it tries one server after the other.
 	testFor = 30 * time.Second
 )
@@ -23,14 +27,16 @@ var errBusy = errors.New("too many pages ask a directory at the moment")
 
 // ask asks a directory, with as many others as may at the same time, and not for ever.
 func (v *visit) ask(most time.Duration, question func(ctx context.Context) error) error {
-	ctx, cancel := context.WithTimeout(v.r.Context(), most)
-	defer cancel()
+	place, stop := context.WithTimeout(v.r.Context(), placeFor)
+	defer stop()
 	select {
 	case v.s.asks <- struct{}{}:
 		defer func() { <-v.s.asks }()
-	case <-ctx.Done():
+	case <-place.Done():
 		return errBusy
 	}
+	ctx, cancel := context.WithTimeout(v.r.Context(), most)
+	defer cancel()
 	err := question(ctx)
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		err = &connector.Error{

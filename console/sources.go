@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"usherd/connector"
+	"usherd/connector/mapping"
+	"usherd/connector/provision"
 	"usherd/connector/schedule"
 )
 
@@ -16,11 +18,17 @@ type Directories interface {
 	Sources(ctx context.Context, org string) ([]connector.SourceStanding, error)
 	// Check walks the way to the server of a source, and tells of each step as it ends; ok is false where it does not lead there.
 	Check(ctx context.Context, org, source string, tell func(connector.CheckStep)) (ok bool, err error)
+	// Explain asks a directory for one entry, and decides as a run would.
+	Explain(ctx context.Context, org, source, key string) (*provision.Person, error)
+	// Browse asks a directory for the entries right below one.
+	Browse(ctx context.Context, org, source string, q connector.BrowseRequest) (connector.BrowsePage, error)
 }
 
 // Source is what the configuration in force says of a source, beside its settings.
 type Source struct {
 	Schedule *schedule.Schedule // nil = nothing starts by itself
+	Mapping  *mapping.Mapping   // nil = it has none
+	Scope    *Scope             // nil = it is no directory
 	Server   bool               // there is one that can be asked
 	File     string             // of the configuration, without its folder
 	Settings []Setting
@@ -46,6 +54,18 @@ func (s *Server) sources() {
 	s.body("source_connection", connectionPage{})
 	s.action("/sources/{source}/test", need{permission: run}, (*visit).askTest, (*visit).doTest)
 	s.body("source_test", testPage{})
+	s.page("/sources/{source}/scope", see, (*visit).scope)
+	s.body("source_scope", scopePage{})
+	s.page("/sources/{source}/mapping", see, (*visit).mapping)
+	s.body("source_mapping", mappingPage{})
+	s.page("/sources/{source}/explain", inClear, (*visit).explain)
+	s.body("source_explain", explainPage{})
+	s.page("/sources/{source}/schedule", see, (*visit).schedule)
+	s.body("source_schedule", schedulePage{})
+	s.page("/sources/{source}/safety", see, (*visit).safety)
+	s.body("source_safety", safetyPage{})
+	s.page("/sources/{source}/browse", inClear, (*visit).browse)
+	s.body("source_browse", browsePage{})
 }
 
 // runPaths are the ends of the paths that start a run.
@@ -184,7 +204,15 @@ var sourceTabs = []struct {
 }{
 	{"", see, func(*connector.SourceSettings, *Source) bool { return true }},
 	{"connection", see, func(_ *connector.SourceSettings, c *Source) bool { return len(c.Settings) > 0 }},
+	{"scope", see, isDirectory},
+	{"mapping", see, func(_ *connector.SourceSettings, c *Source) bool { return c.Mapping != nil }},
+	{"explain", inClear, isDirectory},
+	{"browse", inClear, isDirectory},
+	{"schedule", see, isDirectory},
+	{"safety", see, func(*connector.SourceSettings, *Source) bool { return true }},
 }
+
+func isDirectory(_ *connector.SourceSettings, c *Source) bool { return c.Scope != nil }
 
 // head tells of which source a page is, and leads to the others.
 func (v *visit) head(x *connector.SourceSettings, at string) sourceHead {

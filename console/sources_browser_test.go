@@ -17,7 +17,16 @@ func TestSourcesInABrowser(t *testing.T) {
 	d := webdriver.Start(t)
 	for _, script := range []bool{true, false} {
 		w := newWorld(t)
-		w.office()
+		w.explains(entries{
+			"ann": {entry("ann", "uid", "ann", "mail", "ann@acme.test", "givenName", "Ann", "sn", "<b>Lee</b>", "title", "=cmd|x")},
+			"bob": {entry("bob", "uid", "bob", "mail", "bob@acme.test", "sn", strings.Repeat("Wolfeschlegelsteinhausen", 6), "title", "\u202eשלום")},
+		})
+		w.runner.level = connector.BrowsePage{At: "ou=People,dc=acme,dc=test", Up: "dc=acme,dc=test", Next: "cn=m", Cut: true, Entries: []connector.BrowseEntry{
+			{DN: "ou=Sub,ou=People,dc=acme,dc=test", Name: "ou=Sub", Classes: []string{"top", "organizationalUnit"}},
+			{DN: "uid=ann,ou=People,dc=acme,dc=test", Name: "uid=ann", Found: true, Leaf: true, Classes: []string{"top", "person", "organizationalPerson", "inetOrgPerson"}},
+			{DN: "uid=old,ou=People,dc=acme,dc=test", Name: "cn=" + strings.Repeat("Wolfeschlegelsteinhausen", 4), Found: true, Leaf: true, Outside: "it stands in ou=x, which exclude_ous leaves out", Classes: []string{"inetOrgPerson"}},
+		}}
+		w.org.Sources[0].Protected.Users = []string{"boss@acme.test"}
 		at, missed := w.now.Add(-time.Hour), 0
 		w.org.Sources = append(w.org.Sources, connector.SourceSettings{ID: "branch-with-a-very-long-name-here", Kind: connector.Directory}, connector.SourceSettings{ID: "idp", Kind: connector.SCIM})
 		w.runner.standings = []connector.SourceStanding{
@@ -56,7 +65,12 @@ func TestSourcesInABrowser(t *testing.T) {
 			shoot(t, b, srv.URL, "/sources", "sources")
 			shoot(t, b, srv.URL, "/sources/office", "source")
 			shoot(t, b, srv.URL, "/sources/branch-with-a-very-long-name-here", "source-quarantined")
-			shoot(t, b, srv.URL, "/sources/office/connection", "source-connection")
+			for _, name := range []string{"connection", "scope", "mapping", "schedule", "safety"} {
+				shoot(t, b, srv.URL, "/sources/office/"+name, "source-"+name)
+			}
+			shoot(t, b, srv.URL, explainPath("ann"), "source-explain")
+			shoot(t, b, srv.URL, explainPath("bob"), "source-explain-refused")
+			shoot(t, b, srv.URL, "/sources/office/browse?at=ou%3DPeople%2Cdc%3Dacme%2Cdc%3Dtest", "source-browse")
 		}
 		b.Open(srv.URL + "/sources")
 		b.Click(`article a[href="/sources/office"]`)
@@ -70,6 +84,18 @@ func TestSourcesInABrowser(t *testing.T) {
 			picture(t, b, "source-test")
 		}
 		if got := b.Text(".failcard code"); got != "denied" {
+			t.Error(got)
+		}
+		b.Open(srv.URL + "/sources/office/browse")
+		b.Click("tbody a")
+		b.Click("td a")
+		if got := b.Text("h1"); got != "Explain an entry" {
+			t.Error(got)
+		}
+		b.Open(srv.URL + "/sources/office/mapping")
+		b.Type("#entry", "ann")
+		b.Click("main button.act")
+		if got := b.Text(".announce"); !strings.HasPrefix(got, "This is what a run would do now") {
 			t.Error(got)
 		}
 		if faults := b.Faults(); len(faults) > 0 {

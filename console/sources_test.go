@@ -3,6 +3,7 @@ package console_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"usherd/connector"
+	"usherd/connector/provision"
 	"usherd/connector/schedule"
 	"usherd/console"
 )
@@ -26,6 +28,19 @@ func (r *runner) Check(_ context.Context, org, source string, tell func(connecto
 		ok = ok && s.Err == nil
 	}
 	return ok, r.err
+}
+
+func (r *runner) Explain(ctx context.Context, org, source, key string) (*provision.Person, error) {
+	r.asked = append(r.asked, fmt.Sprintf("explain %s %s %s", org, source, key))
+	return r.explain(ctx, key)
+}
+
+func (r *runner) Browse(ctx context.Context, org, source string, q connector.BrowseRequest) (connector.BrowsePage, error) {
+	r.asked = append(r.asked, fmt.Sprintf("browse %s %s %+v", org, source, q))
+	if r.asking != nil {
+		return connector.BrowsePage{}, r.asking(ctx)
+	}
+	return r.level, r.err
 }
 
 // office says of the source what a configuration would.

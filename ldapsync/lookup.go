@@ -41,7 +41,9 @@ func (s *Source) Lookup(ctx context.Context, anchor connector.Anchor) (*connecto
 
 // ask runs a question on the kept connection. One that has died since the last question is replaced.
 func (s *Source) ask(ctx context.Context, question func(*session) error) error {
-	s.mu.Lock()
+	if err := s.mu.take(ctx); err != nil {
+		return err
+	}
 	defer s.mu.Unlock()
 	if s.kept != nil && s.options.Now().Sub(s.kept.opened) > keepMost {
 		s.drop()

@@ -7,7 +7,6 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"usherd/connector"
@@ -38,7 +37,7 @@ type Source struct {
 	guarded   []string // DNs of protected groups
 	options   Options
 
-	mu   sync.Mutex
+	mu   turns
 	kept *session    // of Lookup and Find
 	idle *time.Timer // closes it
 }
@@ -58,7 +57,7 @@ func New(o Options) (*Source, error) {
 	if o.Now == nil {
 		return nil, &connector.Error{Kind: connector.Internal, Op: "ldapsync", Err: errors.New("no clock")}
 	}
-	s := &Source{config: o.Config, options: o, layout: newLayout(&o)}
+	s := &Source{mu: newTurns(), config: o.Config, options: o, layout: newLayout(&o)}
 	s.protected = newProtectedNames(o.Protected.Users, s.layout.anchor.kind)
 	var err error
 	if s.scope, err = newScope(&s.config); err != nil {

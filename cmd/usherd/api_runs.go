@@ -150,6 +150,20 @@ func (x *runner) Check(ctx context.Context, org, source string, tell func(connec
 	return x.d.app.checkSource(ctx, s.file, o.Runtime, source, tell)
 }
 
+// Explain asks a directory for one person, and decides; nothing is changed.
+func (x *runner) Explain(ctx context.Context, org, source, key string) (*provision.Person, error) {
+	return x.Person(ctx, org, source, provision.PersonRequest{Key: key, Preview: true})
+}
+
+// Browse asks a directory for the entries right below one.
+func (x *runner) Browse(ctx context.Context, org, source string, q connector.BrowseRequest) (connector.BrowsePage, error) {
+	t, err := x.d.current().readable(org, source)
+	if err != nil {
+		return connector.BrowsePage{}, err
+	}
+	return t.src.Browse(ctx, q)
+}
+
 // Clients tells how the sources of an organization are that push.
 func (x *runner) Clients(ctx context.Context, org string) ([]api.Client, error) {
 	s := x.d.current()

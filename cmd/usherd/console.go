@@ -14,6 +14,7 @@ import (
 	"usherd/connector"
 	"usherd/connector/clients"
 	"usherd/console"
+	"usherd/ldapsync"
 	"usherd/scim"
 	"usherd/scim/auth"
 )
@@ -109,7 +110,14 @@ func sourcesOf(file *config.File, o *org) map[string]*console.Source {
 	all := map[string]*console.Source{}
 	for i := range o.Org.Sources {
 		id := o.Org.Sources[i].ID
-		x := &console.Source{Schedule: o.Schedules[id], Server: reachable(o.Runtime, id), File: filepath.Base(file.Path)}
+		x := &console.Source{Schedule: o.Schedules[id], Mapping: o.Mappings[id], Server: reachable(o.Runtime, id), File: filepath.Base(file.Path)}
+		if d := o.Directories[id]; d != nil {
+			c := &d.Config
+			x.Scope = &console.Scope{
+				Bases: c.Bases, Include: c.IncludeOUs, Exclude: c.ExcludeOUs, Groups: c.Groups, GroupBases: c.GroupBases, Canaries: c.Canaries,
+				Filter: c.PeopleFilter(), Criteria: ldapsync.Criteria(c.PeopleFilter()),
+			}
+		}
 		for _, s := range file.SourceSettings(o.Org.ID, id) {
 			x.Settings = append(x.Settings, console.Setting(s))
 		}

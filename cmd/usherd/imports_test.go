@@ -56,7 +56,7 @@ var allowed = map[string][]string{
 	"sso/idpserver":                    {"internal/testproc"},
 	"internal/webdriver":               {"internal/testproc"},
 	"api":                              {"connector", "connector/clients", "connector/domains", "connector/failure", "connector/policy", "connector/provision", "connector/report", "connector/subscribers"},
-	"console":                          {"connector", "console/chart", "connector/clients", "connector/csvtable", "connector/domains", "connector/failure", "connector/lifecycle", "connector/policy", "connector/provision", "connector/report", "connector/schedule", "connector/subscribers", "console/password", "page"},
+	"console":                          {"connector", "console/chart", "connector/clients", "connector/csvtable", "connector/domains", "connector/failure", "connector/lifecycle", "connector/mapping", "connector/policy", "connector/provision", "connector/report", "connector/schedule", "connector/subscribers", "console/password", "page"},
 	"console/password":                 {},
 	"scim/auth":                        {"connector"},
 	"scim/oauth":                       {"connector", "scim/auth"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"usherd/connector"
@@ -14,6 +15,18 @@ type Step struct {
 	Name   string `json:"step"`
 	OK     bool   `json:"ok"`
 	Detail string `json:"detail"`
+	// Say is Detail as the key of a text, with what is put into it: for who reads another language.
+	Say   string            `json:"-"`
+	About map[string]string `json:"-"`
+}
+
+// station makes one; about are names and values in turn.
+func station(name string, ok bool, detail, say string, about ...string) Step {
+	s := Step{Name: name, OK: ok, Detail: detail, Say: say, About: make(map[string]string, len(about)/2)}
+	for i := 0; i+1 < len(about); i += 2 {
+		s.About[about[i]] = about[i+1]
+	}
+	return s
 }
 
 // PersonRequest names one person of a source.
@@ -31,6 +44,10 @@ type Person struct {
 	Run    *connector.Run
 	Change *connector.Change // nil when nobody was found
 	Steps  []Step
+
+	Record *connector.Record // that the source has; nil when nobody was found
+	Mapped connector.Mapped  // of the record
+	User   *connector.User   // whom the record is about, as it was before; nil = there was none
 }
 
 // Person runs one person through the house: found, in scope, matched, mapped, rules, seat, state,
@@ -42,13 +59,13 @@ func (p *Provisioner) Person(ctx context.Context, req PersonRequest) (*Person, e
 		ID: connector.NewID(now), Org: p.o.Org.ID, Source: req.Source, Mode: connector.ModePerson, Actor: req.Actor,
 		Result: connector.ResultOK, Started: now, Revision: req.Revision, Skips: map[connector.SkipReason]int{},
 	}}
-	rec, step, err := p.find(ctx, req)
+	rec, found, err := p.find(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	out.Steps = append(out.Steps, step)
+	out.Steps = append(out.Steps, found)
 	if rec == nil {
-		out.Run.Result, out.Run.Error = connector.ResultFailed, step.Detail
+		out.Run.Result, out.Run.Error = connector.ResultFailed, found.Detail
 		return out, p.endPerson(ctx, req, out)
 	}
 	out.Run.Entries = 1
@@ -61,7 +78,7 @@ func (p *Provisioner) Person(ctx context.Context, req PersonRequest) (*Person, e
 	if err != nil {
 		return nil, err
 	}
-	out.Change = d.change
+	out.Change, out.Record, out.Mapped, out.User = d.change, rec, d.mapped, d.user
 	out.Run.Counts.Add(d.change)
 	if d.change.Skip != "" {
 		out.Run.Skips[d.change.Skip]++
@@ -96,7 +113,7 @@ func (p *Provisioner) find(ctx context.Context, req PersonRequest) (*connector.R
 	}
 	switch len(records) {
 	case 1:
-		return records[0].Clone(), Step{"found", true, records[0].DN}, nil
+		return records[0].Clone(), station("found", true, records[0].DN, "found", "DN", records[0].DN), nil
 	case 0:
 		return p.lost(ctx, req)
 	}
@@ -104,12 +121,13 @@ func (p *Provisioner) find(ctx context.Context, req PersonRequest) (*connector.R
 	for _, r := range records {
 		dns = append(dns, r.DN)
 	}
-	return nil, Step{"found", false, fmt.Sprintf("%q fits %d entries: %s; name one by its DN or anchor", req.Key, len(records), strings.Join(dns, "; "))}, nil
+	return nil, station("found", false, fmt.Sprintf("%q fits %d entries: %s; name one by its DN or anchor", req.Key, len(records), strings.Join(dns, "; ")),
+		"found_many", "Key", req.Key, "DNs", strings.Join(dns, "; ")), nil
 }
 
 // lost looks for a person whom the source does not find any more by the name that the user has.
 func (p *Provisioner) lost(ctx context.Context, req PersonRequest) (*connector.Record, Step, error) {
-	none := Step{"found", false, fmt.Sprintf("nobody in %s has the user name, e-mail, DN or anchor %q", req.Source, req.Key)}
+	none := station("found", false, fmt.Sprintf("nobody in %s has the user name, e-mail, DN or anchor %q", req.Source, req.Key), "found_nobody", "Key", req.Key)
 	folded := connector.Fold(req.Key)
 	users, err := p.o.Store.UsersByKey(ctx, p.o.Org.ID, []connector.UserKey{
 		{Kind: connector.UserName, Value: folded}, {Kind: connector.Email, Value: folded},
@@ -130,9 +148,9 @@ func (p *Provisioner) lost(ctx context.Context, req PersonRequest) (*connector.R
 		case err != nil:
 			return nil, none, err
 		case rec != nil:
-			return rec.Clone(), Step{"found", true, "by its anchor: " + rec.DN}, nil
+			return rec.Clone(), station("found", true, "by its anchor: "+rec.DN, "found_anchor", "DN", rec.DN), nil
 		case presence == connector.PresenceGone:
-			return &connector.Record{Anchor: l.Anchor, DN: l.DN, Gone: true}, Step{"found", true, "deleted in the directory: " + l.DN}, nil
+			return &connector.Record{Anchor: l.Anchor, DN: l.DN, Gone: true}, station("found", true, "deleted in the directory: "+l.DN, "found_deleted", "DN", l.DN), nil
 		}
 		none.Detail += "; its entry was " + l.DN + ", and the directory cannot say that it is gone: nothing is changed"
 	}
@@ -145,21 +163,21 @@ func (d *decision) steps(preview bool) []Step {
 	s := []Step{scopeStep(rec)}
 	switch {
 	case d.user == nil && !d.rival.IsZero() && ch.Action == connector.Failed:
-		s = append(s, Step{"matched", false, "another entry of this source holds the user"})
+		s = append(s, station("matched", false, "another entry of this source holds the user", "matched_rival"))
 	case d.user == nil:
-		s = append(s, Step{"matched", true, "nobody: a new user"})
+		s = append(s, station("matched", true, "nobody: a new user", "matched_nobody"))
 	case d.link == nil:
-		s = append(s, Step{"matched", true, "user " + d.user.Profile.Subject() + " by a matching attribute"})
+		s = append(s, station("matched", true, "user "+d.user.Profile.Subject()+" by a matching attribute", "matched_attribute", "User", d.user.Profile.Subject()))
 	default:
-		s = append(s, Step{"matched", true, "user " + d.user.Profile.Subject() + " by its link"})
+		s = append(s, station("matched", true, "user "+d.user.Profile.Subject()+" by its link", "matched_link", "User", d.user.Profile.Subject()))
 	}
-	s = append(s, Step{"mapped", len(d.mapped.Faults) == 0, fmt.Sprintf("%d attributes", len(d.mapped.Profile))})
+	s = append(s, station("mapped", len(d.mapped.Faults) == 0, fmt.Sprintf("%d attributes", len(d.mapped.Profile)), "mapped", "Attributes", strconv.Itoa(len(d.mapped.Profile))))
 	s = append(s, rulesStep(ch), seatStep(ch))
 	for _, t := range ch.Transitions {
-		s = append(s, Step{"state", true, fmt.Sprintf("%s -> %s (%s)", orNone(string(t.From)), t.To, t.Signal)})
+		s = append(s, station("state", true, fmt.Sprintf("%s -> %s (%s)", orNone(string(t.From)), t.To, t.Signal), "state_to", "To", string(t.To)))
 	}
 	if len(ch.Transitions) == 0 && d.user != nil {
-		s = append(s, Step{"state", true, "stays " + string(d.user.State)})
+		s = append(s, station("state", true, "stays "+string(d.user.State), "state_stays", "To", string(d.user.State)))
 	}
 	stored := string(ch.Action)
 	if ch.Skip != "" {
@@ -171,19 +189,19 @@ func (d *decision) steps(preview bool) []Step {
 	case preview:
 		stored = "would be " + stored + " (preview: nothing is changed)"
 	}
-	return append(s, Step{"stored", ch.Action != connector.Failed, stored})
+	return append(s, station("stored", ch.Action != connector.Failed, stored, "stored", "Action", string(ch.Action), "Skip", string(ch.Skip)))
 }
 
 func scopeStep(rec *connector.Record) Step {
 	switch {
 	case rec.Gone:
-		return Step{"in scope", false, "gone"}
+		return station("in scope", false, "gone", "scope_gone")
 	case rec.OutOfScope != "":
-		return Step{"in scope", false, rec.OutOfScope}
+		return station("in scope", false, rec.OutOfScope, "scope_out", "Why", rec.OutOfScope)
 	case rec.Enabled == connector.EnabledNo:
-		return Step{"in scope", true, "yes; " + rec.EnabledReason}
+		return station("in scope", true, "yes; "+rec.EnabledReason, "scope_off", "Why", rec.EnabledReason)
 	}
-	return Step{"in scope", true, "yes"}
+	return station("in scope", true, "yes", "scope_in")
 }
 
 func rulesStep(ch *connector.Change) Step {
@@ -194,21 +212,21 @@ func rulesStep(ch *connector.Change) Step {
 		}
 	}
 	if len(reasons) > 0 {
-		return Step{"rules", false, strings.Join(reasons, "; ")}
+		return station("rules", false, strings.Join(reasons, "; "), "rules_broken")
 	}
-	return Step{"rules", true, "all kept"}
+	return station("rules", true, "all kept", "rules_kept")
 }
 
 func seatStep(ch *connector.Change) Step {
 	switch {
 	case waitsStill(ch):
-		return Step{"seat", false, "no free seat in package " + ch.Failures[0].Package}
+		return station("seat", false, "no free seat in package "+ch.Failures[0].Package, "seat_waits", "Package", ch.Failures[0].Package)
 	case ch.TakeSeat != "":
-		return Step{"seat", true, "takes one of package " + ch.TakeSeat}
+		return station("seat", true, "takes one of package "+ch.TakeSeat, "seat_takes", "Package", ch.TakeSeat)
 	case ch.FreeSeat != "":
-		return Step{"seat", true, "frees one of package " + ch.FreeSeat}
+		return station("seat", true, "frees one of package "+ch.FreeSeat, "seat_frees", "Package", ch.FreeSeat)
 	}
-	return Step{"seat", true, "none needed"}
+	return station("seat", true, "none needed", "seat_none")
 }
 
 func orNone(s string) string {

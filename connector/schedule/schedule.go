@@ -136,6 +136,22 @@ func (s *Schedule) String() string {
 	return s.text + " " + s.zone.String()
 }
 
+// Cron is the line with its five fields, each apart from the next by one blank; "" of a nil Schedule.
+func (s *Schedule) Cron() string {
+	if s == nil {
+		return ""
+	}
+	return s.text
+}
+
+// Zone is where the times of the line are those of the wall clock.
+func (s *Schedule) Zone() *time.Location {
+	if s == nil {
+		return time.UTC
+	}
+	return s.zone
+}
+
 // Jitter is the time over which starts are spread after the exact moment.
 func (s *Schedule) Jitter() time.Duration {
 	if s == nil {

@@ -1,0 +1,101 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"usherd/connector"
+)
+
+// browsePage is one level of a directory.
+type browsePage struct {
+	Head   sourceHead
+	At     string
+	Begins string
+	Up     []crumb // the entries above, from a base on
+	Fault  *faultCard
+	Cut    bool // there are more entries than were looked at
+	Rows   []browseRow
+	Pager  pager
+}
+
+// browseRow is one entry.
+type browseRow struct {
+	Name, Classes string
+	Down, Explain string // addresses; "" = there is nothing below, or it is no person
+	Standing      pill
+	Why           string
+	IsPerson      bool
+}
+
+func (v *visit) browse() {
+	x, ok := v.theDirectory()
+	if !ok {
+		return
+	}
+	p := browsePage{Head: v.head(x, "browse"), At: v.query("at"), Begins: v.query("begins")}
+	switch {
+	case p.At == "":
+		v.bases(&p, x)
+	case len(p.At)+len(p.Begins) > maxEntry:
+		v.say(http.StatusNotFound, "console.nowhere", nil)
+		return
+	default:
+		err := v.ask(answerFor, func(ctx context.Context) error { return v.level(ctx, &p, x) })
+		if errors.Is(err, errBusy) {
+			v.say(http.StatusServiceUnavailable, "sources.busy", nil)
+			return
+		}
+		if err != nil {
+			p.Fault = v.faultCard(x, "browse", err)
+		}
+	}
+	v.show(http.StatusOK, "source_browse", v.sourceFrame(x, v.t("sources.tab.browse", nil)), p)
+}
+
+// bases are where the browser begins: those that the configuration names.
+func (v *visit) bases(p *browsePage, x *connector.SourceSettings) {
+	c := v.configured(x.ID).Scope
+	var seen []string
+	for _, dn := range slices.Concat(c.Bases, c.GroupBases) {
+		if !slices.Contains(seen, dn) {
+			seen = append(seen, dn)
+			p.Rows = append(p.Rows, browseRow{Name: dn, Down: v.browseLink(x, dn)})
+		}
+	}
+	p.Pager = v.pager("", len(p.Rows))
+}
+
+func (v *visit) browseLink(x *connector.SourceSettings, dn string) string {
+	return v.link("/sources/"+x.ID+"/browse", "at", dn)
+}
+
+// level reads one level of the directory.
+func (v *visit) level(ctx context.Context, p *browsePage, x *connector.SourceSettings) error {
+	page, err := v.s.o.Runner.Browse(ctx, v.id(), x.ID, connector.BrowseRequest{At: p.At, Begins: p.Begins, After: v.after(), Limit: perPage})
+	if err != nil {
+		return err
+	}
+	p.Cut, p.Pager = page.Cut, v.pager(page.Next, len(page.Entries))
+	if page.Up != "" {
+		p.Up = append(p.Up, crumb{v.personal(page.Up), v.browseLink(x, page.Up)})
+	}
+	for _, e := range page.Entries {
+		row := browseRow{Name: v.personal(e.Name), Classes: strings.Join(e.Classes, ", ")}
+		if !e.Leaf {
+			row.Down = v.browseLink(x, e.DN)
+		}
+		if e.Found {
+			row.IsPerson, row.Explain = true, v.link("/sources/"+x.ID+"/explain", "entry", e.DN)
+			row.Standing = pill{v.t("sources.browse.person", nil), "good"}
+			if e.Outside != "" {
+				row.Standing, row.Why = pill{v.t("sources.browse.outside", nil), "off"}, e.Outside
+			}
+		}
+		p.Rows = append(p.Rows, row)
+	}
+	return nil
+}
