@@ -234,6 +234,13 @@ func (n *Notice) Path() string {
 		path = "/runs/" + n.Data.Run.ID.String()
 	case n.Kind == NoticeDomain:
 		path = "/domains"
+	case n.Data.Test: // there may be no such source or package
+	case n.Kind == NoticeQuarantined, n.Kind == NoticeRecovered:
+		path = "/sources/" + url.PathEscape(n.Data.Source)
+	case n.Data.Seats != nil:
+		path = "/seats/" + url.PathEscape(n.Data.Seats.Package)
+	case n.Data.End != nil && n.Data.End.What == EndOfToken:
+		path = "/tokens"
 	}
 	return path + "?org=" + url.QueryEscape(n.Org)
 }

@@ -69,6 +69,7 @@ var navigation = []struct {
 	{"/tokens", "tokens", false},
 	{"/errors", "errors", true},
 	{"/audit", "audit", false},
+	{"/reports", "reports", false},
 	{"/config", "config", false},
 	{"/system", "system", false},
 }

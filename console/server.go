@@ -35,6 +35,7 @@ type Store interface {
 	UserStore
 	RunStore
 	FailureStore
+	ReportStore
 	SubscriberStore
 	AuditStore
 	TokenStore
@@ -186,6 +187,7 @@ func (s *Server) register() {
 	s.tokens()
 	s.errors()
 	s.audit()
+	s.reports()
 	s.configuration()
 	s.mux.HandleFunc("/", s.open((*visit).nowhere))
 }

@@ -226,3 +226,45 @@ func TestReplicasReportOnce(t *testing.T) {
 		t.Errorf("asked %d times about %v", hook.asked, hook.runs)
 	}
 }
+
+// A test sends one report of each event that a recipient wants, by the daemon, and what has failed is tried again by hand.
+func TestReportsByHand(t *testing.T) {
+	t.Parallel()
+	dir, block := fake(t, ldaptest.Options{})
+	people(t, dir, 1)
+	hook, server := newHookReceiver(t, false), smtpserver.Start(t, smtpserver.Options{TLS: "none"})
+	r := newRig(t, oneSource(block))
+	if out := r.must(exitOK, "reports"); !strings.Contains(out, "nobody was told anything") {
+		t.Error(out)
+	}
+	reported(t, r, server, hook.URL, block)
+	r.must(exitUsage, "reports", "test")
+	r.must(exitUsage, "reports", "--state", "lost")
+	r.must(exitUsage, "reports", "retry")
+	r.must(exitError, "reports", "test", "--to", "nobody")
+	for _, to := range []string{"chat", "desk"} {
+		if out := r.must(exitOK, "reports", "test", "--to", to); !strings.Contains(out, "10 reports to "+to) {
+			t.Error(out)
+		}
+	}
+	if out := r.must(exitOK, "reports", "--to", "chat"); strings.Count(out, "(test)") != 10 || strings.Count(out, "waiting") != 10 {
+		t.Error(out)
+	}
+	d := r.daemonOf(t, r.quick)
+	until(t, "all is sent", func() bool { return r.waiting(t) == 0 && r.mailsWaiting(t) == 0 })
+	d.end()
+	if hook.asked != len(connector.NoticeKinds()) || len(server.Mails()) != 1 {
+		t.Errorf("%d webhooks, %d mails", hook.asked, len(server.Mails()))
+	}
+	type reports struct {
+		Reports []struct{ ID, State, Mail, To, Kind string }
+	}
+	list := decode[reports](r, exitOK, "reports", "--to", "desk", "-o", "json").Reports
+	if len(list) != 10 || list[0].State != "sent" || list[0].Mail == "" || list[0].Mail != list[9].Mail {
+		t.Errorf("%+v", list)
+	}
+	r.must(exitError, "reports", "retry", list[0].ID) // it has arrived
+	if out := r.must(exitOK, "reports", "retry", "--all"); !strings.Contains(out, "0 reports will be tried again") {
+		t.Error(out)
+	}
+}

@@ -115,6 +115,9 @@ func TestHostileNamesInReports(t *testing.T) {
 	if strings.ContainsAny(l.Subject, "\r\n\x00") || strings.Contains(l.HTML, "<script") || strings.Contains(l.Plain, "\r") || strings.Contains(l.Plain, "\nBcc:") {
 		t.Errorf("%q\n%s", l.Subject, l.HTML)
 	}
+	if !strings.Contains(l.Plain, "https://usherd.acme.test/seats/x%0D%0ABcc") {
+		t.Errorf("%s", l.Plain)
+	}
 	list[0].Values["notices"] = `[{"Kind":"run.held","Org":"acme","At":"2026-03-01T08:00:00Z"},{"Kind":"of.tomorrow","At":"2026-03-01T08:00:00Z"}]`
 	if l, err = texts.Report(list[0], &connector.Organization{Name: "Acme"}, ""); err != nil || !strings.Contains(l.Plain, "of.tomorrow") {
 		t.Errorf("what a newer version has written: %v\n%s", err, l.Plain)

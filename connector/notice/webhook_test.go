@@ -119,7 +119,7 @@ func TestWebhookDocument(t *testing.T) {
 	r := newReceiver(t)
 	w := newWorld(t, r.target(t, "chat"))
 	run := w.run(func(r *connector.Run) {
-		failing("ldap: cn=reader,dc=acme,dc=test at dc1 says no")(r)
+		failing("ldap: cn=reader,dc=acme,dc=test at server-one says no")(r)
 		r.Counts.Updated = 2
 		r.Hold = &connector.Hold{Status: connector.HoldOpen, Reason: "because of the removal of ann", Expires: w.now.Add(time.Hour)}
 		r.Counts.Held = 12
@@ -135,7 +135,7 @@ func TestWebhookDocument(t *testing.T) {
 		if doc["version"] != 1.0 || doc["org"] != "acme" || doc["link"] != "https://usherd.acme.test/runs/"+run.ID.String()+"?org=acme" || doc["command"] != "usherd report "+run.ID.Short() {
 			t.Errorf("%s", text)
 		}
-		for _, private := range []string{"cn=reader", "dc1", "ann", "check --connect", key} {
+		for _, private := range []string{"cn=reader", "server-one", "ann", "check --connect", key} {
 			if strings.Contains(string(text), private) {
 				t.Errorf("%q is in %s", private, text)
 			}
