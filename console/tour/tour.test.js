@@ -27,7 +27,7 @@ for (const how of [{ lang: "en", script: true, shots }, { lang: "sv", script: tr
     after(() => world?.end());
 
     // Each step begins where the one before has ended.
-    const step = (name, f) => test(name, { timeout: 180_000 }, async (context) => {
+    const step = (name, f) => test(name, { timeout: 300_000 }, async (context) => {
       if (broken) return context.skip("a step before has failed");
       try {
         await f(window, t, context);
