@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -115,6 +116,7 @@ type Server struct {
 	nobody    string        // hash of a password that nobody has
 	hashing   chan struct{} // one place for each password that is checked at a time
 	asks      chan struct{} // one place for each question to a directory
+	denials   sync.Map      // of directories, by organization and source
 	routes    []route
 	bodies    []body
 	counts    map[string]count
@@ -205,7 +207,10 @@ func (s *Server) body(name string, of any) { s.bodies = append(s.bodies, body{na
 func (s *Server) Share(replicas int) { s.limits.Share(replicas) }
 
 // Replace takes over another configuration; requests that go on end with the former.
-func (s *Server) Replace(set *Settings) { s.settings.Store(set) }
+func (s *Server) Replace(set *Settings) {
+	s.settings.Store(set)
+	s.denials.Clear()
+}
 
 // kind is that of a source, as the configuration in force has it.
 func (s *Server) kind(org, source string) connector.SourceKind {

@@ -44,7 +44,7 @@ func (v *visit) browse() {
 		v.say(http.StatusNotFound, "console.nowhere", nil)
 		return
 	default:
-		err := v.ask(answerFor, func(ctx context.Context) error { return v.level(ctx, &p, x) })
+		err := v.askOf(x, func(ctx context.Context) error { return v.level(ctx, &p, x) })
 		if errors.Is(err, errBusy) {
 			v.say(http.StatusServiceUnavailable, "sources.busy", nil)
 			return

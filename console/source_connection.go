@@ -47,6 +47,31 @@ func (v *visit) ask(most time.Duration, question func(ctx context.Context) error
 	return err
 }
 
+// deniedFor is how long no page asks a directory again that does not accept the service account: each try could lock it. A
+// connection test that succeeds, or another configuration, ends it at once.
+const deniedFor = time.Hour
+
+// denial is that a directory has not accepted the service account.
+type denial struct {
+	at  time.Time
+	err error
+}
+
+// askOf asks the directory of a source, unless it has not accepted the service account of late: the same is told then.
+func (v *visit) askOf(x *connector.SourceSettings, question func(ctx context.Context) error) error {
+	key := v.id() + "/" + x.ID
+	if d, ok := v.s.denials.Load(key); ok {
+		if d, _ := d.(denial); v.now.Sub(d.at) < deniedFor {
+			return d.err
+		}
+	}
+	err := v.ask(answerFor, question)
+	if connector.KindOf(err) == connector.Denied {
+		v.s.denials.Store(key, denial{v.now, err})
+	}
+	return err
+}
+
 // settingRow is a key of the configuration with where it stands.
 type settingRow struct{ Key, Value, Place string }
 
@@ -150,6 +175,9 @@ func (v *visit) test(x *connector.SourceSettings, head frame, again, back string
 	case err != nil:
 		p.OK = false
 		p.Steps = append(p.Steps, v.testStep(x, connector.CheckStep{Name: "end", Err: err}))
+	}
+	if p.OK {
+		v.s.denials.Delete(v.id() + "/" + x.ID)
 	}
 	f := frame{v: v}
 	p.Took = f.Took(v.s.o.Now().Sub(began))

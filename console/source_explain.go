@@ -44,7 +44,7 @@ func (v *visit) explain() {
 	p := explainPage{Head: v.head(x, "explain"), Entry: v.query("entry")}
 	if p.Asked = p.Entry != "" && len(p.Entry) <= maxEntry; p.Asked {
 		var person *provision.Person
-		err := v.ask(answerFor, func(ctx context.Context) (err error) {
+		err := v.askOf(x, func(ctx context.Context) (err error) {
 			person, err = v.s.o.Runner.Explain(ctx, v.id(), x.ID, p.Entry)
 			return err
 		})

@@ -125,6 +125,37 @@ func TestADirectoryThatDoesNotAnswer(t *testing.T) {
 	w.want(b.get("/sources/office/browse?at=dc%3Dx"), http.StatusOK, "<code>not_found</code>", "none of the bases")
 }
 
+// Where a directory does not accept the service account, pages do not ask again, which could lock it, until a test succeeds.
+func TestADeniedAccountIsNotTriedAgainByAPage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.explains(nil)
+	tries := 0
+	w.runner.explain = func(context.Context, string) (*provision.Person, error) {
+		tries++
+		return nil, &connector.Error{Kind: connector.Denied, Op: "ldapsync: bind", Err: errors.New("invalid credentials"), Hint: "correct the password"}
+	}
+	b := w.as("operator")
+	look := func(want int) {
+		t.Helper()
+		for range 3 {
+			w.want(b.get(explainPath("ann")), http.StatusOK, "<code>denied</code>", "correct the password")
+		}
+		if tries != want {
+			t.Errorf("%d tries, want %d", tries, want)
+		}
+	}
+	look(1)
+	w.want(b.get("/sources/office/browse?at=dc%3Dacme%2Cdc%3Dtest"), http.StatusOK, "<code>denied</code>")
+	w.want(b.post("/sources/office/test", nil), http.StatusOK, "The way leads there")
+	look(2)
+	w.server.Replace(w.set)
+	look(3)
+	w.now = w.now.Add(time.Hour)
+	b = w.as("operator")
+	look(4)
+}
+
 // Only a few pages ask directories at a time: the others wait, and are told so when they have waited in vain.
 func TestOnlyAFewPagesAskDirectoriesAtATime(t *testing.T) {
 	t.Parallel()

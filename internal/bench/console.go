@@ -121,8 +121,11 @@ func (c *visited) serve() (*console.Server, error) {
 	prov := provision.New(provision.Options{Store: c.db, Org: org, Now: c.people.now})
 	keeper := &domains.Keeper{Store: c.db, Org: org, Resolver: domains.NewResolver("127.0.0.1:1"), Now: c.people.now, Verified: prov.DomainVerified}
 	server.Replace(&console.Settings{
-		Organizations: []*console.Organization{{Settings: org, Writer: prov, Domains: keeper, Claims: provision.NewClaims(c.db, prov)}},
-		Admins:        []console.Admin{{Name: "bench", PasswordHash: hash, Grant: console.Grant{Role: connector.Owner}}},
+		Organizations: []*console.Organization{{
+			Settings: org, Writer: prov, Domains: keeper, Claims: provision.NewClaims(c.db, prov),
+			Sources: map[string]*console.Source{storetest.Source: {Server: true, Scope: &console.Scope{Bases: []string{"dc=bench"}}}},
+		}},
+		Admins: []console.Admin{{Name: "bench", PasswordHash: hash, Grant: console.Grant{Role: connector.Owner}}},
 	})
 	return server, nil
 }
