@@ -20,7 +20,8 @@ type program struct {
 	err   error
 	asked int
 
-	file *config.File // in force, where a test asks for it
+	health console.Health
+	file   *config.File // in force, where a test asks for it
 }
 
 func (p *program) Standing(context.Context, string) (console.Standing, error) {

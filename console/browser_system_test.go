@@ -49,6 +49,8 @@ func TestTourOfTheSystemInABrowser(t *testing.T) {
 	shoot(t, b, srv.URL, "/", "sys-overview")
 	shoot(t, b, srv.URL, "/users", "sys-banners")
 	shoot(t, b, srv.URL, "/config", "sys-config")
+	shoot(t, b, srv.URL, "/system", "sys-system")
+	shoot(t, b, srv.URL, "/system/diagnostics", "sys-diagnostics")
 	shoot(t, b, srv.URL, "/config/revisions", "sys-revisions")
 	shoot(t, b, srv.URL, "/config/diff?a=first&b=second", "sys-diff")
 	if faults := b.Faults(); len(faults) > 0 {
@@ -59,7 +61,7 @@ func TestTourOfTheSystemInABrowser(t *testing.T) {
 // busyDaemon is one with much to tell.
 func busyDaemon(t *testing.T, w *world) *program {
 	t.Helper()
-	return &program{file: parsed(t, configText), is: console.Standing{
+	return &program{file: parsed(t), health: sick(w), is: console.Standing{
 		Leader: "dc-sync-2.example.com 4711 ABCD", Quarantined: []string{"office"},
 		Next: map[string]time.Time{"office": w.now.Add(2 * time.Hour)},
 		Disk: console.Disk{Path: "/etc/usherd/usherd.yaml", Faults: []console.Fault{{

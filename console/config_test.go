@@ -65,13 +65,13 @@ organizations:
 `
 
 // parsed is a configuration with its secret beside it.
-func parsed(t *testing.T, text string) *config.File {
+func parsed(t *testing.T) *config.File {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "word"), []byte("a secret word"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f, err := config.Parse(filepath.Join(dir, "usherd.yaml"), []byte(text), config.LoadOptions{})
+	f, err := config.Parse(filepath.Join(dir, "usherd.yaml"), []byte(configText), config.LoadOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func parsed(t *testing.T, text string) *config.File {
 func TestConfigurationIsShown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	p := &program{is: console.Standing{Leads: true}, file: parsed(t, configText)}
+	p := &program{is: console.Standing{Leads: true}, file: parsed(t)}
 	w.set.Revision, p.is.Disk.Revision = p.file.Revision, p.file.Revision
 	w.daemon(p)
 	b := w.as("root")
@@ -104,7 +104,7 @@ func TestConfigurationIsShown(t *testing.T) {
 func TestConfigurationOnDisk(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	p := &program{is: console.Standing{Leads: true}, file: parsed(t, configText)}
+	p := &program{is: console.Standing{Leads: true}, file: parsed(t)}
 	p.is.Disk = console.Disk{Path: "/etc/usherd.yaml", Faults: []console.Fault{
 		{File: "/etc/usherd.yaml", Line: 3, Column: 7, Path: "console.url", Message: "<i>no</i> address"}, {File: "/etc/usherd.yaml", Line: 9, Column: 1, Message: "fault two"},
 	}}

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"usherd/connector"
@@ -11,10 +12,44 @@ import (
 type Program interface {
 	// Standing is how the daemon is, and what of an organization it looks after.
 	Standing(ctx context.Context, org string) (Standing, error)
+	// Health is how the daemon and its jobs are, as far as it is of all or of that organization.
+	Health(ctx context.Context, org string) Health
+	// Metrics writes all metrics of the daemon, in the form of Prometheus. They name no person.
+	Metrics(w io.Writer) error
 	// Configuration is the one in force.
 	Configuration() Configuration
 	// Differences are those between two revisions, without secrets; an error of Kind Invalid where a text has faults for this version.
 	Differences(older, newer connector.Revision) ([]Difference, error)
+}
+
+// Health is how a daemon is.
+type Health struct {
+	Checks         []Check
+	Replica        string
+	Replicas       int    // that serve, as far as this one knows
+	LeaderRevision string // of the leader's configuration, where it is another one
+	Since          time.Time
+	Jobs           []Job  // of one who leads
+	Store          string // sqlite or postgres
+	Go             string // the version
+	LogLevel       string
+}
+
+// Check is one thing that has to be in order.
+type Check struct {
+	Name   string // store, configuration, lead, or a source
+	Source bool
+	OK     bool
+	Took   time.Duration // 0 = nothing was asked
+	Detail string        // why it is not
+	Hint   string        // what helps
+}
+
+// Job is something that is done by itself.
+type Job struct {
+	Name, Source     string // one of both
+	Last, Next       time.Time
+	Running, Waiting bool
 }
 
 // Configuration is what is in force.

@@ -33,6 +33,7 @@ type Store interface {
 	SessionStore
 	OverviewStore
 	RevisionStore
+	SystemStore
 	UserStore
 	RunStore
 	FailureStore
@@ -191,6 +192,7 @@ func (s *Server) register() {
 	s.audit()
 	s.reports()
 	s.configuration()
+	s.system()
 	s.mux.HandleFunc("/", s.open((*visit).nowhere))
 }
 

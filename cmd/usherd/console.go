@@ -47,7 +47,7 @@ func (d *daemon) openConsole(ctx context.Context) (*consoleDoor, error) {
 	}
 	x.server, err = console.New(console.Options{ //nolint:contextcheck // a visit asks under the context of its request
 		Store: d.site.db, Runner: &runner{d, ctx, &x.work}, URL: c.URL, Version: version, Secret: secret, Now: d.app.now, Log: d.log, Quirk: scim.Quirk,
-		Program: &consoleProgram{d: d}, Metrics: console.NewMetrics(d.metrics.registry),
+		Program: &consoleProgram{d: d, since: d.app.now()}, Metrics: console.NewMetrics(d.metrics.registry),
 		Address: func(r *http.Request) string { return application{gate}.Address(r) },
 	})
 	if err != nil {

@@ -19,8 +19,9 @@ import (
 
 // consoleProgram tells the console how the daemon is.
 type consoleProgram struct {
-	d    *daemon
-	disk diskLook
+	d     *daemon
+	since time.Time // it serves
+	disk  diskLook
 }
 
 // Standing is how the daemon is, and what of an organization it looks after.

@@ -123,6 +123,12 @@ func (db *DB) Shared() bool {
 // SQLite costs a way to the server and back on another database.
 func (db *DB) Statements() int64 { return db.w.asked.Load() + db.pool.asked.Load() }
 
+// Size is how many bytes the database takes.
+func (db *DB) Size(ctx context.Context) (int, error) {
+	n, err := count(ctx, db.engine.querier(db.pool), db.engine.size())
+	return n, wrap("size", err)
+}
+
 // Backup writes a consistent copy of the store to a file that must not exist, while others read and
 // write. The file is readable by its owner alone and is complete once it is there.
 func (db *DB) Backup(ctx context.Context, path string) error { return db.engine.backup(ctx, path) }

@@ -41,6 +41,8 @@ type engine interface {
 	migrations() fs.FS
 	// marked asks whether the database has a table of migrations, and whether it has any table at all.
 	marked() (hasMarks, hasTables string)
+	// size asks how many bytes the database takes.
+	size() string
 	// createMarks makes the table of migrations.
 	createMarks() string
 	// script runs the text of a migration.

@@ -189,6 +189,8 @@ func (e *pgEngine) migrations() fs.FS {
 
 func (e *pgEngine) marked() (hasMarks, hasTables string) { return pgHasMarks, pgHasTables }
 
+func (e *pgEngine) size() string { return `SELECT pg_database_size(current_database())` }
+
 func (e *pgEngine) createMarks() string { return pgCreateMarks }
 
 func (e *pgEngine) script(ctx context.Context, _ *session, text string) error {

@@ -139,6 +139,10 @@ func (e *sqliteEngine) marked() (hasMarks, hasTables string) {
 	return tables + ` AND name = 'migrations'`, tables
 }
 
+func (e *sqliteEngine) size() string {
+	return `SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()`
+}
+
 func (e *sqliteEngine) createMarks() string {
 	return `CREATE TABLE migrations (version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, checksum BLOB NOT NULL, at INTEGER NOT NULL) STRICT`
 }

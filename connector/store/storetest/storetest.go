@@ -53,6 +53,7 @@ type Store interface {
 	ForgetHashes(ctx context.Context, org, domain string) (int, error)
 	PutRevision(ctx context.Context, r connector.Revision) error
 	Revisions(ctx context.Context, limit int) ([]connector.Revision, error)
+	Size(ctx context.Context) (int, error)
 	Revision(ctx context.Context, id string) (connector.Revision, error)
 	RevisionTimes(ctx context.Context, before connector.Revision, limit int) ([]connector.Revision, error)
 	SeenItems(ctx context.Context, org string, since time.Time) ([]connector.ItemCount, error)

@@ -8,6 +8,9 @@ import (
 
 // trends: failures that are open are counted by reason as far as they were seen of late, and runs by the day of their end.
 func trends(f *fixture) {
+	size, err := f.s.Size(f.ctx)
+	f.ok(err)
+	f.equal(size > 10_000, true)
 	start := f.now
 	f.save(Fail(1, connector.EmailTaken), Fail(2, connector.EmailTaken), Fail(3, connector.NoSeat))
 	f.now = f.now.Add(time.Hour)
