@@ -73,6 +73,7 @@ type Writer interface {
 	CheckHold(run *connector.Run) error
 	Reject(ctx context.Context, run *connector.Run, by string) error
 	Explain(ctx context.Context, req provision.ExplainRequest) (*provision.Explanation, error)
+	Check(ctx context.Context, req provision.CheckRequest) (*connector.Change, error)
 }
 
 type userDo func(ctx context.Context, w Writer, c provision.Command) (*connector.Change, error)

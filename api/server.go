@@ -96,6 +96,7 @@ func New(o Options) (*Server, error) {
 	s.organization()
 	s.users()
 	s.explanations()
+	s.checks()
 	s.changes()
 	s.signIns()
 	s.failures()

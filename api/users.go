@@ -35,6 +35,7 @@ type Store interface {
 	Dismiss(ctx context.Context, org, ref string) error
 	Seats(ctx context.Context, org string) ([]connector.SeatCount, error)
 	Waiting(ctx context.Context, org, pkg string, limit int) ([]connector.Waiter, error)
+	SeatDays(ctx context.Context, org, pkg string, since time.Time) ([]connector.SeatDay, error)
 	Runs(ctx context.Context, f connector.RunFilter) ([]*connector.Run, error)
 	Run(ctx context.Context, id connector.ID) (*connector.Run, error)
 	RunChanges(ctx context.Context, run connector.ID) iter.Seq2[*connector.Change, error]
