@@ -35,6 +35,7 @@ type Store interface {
 	RevisionStore
 	SystemStore
 	UserStore
+	SelectionStore
 	RunStore
 	FailureStore
 	ReportStore
@@ -178,6 +179,7 @@ func (s *Server) register() {
 	s.failures()
 	s.provisioning()
 	s.users()
+	s.selections()
 	s.fields()
 	s.claims()
 	s.domains()

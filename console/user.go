@@ -33,19 +33,20 @@ type deed struct {
 	fresh      bool
 	danger     bool
 	reason     bool // one may say why
+	many       bool // it can be done to many at once
 	fits       func(u *connector.User) bool
 	do         func(ctx context.Context, w Writer, c provision.Command) (*connector.Change, error)
 }
 
 var deeds = []deed{
 	{
-		name: "reactivate", permission: handle, fits: func(u *connector.User) bool { return u.State == connector.Inactive },
+		name: "reactivate", permission: handle, many: true, fits: func(u *connector.User) bool { return u.State == connector.Inactive },
 		do: func(ctx context.Context, w Writer, c provision.Command) (*connector.Change, error) {
 			return w.Reactivate(ctx, c)
 		},
 	},
 	{
-		name: "approve", permission: handle, fits: func(u *connector.User) bool { return u.PendingApproval },
+		name: "approve", permission: handle, many: true, fits: func(u *connector.User) bool { return u.PendingApproval },
 		do: func(ctx context.Context, w Writer, c provision.Command) (*connector.Change, error) {
 			return w.Approve(ctx, c)
 		},
@@ -57,7 +58,7 @@ var deeds = []deed{
 		},
 	},
 	{
-		name: "deactivate", permission: remove, danger: true, reason: true,
+		name: "deactivate", permission: remove, danger: true, reason: true, many: true,
 		fits: func(u *connector.User) bool { return u.State.Live() && u.State != connector.Inactive },
 		do: func(ctx context.Context, w Writer, c provision.Command) (*connector.Change, error) {
 			return w.Deactivate(ctx, c)

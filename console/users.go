@@ -54,7 +54,8 @@ type usersPage struct {
 	Hidden                int    // inactive ones that match on this page and are hidden
 	ShowAll               string // address of the list with them
 	Export                string
-	Invite                string // address where all who are not verified are invited; "" = there is nobody to invite here
+	Deeds                 []option // what can be done to many of them
+	Invite                string   // address where all who are not verified are invited; "" = there is nobody to invite here
 }
 
 // option is one choice of a filter.
@@ -66,6 +67,7 @@ type option struct {
 // userRow is one person.
 type userRow struct {
 	Address, Name, Email, UserName string
+	ID                             string
 	State                          pill
 	Pending                        bool
 	Package                        string
@@ -77,7 +79,7 @@ var listStates = []connector.State{connector.Active, connector.Verified, connect
 
 func (v *visit) users() {
 	q := v.askedUsers(perPage)
-	p := usersPage{Query: q.Search, State: string(q.State), Package: q.Package, Pending: q.Pending, OnlyActive: v.onlyActive()}
+	p := usersPage{Query: q.Search, State: string(q.State), Package: q.Package, Pending: q.Pending, OnlyActive: v.onlyActive(), Deeds: v.deedsForMany()}
 	for _, state := range listStates {
 		p.States = append(p.States, option{string(state), v.t("words.state."+string(state), nil), string(state) == p.State})
 	}
@@ -130,7 +132,7 @@ func (v *visit) fillUsers(p *usersPage) error {
 func (v *visit) userRow(u *connector.User) userRow {
 	f := frame{v: v}
 	return userRow{
-		Address: v.link("/users/" + u.ID.String()), Name: v.personal(fullName(u)), Email: v.personal(u.Profile.Get(connector.Email)), UserName: v.personal(u.UserName()),
+		ID: u.ID.String(), Address: v.link("/users/" + u.ID.String()), Name: v.personal(fullName(u)), Email: v.personal(u.Profile.Get(connector.Email)), UserName: v.personal(u.UserName()),
 		State: f.StatePill(u.State), Pending: u.PendingApproval, Package: v.packageName(u.Package), Changed: f.At(u.UpdatedAt),
 	}
 }

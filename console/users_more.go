@@ -17,9 +17,24 @@ var userColumns = []string{"id", "user_name", "name", "email", "state", "pending
 func (v *visit) exportUsers() { v.sheet("users", "users", userColumns, v.userCells()) }
 
 func (v *visit) userCells() iter.Seq2[[]string, error] {
+	return func(yield func([]string, error) bool) {
+		for u, err := range v.filteredUsers() {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(v.cells(u), nil) {
+				return
+			}
+		}
+	}
+}
+
+// filteredUsers are all whom the filters of the list ask for, in its order.
+func (v *visit) filteredUsers() iter.Seq2[*connector.User, error] {
 	const atOnce = 500
 	q, onlyActive := v.askedUsers(atOnce), v.onlyActive()
-	return func(yield func([]string, error) bool) {
+	return func(yield func(*connector.User, error) bool) {
 		for {
 			list, next, err := v.s.o.Store.ListUsers(v.r.Context(), q)
 			if err != nil {
@@ -30,7 +45,7 @@ func (v *visit) userCells() iter.Seq2[[]string, error] {
 				if onlyActive && u.State == connector.Inactive {
 					continue
 				}
-				if !yield(v.cells(u), nil) {
+				if !yield(u, nil) {
 					return
 				}
 			}

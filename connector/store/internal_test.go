@@ -201,6 +201,8 @@ func TestPlans(t *testing.T) {
 		sqlTries:             "SEARCH tries USING PRIMARY KEY (key=?)",
 		sqlDropTries:         "SEARCH tries USING INDEX tries_until (until<?)",
 		sqlDropKeys:          "SEARCH form_keys USING COVERING INDEX form_keys_until (until<?)",
+		sqlSelection:         "SEARCH selections USING PRIMARY KEY (id=?)",
+		sqlDropSelections:    "SEARCH selections USING INDEX selections_until (until<?)",
 		sqlKeptAnswer:        "SEARCH kept_answers USING INDEX sqlite_autoindex_kept_answers_1 (org=? AND token=? AND key=?)",
 		sqlDropKeptAnswers:   "SEARCH kept_answers USING INDEX kept_answers_begun (begun<?)",
 		sqlDropAssertion:     "SEARCH used_assertions USING COVERING INDEX used_assertions_until (until<?)",
@@ -404,7 +406,7 @@ func TestEveryTableIsTransferred(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := append([]string{"migrations", "leases", "token_revision", "secrets", "sessions", "tries", "form_keys"}, transferred[:]...)
+	known := append([]string{"migrations", "leases", "token_revision", "secrets", "sessions", "tries", "form_keys", "selections"}, transferred[:]...)
 	slices.Sort(tables)
 	slices.Sort(known)
 	if d := cmp.Diff(known, tables); d != "" {

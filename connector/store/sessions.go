@@ -113,10 +113,10 @@ func (db *DB) UseFormKey(ctx context.Context, hash connector.TokenHash, until ti
 	return fresh && err == nil, err
 }
 
-// DropSessions forgets sessions, tries and keys of forms whose time was over before now.
+// DropSessions forgets sessions, tries, keys of forms and selections whose time was over before now.
 func (db *DB) DropSessions(ctx context.Context, now time.Time) error {
 	return db.write(ctx, func(t *tx) error {
-		for _, q := range [...]string{sqlDropSessions, sqlDropTries, sqlDropKeys} {
+		for _, q := range [...]string{sqlDropSessions, sqlDropTries, sqlDropKeys, sqlDropSelections} {
 			if _, err := t.s.exec(ctx, q, micros(now)); err != nil {
 				return wrap("drop sessions", err)
 			}

@@ -17,7 +17,7 @@ import (
 
 // transferred are the tables whose rows make a store, in the order in which they are copied. The others belong to one
 // database and those who are at work on it: migrations, leases, keys that daemons make themselves, the number of the
-// token revision, and sessions of the console with what was tried there.
+// token revision, and sessions of the console with what was tried and chosen there.
 var transferred = [...]string{
 	"packages", "seat_days", "sources", "domains", "revisions", "users", "user_keys", "user_terms", "user_counts", "links", "link_sources", "events",
 	"groups", "members", "group_events", "open_items", "waiting", "runs", "outcomes", "record_blobs", "record_chunks", "tokens",

@@ -93,6 +93,10 @@ type Store interface {
 	ForgetTries(ctx context.Context, key string) error
 	UseFormKey(ctx context.Context, hash connector.TokenHash, until time.Time) (bool, error)
 	DropSessions(ctx context.Context, now time.Time) error
+	PutSelection(ctx context.Context, s connector.Selection) error
+	Selection(ctx context.Context, org string, id connector.ID) (connector.Selection, error)
+	BeginSelection(ctx context.Context, id connector.ID, now time.Time) (bool, error)
+	EndSelection(ctx context.Context, id connector.ID, result []connector.SelectionOutcome) error
 	PutAttempt(ctx context.Context, s connector.Attempt) error
 	CountAttempts(ctx context.Context, org, source string, since time.Time, most int) (connector.AttemptCounts, error)
 	Attempts(ctx context.Context, q connector.AttemptQuery) ([]connector.Attempt, error)
@@ -225,6 +229,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"users of other organizations are found by domain", othersOnDomains},
 		{"the file of a run is kept while the run waits", runFiles},
 		{"sessions are read back, used, and end", sessions},
+		{"a selection is carried out once", selectionsOnce},
 		{"tries are counted together", triesCounted},
 		{"the key of a form is used once", formKeysOnce},
 		{"work for a request is begun once and its answer kept", keptAnswers},
