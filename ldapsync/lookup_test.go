@@ -208,7 +208,7 @@ func TestKeptConnectionEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := &countedConn{}
-		s := &Source{options: Options{Now: time.Now}}
+		s := &Source{options: Options{Now: time.Now}, mu: newTurns()}
 		s.mu.Lock()
 		s.keep(&session{s: s, c: c.conn(), opened: time.Now()})
 		s.mu.Unlock()
