@@ -44,7 +44,7 @@ func TestSystem(t *testing.T) {
 	w.daemon(p)
 	b := w.as("auditor")
 	a := b.get("/system")
-	w.want(a, http.StatusOK, "This daemon uses no certificate", "This replica does nothing by itself", "usherd backup FILE", "0.")
+	w.want(a, http.StatusOK, "This daemon uses no certificate", "This replica does nothing by itself", "usherd backup FILE", " MB</dd>")
 	w.not(a, "/system/diagnostics")
 	p.health = sick(w)
 	p.is.Ends = []console.Ending{{Name: "console.tls", Ends: w.now.Add(3 * 24 * time.Hour)}, {Source: "idp", Name: "CN=x", Ends: w.now.AddDate(1, 0, 0)}}
