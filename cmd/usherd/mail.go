@@ -138,28 +138,36 @@ func (a *app) mailTable(mails []connector.Mail) error {
 }
 
 func (a *app) mailRetryCmd() *cobra.Command {
+	return a.retryCmd("mail", "mail", func(ctx context.Context, s *site, orgID string, ids []string) (int, error) {
+		orgs, err := s.mailOrgs(ctx, orgID)
+		if err != nil {
+			return 0, err
+		}
+		return s.retryMails(ctx, orgs, ids, a.now())
+	})
+}
+
+// retryCmd, below a command, has things that are on their way to people, called by noun, tried again: those with these ids, or, without any, all that
+// have failed.
+func (a *app) retryCmd(command, noun string, retry func(ctx context.Context, s *site, orgID string, ids []string) (int, error)) *cobra.Command {
 	var orgID string
 	var all bool
 	cmd := &cobra.Command{
-		Use: "retry ID… | --all", Short: "Have mails tried again now that have failed, or wait",
-		Example: "  usherd mail retry 0190f3c1-7a2b-7c3d-8e4f-5a6b7c8d9e0f\n  usherd mail retry --org acme --all",
+		Use: "retry ID… | --all", Short: "Have " + noun + "s tried again now that have failed, or wait",
+		Example: fmt.Sprintf("  usherd %s retry 0190f3c1-7a2b-7c3d-8e4f-5a6b7c8d9e0f\n  usherd %s retry --org acme --all", command, command),
 		Args: func(_ *cobra.Command, args []string) error {
 			if all == (len(args) > 0) {
-				return usagef("name the mails by their ids, or write --all for those that have failed")
+				return usagef("name the %ss by their ids, or write --all for those that have failed", noun)
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withStore(cmd.Context(), func(s *site) error {
-				orgs, err := s.mailOrgs(cmd.Context(), orgID)
+				n, err := retry(cmd.Context(), s, orgID, args)
 				if err != nil {
 					return err
 				}
-				n, err := s.retryMails(cmd.Context(), orgs, args, a.now())
-				if err != nil {
-					return err
-				}
-				_, err = fmt.Fprintf(a.out, "%s will be tried again\n", plural(n, "mail"))
+				_, err = fmt.Fprintf(a.out, "%s will be tried again\n", plural(n, noun))
 				return err
 			})
 		},

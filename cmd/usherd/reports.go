@@ -161,31 +161,9 @@ func (a *app) testReports(ctx context.Context, s *site, orgID, to string) error 
 }
 
 func (a *app) reportsRetryCmd() *cobra.Command {
-	var orgID string
-	var all bool
-	cmd := &cobra.Command{
-		Use: "retry ID… | --all", Short: "Have reports tried again now that have failed, or wait",
-		Example: "  usherd reports retry 0190f3c1-7a2b-7c3d-8e4f-5a6b7c8d9e0f\n  usherd reports retry --org acme --all",
-		Args: func(_ *cobra.Command, args []string) error {
-			if all == (len(args) > 0) {
-				return usagef("name the reports by their ids, or write --all for those that have failed")
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withStore(cmd.Context(), func(s *site) error {
-				n, err := s.retryReports(cmd.Context(), orgID, args, a.now())
-				if err != nil {
-					return err
-				}
-				_, err = fmt.Fprintf(a.out, "%s will be tried again\n", plural(n, "report"))
-				return err
-			})
-		},
-	}
-	cmd.Flags().StringVar(&orgID, "org", "", "organization (default: all)")
-	cmd.Flags().BoolVar(&all, "all", false, "all that have failed")
-	return cmd
+	return a.retryCmd("reports", "report", func(ctx context.Context, s *site, orgID string, ids []string) (int, error) {
+		return s.retryReports(ctx, orgID, ids, a.now())
+	})
 }
 
 // retryReports has the reports with these ids tried again, or without ids all that have failed.
