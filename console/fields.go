@@ -194,7 +194,7 @@ func (v *visit) checkAnswer(ch *connector.Change) *checkAnswer {
 		a.Cards = append(a.Cards, v.failCard(x, x.At))
 	}
 	for _, w := range ch.Warnings {
-		a.Warnings = append(a.Warnings, failure.Clean(w))
+		a.Warnings = append(a.Warnings, failure.Clean(v.told(w)))
 	}
 	if ch.After == nil || !a.Accepted {
 		return a

@@ -275,7 +275,7 @@ func (v *visit) strip(runs []*connector.Run) *chart.Figure {
 
 func (v *visit) runLine(r *connector.Run) *runLine {
 	f := frame{v: v}
-	l := &runLine{Address: v.runAddress(r), At: f.At(r.Started), Counts: r.Counts, Error: r.Error}
+	l := &runLine{Address: v.runAddress(r), At: f.At(r.Started), Counts: r.Counts, Error: v.told(r.Error)}
 	if !r.Finished.IsZero() {
 		l.Took = f.Took(r.Finished.Sub(r.Started))
 	} else {

@@ -92,7 +92,7 @@ func (v *visit) run() {
 	}
 	f := frame{v: v}
 	p := runPage{
-		Run: v.runRow(r), ID: r.ID.String(), Short: r.ID.Short(), Preview: r.Mode == connector.ModePreview, Warnings: r.Warnings, Error: r.Error, Hint: r.Hint,
+		Run: v.runRow(r), ID: r.ID.String(), Short: r.ID.Short(), Preview: r.Mode == connector.ModePreview, Warnings: v.allTold(r.Warnings), Error: v.told(r.Error), Hint: v.told(r.Hint),
 		Hold: v.holdCard(r), Progress: v.progress(r),
 	}
 	v.countRun(&p, r)
@@ -206,7 +206,7 @@ func (v *visit) holdCard(r *connector.Run) *holdCard {
 		return nil
 	}
 	f := frame{v: v}
-	c := &holdCard{Reason: h.Reason, Open: h.Open(v.now), Held: v.number(r.Counts.Held), Status: v.t("runs.hold."+string(h.StatusAt(v.now)), map[string]string{"By": h.By})}
+	c := &holdCard{Reason: v.told(h.Reason), Open: h.Open(v.now), Held: v.number(r.Counts.Held), Status: v.t("runs.hold."+string(h.StatusAt(v.now)), map[string]string{"By": h.By})}
 	if c.Open {
 		c.Expires = f.At(h.Expires)
 	}
@@ -398,7 +398,7 @@ func (v *visit) keptRows(p *runPage, r *connector.Run, fits func(*connector.Chan
 }
 
 func (v *visit) keptRow(ch *connector.Change) changeRow {
-	row := changeRow{Person: v.personal(ch.Subject), Action: v.actionPill(ch.Action), States: v.statePills(ch.Transitions), Changes: v.differences(ch.Fields), Warnings: ch.Warnings}
+	row := changeRow{Person: v.personal(ch.Subject), Action: v.actionPill(ch.Action), States: v.statePills(ch.Transitions), Changes: v.differences(ch.Fields), Warnings: v.allTold(ch.Warnings)}
 	if ch.After != nil && ch.BaseVersion > 0 {
 		row.Address = v.link("/users/" + ch.After.ID.String())
 	}

@@ -108,7 +108,7 @@ func (v *visit) askReject() {
 		return
 	}
 	v.show(http.StatusOK, "confirm", frame{Title: v.t("runs.reject.link", nil), Crumbs: v.runCrumbs(r)}, confirm{
-		Effect: []string{r.Hold.Reason, v.t("runs.reject.effect", nil)}, Button: v.t("runs.reject.link", nil), Danger: true, Reason: true, Back: v.link("/runs/" + r.ID.String()),
+		Effect: []string{v.told(r.Hold.Reason), v.t("runs.reject.effect", nil)}, Button: v.t("runs.reject.link", nil), Danger: true, Reason: true, Back: v.link("/runs/" + r.ID.String()),
 	})
 }
 

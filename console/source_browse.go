@@ -92,7 +92,7 @@ func (v *visit) level(ctx context.Context, p *browsePage, x *connector.SourceSet
 			row.IsPerson, row.Explain = true, v.link("/sources/"+x.ID+"/explain", "entry", e.DN)
 			row.Standing = pill{v.t("sources.browse.person", nil), "good"}
 			if e.Outside != "" {
-				row.Standing, row.Why = pill{v.t("sources.browse.outside", nil), "off"}, e.Outside
+				row.Standing, row.Why = pill{v.t("sources.browse.outside", nil), "off"}, v.told(e.Outside)
 			}
 		}
 		p.Rows = append(p.Rows, row)

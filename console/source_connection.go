@@ -191,7 +191,7 @@ func (v *visit) testStep(x *connector.SourceSettings, s connector.CheckStep) tes
 	}
 	for part := range strings.SplitSeq(s.Detail, "; ") {
 		if part != "" {
-			row.Detail = append(row.Detail, part)
+			row.Detail = append(row.Detail, v.told(part))
 		}
 	}
 	if s.Err != nil {
@@ -205,12 +205,12 @@ func (v *visit) milliseconds(d time.Duration) string {
 	return v.printer().Sprintf("%.1f ms", float64(d.Microseconds())/1000)
 }
 
-// faultCard puts an accident in words.
+// faultCard puts an accident in words. What is copied is English, as it stands in the log.
 func (v *visit) faultCard(x *connector.SourceSettings, what string, err error) *faultCard {
-	c := &faultCard{Code: faultCodes[connector.KindOf(err)], Cause: err.Error(), Hint: connector.HintOf(err)}
-	c.Copy = v.id() + "/" + x.ID + " " + what + " (" + c.Code + "): " + c.Cause
-	if c.Hint != "" {
-		c.Copy += "\nwhat to do: " + c.Hint
+	c := &faultCard{Code: faultCodes[connector.KindOf(err)], Cause: v.told(err.Error()), Hint: v.told(connector.HintOf(err))}
+	c.Copy = v.id() + "/" + x.ID + " " + what + " (" + c.Code + "): " + err.Error()
+	if hint := connector.HintOf(err); hint != "" {
+		c.Copy += "\nwhat to do: " + hint
 	}
 	c.Copy += "\n" + v.now.UTC().Format(time.DateTime+"Z")
 	return c

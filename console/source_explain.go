@@ -105,6 +105,8 @@ func (v *visit) stepWords(s provision.Step) string {
 		switch name {
 		case "DN", "DNs", "User", "Key":
 			value = v.personal(value)
+		case "Why":
+			value = v.told(value)
 		case "To":
 			value = v.t("words.state."+value, nil)
 		case "Action":

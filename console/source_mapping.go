@@ -92,7 +92,7 @@ func (v *visit) fillMapped(row *mappedRow, m *mapping.Mapping, of *provision.Per
 	}
 	for _, f := range of.Mapped.Faults {
 		if f.Attribute == row.Target {
-			row.Fault = f.Detail
+			row.Fault = v.told(f.Detail)
 		}
 	}
 	if row.Target == "package" {

@@ -123,7 +123,7 @@ func (v *visit) sourceRow(x connector.SourceSettings, is *connector.SourceStandi
 		return row, err
 	}
 	f := frame{v: v}
-	row.Why, row.Hint = is.Error, is.Hint
+	row.Why, row.Hint = v.told(is.Error), v.told(is.Hint)
 	if is.LastFull != nil {
 		row.LastFull = f.At(*is.LastFull)
 	}
@@ -303,7 +303,7 @@ func (v *visit) standing(p *sourcePage, x *connector.SourceSettings, is *connect
 		p.Copy = v.id() + "/" + x.ID + ": " + is.Error + "\n" + is.Hint + "\n" + v.now.UTC().Format(time.DateTime+"Z")
 	}
 	if is.Held != "" {
-		p.Held, p.HeldWhy = v.link("/runs/"+is.Held), is.HeldWhy
+		p.Held, p.HeldWhy = v.link("/runs/"+is.Held), v.told(is.HeldWhy)
 	}
 	if x.Kind != connector.Directory {
 		return

@@ -188,11 +188,23 @@ func (v *visit) accident(what string, err error) {
 
 // words are what an error says, and what to do about it.
 func (v *visit) words(err error) string {
-	text := err.Error()
+	text := v.told(err.Error())
 	if hint := connector.HintOf(err); hint != "" {
-		text += ": " + hint
+		text += ": " + v.told(hint)
 	}
 	return text
+}
+
+// told is what usherd has said, which is kept in English, in the language of the visit.
+func (v *visit) told(text string) string { return v.s.sentences.Say(v.lang, text) }
+
+// allTold is told for each of them.
+func (v *visit) allTold(texts []string) []string {
+	list := make([]string, len(texts))
+	for i, text := range texts {
+		list[i] = v.told(text)
+	}
+	return list
 }
 
 // logError tells the log what went wrong, and gives the reference.

@@ -200,7 +200,7 @@ func (w *reportWords) run(s *section, n *connector.Notice, source words) {
 		}
 	case connector.NoticeRunHeld:
 		s.Title = w.count("kinds.run.held.title", d.Hold.People, source)
-		s.Lines = append(s.Lines, w.say("cause", words{"Text": failure.Clean(d.Why)}))
+		s.Lines = append(s.Lines, w.say("cause", words{"Text": w.told(d.Why)}))
 		if !d.Hold.Expires.IsZero() {
 			s.Lines = append(s.Lines, w.say("kinds.run.held.until", words{"Until": moment(d.Hold.Expires)}))
 		}
@@ -236,13 +236,16 @@ func (w *reportWords) failure(n *connector.Notice, f connector.NoticeFailure) it
 	return item{Text: w.count("failure", f.People, words{"Title": text.Title, "Reason": failure.Clean(string(f.Reason))}), Steps: text.Remedy}
 }
 
-// cause tells why something failed, and what helps: words of usherd and of servers, in English.
+// told is what a run has said, which is kept in English.
+func (w *reportWords) told(text string) string { return failure.Clean(w.t.sentences.Say(w.lang, text)) }
+
+// cause tells why something failed, and what helps: words of usherd, and of servers in English.
 func (w *reportWords) cause(s *section, d *connector.NoticeData) {
 	if d.Error != "" {
-		s.Lines = append(s.Lines, w.say("cause", words{"Text": failure.Clean(d.Error)}))
+		s.Lines = append(s.Lines, w.say("cause", words{"Text": w.told(d.Error)}))
 	}
 	if d.Hint != "" {
-		s.Lines = append(s.Lines, w.say("hint", words{"Text": failure.Clean(d.Hint)}))
+		s.Lines = append(s.Lines, w.say("hint", words{"Text": w.told(d.Hint)}))
 	}
 }
 

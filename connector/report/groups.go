@@ -27,7 +27,7 @@ func (t *textReport) groups() {
 	}
 	t.section("groups")
 	if h := run.GroupHold; h != nil {
-		t.para("  ", t.with("group.held", h.Reason))
+		t.para("  ", t.with("group.held", t.told(h.Reason)))
 	}
 	tab := t.table(Column{}, Column{Right: true})
 	for _, c := range groupsOf(run.Groups) {
@@ -54,5 +54,5 @@ func (p *page) GroupHeld() string {
 	if p.r.Run.GroupHold == nil {
 		return ""
 	}
-	return p.w.with("group.held", p.r.Run.GroupHold.Reason)
+	return p.w.with("group.held", p.w.told(p.r.Run.GroupHold.Reason))
 }

@@ -141,12 +141,15 @@ func (p *page) Hold() *connector.Hold {
 	return p.r.Run.Hold
 }
 
+// Told is what the run has said, in the language of the page.
+func (p *page) Told(text string) string { return p.w.told(text) }
+
 // Remedy says what to do after a run that did not go well; "" = nothing is known.
 func (p *page) Remedy() string {
 	if p.r.Run.Hint == "" {
 		return ""
 	}
-	return p.with("todo_is", p.r.Run.Hint)
+	return p.with("todo_is", p.w.told(p.r.Run.Hint))
 }
 
 // Tone names the colour and sign of the verdict.

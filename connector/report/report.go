@@ -10,6 +10,7 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/failure"
+	"usherd/connector/wording"
 )
 
 // Report is what is shown of a run. Only Run is required.
@@ -58,6 +59,7 @@ type words struct {
 	lang      string
 	texts     *failure.Texts
 	catalogue *failure.Catalogue
+	sentences *wording.Sentences
 }
 
 func newWords(lang string, catalogue *failure.Catalogue) (words, error) {
@@ -70,8 +72,15 @@ func newWords(lang string, catalogue *failure.Catalogue) (words, error) {
 			return words{}, fmt.Errorf("report: %w", err)
 		}
 	}
-	return words{failure.Match(lang), texts, catalogue}, nil
+	sentences, err := wording.Load()
+	if err != nil {
+		return words{}, fmt.Errorf("report: %w", err)
+	}
+	return words{failure.Match(lang), texts, catalogue, sentences}, nil
 }
+
+// told returns what a run has said, which is kept in English.
+func (w words) told(text string) string { return w.sentences.Say(w.lang, text) }
 
 // say returns a text without placeholders.
 func (w words) say(key string) string { return w.texts.Text(w.lang, key, nil) }

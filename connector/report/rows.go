@@ -42,7 +42,10 @@ func (p *page) row(c *connector.Change) row {
 	before, after := states(c)
 	r := row{
 		Action: actionOf(c), Sign: signs[actionOf(c)], Who: subject(c), DN: failure.Clean(c.DN),
-		Before: p.w.state(before), After: p.w.state(after), Package: packageOf(c), Warnings: c.Warnings,
+		Before: p.w.state(before), After: p.w.state(after), Package: packageOf(c),
+	}
+	for _, s := range c.Warnings {
+		r.Warnings = append(r.Warnings, p.w.told(s))
 	}
 	r.Label = p.w.named("act", r.Action)
 	if r.Who == r.DN {

@@ -145,10 +145,10 @@ func (t *textReport) head() {
 	t.line("")
 	t.line(t.paint(tone(t.r), t.verdict(t.r, t.sum)))
 	if run.Error != "" {
-		t.para("  ", run.Error)
+		t.para("  ", t.told(run.Error))
 	}
 	if run.Hint != "" {
-		t.para("  ", t.with("todo_is", run.Hint))
+		t.para("  ", t.with("todo_is", t.told(run.Hint)))
 	}
 }
 
@@ -208,7 +208,7 @@ func (t *textReport) held() {
 		return // a preview shows everything as what it would be
 	}
 	t.section("held", t.count("people", max(t.r.Run.Counts.Held, t.sum.nHeld)))
-	t.para("  ", h.Reason)
+	t.para("  ", t.told(h.Reason))
 	for _, s := range t.decisions(h, t.r.Now) {
 		t.para("  ", s)
 	}

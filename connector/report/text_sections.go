@@ -146,7 +146,7 @@ func (w words) about(f connector.Failure) string {
 	for i, name := range f.Fields {
 		labels[i] = w.catalogue.Label(name, w.lang)
 	}
-	for _, s := range []string{strings.Join(labels, ", "), f.Package, f.Domain, f.Detail} {
+	for _, s := range []string{strings.Join(labels, ", "), f.Package, f.Domain, w.told(f.Detail)} {
 		if s != "" {
 			parts = append(parts, failure.Clean(s))
 		}
@@ -160,7 +160,7 @@ func (t *textReport) warnings() {
 	}
 	t.section("warnings")
 	for _, s := range t.r.Run.Warnings {
-		t.para("  - ", s)
+		t.para("  - ", t.told(s))
 	}
 }
 
@@ -196,7 +196,7 @@ func (t *textReport) person(c *connector.Change) {
 		t.para("    ", t.catalogue.Line(f, t.lang))
 	}
 	for _, s := range c.Warnings {
-		t.para("    ", s)
+		t.para("    ", t.told(s))
 	}
 }
 

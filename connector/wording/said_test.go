@@ -1,0 +1,139 @@
+package wording_test
+
+import (
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode"
+
+	"usherd/connector/wording"
+)
+
+// said are the packages whose sentences reach administrators who do not read English.
+var said = []string{"connector/provision", "connector/policy", "connector/lease", "connector/csvtable", "csvfile"}
+
+// silent are files of these packages whose sentences are no reader's, and why.
+var silent = map[string]string{
+	"connector/provision/person.go": "the stations of one person have keys of their own (Step), and texts in connector/report",
+}
+
+// bits are literals that are no sentences, or parts of sentences that are put together where they are said: togetherCases has those. Each
+// has to be in use.
+var bits = map[string]string{
+	"waiting list": "the name of an actor", "kept records": "the name of a server", "never tried": "an error that nobody gets",
+	"provision: roll back " + hole: operation, "provision: keep what the source says": operation, "provision: keep the plan": operation, "approve run " + hole: operation,
+	hole + " of source " + hole:                      "a fault of the program",
+	"the names of the deleted were given up in vain": "a fault of the program",
+
+	"not in the directory any more": together, "out of scope": together, "disabled or expired": together,
+	"deleted at the end of their grace period": together, ", most or all of them below " + hole: together,
+	": scope, filter or mapping of the source have changed since the last run": together,
+	hole + " would lose access": together, hole + " had changed without the directory's feed of changes telling of it: this run has found them": together,
+	"what changed settings do waits for approval: ": together, "everything waits for approval: ": together,
+	"it was " + hole + " in part already by " + hole: together, "it was " + hole + " already by " + hole: together,
+	"groups brought back": together, "groups updated": together, "groups deleted": together, "memberships added": together, "memberships removed": together,
+	"person gets access": together, "people get access": together,
+	" back although the source last said disabled, gone or out of scope: that lasts until the source says something new": together,
+	"user whom the run created is": together, "users whom the run created are": together,
+	" deleted: the next run creates anew whom the source still has, unless its scope, filter or mapping is changed before": together,
+	"deleted user comes": together, "deleted users come": together, " back: the next run decides again": together,
+	"person is": together, "people are": together, " not put back because of what was done since; the report says to whom": together,
+	"removal is": together, "removals are": together, hole + ", with " + hole + " in the last hour,": together,
+	hole + " more than " + hole + " and more than " + hole + " of " + hole: together,
+	"group would be deleted": together, "groups would be deleted": together, "membership would be removed": together, "memberships would be removed": together,
+	hole + ", more than " + hole + " and more than " + hole + " of " + hole + " " + hole: together,
+	"would change": together, "would be empty": together, hole + " " + hole + " for " + hole + " of " + hole + ", more than " + hole: together,
+	hole + hole + "and more": together,
+}
+
+const (
+	operation = "what was being done, for the log"
+	together  = "a part"
+)
+
+// togetherCases are sentences that are put together of bits, each as it is said.
+var togetherCases = []string{
+	"1 removal is more than 0 and more than 5 % of 1 user",
+	"82 removals are more than 10 and more than 0.5 % of 1,000 users: 80 not in the directory any more, 2 disabled or expired, most or all of them below OU=Sales, of Acme,DC=x",
+	"12 removals, with 3 in the last hour, are more than 10 and more than 5 % of 1,234,567 users: scope, filter or mapping of the source have changed since the last run; 12 out of scope",
+	"1 removal, with 30 in the last hour, is more than 10 and more than 5 % of 40 users: 1 deleted at the end of their grace period",
+	"3 people would lose access: 3 disabled or expired",
+	"1 person would lose access: scope, filter or mapping of the source have changed since the last run; 1 out of scope",
+	"30 people are absent, too many to ask the directory for each: 30 not in the directory any more; Display Name would change for 34 of 40 users, more than 50 %",
+	"Display Name would be empty for 1,034 of 1,200 users, more than 50 %; they stay as they are: correct the mapping, or see what the account may read with: usherd check --connect",
+	"User Name would change for 12 of 14 users, more than 50 %: scope, filter or mapping of the source have changed since the last run",
+	"1 group would be deleted, more than 0 and more than 5 % of 3 groups", "20 memberships would be removed, more than 10 and more than 5 % of 1,000 memberships",
+	"a rollback is looked at before it is applied: 2 groups brought back, 3 groups updated, 4 groups deleted, 5 memberships added, 6 memberships removed",
+	"1 person gets access back although the source last said disabled, gone or out of scope: that lasts until the source says something new",
+	"2 people get access back although the source last said disabled, gone or out of scope: that lasts until the source says something new",
+	"1 user whom the run created is deleted: the next run creates anew whom the source still has, unless its scope, filter or mapping is changed before",
+	"5 users whom the run created are deleted: the next run creates anew whom the source still has, unless its scope, filter or mapping is changed before",
+	"1 deleted user comes back: the next run decides again", "2 deleted users come back: the next run decides again",
+	"1 person is not put back because of what was done since; the report says to whom", "9 people are not put back because of what was done since; the report says to whom",
+	"1 person had changed without the directory's feed of changes telling of it: this run has found them",
+	"2 people had changed without the directory's feed of changes telling of it: this run has found them",
+	"what changed settings do waits for approval: a preview: nothing is changed until it is approved",
+	"everything waits for approval: the first run of a source is looked at before it is applied (first_run: preview)",
+	"it was approved already by cli:root", "it was rejected already by ann", "it was approved in part already by ann", "it was rejected in part already by ann",
+	"also carried by CN=7; and more", "the state is not put back: it was changed by run 0a1b2c3d at 2026-01-02 15:04 UTC", "the package is not put back: it was changed since",
+}
+
+// speak reports whether there is something to translate in a piece: commands and names of settings are the same in all languages.
+func speak(piece string) bool {
+	return strings.ContainsFunc(piece, unicode.IsLetter) && !strings.HasPrefix(piece, "usherd ")
+}
+
+func TestEverySentenceHasAForm(t *testing.T) {
+	t.Parallel()
+	s := load(t)
+	used := map[string]bool{}
+	for _, dir := range said {
+		for _, x := range collect(t, filepath.FromSlash("../../"+dir)) {
+			file := dir + "/" + filepath.Base(strings.Split(x.at, ":")[0])
+			if silent[file] != "" || bits[x.text] != "" {
+				used[file], used[x.text] = true, true
+				continue
+			}
+			for _, piece := range s.Rest(strings.ReplaceAll(x.text, hole, "7")) {
+				if speak(piece) {
+					t.Errorf("%s: there is no form for %q in %q", x.at, piece, strings.ReplaceAll(x.text, hole, "…"))
+				}
+			}
+		}
+	}
+	for _, list := range []map[string]string{silent, bits} {
+		for x := range list {
+			if !used[x] {
+				t.Errorf("%q is not said any more: take it off the list", x)
+			}
+		}
+	}
+}
+
+// placeOf is a place as it is written.
+var placeOf = regexp.MustCompile(`\{\{\.([A-Za-z]+)\}\}`)
+
+// names are what stands in togetherCases beside sentences.
+var names = regexp.MustCompile(`^(OU=Sales|of Acme,DC=x|ann|cli:root|CN=7|0a1b2c3d|2026-01-02 15:04|[\d.]+ %|Display Name|User Name)$`)
+
+func TestWhatIsPutTogetherHasForms(t *testing.T) {
+	t.Parallel()
+	s := load(t)
+	for _, x := range togetherCases {
+		for _, piece := range s.Rest(x) {
+			if speak(piece) && !names.MatchString(piece) {
+				t.Errorf("there is no form for %q in %q", piece, x)
+			}
+		}
+	}
+}
+
+func load(t *testing.T) *wording.Sentences {
+	t.Helper()
+	s, err := wording.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}

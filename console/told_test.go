@@ -1,0 +1,66 @@
+package console_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"usherd/connector"
+)
+
+func TestWhatARunHasSaidIsToldInTheReadersLanguage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.as("owner")
+	waiting := w.aRun(0, func(r *connector.Run) {
+		waits(r)
+		r.Hold.Reason = "12 removals are more than 10 and more than 5 % of 1,040 users: 12 out of scope, most or all of them below OU=<b>Sales</b>,DC=acme"
+		r.Warnings = []string{
+			"3 people were absent from the answer, but the directory could not say that they are gone: they stay as they are",
+			"what a newer <i>version</i> says",
+		}
+	}, held("bob"))
+	cut := w.aRun(0, func(r *connector.Run) {
+		r.Result, r.Error, r.Hint = connector.ResultFailed, "provision: office: the answer has no entries at all where 40 were known: "+
+			"check that the account may still read the base and that base and filter are right", "it is tried again by itself"
+	})
+	for _, c := range []struct{ lang, reason, warning, failure, hint string }{
+		{
+			"en", "12 removals are more than 10 and more than 5 % of 1,040 users: 12 out of scope, most or all of them below OU=&lt;b&gt;Sales&lt;/b&gt;,DC=acme",
+			"3 people were absent from the answer", "the answer has no entries at all where 40 were known", "it is tried again by itself",
+		},
+		{
+			"sv", "12 borttagningar är fler än 10 och fler än 5 % av 1\u00a0040 användare: 12 utanför urvalet, de flesta eller alla under OU=&lt;b&gt;Sales&lt;/b&gt;,DC=acme",
+			"3 personer saknades i svaret", "provision: office: svaret har inga poster alls där 40 var kända", "det försöks igen av sig självt",
+		},
+		{
+			"pl", "12 usunięć to więcej niż 10 i więcej niż 5 % z 1040 użytkowników: 12 poza zakresem, większość lub wszyscy poniżej OU=&lt;b&gt;Sales&lt;/b&gt;,DC=acme",
+			"3 osób nie było w odpowiedzi", "odpowiedź nie ma żadnych wpisów, choć znano 40", "nastąpi samoczynna ponowna próba",
+		},
+		{
+			"pt-BR", "12 remoções são mais que 10 e mais que 5 % de 1.040 usuários: 12 fora do escopo, a maioria ou todos abaixo de OU=&lt;b&gt;Sales&lt;/b&gt;,DC=acme",
+			"3 pessoas não estavam na resposta", "a resposta não tem nenhuma entrada, onde 40 eram conhecidas", "é tentado de novo automaticamente",
+		},
+	} {
+		w.want(b.get(runPath(waiting, "?lang="+c.lang)), http.StatusOK, c.reason, c.warning, "what a newer &lt;i&gt;version&lt;/i&gt; says")
+		w.want(b.get(runPath(waiting, "/reject?lang="+c.lang)), http.StatusOK, c.reason)
+		w.want(b.get(runPath(cut, "?lang="+c.lang)), http.StatusOK, c.failure, c.hint)
+		w.want(b.get("/?lang="+c.lang), http.StatusOK, c.failure)
+	}
+}
+
+func TestWhatADirectoryHasSaidIsToldInTheReadersLanguage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.office()
+	b := w.as("operator")
+	at := w.now.Add(-time.Hour)
+	w.runner.standings = []connector.SourceStanding{{
+		Org: "acme", Source: "office", Status: "quarantined", Since: &at, Failures: 4, Held: connector.ID{1}.String(), HeldWhy: "a preview: nothing is changed until it is approved",
+		Error: "the answer was not complete: 10.0.0.1 is away", Hint: "people were created and updated, nobody was removed; the next complete run does that",
+	}}
+	// What is copied for who helps stays English, as it stands in the log.
+	w.want(b.get("/sources/office?lang=sv"), http.StatusOK, "svaret var inte fullständigt: 10.0.0.1 is away", "personer skapades och uppdaterades, ingen togs bort",
+		"en förhandsvisning: inget ändras förrän den godkänns", "acme/office: the answer was not complete: 10.0.0.1 is away")
+	w.want(b.get("/sources?lang=pl"), http.StatusOK, "odpowiedź nie była kompletna: 10.0.0.1 is away")
+}
