@@ -26,13 +26,18 @@ type errorRow struct {
 func (v *visit) errors() {
 	var p errorsPage
 	for _, e := range v.s.catalogue.Codes(v.lang) {
-		row := errorRow{Code: strconv.Itoa(int(e.Code)), Title: e.Title, Address: v.link("/errors/" + strconv.Itoa(int(e.Code)))}
-		for _, r := range e.Reasons {
-			row.Reasons = append(row.Reasons, string(r))
-		}
-		p.Rows = append(p.Rows, row)
+		p.Rows = append(p.Rows, v.errorRow(e))
 	}
 	v.show(http.StatusOK, "errors", frame{Title: v.t("nav.errors", nil), State: v.t("errors.state", nil)}, p)
+}
+
+func (v *visit) errorRow(e failure.Entry) errorRow {
+	code := strconv.Itoa(int(e.Code))
+	row := errorRow{Code: code, Title: e.Title, Address: v.link("/errors/" + code)}
+	for _, r := range e.Reasons {
+		row.Reasons = append(row.Reasons, string(r))
+	}
+	return row
 }
 
 // errorPage is everything about one number.

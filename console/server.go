@@ -47,6 +47,7 @@ type Store interface {
 	ClientStore
 	ClaimStore
 	SignInStore
+	SearchStore
 }
 
 // Runner does what takes longer than an answer. Each method returns when the run stands in the store, and its work goes on.
@@ -201,6 +202,7 @@ func (s *Server) register() {
 	s.reports()
 	s.configuration()
 	s.system()
+	s.search()
 	s.mux.HandleFunc("/", s.open((*visit).nowhere))
 }
 

@@ -204,7 +204,7 @@ func (c *visited) pages(ctx context.Context, base string, routes []string) error
 			paths = append(paths, path)
 		}
 	}
-	paths = append(paths, "/users?q=user1&active=any", "/users?state=inactive", "/users?package="+hotPackage)
+	paths = append(paths, "/users?q=user1&active=any", "/search?q=user1", "/users?state=inactive", "/users?package="+hotPackage)
 	took := map[string][]time.Duration{}
 	turn := 0
 	for range consoleAsked {
