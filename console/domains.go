@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"usherd/connector"
 	"usherd/connector/domains"
@@ -240,7 +241,7 @@ func (v *visit) askDomainDeed(x domainDeed) {
 		return
 	}
 	v.show(http.StatusOK, "confirm", frame{Title: v.t("domains."+x.name+".link", nil), Crumbs: v.domainCrumbs(name)}, confirm{
-		Effect: []string{v.t("domains."+x.name+".effect", nil)}, Button: v.t("domains."+x.name+".link", nil), Danger: x.danger,
+		Effect: []string{v.t("domains."+x.name+".effect", nil)}, Button: strings.TrimSuffix(v.t("domains."+x.name+".link", nil), "…"), Danger: x.danger,
 		Back: v.link("/domains/of/" + name.ASCII),
 	})
 }

@@ -6,6 +6,7 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/failure"
+	"usherd/page"
 )
 
 func (s *Server) errors() {
@@ -44,8 +45,11 @@ func (v *visit) errorRow(e failure.Entry) errorRow {
 type errorPage struct {
 	Checklists []checklist // of 31
 	Reasons    []reasonRow
-	Titles     []fact // in the other languages
+	Titles     []otherTitle
 }
+
+// otherTitle is the title in another language.
+type otherTitle struct{ Lang, Name, Value string }
 
 // checklist are steps to go through, each with how it stands in this organization.
 type checklist struct {
@@ -75,7 +79,7 @@ func (v *visit) errorCode() {
 	var p errorPage
 	for _, lang := range failure.Languages() {
 		if other := v.s.catalogue.Title(d.Code, lang); lang != v.lang {
-			p.Titles = append(p.Titles, fact{Name: lang, Value: other})
+			p.Titles = append(p.Titles, otherTitle{lang, page.LanguageName(lang), other})
 		}
 	}
 	for _, r := range d.Reasons {

@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"usherd/connector"
@@ -83,6 +84,7 @@ func (s *Server) waits(path string, f count) { s.counts[path] = f }
 // complete fills in what does not depend on the page.
 func (v *visit) complete(f *frame) *frame {
 	f.v, f.Version, f.Revision, f.Theme = v, v.s.o.Version, v.set.Revision, v.theme()
+	f.Title = strings.TrimSuffix(f.Title, "…") // it stands on what leads here, where more is asked
 	if f.Refresh > 0 && v.query("pause") == "1" {
 		f.Refresh, f.Paused = 0, true
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"usherd/connector"
+	"usherd/connector/failure"
+	"usherd/page"
 )
 
 func (s *Server) organizations() {
@@ -151,6 +153,18 @@ func (v *visit) contactFacts(o *connector.Organization) []fact {
 	return list
 }
 
+// languageNames are the names of languages; where the configuration has none, it is the first of all.
+func languageNames(tags []string) string {
+	if len(tags) == 0 {
+		tags = failure.Languages()[:1]
+	}
+	list := make([]string, len(tags))
+	for i, tag := range tags {
+		list[i] = page.LanguageName(tag)
+	}
+	return strings.Join(list, ", ")
+}
+
 // ruleFacts are the rules by which the organization decides.
 func (v *visit) ruleFacts(o *connector.Organization) []fact {
 	yes := func(b bool) string { return v.t(map[bool]string{true: "templates.yes", false: "templates.no"}[b], nil) }
@@ -165,7 +179,7 @@ func (v *visit) ruleFacts(o *connector.Organization) []fact {
 		{Name: v.t("organizations.holds", nil), Value: yes(o.InactiveHoldsSeat)},
 		{Name: v.t("organizations.deleteafter", nil), Value: days(o.DeleteAfter)},
 		{Name: v.t("organizations.goneafter", nil), Value: days(o.GoneDeleteAfter)},
-		{Name: v.t("templates.languages", nil), Value: strings.Join(o.Languages, ", ")},
+		{Name: v.t("templates.languages", nil), Value: languageNames(o.Languages)},
 	}
 	if len(required) > 0 {
 		list = append(list, fact{Name: v.t("organizations.required", nil), Value: strings.Join(required, ", ")})

@@ -185,10 +185,12 @@ func (v *visit) hidden(u *connector.User) func(text string) string {
 
 // failCard tells a failure, for the template "failcard".
 type failCard struct {
-	Title, Message, Reason string
-	Remedy                 []string
-	Copy                   string
-	Since                  *instant
+	Title, Cause  string // the number in words, and when its reason is given; "" = nothing is known of it
+	Told, Message string // that people are told, and what
+	Reason        string
+	Remedy        []string
+	Copy          string
+	Since         *instant
 }
 
 // failCard puts a failure in words.
@@ -200,7 +202,7 @@ func (v *visit) failCard(f connector.Failure, since time.Time) failCard {
 	}
 	fr := frame{v: v}
 	return failCard{
-		Title: text.Title, Message: text.Message, Reason: string(f.Reason), Remedy: text.Remedy,
+		Title: text.Title, Cause: v.s.catalogue.When(f.Reason, v.lang), Told: v.t("errors.told", nil), Message: text.Message, Reason: string(f.Reason), Remedy: text.Remedy,
 		Copy: line + "\n" + f.At.UTC().Format(time.DateTime+"Z"), Since: fr.At(since),
 	}
 }
@@ -231,8 +233,11 @@ func (v *visit) relative(t time.Time) string {
 	return v.t("words.now", nil)
 }
 
-// Took is a duration in a few characters: 1 m 43 s.
+// Took is a duration in a few characters: 40 ms, 1 m 43 s.
 func (f *frame) Took(d time.Duration) string {
+	if d < time.Second {
+		return f.v.printer().Sprintf("%d ms", d.Round(time.Millisecond).Milliseconds())
+	}
 	switch d = d.Round(100 * time.Millisecond); {
 	case d < 10*time.Second:
 		return f.v.printer().Sprintf("%.1f s", d.Seconds())

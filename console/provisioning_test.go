@@ -66,7 +66,7 @@ func TestProvisioningStatus(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.as("helpdesk")
-	w.want(b.get("/provisioning"), http.StatusOK, "no template")
+	w.want(b.get("/provisioning"), http.StatusOK, "No template")
 	w.templates()
 	w.want(b.get("/provisioning"), http.StatusOK, "Nobody has been announced yet")
 	w.announce("shop", "4711", "ann@home.test")

@@ -48,7 +48,7 @@ type phaseBar struct {
 type holdCard struct {
 	Reason, Status string
 	Open           bool
-	Held           string
+	Held           int
 	Expires        *instant
 	First          string // who has approved first
 	Rest           string // address of the run that holds what is left
@@ -206,7 +206,7 @@ func (v *visit) holdCard(r *connector.Run) *holdCard {
 		return nil
 	}
 	f := frame{v: v}
-	c := &holdCard{Reason: v.told(h.Reason), Open: h.Open(v.now), Held: v.number(r.Counts.Held), Status: v.t("runs.hold."+string(h.StatusAt(v.now)), map[string]string{"By": h.By})}
+	c := &holdCard{Reason: v.told(h.Reason), Open: h.Open(v.now), Held: r.Counts.Held, Status: v.t("runs.hold."+string(h.StatusAt(v.now)), map[string]string{"By": h.By})}
 	if c.Open {
 		c.Expires = f.At(h.Expires)
 	}

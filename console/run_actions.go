@@ -12,7 +12,6 @@ import (
 // approvePage shows what an approval would do, and asks how many people it is about.
 type approvePage struct {
 	Hold    *holdCard
-	Counts  []fact
 	People  string // address of the list
 	Actions []option
 	Confirm bool // the number of people is to be typed
@@ -42,7 +41,6 @@ func (v *visit) showApprove(r *connector.Run, entered approval, status int, faul
 		v.accident("approve", err)
 		return
 	}
-	p.Counts = append(p.Counts, fact{Name: v.t("words.held", nil), Value: v.number(r.Counts.Held)})
 	for _, a := range []connector.Action{connector.Created, connector.Updated, connector.Reactivated, connector.Deactivated, connector.Removed} {
 		p.Actions = append(p.Actions, option{string(a), v.t("words.action."+string(a), nil), string(a) == entered.Action})
 	}
@@ -108,7 +106,7 @@ func (v *visit) askReject() {
 		return
 	}
 	v.show(http.StatusOK, "confirm", frame{Title: v.t("runs.reject.link", nil), Crumbs: v.runCrumbs(r)}, confirm{
-		Effect: []string{v.told(r.Hold.Reason), v.t("runs.reject.effect", nil)}, Button: v.t("runs.reject.link", nil), Danger: true, Reason: true, Back: v.link("/runs/" + r.ID.String()),
+		Effect: []string{v.told(r.Hold.Reason), v.t("runs.reject.effect", nil)}, Button: v.t("runs.reject.button", nil), Danger: true, Reason: true, Back: v.link("/runs/" + r.ID.String()),
 	})
 }
 

@@ -177,8 +177,11 @@ func (v *visit) reclaimable(p *packagePage, pkg string) error {
 
 // seatChart draws the last days, with what is to come where it goes on like that.
 func (v *visit) seatChart(n connector.SeatCount, days []connector.SeatDay) *chart.Figure {
-	if len(days) == 0 {
+	if len(days) < 2 { // no line goes through one day
 		return &chart.Figure{Kind: "line", Summary: v.t("seats.chart.none", nil)}
+	}
+	if last := &days[len(days)-1]; last.Day.Equal(v.now.UTC().Truncate(24 * time.Hour)) { // counted once a day: today is as it is now
+		last.Used, last.Seats, last.Waiting = n.Used, n.Seats, n.Waiting
 	}
 	l := &chart.Lines{Last: true, Limit: float64(max(n.Seats, 0))}
 	table := chart.Table{Title: v.t("seats.chart.numbers", nil)}

@@ -79,7 +79,7 @@ func TestSeatsOfPackages(t *testing.T) {
 	a = b.get("/seats")
 	w.want(a, http.StatusOK, "=cmd()&lt;i&gt;", "Full in about 11 days", `<progress class="seats" max="100" value="45"`)
 	a = b.get("/seats/standard")
-	w.want(a, http.StatusOK, "<strong>11</strong> <span>Free</span>", "<strong>9</strong> <span>Used</span>", `class="forecast"`, `class="limit"`, "9 seats are used; on 2026-02-",
+	w.want(a, http.StatusOK, "<strong>11</strong> <span>Free</span>", "<strong>9</strong> <span>Used</span>", `class="forecast"`, `class="limit"`, "Used now: 9; on 2026-02-",
 		"If it goes on like that", "<th scope=\"row\">2026-03-01</th><td>9</td><td>20</td><td>0</td>")
 	w.packages(connector.Package{ID: "standard", Seats: 9})
 	w.want(b.get("/seats"), http.StatusOK, `<span class="pill bad">Full</span>`)

@@ -251,6 +251,7 @@ type sourcePage struct {
 	Servers []string
 	History []runRow
 	All     string // address of all runs
+	Own     string // address of the page that tells how people come through it; "" = none
 }
 
 // lastRuns is how many runs the page of a source shows.
@@ -267,7 +268,7 @@ func (v *visit) source() {
 		return
 	}
 	is := standingOf(standings, x.ID)
-	p := sourcePage{Head: v.head(x, ""), All: v.link("/runs", "source", x.ID, "quiet", "1"), Servers: v.servers(x.ID)}
+	p := sourcePage{Head: v.head(x, ""), Own: v.ownPage(x), All: v.link("/runs", "source", x.ID, "quiet", "1"), Servers: v.servers(x.ID)}
 	if p.Row, err = v.sourceRow(*x, is); err == nil {
 		err = v.lastRuns(&p, x)
 	}
@@ -283,6 +284,15 @@ func (v *visit) source() {
 		f.Refresh = overviewEvery
 	}
 	v.show(http.StatusOK, "source", f, p)
+}
+
+// ownPage is where it is told how people come through a source that is not read.
+func (v *visit) ownPage(x *connector.SourceSettings) string {
+	pages := map[connector.SourceKind]string{connector.SCIM: "/scim/clients/", connector.SignIn: "/sso/idps/", connector.Template: "/templates/"}
+	if path := pages[x.Kind]; path != "" {
+		return v.link(path + x.ID)
+	}
+	return ""
 }
 
 // lastRuns tells what the source has done of late.

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
@@ -68,6 +69,9 @@ func Remember(w http.ResponseWriter, r *http.Request, path string, secure bool) 
 
 // names are the languages in their own words.
 var names = map[string]string{"en": "English", "pt-BR": "Português", "sv": "Svenska", "pl": "Polski"}
+
+// LanguageName is what a language of the pages is called in itself; of others it is the tag.
+func LanguageName(tag string) string { return cmp.Or(names[tag], tag) }
 
 // Choices are the languages that the page of a request can be shown in; the addresses are relative to it.
 func Choices(r *http.Request, current string) []Choice {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -22,7 +23,7 @@ func (p *consoleProgram) Health(ctx context.Context, org string) console.Health 
 	is := d.replicaHealth()
 	h := console.Health{
 		Replica: is.Name, Replicas: is.Replicas, LeaderRevision: is.LeaderRevision, Since: p.since, Go: runtime.Version(),
-		LogLevel: s.file.Config.Log.Level, Store: "postgres",
+		LogLevel: cmp.Or(s.file.Config.Log.Level, "info"), Store: "postgres",
 	}
 	if strings.HasPrefix(s.file.Config.Store, "sqlite:") {
 		h.Store = "sqlite"

@@ -30,7 +30,7 @@ func TestSeatsInTheConsoleOfADaemon(t *testing.T) {
 	root := newAdministrator(t, "http://"+d.log.find(t, "console listens")["listen"].(string))
 	root.signIn("root")
 	page := root.send(http.StatusOK, http.MethodGet, "/seats/standard", nil)
-	for _, want := range []string{"<strong>0</strong> <span>Free</span>", "<strong>20</strong> <span>Waiting</span>", "10 seats are used", "A free seat"} {
+	for _, want := range []string{"<strong>0</strong> <span>Free</span>", "<strong>20</strong> <span>Waiting</span>", "<strong>10</strong> <span>Used</span>", "A free seat"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("there is no %q in\n%s", want, page)
 		}

@@ -1,5 +1,7 @@
 package chart
 
+import "strings"
+
 // Form is the shape of a mark in a strip, so that what it means can be seen without its colour.
 type Form int
 
@@ -21,11 +23,18 @@ type Beat struct {
 }
 
 // Strip is a row of marks in the order of time, as the last 60 runs; where there are fewer than places, they stand at the
-// right end.
+// right end, and dots mark the places before them.
 func Strip(places int, beats []Beat) *Figure {
 	f := &Figure{Kind: "strip"}
 	beats = beats[max(0, len(beats)-places):]
 	step := float64(width) / float64(max(places, 1))
+	if len(beats) > 0 && len(beats) < places {
+		var free strings.Builder
+		for i := range places - len(beats) {
+			free.WriteString(rect(float64(i)*step+step*.15, height*.92, step*.7, height*.08))
+		}
+		f.Marks = append(f.Marks, Mark{Class: "free", Path: free.String()})
+	}
 	for i, b := range beats {
 		x := float64(places-len(beats)+i) * step
 		f.Marks = append(f.Marks, Mark{Class: b.Class, Title: b.Title, URL: b.URL, Path: b.Form.path(x, step)})
