@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"html/template"
 	"io"
 	"iter"
 	"net/http"
@@ -11,13 +10,13 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/report"
-	"usherd/console/chart"
 )
 
 // RunStore is what the pages about runs read.
 type RunStore interface {
 	Run(ctx context.Context, id connector.ID) (*connector.Run, error)
 	Rollbacks(ctx context.Context, run *connector.Run) ([]*connector.Run, error)
+	RunDays(ctx context.Context, org, source string, since time.Time) ([]connector.RunDay, error)
 	RunEvents(ctx context.Context, org string, run, before connector.ID, limit int) ([]connector.Event, error)
 	Outcomes(ctx context.Context, run, after connector.ID, limit int) ([]connector.Outcome, error)
 	RunChanges(ctx context.Context, run connector.ID) iter.Seq2[*connector.Change, error]
@@ -34,6 +33,7 @@ type RunWriter interface {
 func (s *Server) runs() {
 	s.page("/runs", see, (*visit).runs)
 	s.body("runs", runsPage{})
+	s.page("/runs/export.csv", export, (*visit).exportRuns)
 	s.action("/runs/start", need{permission: run}, (*visit).askStart, (*visit).doStart)
 	s.page("/runs/{run}", see, (*visit).run)
 	s.body("run", runPage{})
@@ -42,113 +42,6 @@ func (s *Server) runs() {
 	s.body("approve", approvePage{})
 	s.action("/runs/{run}/reject", need{permission: decide}, (*visit).askReject, (*visit).doReject)
 	s.action("/runs/{run}/rollback", need{permission: decide, fresh: true}, (*visit).askRollback, (*visit).doRollback)
-}
-
-// runsPage is the list of runs.
-type runsPage struct {
-	Source, Result   string
-	Quiet            bool // runs that changed nobody are shown, too
-	Sources, Results []option
-	Start            string // address; "" = this administrator starts none
-	Rows             []runRow
-	Hidden           int // runs without changes between those that are shown
-	ShowAll          string
-	Strip, Durations template.HTML
-	Pager            pager
-}
-
-// runRow is one run.
-type runRow struct {
-	runLine
-	Source, Mode, Actor string
-	Result              pill
-}
-
-func (v *visit) runs() {
-	p := runsPage{Source: v.query("source"), Result: v.query("result"), Quiet: v.query("quiet") == "1"}
-	for _, s := range v.org.Settings.Sources {
-		p.Sources = append(p.Sources, option{s.ID, s.ID, s.ID == p.Source})
-	}
-	for _, r := range []connector.Result{
-		connector.ResultOK, connector.ResultPartial, connector.ResultHeld, connector.ResultFailed, connector.ResultCancelled, connector.ResultRunning,
-	} {
-		p.Results = append(p.Results, option{string(r), v.t("words.result."+string(r), nil), string(r) == p.Result})
-	}
-	if v.may(run) {
-		p.Start = v.link("/runs/start")
-	}
-	err := v.fillRuns(&p)
-	if err == nil && v.query("after") == "" {
-		err = v.drawRuns(&p)
-	}
-	if err != nil {
-		v.accident("runs", err)
-		return
-	}
-	v.show(http.StatusOK, "runs", frame{Title: v.t("nav.runs", nil), State: v.t("runs.state", nil)}, p)
-}
-
-// fillRuns reads a page of runs, the latest first.
-func (v *visit) fillRuns(p *runsPage) error {
-	from, err := v.afterID()
-	if err != nil {
-		return err
-	}
-	next, err := scan(from, func(from connector.ID, limit int) ([]*connector.Run, error) {
-		return v.s.o.Store.Runs(v.r.Context(), connector.RunFilter{Org: v.id(), Source: p.Source, Before: from, Limit: limit})
-	}, func(r *connector.Run) (connector.ID, bool) {
-		fits := p.fits(r)
-		if fits {
-			p.Rows = append(p.Rows, v.runRow(r))
-		}
-		return r.ID, fits
-	})
-	if err != nil {
-		return err
-	}
-	p.Pager, p.ShowAll = v.pager(next, len(p.Rows)), v.with("quiet", "1")
-	return nil
-}
-
-// fits reports whether the filters show a run. Hidden counts those that have changed nobody.
-func (p *runsPage) fits(r *connector.Run) bool {
-	if p.Result != "" {
-		return string(r.Result) == p.Result
-	}
-	quiet := r.Result == connector.ResultOK && r.Counts.Changed() == 0 && r.Counts.Failed == 0 && r.Groups == connector.GroupCounts{}
-	if quiet && !p.Quiet {
-		p.Hidden++
-		return false
-	}
-	return true
-}
-
-// drawRuns draws the last runs: how they ended, and how long they took.
-func (v *visit) drawRuns(p *runsPage) error {
-	list, err := v.s.o.Store.Runs(v.r.Context(), connector.RunFilter{Org: v.id(), Source: p.Source, Limit: stripLength})
-	if err != nil || len(list) < 2 {
-		return err
-	}
-	if p.Strip, err = v.strip(list).HTML(); err != nil {
-		return err
-	}
-	l := &chart.Lines{Last: true}
-	for i := range list {
-		if r := list[len(list)-1-i]; !r.Finished.IsZero() {
-			l.Values = append(l.Values, r.Finished.Sub(r.Started).Seconds())
-		}
-	}
-	line, highest := chart.Line(l)
-	f := frame{v: v}
-	took := f.Took(time.Duration(highest * float64(time.Second)))
-	line.Summary, line.Top = v.t("runs.durations", map[string]string{"Most": took}), took
-	p.Durations, err = line.HTML()
-	return err
-}
-
-func (v *visit) runRow(r *connector.Run) runRow {
-	f := frame{v: v}
-	return runRow{*v.runLine(r), r.Source, report.Word(v.lang, "mode", string(r.Mode)), v.actorName(r.Actor), f.ResultPill(r.Result)}
 }
 
 // actorName is who started something, as people call it.

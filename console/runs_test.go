@@ -122,6 +122,9 @@ func waits(r *connector.Run) {
 
 func runPath(r *connector.Run, more string) string { return "/runs/" + r.ID.String() + more }
 
+// runRows are the rows of the list of runs.
+var runRows = regexp.MustCompile(`<tr id="run-([0-9a-f-]+)"`)
+
 func TestRunsAreListed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -132,7 +135,7 @@ func TestRunsAreListed(t *testing.T) {
 	w.aRun(1, func(r *connector.Run) { r.Source = "other" })
 	a := b.get("/runs")
 	w.want(a, http.StatusOK, full.ID.String(), "1 run that changed nobody is hidden", "schedule", "full run", "office")
-	w.not(a, `row"><a href="/admin/runs/`+quiet.ID.String())
+	w.not(a, `id="run-`+quiet.ID.String())
 	w.want(b.get("/runs?quiet=1"), http.StatusOK, quiet.ID.String())
 	w.not(b.get("/runs?source=other"), full.ID.String())
 	w.want(b.get("/runs?result=failed"), http.StatusOK, "No run fits")
@@ -153,7 +156,7 @@ func TestListOfRunsHasPages(t *testing.T) {
 			want[r.ID.String()] = true
 		}
 	}
-	if got := w.walk(w.as("owner"), "/runs?result=failed", regexp.MustCompile(`<th scope="row"><a href="/admin/runs/([0-9a-f-]+)"`)); len(got) != len(want) {
+	if got := w.walk(w.as("owner"), "/runs?result=failed", runRows); len(got) != len(want) {
 		t.Errorf("%d of %d", len(got), len(want))
 	}
 }
@@ -269,12 +272,16 @@ func TestHeldRunsAreDecided(t *testing.T) {
 func TestRunsInABrowser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for n := range 12 {
+	for n := range 40 {
 		w.aRun(n%3, func(r *connector.Run) {
-			r.Finished = r.Started.Add(time.Duration(n+1) * time.Second)
-			r.Result = []connector.Result{connector.ResultOK, connector.ResultOK, connector.ResultPartial, connector.ResultFailed}[n%4]
+			r.Started = r.Started.AddDate(0, 0, n*n/55-29)
+			r.ID, r.Finished = connector.NewID(r.Started), r.Started.Add(time.Duration(20+n*7%13)*time.Second)
+			r.Result = []connector.Result{connector.ResultOK, connector.ResultOK, connector.ResultPartial, connector.ResultOK, connector.ResultFailed, connector.ResultCancelled}[n%6]
 		})
 	}
+	w.aRun(3, func(r *connector.Run) {
+		r.Result, r.Finished, r.Actor = connector.ResultRunning, time.Time{}, "console:ann"
+	})
 	r := w.aRun(5, waits, failed("bob", connector.RequiredMissing), failed(strings.Repeat("long ", 60), connector.NoSeat), held("carol"), held("\u202eשלום עולם"))
 	broken := w.aRun(0, func(r *connector.Run) {
 		r.Result, r.Error, r.Hint = connector.ResultFailed, "ldap: no server answers: dial tcp 10.0.0.1:636: connect: connection refused", "see whether the servers run: usherd check --connect"

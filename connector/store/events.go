@@ -112,15 +112,17 @@ func (r *reader) RunEvents(ctx context.Context, org string, run, before connecto
 // they were kept, from after that place on; the place of each is its ID.
 func (r *reader) Outcomes(ctx context.Context, run, after connector.ID, limit int) ([]connector.Outcome, error) {
 	rows, err := r.q.query(ctx, sqlOutcomesPage, run[:], after[:], pageSize(limit))
-	list, err := add[connector.Outcome](nil, rows, err, func(r *sql.Rows, o *connector.Outcome) (err error) {
-		var doc sql.RawBytes
-		if err := r.Scan((*idColumn)(&o.ID), &doc); err != nil {
-			return err
-		}
-		o.Change, err = unmarshalChange(doc)
-		return err
-	})
+	list, err := add[connector.Outcome](nil, rows, err, scanOutcome)
 	return list, wrap("outcomes", err)
+}
+
+func scanOutcome(r *sql.Rows, o *connector.Outcome) (err error) {
+	var doc sql.RawBytes
+	if err := r.Scan((*idColumn)(&o.ID), &doc); err != nil {
+		return err
+	}
+	o.Change, err = unmarshalChange(doc)
+	return err
 }
 
 // runEvent is a row of sqlRunEvents.

@@ -17,7 +17,9 @@ import (
 )
 
 // fills are what migrations do that SQL cannot say, after their text and in the same transaction.
-var fills = map[string]func(context.Context, *session) error{"0007_resources.sql": fillTerms, "0014_request_blocks.sql": fillBlocks}
+var fills = map[string]func(context.Context, *session) error{
+	"0007_resources.sql": fillTerms, "0014_request_blocks.sql": fillBlocks, "0023_compare_runs.sql": fillUndoes,
+}
 
 const (
 	sqlMarks   = `SELECT version, name, checksum FROM migrations ORDER BY version`

@@ -5,6 +5,8 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,7 +15,7 @@ import (
 
 const (
 	// Each end of a run, which one that grows has many of, is to be told; what becomes of its hold afterwards is not.
-	sqlPutRun = `INSERT INTO runs (id, org, source, result, finished, held, doc, untold) VALUES (?,?,?,?,?,?,?,?)
+	sqlPutRun = `INSERT INTO runs (id, org, source, result, finished, held, doc, untold, undoes) VALUES (?,?,?,?,?,?,?,?,?)
  ON CONFLICT (id) DO UPDATE SET result = excluded.result, finished = excluded.finished, held = excluded.held, doc = excluded.doc,
  untold = CASE WHEN excluded.finished = runs.finished THEN runs.untold ELSE runs.untold + 1 END`
 
@@ -25,7 +27,14 @@ const (
 
 	sqlOpenHolds         = `SELECT doc FROM runs WHERE org = ? AND held = 1 ORDER BY id LIMIT 1000`
 	sqlOpenHoldsOfSource = `SELECT doc FROM runs WHERE org = ? AND source = ? AND held = 1 ORDER BY id LIMIT 1000`
-	sqlRunsAfter         = `SELECT doc FROM runs WHERE org = ? AND source = ? AND id > ? ORDER BY id`
+
+	// Latest end first. A pair bounds where the list begins: the end of one run and its id, or a time alone.
+	sqlRunsEnded = `SELECT doc FROM runs
+ WHERE org = ? AND finished > 0 AND finished >= ? AND (finished, id) < (?, ?) AND (? = '' OR source = ?) ORDER BY finished DESC, id DESC LIMIT 0 + ?`
+	sqlRunEnd = `SELECT finished FROM runs WHERE id = ?`
+
+	sqlRollbacks    = `SELECT doc FROM runs WHERE undoes = ? AND id > ?`
+	sqlOldRunsAfter = `SELECT doc FROM runs WHERE undoes IS NULL AND id > ?`
 
 	sqlRunIDs = `SELECT id FROM runs ORDER BY id DESC`
 
@@ -37,7 +46,7 @@ const (
 
 	sqlDeleteRun      = `DELETE FROM runs WHERE id = ?`
 	sqlDeleteOutcomes = `DELETE FROM outcomes WHERE run = ?`
-	sqlPutOutcome     = `INSERT INTO outcomes (run, id, doc) VALUES (?,?,?)`
+	sqlPutOutcome     = `INSERT INTO outcomes (run, id, doc, person) VALUES (?,?,?,?)`
 )
 
 // lastOfAll is after every id.
@@ -62,7 +71,7 @@ func (t *tx) PutRun(ctx context.Context, run *connector.Run) error {
 		return wrap("put run", err)
 	}
 	held := run.Hold != nil && run.Hold.Status == connector.HoldOpen
-	_, err = t.s.exec(ctx, sqlPutRun, run.ID[:], run.Org, run.Source, run.Result, micros(run.Finished), flag(held), doc, flag(!run.Finished.IsZero()))
+	_, err = t.s.exec(ctx, sqlPutRun, run.ID[:], run.Org, run.Source, run.Result, micros(run.Finished), flag(held), doc, flag(!run.Finished.IsZero()), run.Undoes[:])
 	return wrap("put run", err)
 }
 
@@ -76,7 +85,7 @@ func (r *reader) Run(ctx context.Context, id connector.ID) (*connector.Run, erro
 	return run, wrap("run", err)
 }
 
-// Runs returns runs, latest first.
+// Runs returns runs, latest first: by their start, or with From or Until by their end.
 func (r *reader) Runs(ctx context.Context, f connector.RunFilter) ([]*connector.Run, error) {
 	before := f.Before
 	if before.IsZero() {
@@ -84,6 +93,11 @@ func (r *reader) Runs(ctx context.Context, f connector.RunFilter) ([]*connector.
 	}
 	q, args := sqlRuns, []any{before[:], pageSize(f.Limit)}
 	switch {
+	case !f.From.IsZero() || !f.Until.IsZero():
+		var err error
+		if q, args, err = r.endedRuns(ctx, f); err != nil {
+			return nil, wrap("runs", err)
+		}
 	case f.Source != "":
 		q, args = sqlRunsOfSource, []any{f.Org, f.Source, before[:], pageSize(f.Limit)}
 	case f.Org != "":
@@ -92,6 +106,30 @@ func (r *reader) Runs(ctx context.Context, f connector.RunFilter) ([]*connector.
 	rows, err := r.q.query(ctx, q, args...)
 	runs, err := add[*connector.Run](nil, rows, err, scanRun)
 	return runs, wrap("runs", err)
+}
+
+// endedRuns is the question for runs by their end. A run that grows has another end each time: while somebody turns pages it may move up.
+func (r *reader) endedRuns(ctx context.Context, f connector.RunFilter) (string, []any, error) {
+	if f.Org == "" {
+		return "", nil, invalid("runs", "From and Until need Org")
+	}
+	end, before := micros(f.Until), connector.ID{} // before the first run that ended at that time
+	if f.Until.IsZero() {
+		end = math.MaxInt64
+	}
+	if !f.Before.IsZero() {
+		rows, err := r.q.query(ctx, sqlRunEnd, f.Before[:])
+		last, ok, err := first(rows, err, func(r *sql.Rows, n *int64) error { return r.Scan(n) })
+		switch {
+		case err != nil:
+			return "", nil, err
+		case !ok:
+			return "", nil, notFound("runs", "there is no run %s any more", f.Before)
+		case last < end:
+			end, before = last, f.Before
+		}
+	}
+	return sqlRunsEnded, []any{f.Org, micros(f.From), end, before[:], f.Source, f.Source, pageSize(f.Limit)}, nil
 }
 
 // OpenHolds returns the runs that are written as waiting for approval, oldest first.
@@ -108,16 +146,19 @@ func (r *reader) OpenHolds(ctx context.Context, org, source string) ([]*connecto
 // Rollbacks returns the runs that put back what that run did and have changed somebody, the first one
 // first.
 func (r *reader) Rollbacks(ctx context.Context, run *connector.Run) (list []*connector.Run, err error) {
-	rows, err := r.q.stream(ctx, sqlRunsAfter, run.Org, run.Source, run.ID[:])
-	for later, err := range each(rows, err, scanRun) {
-		if err != nil {
-			return nil, wrap("rollbacks", err)
-		}
+	rows, err := r.q.query(ctx, sqlRollbacks, run.ID[:], run.ID[:])
+	found, err := add[*connector.Run](nil, rows, err, scanRun)
+	if err == nil { // of those that an older usherd writes beside this one nothing but their document tells
+		rows, err = r.q.query(ctx, sqlOldRunsAfter, run.ID[:])
+		found, err = add(found, rows, err, scanRun)
+	}
+	for _, later := range found {
 		if later.Undoes == run.ID && later.Counts.Changed() > 0 {
 			list = append(list, later)
 		}
 	}
-	return list, nil
+	slices.SortFunc(list, func(a, b *connector.Run) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	return list, wrap("rollbacks", err)
 }
 
 // refMin is the shortest ending of an id that names a run.
@@ -190,9 +231,9 @@ func (t *tx) PutOutcomes(ctx context.Context, run connector.ID, changes []*conne
 	}
 	now := t.now()
 	return wrap("put outcomes", t.s.batch(ctx, func(b *batch) error {
-		for _, doc := range docs {
+		for i, c := range changes {
 			id := connector.NewID(now)
-			if err := b.exec(sqlPutOutcome, run[:], id[:], doc); err != nil {
+			if err := b.exec(sqlPutOutcome, run[:], id[:], docs[i], personBlob(c.Anchor, c.DN, c.Subject)); err != nil {
 				return err
 			}
 		}

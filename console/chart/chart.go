@@ -53,7 +53,7 @@ type Row struct {
 //go:embed figure.html
 var markup string
 
-// CSS is what a style sheet says of charts; it needs the colours --ok, --bad, --wait, --quiet, --act, --edge and --back.
+// CSS is what a style sheet says of charts; it needs the colours --ok, --bad, --warn, --wait, --quiet, --act, --edge and --back.
 //
 //go:embed chart.css
 var CSS string

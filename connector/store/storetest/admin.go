@@ -140,6 +140,20 @@ func runChanges(f *fixture) {
 		}
 	}
 	f.equal(paged, changes[1:])
+	found, err := f.s.OutcomesOf(f.ctx, f.run, []*connector.Change{{Anchor: failed.Anchor}, {Anchor: c.Anchor}, {Anchor: AnchorOf(77)}})
+	f.ok(err)
+	f.equal(len(found), 2)
+	f.equal([]*connector.Change{found[0].Change, found[1].Change}, []*connector.Change{held, failed})
+	all, err := f.s.OutcomesFound(f.ctx, f.run)
+	f.ok(err)
+	f.equal(all, true)
+	events, err := f.s.EventsInRun(f.ctx, Org, f.run, []connector.ID{c.After.ID, connector.NewID(f.now)})
+	f.ok(err)
+	f.equal(len(events), 1)
+	f.equal(events[0].Action, connector.Updated)
+	events, err = f.s.EventsInRun(f.ctx, "other", f.run, []connector.ID{c.After.ID})
+	f.ok(err)
+	f.equal(len(events), 0)
 
 	changes = collect(f, f.s.RunChanges(f.ctx, first)) // the user as it was then
 	f.equal(len(changes), 1)

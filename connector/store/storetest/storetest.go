@@ -27,6 +27,9 @@ type Store interface {
 	FindRun(ctx context.Context, text string) (*connector.Run, error)
 	RunChanges(ctx context.Context, run connector.ID) iter.Seq2[*connector.Change, error]
 	Outcomes(ctx context.Context, run, after connector.ID, limit int) ([]connector.Outcome, error)
+	OutcomesOf(ctx context.Context, run connector.ID, people []*connector.Change) ([]connector.Outcome, error)
+	OutcomesFound(ctx context.Context, run connector.ID) (bool, error)
+	EventsInRun(ctx context.Context, org string, run connector.ID, users []connector.ID) ([]connector.Event, error)
 	DropOutcomes(ctx context.Context, run connector.ID) error
 	Prune(ctx context.Context, before time.Time) (int, error)
 	ListUsers(ctx context.Context, q connector.UserQuery) (users []*connector.User, next string, err error)

@@ -47,6 +47,26 @@ func trends(f *fixture) {
 	days("", f.now, own, connector.RunDay{Day: midnight.Add(24 * time.Hour), Result: connector.ResultFailed, Runs: 1})
 	days(Source, f.now, own)
 	days("nowhere", f.now)
+	ended := func(q connector.RunFilter, want ...time.Time) (last connector.ID) {
+		f.Helper()
+		q.Org = Org
+		list, err := f.s.Runs(f.ctx, q)
+		f.ok(err)
+		var got []time.Time
+		for _, r := range list {
+			got, last = append(got, r.Finished), r.ID
+		}
+		f.equal(got, want)
+		return last
+	}
+	late := midnight.Add(24*time.Hour - 1000)
+	ended(connector.RunFilter{From: midnight, Until: midnight.Add(24 * time.Hour)}, late, midnight)
+	ended(connector.RunFilter{Until: midnight}, midnight.Add(-1000))
+	ended(connector.RunFilter{From: midnight, Source: "lab"}, midnight.Add(24*time.Hour))
+	second := ended(connector.RunFilter{From: midnight, Limit: 2}, midnight.Add(24*time.Hour), late)
+	ended(connector.RunFilter{From: midnight, Limit: 2, Before: second}, midnight)
+	_, err = f.s.Runs(f.ctx, connector.RunFilter{Org: Org, From: midnight, Before: connector.NewID(f.now)})
+	f.equal(connector.KindOf(err), connector.NotFound)
 }
 
 // revisionTimes: revisions are listed without their texts, page by page, and read one by one.
