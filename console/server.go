@@ -19,7 +19,6 @@ import (
 	"usherd/connector/clients"
 	"usherd/connector/failure"
 	"usherd/connector/provision"
-	"usherd/connector/wording"
 	"usherd/console/chart"
 	"usherd/console/password"
 	"usherd/page"
@@ -109,7 +108,6 @@ type Options struct {
 type Server struct {
 	o         Options
 	catalogue *failure.Catalogue
-	sentences *wording.Sentences
 	pages     *page.Set
 	mux       *http.ServeMux
 	handler   http.Handler // the mux behind what all requests go through
@@ -134,10 +132,6 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	sentences, err := wording.Load()
-	if err != nil {
-		return nil, err
-	}
 	set, err := page.Load(files)
 	if err != nil {
 		return nil, err
@@ -150,7 +144,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		o: o, sentences: sentences, pages: set, mux: http.NewServeMux(), public: public, path: public.EscapedPath(), secure: public.Scheme == "https",
+		o: o, pages: set, mux: http.NewServeMux(), public: public, path: public.EscapedPath(), secure: public.Scheme == "https",
 		nobody: password.Nobody(), hashing: make(chan struct{}, hashesAtATime), asks: make(chan struct{}, asksAtATime), counts: map[string]count{},
 	}
 	s.catalogue = cat.WithKinds(s.kind)

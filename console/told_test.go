@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"errors"
 	"net/http"
 	"testing"
 	"time"
@@ -63,4 +64,39 @@ func TestWhatADirectoryHasSaidIsToldInTheReadersLanguage(t *testing.T) {
 	w.want(b.get("/sources/office?lang=sv"), http.StatusOK, "svaret var inte fullständigt: 10.0.0.1 is away", "personer skapades och uppdaterades, ingen togs bort",
 		"en förhandsvisning: inget ändras förrän den godkänns", "acme/office: the answer was not complete: 10.0.0.1 is away")
 	w.want(b.get("/sources?lang=pl"), http.StatusOK, "odpowiedź nie była kompletna: 10.0.0.1 is away")
+}
+
+func TestAConnectionTestIsToldInTheReadersLanguage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.office()
+	b := w.as("operator")
+	w.runner.steps = []connector.CheckStep{
+		{Name: "root DSE", Server: "ldaps://dc1.acme.test", Detail: "Samba <4.17>; holds DC=acme,DC=test; does not announce paged results"},
+		{Name: "sample", Detail: "1,500 people sampled below OU=Staff, 2 out of scope, 0 unreadable; all have: cn; some have: mail 3 of 5; nobody has: title"},
+		{Name: "bind", Err: &connector.Error{
+			Kind: connector.Denied, Op: "ldapsync: bind ldaps://dc2.acme.test",
+			Err:  errors.New(`invalid credentials (code 49): the password has expired: the server says "data 532 <i>"`),
+			Hint: "set a new password for the service account and let it never expire",
+		}},
+	}
+	for _, c := range []struct {
+		lang  string
+		texts []string
+	}{
+		{"en", []string{"holds DC=acme,DC=test", "1,500 people sampled below OU=Staff", "set a new password for the service account and let it never expire"}},
+		{"sv", []string{
+			"Samba &lt;4.17&gt;", "har DC=acme,DC=test", "annonserar inga sidindelade svar", "1\u00a0500 personer i stickprovet under OU=Staff, 2 utanför urvalet, 0 oläsliga",
+			"alla har: cn", "några har: mail 3 av 5", "ingen har: title",
+			"ldapsync: bind ldaps://dc2.acme.test: ogiltiga inloggningsuppgifter (kod 49): lösenordet har gått ut: servern säger &#34;data 532 &lt;i&gt;&#34;",
+			"sätt ett nytt lösenord för tjänstekontot och låt det aldrig gå ut",
+			// What is copied stays as the log has it.
+			"invalid credentials (code 49): the password has expired", "what to do: set a new password",
+		}},
+		{"pl", []string{"próbka 1500 osób poniżej OU=Staff", "niektórzy mają: mail 3 z 5", "hasło wygasło", "które nigdy nie wygasa"}},
+		{"pt-BR", []string{"contém DC=acme,DC=test", "alguns têm: mail 3 de 5", "a senha expirou", "defina uma nova senha para a conta de serviço e faça com que nunca expire"}},
+	} {
+		b.get("/sources/office/test?lang=" + c.lang)
+		w.want(b.post("/sources/office/test", nil), http.StatusOK, c.texts...)
+	}
 }

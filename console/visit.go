@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"usherd/connector"
+	"usherd/connector/wording"
 	"usherd/page"
 )
 
@@ -196,7 +197,7 @@ func (v *visit) words(err error) string {
 }
 
 // told is what usherd has said, which is kept in English, in the language of the visit.
-func (v *visit) told(text string) string { return v.s.sentences.Say(v.lang, text) }
+func (v *visit) told(text string) string { return wording.Say(v.lang, text) }
 
 // allTold is told for each of them.
 func (v *visit) allTold(texts []string) []string {

@@ -17,7 +17,6 @@ import (
 	"usherd/connector"
 	"usherd/connector/failure"
 	"usherd/connector/policy"
-	"usherd/connector/wording"
 )
 
 //go:embed mail.html texts
@@ -29,7 +28,6 @@ type Texts struct {
 	common    *failure.Texts
 	catalogue *failure.Catalogue
 	html      *template.Template
-	sentences *wording.Sentences
 }
 
 // LoadTexts reads the texts that are built in: texts/KIND/LANGUAGE.json. A kind has "subject", "text.1" and on, "button" where it
@@ -39,9 +37,6 @@ func LoadTexts() (*Texts, error) {
 	var err error
 	if t.catalogue, err = failure.New(); err != nil {
 		return nil, err
-	}
-	if t.sentences, err = wording.Load(); err != nil {
-		return nil, fmt.Errorf("notify: %w", err)
 	}
 	if t.html, err = template.ParseFS(files, "mail.html"); err != nil {
 		return nil, fmt.Errorf("notify: %w", err)

@@ -10,6 +10,7 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/failure"
+	"usherd/connector/wording"
 )
 
 // section is one notice in words.
@@ -237,7 +238,7 @@ func (w *reportWords) failure(n *connector.Notice, f connector.NoticeFailure) it
 }
 
 // told is what a run has said, which is kept in English.
-func (w *reportWords) told(text string) string { return failure.Clean(w.t.sentences.Say(w.lang, text)) }
+func (w *reportWords) told(text string) string { return failure.Clean(wording.Say(w.lang, text)) }
 
 // cause tells why something failed, and what helps: words of usherd, and of servers in English.
 func (w *reportWords) cause(s *section, d *connector.NoticeData) {

@@ -59,7 +59,6 @@ type words struct {
 	lang      string
 	texts     *failure.Texts
 	catalogue *failure.Catalogue
-	sentences *wording.Sentences
 }
 
 func newWords(lang string, catalogue *failure.Catalogue) (words, error) {
@@ -72,15 +71,11 @@ func newWords(lang string, catalogue *failure.Catalogue) (words, error) {
 			return words{}, fmt.Errorf("report: %w", err)
 		}
 	}
-	sentences, err := wording.Load()
-	if err != nil {
-		return words{}, fmt.Errorf("report: %w", err)
-	}
-	return words{failure.Match(lang), texts, catalogue, sentences}, nil
+	return words{failure.Match(lang), texts, catalogue}, nil
 }
 
 // told returns what a run has said, which is kept in English.
-func (w words) told(text string) string { return w.sentences.Say(w.lang, text) }
+func (w words) told(text string) string { return wording.Say(w.lang, text) }
 
 // say returns a text without placeholders.
 func (w words) say(key string) string { return w.texts.Text(w.lang, key, nil) }

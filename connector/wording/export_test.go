@@ -8,6 +8,9 @@ import (
 
 // Rest returns the pieces of a text for which there is no form.
 func (s *Sentences) Rest(text string) []string {
+	if quotedIn(text) == text {
+		return nil
+	}
 	if f, values := s.find(text); f != nil {
 		var rest []string
 		for i, v := range values {

@@ -14,7 +14,8 @@ import (
 	"usherd/connector/failure"
 )
 
-// place is where a form has a value. One whose name begins with N and a capital, or is N, has a number.
+// place is where a form has a value. One whose name begins with N and a capital, or is N, has a number; AttributeName is that of a directory,
+// Attribute one of ours by its label.
 var place = regexp.MustCompile(`\{\{\.([A-Z][A-Za-z]*)\}\}`)
 
 // form is an English sentence with places for values.
@@ -92,19 +93,57 @@ func (f *form) take(text string) (values []string, ok bool) {
 	values = make([]string, 0, last)
 	for i := range last - 1 {
 		var v string
-		if v, text, ok = strings.Cut(text, f.parts[i+1]); !ok || !fits(f.names[i], v) {
+		if v, text, ok = upTo(text, f.parts[i+1]); !ok || !fits(f.names[i], v) {
 			return nil, false
 		}
 		values = append(values, v)
 	}
-	return append(values, text), fits(f.names[last-1], text)
+	values = append(values, text)
+	return values, fits(f.names[last-1], text) && (f.parts[0] != "" || f.begins(values[0]))
 }
 
-func fits(name, value string) bool {
-	if !isNumber(name) {
-		return value != ""
+// begins reports whether a form that begins with a place may begin with that value. What is called What or Why is sentences; anything else
+// that has a joint in it is the end of a sentence before, and the beginning of this one.
+func (f *form) begins(value string) bool {
+	if f.names[0] == "What" || f.names[0] == "Why" {
+		return true
 	}
-	return value != "" && strings.Trim(value, "0123456789,") == ""
+	return !strings.Contains(value, "\n") && !strings.Contains(value, ": ") && !strings.Contains(value, "; ")
+}
+
+// quotedIn is the name, or the words of a server, in quotes that a text begins with; "" = it begins otherwise.
+func quotedIn(text string) string {
+	if !strings.HasPrefix(text, `"`) {
+		return ""
+	}
+	quoted, err := strconv.QuotedPrefix(text)
+	if err != nil {
+		return ""
+	}
+	return quoted
+}
+
+// upTo divides a text where the next part of a form stands: behind a quoted value, or else where it is first.
+func upTo(text, part string) (value, rest string, ok bool) {
+	if quoted := quotedIn(text); quoted != "" && strings.HasPrefix(text[len(quoted):], part) {
+		return quoted, text[len(quoted)+len(part):], true
+	}
+	return strings.Cut(text, part)
+}
+
+// notInName is what no name of an attribute of a directory has in it (RFC 4512 section 2.5).
+var notInName = regexp.MustCompile(`[^A-Za-z0-9.;-]`)
+
+func fits(name, value string) bool {
+	switch {
+	case value == "":
+		return false
+	case isNumber(name):
+		return strings.Trim(value, "0123456789,") == ""
+	case name == "AttributeName":
+		return !notInName.MatchString(value)
+	}
+	return true
 }
 
 // in is the sentence in a language.

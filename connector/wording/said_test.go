@@ -11,10 +11,11 @@ import (
 )
 
 // said are the packages whose sentences reach administrators who do not read English.
-var said = []string{"connector/provision", "connector/policy", "connector/lease", "connector/csvtable", "csvfile"}
+var said = []string{"connector/provision", "connector/policy", "connector/lease", "connector/csvtable", "csvfile", "ldapsync"}
 
 // silent are files of these packages whose sentences are no reader's, and why.
 var silent = map[string]string{
+	"ldapsync/validate.go":          "faults of the configuration, which are told with file and line to whoever edits it",
 	"connector/provision/person.go": "the stations of one person have keys of their own (Step), and texts in connector/report",
 }
 
@@ -45,6 +46,18 @@ var bits = map[string]string{
 	hole + ", more than " + hole + " and more than " + hole + " of " + hole + " " + hole: together,
 	"would change": together, "would be empty": together, hole + " " + hole + " for " + hole + " of " + hole + ", more than " + hole: together,
 	hole + hole + "and more": together,
+
+	hole + " people sampled below " + hole + ", " + hole + " out of scope, " + hole + " unreadable" + hole: together,
+	"all have": together, "some have": together, "nobody has": together, "time limit": together, "size limit": together, "administrative limit": together,
+	"the server's " + hole + " ended the answer after " + hole + " entries (code " + hole + "): " + hole: together,
+	"unknown result": together, ": the server says " + hole: together,
+	"the server ended the connection in the TLS handshake: ": together, "may have no certificate, or want another version of TLS": together,
+	"the port may speak without TLS (ldaps:// is for port 636; for port 389 write ldap:// and set tls.start_tls: true); or the server ": together,
+	hole + ", issued by " + hole + ", valid until " + hole:                                                                              together,
+	"group base": "a step, which has a name of its own in the console", "start TLS": "what was waited for, within an operation",
+	"client password/keytab incorrect": "what a library says, looked for", "remote error": "what a library says, looked for",
+	"CN=Deleted Objects," + hole: "a DN",
+	"write ldaps://host[:636], ldap://host[:389] or ldapi://" + hole + "run" + hole + "ldapi": "a form, of which the test takes %2F for a verb",
 }
 
 const (
@@ -77,11 +90,34 @@ var togetherCases = []string{
 	"everything waits for approval: the first run of a source is looked at before it is applied (first_run: preview)",
 	"it was approved already by cli:root", "it was rejected already by ann", "it was approved in part already by ann", "it was rejected in part already by ann",
 	"also carried by CN=7; and more", "the state is not put back: it was changed by run 0a1b2c3d at 2026-01-02 15:04 UTC", "the package is not put back: it was changed since",
+
+	"1,500 people sampled below OU=Sales, 2 out of scope, 0 unreadable; all have: cn, objectGUID; some have: mail 3 of 5, sn 1 of 5; nobody has: title",
+	"base OU=Sales: the server's time limit ended the answer after 500 entries (code 3): raise it for the service account (OpenLDAP: limits ... time=unlimited; " +
+		"389-ds: nsTimeLimit; Active Directory: MaxQueryDuration), or make the filter one that the server has an index for",
+	"base OU=Sales: the server's size limit ended the answer after 500 entries (code 4): raise it for the service account (OpenLDAP: limits ... size=unlimited; " +
+		"389-ds: nsSizeLimit, nsPagedSizeLimit), and keep page_size at or below the server's (Active Directory: MaxPageSize, 1000)",
+	"the server's administrative limit ended the answer after 5 entries (code 11): raise it for the service account (389-ds: nsLookThroughLimit; " +
+		"OpenLDAP: limits ... size.pr=unlimited size.prtotal=unlimited), or lower page_size",
+	`ldapsync: bind ldaps://dc1: invalid credentials (code 49): wrong password, or no such user: the server says "80090308"`,
+	"ldapsync: connect to any server: ldapsync: connect ldaps://dc1: dial tcp 10.0.0.1: connect: connection refused\nldapsync: tls ldaps://dc1: unknown result (code 4711)",
+	"the server ended the connection in the TLS handshake: it may have no certificate, or want another version of TLS",
+	"the server ended the connection in the TLS handshake: the port may speak without TLS (ldaps:// is for port 636; for port 389 write ldap:// " +
+		"and set tls.start_tls: true); or the server may have no certificate, or want another version of TLS",
+	"ldapsync: tls ldaps://dc1: x509: certificate signed by unknown authority; the server showed certificate 1: CN=7 (for dc1), issued by CN=7, valid until 2027-01-01; " +
+		"certificate 2: CN=7, issued by CN=7, valid until 2027-01-01",
+	"type: openldap does not fit: the server says that it is an Active Directory, for which one writes type: active_directory; else correct filter or bases, " +
+		"or give the service account the right to read there",
+	"changes are only found by full reads: ldapsync: root DSE of ldaps://dc1: it names no dsServiceName: let the service account read the root DSE",
+	"changes are found by full reads only: the server announces no way to tell of them that is known here",
+	"Acme 1.0; holds OU=Sales; does not announce paged results", "disabled (employeeType)", "expired on 2026-01-02 UTC (accountExpires)", "locked (nsAccountLock)",
 }
+
+// silentPieces are what is said in the same words in all languages.
+var silentPieces = regexp.MustCompile(`^(usherd |openssl |ldapsync$|nsAccountLock$|pwdAccountLockedTime$|userAccountControl 0x2$)`)
 
 // speak reports whether there is something to translate in a piece: commands and names of settings are the same in all languages.
 func speak(piece string) bool {
-	return strings.ContainsFunc(piece, unicode.IsLetter) && !strings.HasPrefix(piece, "usherd ")
+	return strings.ContainsFunc(piece, unicode.IsLetter) && !silentPieces.MatchString(piece)
 }
 
 func TestEverySentenceHasAForm(t *testing.T) {
@@ -115,7 +151,7 @@ func TestEverySentenceHasAForm(t *testing.T) {
 var placeOf = regexp.MustCompile(`\{\{\.([A-Za-z]+)\}\}`)
 
 // names are what stands in togetherCases beside sentences.
-var names = regexp.MustCompile(`^(OU=Sales|of Acme,DC=x|ann|cli:root|CN=7|0a1b2c3d|2026-01-02 15:04|[\d.]+ %|Display Name|User Name)$`)
+var names = regexp.MustCompile(`^(OU=Sales|of Acme,DC=x|ann|cli:root|CN=7|0a1b2c3d|2026-01-02 15:04|[\d.]+ %|Display Name|User Name|ldaps://dc1|dc1|dial tcp 10.0.0.1|ldapsync|tls ldaps://dc1|bind ldaps://dc1|"80090308"|2027-01-01|active_directory|openldap|cn|mail|sn|title|objectGUID|Acme 1.0|employeeType|nsAccountLock|2026-01-02 UTC)$`)
 
 func TestWhatIsPutTogetherHasForms(t *testing.T) {
 	t.Parallel()

@@ -34,7 +34,21 @@ type Sentences struct {
 	others []*form
 }
 
-// Load returns the sentences of this program. It fails only if it was built with texts that are not complete.
+// Say returns a text of usherd, which is English, in the one of failure.Languages that fits lang best. It may be called concurrently. The
+// texts are read when the first reader of another language comes. A program that was built with texts that are not complete, which the tests of
+// this package rule out, says everything in English.
+func Say(lang, text string) string {
+	if lang = failure.Match(lang); lang == english || text == "" {
+		return text
+	}
+	s, err := Load()
+	if err != nil {
+		return text
+	}
+	return s.Say(lang, text)
+}
+
+// Load returns the sentences of this program, which are read once. It fails only if it was built with texts that are not complete.
 var Load = sync.OnceValues(func() (*Sentences, error) {
 	areas, err := fs.ReadDir(textFiles, "texts")
 	if err != nil {
@@ -84,6 +98,9 @@ func (s *Sentences) Say(lang, text string) string {
 }
 
 func (s *Sentences) say(lang, text string) string {
+	if quotedIn(text) == text {
+		return text
+	}
 	if said, ok := s.whole(lang, text); ok {
 		return said
 	}
@@ -148,6 +165,10 @@ type cut struct{ from, to int }
 func divide(text string) []cut {
 	var cuts []cut
 	for i := 0; i < len(text); i++ {
+		if quoted := quotedIn(text[i:]); quoted != "" {
+			i += len(quoted) - 1
+			continue
+		}
 		for _, j := range joints {
 			if strings.HasPrefix(text[i:], j) {
 				cuts = append(cuts, cut{i, i + len(j)})

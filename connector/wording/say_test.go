@@ -11,7 +11,6 @@ import (
 
 func TestSay(t *testing.T) {
 	t.Parallel()
-	s := load(t)
 	for _, c := range []struct{ lang, in, want string }{
 		{"en", "the answer was not complete: no entry has mail", "the answer was not complete: no entry has mail"},
 		{"de", "stopped before the end", "stopped before the end"},
@@ -37,10 +36,18 @@ func TestSay(t *testing.T) {
 			"pt", "the groups stay as they are: they could not be read: x509: bad; stopped before the end",
 			"os grupos ficam como estão: não puderam ser lidos: x509: bad; parada antes do fim",
 		},
+		{
+			"sv", `ldapsync: search "OU=Head on Sales" on ldaps://dc1: no such object (code 32): the server says "no on"`,
+			`ldapsync: sökning "OU=Head on Sales" på ldaps://dc1: inget sådant objekt (kod 32): servern säger "no on"`,
+		},
+		{
+			"sv", "Display Name would change for 34 of 40 users, more than 50 %; ldapsync: read of it",
+			"Visningsnamn skulle ändras för 34 av 40 användare, fler än 50 %; ldapsync: läsning av of it",
+		},
 		// What is between known sentences stays as it is, with what divides it.
 		{"sv", "acme/ad: stopped before the end: 10.0.0.1: cut off\nit is tried again by itself", "acme/ad: stoppad före slutet: 10.0.0.1: avbruten\ndet försöks igen av sig självt"},
 	} {
-		if got := s.Say(c.lang, c.in); got != c.want {
+		if got := wording.Say(c.lang, c.in); got != c.want {
 			t.Errorf("%s: %q\n got %q\nwant %q", c.lang, c.in, got, c.want)
 		}
 	}

@@ -38,9 +38,10 @@ func collect(t *testing.T, dir string) []sentence {
 			t.Fatal(err)
 		}
 		parsed = append(parsed, f)
-		ast.Inspect(f, c.constants)
+		c.constants(f.Decls)
 	}
 	for _, f := range parsed {
+		c.local = map[string]ast.Expr{}
 		ast.Inspect(f, c.visit)
 	}
 	return c.found
@@ -48,23 +49,32 @@ func collect(t *testing.T, dir string) []sentence {
 
 type collector struct {
 	files  *token.FileSet
-	consts map[string]ast.Expr
+	consts map[string]ast.Expr // of the package
+	local  map[string]ast.Expr // of the function that is looked at
 	done   map[ast.Node]bool
 	found  []sentence
 }
 
-func (c *collector) constants(n ast.Node) bool {
-	if d, ok := n.(*ast.GenDecl); ok && d.Tok == token.CONST {
-		for _, s := range d.Specs {
-			v := s.(*ast.ValueSpec) //nolint:forcetypeassert // what a const has
-			for i, name := range v.Names {
-				if i < len(v.Values) {
-					c.consts[name.Name] = v.Values[i]
-				}
+func (c *collector) constants(list []ast.Decl) {
+	for _, d := range list {
+		if d, ok := d.(*ast.GenDecl); ok {
+			note(c.consts, d)
+		}
+	}
+}
+
+func note(consts map[string]ast.Expr, d *ast.GenDecl) {
+	if d.Tok != token.CONST {
+		return
+	}
+	for _, s := range d.Specs {
+		v := s.(*ast.ValueSpec) //nolint:forcetypeassert // what a const has
+		for i, name := range v.Names {
+			if i < len(v.Values) {
+				consts[name.Name] = v.Values[i]
 			}
 		}
 	}
-	return true
 }
 
 func (c *collector) visit(n ast.Node) bool {
@@ -73,10 +83,10 @@ func (c *collector) visit(n ast.Node) bool {
 		return false
 	case *ast.Field:
 		c.done[x.Tag] = true
-	case *ast.CallExpr:
-		if len(x.Args) > 0 && called(x) == "New" {
-			break
-		}
+	case *ast.FuncDecl:
+		c.local = map[string]ast.Expr{}
+	case *ast.GenDecl:
+		note(c.local, x)
 	case *ast.BinaryExpr, *ast.BasicLit:
 		if c.done[n] {
 			return true
@@ -87,13 +97,6 @@ func (c *collector) visit(n ast.Node) bool {
 		}
 	}
 	return true
-}
-
-func called(x *ast.CallExpr) string {
-	if s, ok := x.Fun.(*ast.SelectorExpr); ok {
-		return s.Sel.Name
-	}
-	return ""
 }
 
 // flat is an expression as a text with holes; ok = there is a literal in it. What it has used is done.
@@ -117,7 +120,11 @@ func (c *collector) flat(e ast.Expr, depth int) (text string, ok bool) {
 	case *ast.ParenExpr:
 		return c.flat(x.X, depth)
 	case *ast.Ident:
-		if v, known := c.consts[x.Name]; known && depth < 3 {
+		v, known := c.local[x.Name]
+		if !known {
+			v, known = c.consts[x.Name]
+		}
+		if known && depth < 3 {
 			if s, ok := c.flat(v, depth+1); ok {
 				return s, true
 			}
