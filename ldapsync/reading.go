@@ -40,7 +40,7 @@ const maxAgain = 1000
 var errEmpty = errors.New("the server answered with no entry at all")
 
 func (r *reading) run(ctx context.Context, tried []string) error {
-	x, err := r.s.open(ctx, tried, (*session).preflight)
+	x, err := r.s.open(ctx, tried, (*session).glance)
 	if x != nil {
 		r.result.Server = x.c.server
 	}
@@ -49,6 +49,12 @@ func (r *reading) run(ctx context.Context, tried []string) error {
 	}
 	defer x.c.Close() //nolint:errcheck // the answer is in; saying goodbye may fail
 	r.x, r.seen = x, connector.Hashes{}
+	if err := r.mark(ctx); err != nil { // before the groups: what happens to them from here on, the feed tells
+		return err
+	}
+	if err := x.trust(ctx); err != nil {
+		return err
+	}
 	if r.rec, err = x.reader(ctx); err != nil {
 		return err
 	}
@@ -57,9 +63,6 @@ func (r *reading) run(ctx context.Context, tried []string) error {
 	r.whys = append(r.whys, x.missing...)
 	if !x.root.pages() {
 		r.warn("the server does not announce paged results: everything is read in one answer, which its size limit must allow")
-	}
-	if err := r.mark(ctx); err != nil {
-		return err
 	}
 	if err := r.compareAnchors(ctx); err != nil {
 		return err

@@ -67,6 +67,11 @@ func (x *session) preflight(ctx context.Context) error {
 	if err := x.glance(ctx); err != nil {
 		return err
 	}
+	return x.trust(ctx)
+}
+
+// trust is the part of the preflight that says who belongs to the scope and whether the account sees enough.
+func (x *session) trust(ctx context.Context) error {
 	if err := x.readGroups(ctx); err != nil {
 		return err
 	}

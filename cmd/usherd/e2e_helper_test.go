@@ -366,12 +366,12 @@ func (l *logLines) Write(b []byte) (int, error) {
 	}
 }
 
-// lines are all with that message so far.
+// lines are all with that message so far; with "" all.
 func (l *logLines) lines(msg string) (list []map[string]any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, m := range l.all {
-		if m["msg"] == msg {
+		if msg == "" || m["msg"] == msg {
 			list = append(list, m)
 		}
 	}

@@ -35,9 +35,11 @@ type scripted struct {
 	company *changescript.Company
 	srv     *testserver.Server
 	dns     *dnstest.Server
+	seed    uint64
 	by      string     // how the directory tells of changes
 	rand    *rand.Rand // of what happens beside the script
 	done    []string
+	logs    []*logLines // of each daemon
 }
 
 // newScripted starts the directory and brings everybody into the store. more are lines of the source.
@@ -51,12 +53,7 @@ func newScripted(t *testing.T, o changescript.Options, by, more string) *scripte
 		}
 		o.Seed = n
 	}
-	s := &scripted{kind: o.Kind, company: changescript.New(o), by: by, rand: rand.New(rand.NewPCG(o.Seed, 1))}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("%s, to see it again: %s=%d and as many operations\n%s", o.Kind, scriptSeed, o.Seed, strings.Join(s.done, "\n"))
-		}
-	})
+	s := &scripted{kind: o.Kind, company: changescript.New(o), seed: o.Seed, by: by, rand: rand.New(rand.NewPCG(o.Seed, 1))}
 	t.Logf("%s=%d", scriptSeed, o.Seed)
 	s.start(t)
 	var err error
@@ -123,7 +120,7 @@ func (s *scripted) play(n int, between func()) {
 
 func (s *scripted) apply(op changescript.Operation) {
 	s.t.Helper()
-	s.done = append(s.done, fmt.Sprintf("%4d %s", len(s.done)+1, op))
+	s.done = append(s.done, fmt.Sprintf("%4d %s %s", len(s.done)+1, time.Now().Format(time.StampMilli), op))
 	c, err := s.srv.Conn()
 	if err != nil {
 		s.t.Fatal(err)
@@ -261,11 +258,37 @@ func (s *scripted) links() map[string]connector.Link {
 	return all
 }
 
+// tell says, when the test has failed, what happened: the script, each run and what the daemons logged.
+func (s *scripted) tell() {
+	if !s.t.Failed() {
+		return
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, to see it again: %s=%d and as many operations\n%s\n", s.kind, scriptSeed, s.seed, strings.Join(s.done, "\n"))
+	s.withStore(func(db *store.DB) {
+		runs, err := db.Runs(s.t.Context(), connector.RunFilter{Org: "acme", Source: "hq"})
+		if err != nil {
+			fmt.Fprintln(&b, err)
+		}
+		for _, r := range slices.Backward(runs) {
+			fmt.Fprintf(&b, "run %s %s %s %s %s: %+v %q %q\n", r.ID, r.Started.Format(time.StampMilli), r.Actor, r.Mode, r.Result, r.Counts, r.Error, r.Warnings)
+		}
+	})
+	for i, l := range s.logs {
+		fmt.Fprintf(&b, "daemon %d\n", i+1)
+		for _, line := range l.lines("") {
+			fmt.Fprintf(&b, "  %v\n", line)
+		}
+	}
+	s.t.Log(b.String())
+}
+
 // follow plays the script in parts, with a run after each.
 func follow(t *testing.T, o changescript.Options, mode connector.Mode, by string, usual int) {
 	t.Helper()
 	t.Parallel()
 	s := newScripted(t, o, by, "")
+	defer s.tell()
 	modes := map[connector.Mode]int{}
 	sync := func(codes ...int) {
 		t.Helper()
@@ -351,7 +374,8 @@ func survive(t *testing.T, o changescript.Options, by string) {
 	t.Parallel()
 	o.FixedUnits = o.Kind == changescript.DS389
 	s := newScripted(t, o, by, live)
-	d := s.daemon(t)
+	defer s.tell()
+	d := s.follower()
 	var kills, restarts int
 	s.play(ops(t, 30), func() {
 		switch n := s.rand.IntN(100); {
@@ -400,7 +424,15 @@ func (s *scripted) killAgain(d *serving) *serving {
 	s.t.Helper()
 	d.signal(os.Kill)
 	_ = d.cmd.Wait() // it says that the daemon was killed
-	return s.daemon(s.t)
+	return s.follower()
+}
+
+// follower is a daemon that follows the directory.
+func (s *scripted) follower() *serving {
+	s.t.Helper()
+	d := s.daemon(s.t)
+	s.logs = append(s.logs, d.log)
+	return d
 }
 
 // settleTime is how long a store may take until it knows everything.

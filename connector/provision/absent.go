@@ -46,12 +46,18 @@ func (l *planner) distrust(result connector.ReadResult) error {
 	}
 	plan.complete = result.Complete
 	if !result.Complete {
-		run.Error = "the answer was not complete: " + result.Why
-		run.Hint = "people were created and updated, nobody was removed; the next complete run does that"
+		l.cutShort(result.Why)
 		return nil
 	}
 	plan.state = state
 	return nil
+}
+
+// cutShort notes that the answer is not complete: the next run goes on from where the last complete one stood.
+func (l *planner) cutShort(why string) {
+	l.plan.complete = false
+	l.plan.Run.Error = "the answer was not complete: " + why
+	l.plan.Run.Hint = "people were created and updated, nobody was removed; the next complete run does that"
 }
 
 // absent decides about those whom a complete answer did not hold, and those whose grace is over.
@@ -66,6 +72,9 @@ func (l *planner) absent(ctx context.Context) error {
 	records, gone, err := l.verify(ctx, missing)
 	if err != nil {
 		return err
+	}
+	if !l.plan.complete {
+		return l.sortOut(ctx, nil)
 	}
 	if err := l.leftEarlier(ctx, gone); err != nil {
 		return err
@@ -85,7 +94,8 @@ func (l *planner) absent(ctx context.Context) error {
 	return l.due(ctx)
 }
 
-// verify asks for each absent person by anchor, before the first of them loses anything.
+// verify asks for each absent person by anchor, before the first of them loses anything. When the source goes away
+// meanwhile, the answer is not complete: as the last word of this read its feed would never tell of them again.
 func (l *planner) verify(ctx context.Context, missing []connector.Anchor) ([]*connector.Record, map[connector.Anchor]bool, error) {
 	var records []*connector.Record
 	gone := map[connector.Anchor]bool{}
@@ -96,8 +106,12 @@ func (l *planner) verify(ctx context.Context, missing []connector.Anchor) ([]*co
 		if !l.unasked {
 			var err error
 			if _, presence, err = l.req.From.Lookup(ctx, a); err != nil {
-				if ctx.Err() != nil {
+				switch {
+				case ctx.Err() != nil:
 					return nil, nil, err
+				case connector.KindOf(err) == connector.Unavailable:
+					l.cutShort(fmt.Sprintf("the directory went away while it was asked for %d people whom it did not name: %v", len(missing), err))
+					return nil, nil, nil
 				}
 				presence = connector.PresenceUnknown
 			}

@@ -146,6 +146,11 @@ func (g *groupPlanner) read(ctx context.Context) (why string, err error) {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
 	case err != nil:
+		if connector.KindOf(err) == connector.Unavailable { // its feed would never tell again of what was not read now
+			g.l.plan.complete = false
+			run.Error = "the directory went away while its groups were read: " + err.Error()
+			run.Hint = "what was found of the people was done; the next complete run reads the groups"
+		}
 		return "they could not be read: " + err.Error(), nil
 	}
 	run.Warnings = append(run.Warnings, result.Warnings...)
