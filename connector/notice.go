@@ -89,10 +89,13 @@ type NoticeFailure struct {
 	Domain  string `json:"domain,omitempty"`
 }
 
-// NoticeHold is how many people wait for a decision, and until when there can be one.
+// NoticeHold is how many people wait for a decision, and until when there can be one; or what would become of the groups of a source,
+// which are left as they are until somebody accepts it by the digest Accept ("" = nobody can).
 type NoticeHold struct {
-	People  int       `json:"people"`
-	Expires time.Time `json:"expires,omitzero"`
+	People  int          `json:"people"`
+	Expires time.Time    `json:"expires,omitzero"`
+	Groups  *GroupCounts `json:"groups,omitempty"`
+	Accept  string       `json:"accept,omitempty"`
 }
 
 // NoticeTrouble is how many runs have failed in a row, and since when. Refused is that the server refuses the account.

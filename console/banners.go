@@ -30,7 +30,8 @@ const (
 type alerts struct {
 	at       time.Time
 	held     int
-	standing *Standing // nil = there is no daemon to ask
+	groups   []*connector.Run // the last full run of each source whose groups it left as they were
+	standing *Standing        // nil = there is no daemon to ask
 	tokens   []connector.Token
 	full     []connector.SeatCount
 }
@@ -74,6 +75,18 @@ func (v *visit) alerts() (*alerts, error) {
 	if a.held, err = v.heldRuns(); err != nil {
 		return nil, err
 	}
+	for _, s := range v.org.Settings.Sources {
+		if s.Kind != connector.Directory {
+			continue
+		}
+		last, err := v.lastFull(s.ID)
+		if err != nil {
+			return nil, err
+		}
+		if last != nil && last.GroupHold != nil {
+			a.groups = append(a.groups, last)
+		}
+	}
 	if p := v.s.o.Program; p != nil {
 		is, err := p.Standing(ctx, v.id())
 		if err != nil {
@@ -109,6 +122,11 @@ func (v *visit) banners() (list []banner) {
 	}
 	if a.held > 0 {
 		list = append(list, v.banner("bad", v.s.pages.Count(v.lang, "banners.held", a.held), "/approvals"))
+	}
+	for _, r := range a.groups {
+		b := v.banner("bad", v.t("banners.groups", map[string]string{"Source": r.Source}), "/runs")
+		b.Link, b.Address = v.t("banners.look", nil), v.runAddress(r)
+		list = append(list, b)
 	}
 	if is := a.standing; is != nil {
 		for _, source := range is.Quarantined {

@@ -25,6 +25,7 @@ type runPage struct {
 	Error     string
 	Hint      string
 	Hold      *holdCard
+	GroupHold *groupCard
 	Progress  *progress
 	Actions   []actionLink
 	Exports   []actionLink
@@ -52,6 +53,14 @@ type holdCard struct {
 	Expires        *instant
 	First          string // who has approved first
 	Rest           string // address of the run that holds what is left
+}
+
+// groupCard is why the groups were left as they were.
+type groupCard struct {
+	Reason  string
+	Counts  []fact // what would become of them
+	Command string // that carries it out; "" = nobody can accept it
+	Later   string // address of a later full run, which has looked anew; "" = this is the last one
 }
 
 // progress is how far a run is.
@@ -99,6 +108,9 @@ func (v *visit) run() {
 	v.timeRun(&p, r)
 	v.actOnRun(&p, r)
 	err := v.aboutRun(&p, r)
+	if err == nil {
+		err = v.heldGroups(&p, r)
+	}
 	if err == nil {
 		err = v.fillRun(&p, r)
 	}
@@ -177,15 +189,7 @@ func (v *visit) countRun(p *runPage, r *connector.Run) {
 		}
 		p.Counts = append(p.Counts, t)
 	}
-	g := r.Groups
-	for _, x := range []struct {
-		name string
-		n    int
-	}{{"created", g.Created}, {"updated", g.Updated}, {"deleted", g.Deleted}, {"members_added", g.MembersAdded}, {"members_removed", g.MembersRemoved}} {
-		if x.n > 0 {
-			p.Groups = append(p.Groups, fact{report.Word(v.lang, "group", x.name), v.number(x.n), ""})
-		}
-	}
+	p.Groups = v.groupCounts(r.Groups)
 }
 
 // timeRun says where the time went.

@@ -41,6 +41,7 @@ func (s *Server) runs() {
 	s.action("/runs/{run}/approve", need{permission: decide, fresh: true}, (*visit).askApprove, (*visit).doApprove)
 	s.body("approve", approvePage{})
 	s.action("/runs/{run}/reject", need{permission: decide}, (*visit).askReject, (*visit).doReject)
+	s.action("/runs/{run}/groups", need{permission: decide, fresh: true}, (*visit).askGroups, (*visit).doGroups)
 	s.action("/runs/{run}/rollback", need{permission: decide, fresh: true}, (*visit).askRollback, (*visit).doRollback)
 }
 

@@ -38,6 +38,7 @@ type runRow struct {
 	ID, Source, Mode, Actor string
 	Result                  pill
 	Decided                 string // what became of what it held; "" = it held nothing
+	Groups                  string // that they were left as they were; "" = they were not held
 	Running                 bool
 	Done                    string // how far one is that goes on; "" = that is not known
 	Share                   int    // of twice the median, in percent: the middle is the usual; -1 = there is no median
@@ -177,6 +178,9 @@ func (v *visit) runRow(r *connector.Run) runRow {
 	}
 	if h := r.Hold; h != nil {
 		row.Decided = v.t("runs.hold."+string(h.StatusAt(v.now)), map[string]string{"By": h.By})
+	}
+	if r.GroupHold != nil {
+		row.Groups = v.t("runs.groupheld.title", nil)
 	}
 	if p := v.progress(r); p != nil {
 		if row.Done = p.Done; p.Share >= 0 {

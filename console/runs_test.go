@@ -37,6 +37,11 @@ func (r *runner) Sync(_ context.Context, org, source string, mode connector.Mode
 	return connector.ID{1}, nil
 }
 
+func (r *runner) AcceptGroups(_ context.Context, org, source, digest, actor string) (connector.ID, error) {
+	r.asked = append(r.asked, fmt.Sprintf("accept %s of %s %s by %s", digest, org, source, actor))
+	return connector.ID{3}, nil
+}
+
 func (r *runner) Approve(ctx context.Context, held *connector.Run, part connector.Part, actor string) (connector.ID, bool, error) {
 	r.asked, r.part = append(r.asked, fmt.Sprintf("approve by %s because %s", actor, connector.ActorOf(ctx).Reason)), part
 	return held.ID, r.first, nil

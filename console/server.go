@@ -54,6 +54,8 @@ type Runner interface {
 	Directories
 	// Sync starts a run of a source that can be read: ModeFull, ModeChanges or ModePreview.
 	Sync(ctx context.Context, org, source string, mode connector.Mode, actor string) (connector.ID, error)
+	// AcceptGroups starts a full run that changes the groups as an earlier run would have, of whose report the digest is.
+	AcceptGroups(ctx context.Context, org, source, digest, actor string) (connector.ID, error)
 	// Approve carries out what a run holds, or a part of it; first says that another administrator has to approve it too.
 	Approve(ctx context.Context, held *connector.Run, part connector.Part, actor string) (id connector.ID, first bool, err error)
 	// Rollback plans to put back what a run did, and with Apply does it.

@@ -201,6 +201,36 @@ func TestHoldsAreToldAgainAfterADay(t *testing.T) {
 	w.want("all", "run.held", "run.held 1", "run.held", "run.held")
 }
 
+// Groups that are left as they are are told of like people who wait, besides them, and no more once a full run has written its groups.
+func TestHeldGroupsAreTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, hook())
+	held := func(digest string) func(*connector.Run) {
+		return func(r *connector.Run) {
+			r.Groups.Deleted = 9
+			r.GroupHold = &connector.GroupHold{Reason: "9 groups would be deleted, more than 5 and 5 %", Digest: digest}
+		}
+	}
+	w.run(held("a"))
+	w.run(held("a"))
+	w.tell()
+	w.want("all", "run.held")
+	w.run(held("b"))
+	w.tell()
+	w.want("all", "run.held", "run.held 1")
+	w.run(nothing)
+	w.run(held("b"))
+	w.tell()
+	w.want("all", "run.held", "run.held 1", "run.held")
+	w.run(func(r *connector.Run) {
+		held("c")(r)
+		r.Result, r.Counts.Held = connector.ResultHeld, 3
+		r.Hold = &connector.Hold{Reason: "too many", Removals: true, Status: connector.HoldOpen, Expires: w.now.Add(24 * time.Hour)}
+	})
+	w.tell()
+	w.want("all", "run.held", "run.held 1", "run.held", "run.held", "run.held")
+}
+
 // What is applied live is told of once an hour, however often the run that takes it in ends.
 func TestLiveRunsAreToldAsOne(t *testing.T) {
 	t.Parallel()

@@ -97,6 +97,7 @@ type telling struct {
 func (x *telling) all() {
 	x.whole()
 	x.held()
+	x.heldGroups()
 	same := x.people()
 	if x.run.Counts.Changed() > 0 {
 		data := x.data
@@ -154,6 +155,23 @@ func (x *telling) held() {
 	if tell, suppressed := x.again(topic, value, holdAgain); tell {
 		data := x.data
 		data.Hold, data.Why, data.Suppressed = &connector.NoticeHold{People: x.run.Counts.Held, Expires: h.Expires}, h.Reason, suppressed
+		x.facts = append(x.facts, fact{connector.NoticeRunHeld, data})
+	}
+}
+
+// heldGroups tells of groups that were left as they were.
+func (x *telling) heldGroups() {
+	topic := "groups/" + x.run.Source
+	h := x.run.GroupHold
+	if h == nil {
+		if x.run.Mode == connector.ModeFull && (x.run.Result == connector.ResultOK || x.run.Result == connector.ResultHeld) {
+			x.over(topic)
+		}
+		return
+	}
+	if tell, suppressed := x.again(topic, digest(h.Digest+" "+withoutNumbers(h.Reason)), holdAgain); tell {
+		data, groups := x.data, x.run.Groups
+		data.Hold, data.Why, data.Suppressed = &connector.NoticeHold{Groups: &groups, Accept: h.Digest}, h.Reason, suppressed
 		x.facts = append(x.facts, fact{connector.NoticeRunHeld, data})
 	}
 }

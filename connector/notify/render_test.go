@@ -1,6 +1,7 @@
 package notify_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -130,6 +131,43 @@ func TestWhyAMailComes(t *testing.T) {
 		}
 		if !strings.Contains(l.Plain, want) || !strings.Contains(l.HTML, want) || strings.Count(l.Plain, "You get this mail because") != 1 {
 			t.Errorf("%s:\n%s", kind, l.Plain)
+		}
+	}
+}
+
+// Groups that were left as they are are told with what would become of them, and with the command that carries it out where there is one.
+func TestHeldGroupsInAllLanguages(t *testing.T) {
+	t.Parallel()
+	texts, err := notify.LoadTexts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, lang := range failure.Languages() {
+		hold := &connector.NoticeHold{Groups: &connector.GroupCounts{Deleted: 9, MembersRemoved: 120}, Accept: "0a1b2c3d4e5f6071"}
+		n := connector.Notice{
+			ID: connector.NewID(time.Now()), Org: "acme", Kind: connector.NoticeRunHeld,
+			Data: connector.NoticeData{Source: "hq", Run: &connector.NoticeRun{Mode: connector.ModeFull}, Hold: hold, Why: "<b>nine</b>"},
+		}
+		say := func() notify.Letter {
+			doc, err := json.Marshal([]connector.Notice{n})
+			if err != nil {
+				t.Fatal(err)
+			}
+			l, err := texts.Report(connector.Mail{Language: lang, Values: map[string]string{"notices": string(doc)}}, &connector.Organization{ID: "acme"}, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return l
+		}
+		l := say()
+		const command = "usherd sync --org acme --source hq --accept-groups 0a1b2c3d4e5f6071"
+		if !strings.Contains(l.Plain, command) || !strings.Contains(l.Plain, ": 9\n") || !strings.Contains(l.Plain, ": 120\n") || strings.Count(l.Plain, "  - ") != 2 ||
+			strings.Contains(l.Plain, "kinds.") || strings.Contains(l.Plain, "groups.") || strings.Contains(l.HTML, "<b>nine") || !strings.Contains(l.Subject, "hq") {
+			t.Errorf("%s: %s\n%s", lang, l.Subject, l.Plain)
+		}
+		hold.Accept = ""
+		if l = say(); strings.Contains(l.Plain, "accept-groups") || strings.Contains(l.Plain, "kinds.") {
+			t.Errorf("%s:\n%s", lang, l.Plain)
 		}
 	}
 }

@@ -200,6 +200,10 @@ func (w *reportWords) run(s *section, n *connector.Notice, source words) {
 			s.Lines = append(s.Lines, w.say("kinds.run.failed.text", nil))
 		}
 	case connector.NoticeRunHeld:
+		if d.Hold.Groups != nil {
+			w.heldGroups(s, n, source)
+			return
+		}
 		s.Title = w.count("kinds.run.held.title", d.Hold.People, source)
 		s.Lines = append(s.Lines, w.say("cause", words{"Text": w.told(d.Why)}))
 		if !d.Hold.Expires.IsZero() {
@@ -207,6 +211,33 @@ func (w *reportWords) run(s *section, n *connector.Notice, source words) {
 		}
 		s.After = append(s.After, w.say("kinds.run.held.decide", words{"Run": d.Run.ID.Short()}))
 	}
+}
+
+// heldGroups words what would become of groups that were left as they are.
+func (w *reportWords) heldGroups(s *section, n *connector.Notice, source words) {
+	h := n.Data.Hold
+	s.Title = w.say("kinds.run.held.groups", source)
+	s.Lines = append(s.Lines, w.say("cause", words{"Text": w.told(n.Data.Why)}))
+	for _, x := range []struct {
+		key string
+		n   int
+	}{
+		{"created", h.Groups.Created},
+		{"updated", h.Groups.Updated},
+		{"deleted", h.Groups.Deleted},
+		{"members_added", h.Groups.MembersAdded},
+		{"members_removed", h.Groups.MembersRemoved},
+	} {
+		if x.n > 0 {
+			s.Items = append(s.Items, item{Text: w.say("groups."+x.key, words{"N": x.n})})
+		}
+	}
+	if h.Accept == "" {
+		s.After = append(s.After, w.say("kinds.run.held.never", nil))
+		return
+	}
+	command := "usherd sync --org " + failure.Clean(n.Org) + " --source " + failure.Clean(n.Data.Source) + " --accept-groups " + failure.Clean(h.Accept)
+	s.After = append(s.After, w.say("kinds.run.held.accept", words{"Text": command}))
 }
 
 // counts lists what is not zero.
