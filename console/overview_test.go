@@ -43,7 +43,7 @@ func TestOverview(t *testing.T) {
 	})
 	a := b.get("/")
 	w.want(a, http.StatusOK, "<strong>2</strong> <span>Active</span>", "<strong>2</strong> <span>Standard</span>", "<strong>1</strong> <span>accounts to approve</span>",
-		"<strong>1</strong> <span>held runs</span>", "1 of the last 3 runs ok", "1 m 43 s", "1,203 updated", "5 minutes ago", "Held")
+		"<strong>1</strong> <span>held runs</span>", "Last runs: 1 of 3 OK", "1 m 43 s", "1,203 updated", "5 minutes ago", "Held")
 	w.not(a, "hx-get", "<b>no")
 	run := w.run(connector.ResultRunning)
 	a = b.get("/")

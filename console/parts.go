@@ -233,6 +233,23 @@ func (v *visit) relative(t time.Time) string {
 	return v.t("words.now", nil)
 }
 
+// lasting is a duration of the configuration in words: 30 days, 12 h, 2 min. One day is 24 h, which no language inflects.
+func (v *visit) lasting(d time.Duration) string {
+	const day = 24 * time.Hour
+	for _, unit := range []struct {
+		name string
+		of   time.Duration
+	}{{"h", time.Hour}, {"min", time.Minute}, {"s", time.Second}} {
+		switch {
+		case d >= 2*day && d%day == 0:
+			return v.s.pages.Count(v.lang, "words.lasts", int(d/day))
+		case d > 0 && d%unit.of == 0:
+			return v.number(int(d/unit.of)) + "\u00a0" + unit.name
+		}
+	}
+	return connector.Duration(d).String()
+}
+
 // Took is a duration in a few characters: 40 ms, 1 m 43 s.
 func (f *frame) Took(d time.Duration) string {
 	if d < time.Second {

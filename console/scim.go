@@ -162,7 +162,7 @@ func (v *visit) client() {
 		return
 	}
 	p := clientPage{
-		clientRow: v.clientRow(&c), Why: c.Why, Keeps: c.Keeps, Logs: settings.KeepLog > 0, Bodies: c.Bodies,
+		clientRow: v.clientRow(&c), Why: c.Why, Keeps: v.lasting(settings.KeepLog), Logs: settings.KeepLog > 0, Bodies: c.Bodies,
 		Rate:      v.t("scim.rates", map[string]string{"Rate": v.number(c.Rate), "Burst": v.number(c.Burst), "Concurrency": v.number(c.Concurrency)}),
 		AllOfThem: v.link("/scim/requests", "client", c.Source),
 	}

@@ -75,7 +75,7 @@ func TestSCIMClientsAreShown(t *testing.T) {
 	w.want(b.get("/scim"), http.StatusOK, `<span class="pill bad">1</span>`, "in 2 days", ">12<", `status=4xx-5xx`, `<span class="pill warn">409</span>`)
 	a = b.get("/scim/clients/okta")
 	w.want(a, http.StatusOK, "recognised: User-Agent &lt;b&gt;Okta&lt;/b&gt;", "25 requests a second for long, 100 at once, 8 at a time", "1,234", "text of op-case",
-		"&lt;i&gt;Ann&#39;s&lt;/i&gt;", "Ends soon", "https://scim.acme.test/scim/acme/v2", "1h, without bodies")
+		"&lt;i&gt;Ann&#39;s&lt;/i&gt;", "Ends soon", "https://scim.acme.test/scim/acme/v2", "1\u00a0h, without bodies")
 	w.not(a, "<b>Okta", "/tokens?for=okta", "<i>")
 	w.want(w.as("owner").get("/scim/clients/okta"), http.StatusOK, "/tokens?for=okta", "/tokens/new?for=okta")
 }

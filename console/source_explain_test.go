@@ -232,12 +232,12 @@ func TestScopeMappingSafetyAndScheduleInWords(t *testing.T) {
 	w.want(b.get("/sources/office/mapping?lang=en"), http.StatusOK, "usherd.yaml:41", "employeeType", "preset", "required: nobody is created without it")
 	w.not(b.get("/sources/office/mapping"), `name="entry"`)
 	a := b.get("/sources/office/safety")
-	w.want(a, http.StatusOK, "up to 5 people or 2.5 %", "after 1d", "usherd.yaml:30", "b•••@acme.test", "cn=vip,dc=acme")
+	w.want(a, http.StatusOK, "up to 5 people or 2.5 %", "after 24\u00a0h", "usherd.yaml:30", "b•••@acme.test", "cn=vip,dc=acme")
 	w.not(a, "boss@")
 	w.want(w.as("operator").get("/sources/office/safety"), http.StatusOK, "boss@acme.test")
 	w.now = time.Date(2026, 3, 27, 12, 0, 0, 0, time.UTC) // Friday before clocks are put forward in Stockholm
 	a = w.as("owner").get("/sources/office/schedule")
-	w.want(a, http.StatusOK, "At 06:30, Monday–Friday.", "The clock is that of Europe/Stockholm.", "up to 5m later", "as they happen", "2026-03-30 06:30 CEST", "2026-03-30 04:30 UTC", "clocks are put forward", "<code>30 6 * * 1-5</code>")
+	w.want(a, http.StatusOK, "At 06:30, Monday–Friday.", "The clock is that of Europe/Stockholm.", "up to 5\u00a0min later", "as they happen", "2026-03-30 06:30 CEST", "2026-03-30 04:30 UTC", "clocks are put forward", "<code>30 6 * * 1-5</code>")
 	if n := strings.Count(a.text, " UTC</td>"); n != 10 {
 		t.Errorf("%d times", n)
 	}

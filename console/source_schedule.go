@@ -44,9 +44,9 @@ func (v *visit) schedule() {
 	if s == nil {
 		p.Words = append(p.Words, v.t("sources.schedule.never", nil))
 	} else {
-		p.Words = append(p.Words, v.cronWords(s.Cron())+" "+v.t("sources.schedule.zone", map[string]string{"Zone": s.Zone().String()}))
+		p.Words = append(p.Words, v.cronWords(s.Cron())+" "+v.t("sources.schedule.zone", map[string]string{"Zone": v.zone(s.Zone())}))
 		if s.Jitter() > 0 {
-			p.Words = append(p.Words, v.t("sources.schedule.jitter", map[string]string{"Jitter": connector.Duration(s.Jitter()).String()}))
+			p.Words = append(p.Words, v.t("sources.schedule.jitter", map[string]string{"Jitter": v.lasting(s.Jitter())}))
 		}
 		p.Words = append(p.Words, v.t(map[bool]string{true: "sources.schedule.catchup", false: "sources.schedule.nocatchup"}[s.CatchUp()], nil))
 	}
@@ -72,6 +72,15 @@ func (v *visit) schedule() {
 
 // day is a day of the week, 0 = Sunday.
 func (v *visit) day(n int) string { return v.t("sources.day."+strconv.Itoa(n%7), nil) }
+
+// zone is the name of a time zone; that of the machine has none, and is told as it is now.
+func (v *visit) zone(z *time.Location) string {
+	if z == time.Local { //nolint:gosmopolitan // that is what is asked
+		name, _ := v.now.In(z).Zone()
+		return name
+	}
+	return z.String()
+}
 
 // cronWords say a line of cron as people would, where it is one of the usual forms.
 func (v *visit) cronWords(line string) string {
@@ -172,14 +181,12 @@ func (v *visit) safety() {
 	if x.Kind == connector.Directory {
 		p.Words = append(p.Words, v.t("sources.safety.absent", nil), v.guardWords(x.Guard), v.t("sources.safety.incomplete", nil))
 		p.Words = append(p.Words, v.t("sources.safety.attributes", map[string]string{"Percent": v.printer().Sprint(x.Guard.AttributePercent)}))
-		p.Words = append(p.Words, v.t("sources.safety.expires", map[string]string{"After": x.Guard.ExpiresAfter.String()}))
+		p.Words = append(p.Words, v.t("sources.safety.expires", map[string]string{"After": v.lasting(time.Duration(x.Guard.ExpiresAfter))}))
 		p.Words = append(p.Words, v.t(map[bool]string{true: "sources.safety.firstpreview", false: "sources.safety.firstapply"}[x.FirstRun != connector.FirstRunApply], nil))
 	}
-	p.Words = append(p.Words, v.t("sources.safety.deleted", map[string]string{"After": span(o.DeleteAfter), "Gone": span(o.GoneDeleteAfter)}))
+	p.Words = append(p.Words, v.t("sources.safety.deleted", map[string]string{"After": v.lasting(o.DeleteAfter), "Gone": v.lasting(o.GoneDeleteAfter)}))
 	if x.Package != "" {
 		p.Words = append(p.Words, v.t("sources.safety.package", map[string]string{"Package": v.packageName(x.Package)}))
 	}
 	v.show(http.StatusOK, "source_safety", v.sourceFrame(x, v.t("sources.tab.safety", nil)), p)
 }
-
-func span(d time.Duration) string { return connector.Duration(d).String() }

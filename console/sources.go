@@ -251,6 +251,7 @@ type sourcePage struct {
 	Servers []string
 	History []runRow
 	All     string // address of all runs
+	Reads   bool   // it is a directory
 	Own     string // address of the page that tells how people come through it; "" = none
 }
 
@@ -268,7 +269,7 @@ func (v *visit) source() {
 		return
 	}
 	is := standingOf(standings, x.ID)
-	p := sourcePage{Head: v.head(x, ""), Own: v.ownPage(x), All: v.link("/runs", "source", x.ID, "quiet", "1"), Servers: v.servers(x.ID)}
+	p := sourcePage{Head: v.head(x, ""), Reads: x.Kind == connector.Directory, Own: v.ownPage(x), All: v.link("/runs", "source", x.ID, "quiet", "1"), Servers: v.servers(x.ID)}
 	if p.Row, err = v.sourceRow(*x, is); err == nil {
 		err = v.lastRuns(&p, x)
 	}
@@ -340,6 +341,10 @@ func (v *visit) standing(p *sourcePage, x *connector.SourceSettings, is *connect
 func (v *visit) follows(how string) string {
 	switch every, is := strings.CutPrefix(how, "every "); {
 	case is:
+		var d connector.Duration
+		if d.UnmarshalText([]byte(every)) == nil {
+			every = v.lasting(time.Duration(d))
+		}
 		return v.t("sources.follows.every", map[string]string{"Every": every})
 	case how == "live":
 		return v.t("sources.follows.live", nil)

@@ -74,7 +74,7 @@ func TestSourcesAtNoneOneAndManyRuns(t *testing.T) {
 		w.aRun(0, nil)
 	}
 	a := b.get("/sources/office")
-	w.want(a, http.StatusOK, `<span class="pill good">OK</span>`, "4,812", "every 2m", "ldaps://dc2.acme.test", "12 of the last 12 runs ok", `href="/admin/runs?quiet=1&amp;source=office"`, "Next read", "Test connection…")
+	w.want(a, http.StatusOK, `<span class="pill good">OK</span>`, "4,812", "every 2\u00a0min", "ldaps://dc2.acme.test", "Last runs: 12 of 12 OK", `href="/admin/runs?quiet=1&amp;source=office"`, "Next read", "Test connection…")
 	if n := strings.Count(a.text, "<tr>"); n != 11 {
 		t.Errorf("%d rows", n)
 	}

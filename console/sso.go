@@ -251,11 +251,11 @@ func (v *visit) signInRules(x *connector.SourceSettings, c *SignOn) []fact {
 	}
 	keeps := v.t("sso.keepsnone", nil)
 	if c.Keep > 0 {
-		keeps = connector.Duration(c.Keep).String()
+		keeps = v.lasting(c.Keep)
 	}
 	rules := []fact{
 		{Name: v.t("sso.creates.label", nil), Value: v.t(creates, nil)},
-		{Name: v.t("sso.skew", nil), Value: connector.Duration(c.Skew).String()},
+		{Name: v.t("sso.skew", nil), Value: v.lasting(c.Skew)},
 		{Name: v.t("sso.keeps", nil), Value: keeps},
 	}
 	if pkg := x.Package; pkg != "" {

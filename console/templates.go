@@ -3,7 +3,6 @@ package console
 import (
 	"net/http"
 	"slices"
-	"strings"
 
 	"usherd/connector"
 	"usherd/connector/policy"
@@ -115,7 +114,7 @@ func (v *visit) template() {
 		return
 	}
 	p := templatePage{
-		templateRow: v.templateRow(t), Checks: v.templateChecks(t), Languages: strings.Join(v.org.Settings.LanguagesOf(t), ", "), Status: v.link("/provisioning", "template", t.ID),
+		templateRow: v.templateRow(t), Checks: v.templateChecks(t), Languages: languageNames(v.org.Settings.LanguagesOf(t)), Status: v.link("/provisioning", "template", t.ID),
 	}
 	if v.set.Activation.Portal != "" {
 		p.Link = subscribers.ShareLink(v.set.Activation.Portal, v.id(), t.ID)
