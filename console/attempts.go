@@ -212,7 +212,7 @@ func (v *visit) signInAttempt() {
 	}
 	kinds := map[string]string{stepOK: "good", stepRefused: "bad", stepSkipped: "off"}
 	for _, s := range x.Steps {
-		p.Steps = append(p.Steps, signInStep{v.t("sso.step."+s.Name, nil), s.Detail, pill{v.t("sso.went."+s.Result, nil), kinds[s.Result]}})
+		p.Steps = append(p.Steps, signInStep{v.t("sso.step."+s.Name, nil), v.told(s.Detail), pill{v.t("sso.went."+s.Result, nil), kinds[s.Result]}})
 	}
 	crumbs := append(v.ssoCrumb(), crumb{v.t("sso.attempts", nil), v.link("/sso/attempts")})
 	title := v.t("sso.attempt", map[string]string{"IDP": x.Source})

@@ -103,7 +103,12 @@ func (w *world) serve(address string) {
 	var err error
 	w.server, err = console.New(console.Options{
 		Store: w.db, URL: address, Version: "1.0", Secret: []byte(strings.Repeat("s", 32)), Now: w.clock, Log: zap.NewNop(), Address: from, Runner: &w.runner, Program: w.program,
-		Quirk: func(id string) string { return "text of " + id },
+		Quirk: func(id string) string {
+			if id == "empty-path" {
+				return "an empty path was taken for none"
+			}
+			return "text of " + id
+		},
 	})
 	if err != nil {
 		w.t.Fatal(err)

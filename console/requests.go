@@ -282,7 +282,7 @@ func (v *visit) fillRequest(p *requestPage, r *connector.Request) error {
 		p.OfPerson = v.link("/scim/requests", "q", r.Person)
 	}
 	for _, id := range r.Quirks {
-		p.Notes = append(p.Notes, quirkRow{Quirk: id, Text: v.s.quirk(id)})
+		p.Notes = append(p.Notes, quirkRow{Quirk: id, Text: v.quirk(id)})
 	}
 	if p.Stored && v.may(inClear) {
 		p.Question, p.Answer = readable(r.Asked), readable(r.Answered)

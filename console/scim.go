@@ -162,7 +162,7 @@ func (v *visit) client() {
 		return
 	}
 	p := clientPage{
-		clientRow: v.clientRow(&c), Why: c.Why, Keeps: v.lasting(settings.KeepLog), Logs: settings.KeepLog > 0, Bodies: c.Bodies,
+		clientRow: v.clientRow(&c), Why: v.told(c.Why), Keeps: v.lasting(settings.KeepLog), Logs: settings.KeepLog > 0, Bodies: c.Bodies,
 		Rate:      v.t("scim.rates", map[string]string{"Rate": v.number(c.Rate), "Burst": v.number(c.Burst), "Concurrency": v.number(c.Concurrency)}),
 		AllOfThem: v.link("/scim/requests", "client", c.Source),
 	}
@@ -201,16 +201,16 @@ func (v *visit) fillClient(p *clientPage, c *clients.Client) {
 		p.Tokens = append(p.Tokens, row)
 	}
 	for _, q := range c.Quirks {
-		p.Quirks = append(p.Quirks, quirkRow{q.Quirk, v.s.quirk(q.Quirk), v.printer().Sprintf("%d", q.Count), f.At(q.First), f.At(q.Last)})
+		p.Quirks = append(p.Quirks, quirkRow{q.Quirk, v.quirk(q.Quirk), v.printer().Sprintf("%d", q.Count), f.At(q.First), f.At(q.Last)})
 	}
 }
 
 // quirk says what a leniency is.
-func (s *Server) quirk(id string) string {
-	if s.o.Quirk == nil {
+func (v *visit) quirk(id string) string {
+	if v.s.o.Quirk == nil {
 		return ""
 	}
-	return s.o.Quirk(id)
+	return v.told(v.s.o.Quirk(id))
 }
 
 // countHour tells how busy the client is.

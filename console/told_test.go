@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"usherd/connector"
+	"usherd/connector/clients"
+	"usherd/console"
 )
 
 func TestWhatARunHasSaidIsToldInTheReadersLanguage(t *testing.T) {
@@ -98,5 +100,51 @@ func TestAConnectionTestIsToldInTheReadersLanguage(t *testing.T) {
 	} {
 		b.get("/sources/office/test?lang=" + c.lang)
 		w.want(b.post("/sources/office/test", nil), http.StatusOK, c.texts...)
+	}
+}
+
+func TestWhatClientsAndSignInsDidIsToldInTheReadersLanguage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.as("operator")
+	w.pushesAs("okta", clients.Settings{Profile: clients.Auto, KeepLog: time.Hour})
+	quirk := connector.QuirkCount{Org: "acme", Source: "okta", Quirk: "empty-path", Count: 3, First: w.now, Last: w.now}
+	if err := w.db.PutRequests(t.Context(), nil, []connector.QuirkCount{quirk}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.db.PutClientProfile(t.Context(), connector.ClientProfile{Org: "acme", Source: "okta", Profile: "okta", Why: "User-Agent begins with <b>Okta</b>", At: w.now}); err != nil {
+		t.Fatal(err)
+	}
+	request := w.asked(1, func(_ int, r *connector.Request) { r.Quirks = []string{"empty-path"} })[0]
+	w.signsIn("entra", &console.SignOn{Keep: time.Hour})
+	attempt := w.tried(1, func(_ int, x *connector.Attempt) {
+		x.Steps = []connector.AttemptStep{
+			{Name: "received", Result: "ok"},
+			{Name: "match", Result: "ok", Detail: "there is no account yet"},
+			{Name: "conditions", Result: "refused", Detail: `the recipient is "https://other.test/<i>", and we are https://sso.acme.test/acs`},
+			{Name: "created", Result: "ok", Detail: "updated: mail, verified to active"},
+		}
+	})[0]
+	for _, c := range []struct{ lang, why, leniency, match, recipient, created string }{
+		{
+			"en", "recognised: User-Agent begins with &lt;b&gt;Okta&lt;/b&gt;", "an empty path was taken for none", "there is no account yet",
+			"the recipient is &#34;https://other.test/&lt;i&gt;&#34;, and we are https://sso.acme.test/acs", "updated: mail, verified to active",
+		},
+		{
+			"sv", "igenkänd: User-Agent börjar med &lt;b&gt;Okta&lt;/b&gt;", "en tom path togs för ingen", "det finns inget konto än",
+			"mottagaren är &#34;https://other.test/&lt;i&gt;&#34;, och vi är https://sso.acme.test/acs", "uppdaterat: mail, verifierad → aktiv",
+		},
+		{
+			"pl", "rozpoznany: User-Agent zaczyna się od &lt;b&gt;Okta&lt;/b&gt;", "pusty path potraktowano jak brak", "nie ma jeszcze konta",
+			"odbiorcą jest &#34;https://other.test/&lt;i&gt;&#34;, a my jesteśmy https://sso.acme.test/acs", "zaktualizowano: mail, zweryfikowane → aktywne",
+		},
+		{
+			"pt-BR", "reconhecido: User-Agent começa com &lt;b&gt;Okta&lt;/b&gt;", "um path vazio foi tomado por nenhum", "ainda não há conta",
+			"o destinatário é &#34;https://other.test/&lt;i&gt;&#34;, e nós somos https://sso.acme.test/acs", "atualizado: mail, verificado → ativo",
+		},
+	} {
+		w.want(b.get("/scim/clients/okta?lang="+c.lang), http.StatusOK, c.why, c.leniency)
+		w.want(b.get("/scim/requests/"+request.ID.String()+"?lang="+c.lang), http.StatusOK, c.leniency)
+		w.want(b.get("/sso/attempts/"+attempt.ID.String()+"?lang="+c.lang), http.StatusOK, c.match, c.recipient, c.created)
 	}
 }

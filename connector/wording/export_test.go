@@ -14,7 +14,7 @@ func (s *Sentences) Rest(text string) []string {
 	if f, values := s.find(text); f != nil {
 		var rest []string
 		for i, v := range values {
-			if !isNumber(f.names[i]) {
+			if !isNumber(f.names[i]) && words[f.names[i]] == nil {
 				rest = append(rest, s.Rest(v)...)
 			}
 		}

@@ -14,8 +14,8 @@ import (
 	"usherd/connector/failure"
 )
 
-// place is where a form has a value. One whose name begins with N and a capital, or is N, has a number; AttributeName is that of a directory,
-// Attribute one of ours by its label.
+// place is where a form has a value. One whose name begins with N and a capital, or is N, has a number; Attribute has one of ours by
+// its label, and those of words one word.
 var place = regexp.MustCompile(`\{\{\.([A-Z][A-Za-z]*)\}\}`)
 
 // form is an English sentence with places for values.
@@ -131,17 +131,24 @@ func upTo(text, part string) (value, rest string, ok bool) {
 	return strings.Cut(text, part)
 }
 
-// notInName is what no name of an attribute of a directory has in it (RFC 4512 section 2.5).
-var notInName = regexp.MustCompile(`[^A-Za-z0-9.;-]`)
+// words are the places in which there is one word, and what it looks like: the name of an attribute of a directory (RFC 4512 section 2.5), of an
+// element of XML, of a state. Without that, their forms would fit too much.
+var words = map[string]*regexp.Regexp{
+	"AttributeName": regexp.MustCompile(`^[A-Za-z0-9.;-]+$`),
+	"Element":       regexp.MustCompile(`^[A-Za-z0-9]+$`),
+	"Part":          regexp.MustCompile(`^[A-Za-z0-9]+$`),
+	"FromState":     regexp.MustCompile(`^(not_verified|verified|active|inactive|claim_pending|converted_away|deleted)$`),
+	"ToState":       regexp.MustCompile(`^(not_verified|verified|active|inactive|claim_pending|converted_away|deleted)$`),
+}
 
 func fits(name, value string) bool {
-	switch {
+	switch word := words[name]; {
 	case value == "":
 		return false
 	case isNumber(name):
 		return strings.Trim(value, "0123456789,") == ""
-	case name == "AttributeName":
-		return !notInName.MatchString(value)
+	case word != nil:
+		return word.MatchString(value)
 	}
 	return true
 }

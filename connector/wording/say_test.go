@@ -64,6 +64,8 @@ func TestAFormTakesItsOwnSentences(t *testing.T) {
 		for i, n := range f.Names {
 			if values[i] = "Xy" + strings.ToLower(n); wording.IsNumber(n) {
 				values[i] = "1,234"
+			} else if strings.HasSuffix(n, "State") && n != "State" {
+				values[i] = "active"
 			}
 		}
 		text := f.Fill(values)
@@ -73,7 +75,7 @@ func TestAFormTakesItsOwnSentences(t *testing.T) {
 		for _, lang := range failure.Languages()[1:] {
 			said := s.Say(lang, text)
 			for i, v := range values {
-				if !wording.IsNumber(f.Names[i]) && !strings.Contains(said, v) {
+				if !wording.IsNumber(f.Names[i]) && v != "active" && !strings.Contains(said, v) {
 					t.Errorf("%s: %s: %q has lost %q", lang, f.Key, said, v)
 				}
 			}
