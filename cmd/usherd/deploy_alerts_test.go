@@ -16,6 +16,7 @@ import (
 
 	"usherd/config"
 	"usherd/connector"
+	"usherd/connector/notice"
 	"usherd/connector/notify"
 	"usherd/internal/testproc"
 	"usherd/portal"
@@ -141,6 +142,7 @@ func toldMetrics(t *testing.T) map[string]map[string][]string {
 	sso.NewMetrics(d.metrics.registry)
 	portal.NewMetrics(d.metrics.registry)
 	notify.NewMetrics(d.metrics.registry)
+	notice.NewMetrics(d.metrics.registry)
 	s.orgs[0].Org.Templates = []connector.TemplateSettings{{ID: "phones"}}
 	d.metrics.registry.MustRegister(newOutbox(d), newSubscriberCounts(d))
 	_, certificate := idpMetadata(t, now.AddDate(1, 0, 0))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 type world struct {
 	t          *testing.T
 	now        time.Time
+	later      atomic.Int64 // nanoseconds by which the clock is ahead of now, while reports are sent
 	db         *store.DB
 	settings   notice.Settings
 	conditions []notice.Condition
@@ -50,7 +52,7 @@ func (w *world) start() {
 	})
 }
 
-func (w *world) clock() time.Time { return w.now }
+func (w *world) clock() time.Time { return w.now.Add(time.Duration(w.later.Load())) }
 
 func (w *world) ok(err error) {
 	w.t.Helper()

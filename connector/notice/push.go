@@ -2,6 +2,7 @@ package notice
 
 import (
 	"context"
+	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
@@ -35,9 +36,18 @@ func (r *Reporter) Push(ctx context.Context) error {
 	return g.Wait()
 }
 
-// pushTo sends to one webhook until it fails: the others wait, so that one that is away is asked once a round.
+// turn is how long one webhook is spoken to in a round, and the last of it a tryTime longer: the next round, with what is due to others by
+// then, waits for it.
+const turn = 15 * time.Second
+
+// pushTo sends to one webhook until it fails or its turn is over: the rest of its reports wait, so that one that is away is asked once
+// a round, and one that is slow keeps no other one waiting.
 func (r *Reporter) pushTo(ctx context.Context, s *Settings, t *Target, list []connector.Delivery) error {
+	begun := r.o.Now()
 	for _, d := range list {
+		if r.o.Now().Sub(begun) >= turn {
+			return nil
+		}
 		v := verdict{final: true, words: gone}
 		if t != nil {
 			v = post(ctx, t, &d.Notice, s.Console, r.o.Now())

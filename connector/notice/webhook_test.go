@@ -270,6 +270,26 @@ func TestWebhookIsAwayAndComesBack(t *testing.T) {
 	}
 }
 
+// A receiver that takes its time with each report gets the rest in later rounds: a round, for which all others wait, has an end.
+func TestSlowWebhookEndsItsTurn(t *testing.T) {
+	t.Parallel()
+	slow := newReceiver(t)
+	w := newWorld(t, slow.target(t, "slow"))
+	slow.says(func(answer http.ResponseWriter) {
+		w.later.Add(int64(10 * time.Second))
+		answer.WriteHeader(http.StatusOK)
+	})
+	for range 5 {
+		w.run(changed)
+	}
+	w.tell()
+	for round, want := range []int{2, 4, 5} {
+		if w.push(); slow.count() != want {
+			t.Errorf("after round %d it has %d reports, want %d", round+1, slow.count(), want)
+		}
+	}
+}
+
 // Names do not lead to where machines are told their secrets, and http leads nowhere but to this machine.
 func TestWebhookAddresses(t *testing.T) {
 	t.Parallel()
