@@ -109,6 +109,7 @@ func (w *world) serve(address string) {
 			}
 			return "text of " + id
 		},
+		Go: w.background,
 	})
 	if err != nil {
 		w.t.Fatal(err)

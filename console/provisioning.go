@@ -47,17 +47,20 @@ type provisioningPage struct {
 	Rows                []subscriberRow
 	Pager               pager
 	Export              string
-	Any                 bool // there are some, though none may fit
-	Templated           bool // the configuration has templates
+	Deeds               []option // what can be done to many of them
+	Choose              string   // address to which the choice goes
+	All                 string   // what the box says that chooses all who match
+	Any                 bool     // there are some, though none may fit
+	Templated           bool     // the configuration has templates
 }
 
 // subscriberRow is one subscriber.
 type subscriberRow struct {
-	Address, Name, Person, Email, Template, Package string
-	Status                                          pill
-	Title, Reason                                   string // of the failure; "" = there is none
-	Tries                                           string
-	Updated                                         *instant
+	ID, Address, Name, Person, Email, Template, Package string
+	Status                                              pill
+	Title, Reason                                       string // of the failure; "" = there is none
+	Tries                                               string
+	Updated                                             *instant
 }
 
 // asked is what the filters of the page ask for.
@@ -73,6 +76,7 @@ func (v *visit) provisioning() {
 	q.After = v.after()
 	p := provisioningPage{
 		Query: q.Search, Reason: string(q.Reason), Exclude: q.HideProvisioned, Export: v.here("/provisioning/export.csv"), Templated: len(v.org.Settings.Templates) > 0,
+		Deeds: v.deedsFor(announced), Choose: v.here("/provisioning"),
 	}
 	for _, t := range v.org.Settings.Templates {
 		p.Templates = append(p.Templates, option{t.ID, t.Name, t.ID == q.Template})
@@ -90,6 +94,7 @@ func (v *visit) provisioning() {
 			p.Counts = append(p.Counts, tile{Text: text.Text, Number: v.number(n), Address: v.with("status", string(status)), Kind: text.Kind, Share: -1})
 		}
 	}
+	p.All = v.allMatching(q, counts)
 	list, next, err := v.s.o.Store.Subscribers(v.r.Context(), q)
 	if err != nil {
 		v.accident("provisioning", err)
@@ -100,6 +105,20 @@ func (v *visit) provisioning() {
 	}
 	p.Pager = v.pager(next, len(p.Rows))
 	v.show(http.StatusOK, "provisioning", frame{Title: v.t("nav.provisioning", nil), State: v.t("provisioning.state", nil)}, p)
+}
+
+// allMatching names all whom the filters ask for, by their number where the counts tell it.
+func (v *visit) allMatching(q connector.SubscriberQuery, counts map[connector.SubscriberStatus]int) string {
+	if q.Search != "" || q.Reason != "" {
+		return v.t("people.select.all", nil)
+	}
+	n := 0
+	for status, k := range counts {
+		if (q.Status == "" || q.Status == status) && (!q.HideProvisioned || status != connector.Provisioned) {
+			n += k
+		}
+	}
+	return v.t("provisioning.select.alln", map[string]string{"N": v.number(n)})
 }
 
 // statusPill says how far a subscriber has come.
@@ -126,7 +145,7 @@ func (v *visit) subscriberRow(s *connector.Subscriber) subscriberRow {
 	d := v.subscriberForm().Document(s)
 	f := frame{v: v}
 	row := subscriberRow{
-		Address: v.link("/provisioning/" + d.ID), Name: v.personal(s.Name), Person: v.personal(d.Name), Email: v.personal(d.Email), Template: s.Template,
+		ID: d.ID, Address: v.link("/provisioning/" + d.ID), Name: v.personal(s.Name), Person: v.personal(d.Name), Email: v.personal(d.Email), Template: s.Template,
 		Package: v.packageName(v.packageOf(s)), Status: v.statusPill(s.Status), Tries: strconv.Itoa(s.Tries), Updated: f.At(s.UpdatedAt),
 	}
 	if s.Failure != nil {
@@ -148,13 +167,13 @@ func (v *visit) packageOf(s *connector.Subscriber) string {
 
 // exportProvisioning sends what the filters ask for as a file, masked for whoever sees personal data masked.
 func (v *visit) exportProvisioning() {
-	v.sheet("provisioning", "provisioning", subscribers.Columns(), v.subscriberCells())
+	v.sheet("provisioning", "provisioning", subscribers.Columns(), v.subscriberCells(v.filteredSubscribers()))
 }
 
-func (v *visit) subscriberCells() iter.Seq2[[]string, error] {
-	const atOnce = 500
-	form, q := v.subscriberForm(), v.askedSubscribers(atOnce)
-	return func(yield func([]string, error) bool) {
+// filteredSubscribers are all whom the filters of the list ask for, in its order.
+func (v *visit) filteredSubscribers() iter.Seq2[*connector.Subscriber, error] {
+	q := v.askedSubscribers(exportStep)
+	return func(yield func(*connector.Subscriber, error) bool) {
 		for {
 			list, next, err := v.s.o.Store.Subscribers(v.r.Context(), q)
 			if err != nil {
@@ -162,11 +181,26 @@ func (v *visit) subscriberCells() iter.Seq2[[]string, error] {
 				return
 			}
 			for _, s := range list {
-				if !yield(v.maskedRow(s, form.Row(s)), nil) {
+				if !yield(s, nil) {
 					return
 				}
 			}
 			if q.After = next; next == "" {
+				return
+			}
+		}
+	}
+}
+
+func (v *visit) subscriberCells(list iter.Seq2[*connector.Subscriber, error]) iter.Seq2[[]string, error] {
+	form := v.subscriberForm()
+	return func(yield func([]string, error) bool) {
+		for s, err := range list {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(v.maskedRow(s, form.Row(s)), nil) {
 				return
 			}
 		}

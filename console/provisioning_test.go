@@ -1,16 +1,20 @@
 package console_test
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"usherd/connector"
 	"usherd/connector/mapping"
 	"usherd/connector/provision"
+	"usherd/console"
 	"usherd/internal/webdriver"
 )
 
@@ -160,4 +164,141 @@ func TestProvisioningInABrowser(t *testing.T) {
 			t.Error(faults)
 		}
 	}
+}
+
+// chooseOf ticks subscribers, or all that match, and gives the page of the selection.
+func (b *browser) chooseOf(deed, query string, form url.Values) string {
+	b.w.t.Helper()
+	form.Set("deed", deed)
+	a := b.post("/provisioning"+query, form)
+	if to := strings.TrimPrefix(a.to(), "/admin"); strings.HasPrefix(to, "/selections/") {
+		return to
+	}
+	b.w.t.Fatalf("%d %s\n%s", a.StatusCode, a.to(), a.text)
+	return ""
+}
+
+// id is that of the only subscriber that fits.
+func (b *browser) id(query string) string { return strings.TrimPrefix(b.row(query), "/provisioning/") }
+
+func TestManySubscribers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.templates()
+	w.announce("shop", "4711", "ann@home.test")
+	for _, name := range []string{"=cmd", "4713<b>", "4714"} {
+		w.announce("shop", name, "x"+name[1:4]+"@home.test") // there is one seat, and ann has it
+	}
+	w.announce("phones", "4715", "eve@home.test")
+	b, auditor := w.as("helpdesk"), w.as("auditor")
+	w.want(b.get("/provisioning?exclude=none"), http.StatusOK, "all 5 that match:", `value="retry"`, `value="package"`, `value="export"`)
+	w.not(b.get("/provisioning?exclude=none"), `value="delete"`)
+	w.want(b.get("/provisioning?status=error"), http.StatusOK, "all 3 that match:")
+	w.want(b.get("/provisioning?q=47"), http.StatusOK, "all that match:")
+
+	// A file has exactly those who are ticked, masked for whoever sees them masked; nothing else is an auditor's.
+	w.not(auditor.get("/provisioning?exclude=none"), `value="retry"`, `value="package"`)
+	w.want(auditor.post("/provisioning", url.Values{"deed": {"retry"}, "all": {"1"}}), http.StatusForbidden)
+	ids := url.Values{"user": {b.id("q=%3Dcmd"), b.id("q=4715"), "no id"}}
+	page := b.chooseOf("export", "", ids)
+	w.want(b.get(page), http.StatusOK, "The file has exactly these", page+"/export.csv", "=cmd")
+	w.not(b.get(page), "4714")
+	file := b.get(page + "/export.csv")
+	w.want(file, http.StatusOK, "\n'=cmd,shop,error", "\n4715,phones,")
+	w.not(file, "4711", "4714")
+	w.want(auditor.get(page+"/export.csv"), http.StatusNotFound) // of another administrator
+	masked := auditor.chooseOf("export", "?status=error", url.Values{"all": {"1"}})
+	w.not(auditor.get(masked), "4714", "=cmd", "x714@")
+	w.not(auditor.get(masked+"/export.csv"), "4714")
+	w.want(b.get(b.chooseOf("retry", "", ids)+"/export.csv"), http.StatusNotFound)
+
+	// Whoever has no address, or is provisioned, is left out; who finds no seat is told.
+	page = b.chooseOf("retry", "", url.Values{"user": {b.id("q=4711"), b.id("q=4713"), b.id("q=4714"), b.id("q=4715")}})
+	w.want(b.get(page), http.StatusOK, "Retry 3 activations", "Left out", "4711", "Line: 2 seats are needed and 0 are free", "4713&lt;b&gt;")
+	w.want(b.get(page+"?lang=pl"), http.StatusOK, "Ponów 3 aktywacje")
+	w.want(b.post(page, url.Values{"lang": {"en"}}), http.StatusSeeOther)
+	w.want(b.get(page+"?lang=en"), http.StatusOK, "1 was tried again", "no_seat", "Copy error text", "4713&lt;b&gt;")
+	w.not(b.get(page), "4711")
+
+	// The package that is chosen is for all of them; a full one cannot be chosen.
+	page = b.chooseOf("package", "?status=error", url.Values{"all": {"1"}})
+	w.want(b.get(page), http.StatusOK, `value="line" required disabled`, "Change the package of 3 subscribers")
+	w.want(b.post(page, url.Values{"choice": {"line"}}), http.StatusUnprocessableEntity, "Choose one of them that is free")
+	w.want(b.post(page, nil), http.StatusUnprocessableEntity)
+	w.want(b.post(page, url.Values{"choice": {"guest"}}), http.StatusSeeOther)
+	w.want(b.get(page), http.StatusOK, "3 have the package")
+	w.want(b.get("/provisioning?status=error"), http.StatusOK, "No subscriber fits")
+
+	// They are forgotten, and their accounts end: more than the guard lets through are typed.
+	w.org.Sources[0].Guard = connector.Guard{Min: 1, Percent: 5}
+	w.want(b.post("/provisioning?template=shop", url.Values{"deed": {"delete"}, "all": {"1"}}), http.StatusForbidden)
+	owner := w.as("owner")
+	page = owner.chooseOf("delete", "?template=shop", url.Values{"all": {"1"}})
+	w.want(owner.get(page), http.StatusOK, "Delete 4 subscribers", "is deactivated", `name="typed"`)
+	w.want(owner.post(page, url.Values{"typed": {"3"}}), http.StatusUnprocessableEntity)
+	w.want(owner.post(page, url.Values{"typed": {"4"}}), http.StatusSeeOther)
+	w.want(owner.get(page), http.StatusOK, "4 are forgotten")
+	w.want(owner.get("/provisioning?template=shop"), http.StatusOK, "Nobody has been announced")
+	if u := w.user("ann@home.test"); u.State != connector.Inactive {
+		t.Error(u.State)
+	}
+	w.want(owner.post(page, nil), http.StatusSeeOther) // nothing is done twice
+}
+
+// forgetting counts who is forgotten, and calls what is to be called after so many.
+type forgetting struct {
+	console.Writer
+	n     int
+	after map[int]func()
+}
+
+func (x *forgetting) DeleteSubscriber(ctx context.Context, c provision.SubscriberCommand) error {
+	err := x.Writer.DeleteSubscriber(ctx, c)
+	if x.n++; x.after[x.n] != nil {
+		x.after[x.n]()
+	}
+	return err
+}
+
+// More than are done while a browser waits go on by themselves; what stopped is gone on with by a button.
+func TestManySubscribersGoOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.templates()
+	const all = 600
+	list := make([]connector.Announcement, all)
+	for i := range list {
+		list[i] = connector.Announcement{Template: "phones", Name: fmt.Sprintf("n%04d", i), Profile: connector.Profile{}}
+	}
+	if _, err := w.prov.Announce(t.Context(), list, "test"); err != nil {
+		t.Fatal(err)
+	}
+	forgets := &forgetting{Writer: w.prov, after: map[int]func(){}}
+	w.set.Organizations[0].Writer = forgets
+	var begun []func(context.Context)
+	w.background = func(work func(stop context.Context)) { begun = append(begun, work) }
+	w.serve(address)
+	b := w.as("owner")
+	page := b.chooseOf("delete", "", url.Values{"all": {"1"}})
+	w.want(b.get(page), http.StatusOK, "Delete 600 subscribers", "and 550 more")
+	w.want(b.post(page, nil), http.StatusSeeOther)
+	w.want(b.get(page), http.StatusOK, "This is being done: 0 of 600")
+	if len(begun) != 1 {
+		t.Fatal(len(begun))
+	}
+	stop, cancel := context.WithCancel(t.Context())
+	forgets.after[300] = cancel
+	begun[0](stop)
+	w.want(b.get(page), http.StatusOK, "This is being done: 300 of 600", `value="50"`)
+	w.now = w.now.Add(3 * time.Minute)
+	w.want(b.get(page), http.StatusOK, "Nobody goes on with this: 300 of 600", "Go on with 300 more")
+	w.want(b.post(page, nil), http.StatusSeeOther)
+	w.want(b.get(page), http.StatusOK, "This is being done: 300 of 600")
+	begun[0](t.Context()) // whoever was thought gone comes back: the selection is not theirs any more
+	if forgets.n != 300 {
+		t.Error(forgets.n)
+	}
+	begun[1](t.Context())
+	w.want(b.get(page), http.StatusOK, "600 are forgotten")
+	w.want(b.get("/provisioning"), http.StatusOK, "Nobody has been announced yet")
 }

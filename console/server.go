@@ -104,6 +104,9 @@ type Options struct {
 	Address func(*http.Request) string
 	Now     func() time.Time
 	Log     *zap.Logger
+	// Go does what takes longer than an answer, until the program stops, which ends the context: then the work leaves off where it is.
+	// nil = it is done before the answer.
+	Go func(work func(stop context.Context))
 }
 
 // Server serves the console. It is safe for concurrent use.

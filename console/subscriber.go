@@ -179,7 +179,7 @@ func (v *visit) askSubscriberPackage() {
 	}
 	v.show(http.StatusOK, "confirm", v.subscriberFrame(s, "provisioning.package.link"), confirm{
 		Effect: []string{v.t("provisioning.package.effect", nil)}, Button: v.t("provisioning.package.button", nil), Back: v.link("/provisioning/" + s.ID.String()),
-		Choices: append(packages, choice{Value: "-", Text: v.t("provisioning.package.templates", nil)}),
+		Choices: append(packages, choice{Value: templatesPackage, Text: v.t("provisioning.package.templates", nil)}),
 	})
 }
 
@@ -188,11 +188,7 @@ func (v *visit) doSubscriberPackage() {
 	if !ok {
 		return
 	}
-	pkg := v.value("choice")
-	if pkg == "-" {
-		pkg = ""
-	}
-	after, err := v.org.Writer.SetSubscriberPackage(v.r.Context(), v.subscriberCommand(s), pkg)
+	after, err := v.org.Writer.SetSubscriberPackage(v.r.Context(), v.subscriberCommand(s), packageChosen(v.value("choice")))
 	v.subscriberChanged(after, err, "package")
 }
 

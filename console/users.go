@@ -79,7 +79,7 @@ var listStates = []connector.State{connector.Active, connector.Verified, connect
 
 func (v *visit) users() {
 	q := v.askedUsers(perPage)
-	p := usersPage{Query: q.Search, State: string(q.State), Package: q.Package, Pending: q.Pending, OnlyActive: v.onlyActive(), Deeds: v.deedsForMany()}
+	p := usersPage{Query: q.Search, State: string(q.State), Package: q.Package, Pending: q.Pending, OnlyActive: v.onlyActive(), Deeds: v.deedsFor(people)}
 	for _, state := range listStates {
 		p.States = append(p.States, option{string(state), v.t("words.state."+string(state), nil), string(state) == p.State})
 	}

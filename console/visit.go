@@ -214,10 +214,15 @@ func (v *visit) logError(what string, err error) string {
 	if v.org != nil {
 		org = v.org.Settings.ID
 	}
-	ref := connector.NewRef(org, connector.NewID(v.now).String())
+	return v.s.logFault(what, org, v.w.Header().Get("X-Request-Id"), err)
+}
+
+// logFault is logError for what may outlive the request that asked for it.
+func (s *Server) logFault(what, org, request string, err error) string {
+	ref := connector.NewRef(org, connector.NewID(s.o.Now()).String())
 	if !errors.Is(err, context.Canceled) {
-		v.s.o.Log.Error("a page of the console could not be answered", zap.String("what", what), zap.String("org", org), zap.String("ref", ref),
-			zap.String("request", v.w.Header().Get("X-Request-Id")), zap.Error(err))
+		s.o.Log.Error("a page of the console could not be answered", zap.String("what", what), zap.String("org", org), zap.String("ref", ref),
+			zap.String("request", request), zap.Error(err))
 	}
 	return ref
 }

@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
@@ -48,6 +49,8 @@ type world struct {
 	runner  runner
 	program console.Program
 	txt     map[string][]string // what DNS says of names
+
+	background func(work func(stop context.Context)) // nil = what takes long is done at once
 }
 
 func newWorld(t *testing.T) *world {

@@ -49,6 +49,7 @@ func (d *daemon) openConsole(ctx context.Context) (*consoleDoor, error) {
 		Store: d.site.db, Runner: &runner{d, ctx, &x.work}, URL: c.URL, Version: version, Secret: secret, Now: d.app.now, Log: d.log, Quirk: scim.Quirk,
 		Program: &consoleProgram{d: d, since: d.app.now()}, Metrics: console.NewMetrics(d.metrics.registry),
 		Address: func(r *http.Request) string { return application{gate}.Address(r) },
+		Go:      func(work func(context.Context)) { x.work.Go(func() { work(ctx) }) },
 	})
 	if err != nil {
 		return nil, err

@@ -240,6 +240,7 @@ func TestPlans(t *testing.T) {
 		sqlDropLinks:         "SEARCH mail_links USING INDEX mail_links_until (until<?)",
 		sqlSubscriber:        "SEARCH s USING INDEX subscribers_id (org=? AND id=?)",
 		sqlSubscribersNamed:  "SEARCH s USING PRIMARY KEY (org=? AND template=? AND name_key=?)",
+		sqlSubscribersByID:   "SEARCH s USING INDEX subscribers_id (org=? AND id=?)",
 		sqlSubscribersOf:     "SEARCH s USING INDEX subscribers_user (org=? AND user_id=?)",
 		sqlSubscribersSaid:   "SEARCH s USING INDEX subscribers_said (org=? AND said_key=?)",
 		sqlSubscribersEmail:  "SEARCH s USING INDEX subscribers_email (org=? AND email_key=?)",

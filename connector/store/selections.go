@@ -12,22 +12,21 @@ import (
 const (
 	sqlPutSelection   = `INSERT INTO selections (id, org, actor, deed, users, until, begun, result) VALUES (?,?,?,?,?,?,0,'')`
 	sqlSelection      = `SELECT id, org, actor, deed, users, until, begun, result FROM selections WHERE id = ?`
-	sqlBeginSelection = `UPDATE selections SET begun = ? WHERE id = ? AND begun = 0`
-	sqlEndSelection   = `UPDATE selections SET result = ? WHERE id = ?`
+	sqlMoveSelection  = `UPDATE selections SET begun = ?, result = ? WHERE id = ? AND begun = ?`
 	sqlDropSelections = `DELETE FROM selections WHERE until < ?`
 )
 
 // PutSelection keeps a selection that nobody has carried out.
 func (db *DB) PutSelection(ctx context.Context, s connector.Selection) error {
-	if s.ID.IsZero() || s.Org == "" || s.Actor == "" || s.Deed == "" || len(s.Users) == 0 || s.Until.IsZero() {
+	if s.ID.IsZero() || s.Org == "" || s.Actor == "" || s.Deed == "" || len(s.IDs) == 0 || s.Until.IsZero() {
 		return invalid("put selection", "a selection needs its id, organization, who has chosen whom for what, and its end")
 	}
-	users := make([]byte, 0, len(s.Users)*len(s.ID))
-	for _, id := range s.Users {
-		users = append(users, id[:]...)
+	ids := make([]byte, 0, len(s.IDs)*len(s.ID))
+	for _, id := range s.IDs {
+		ids = append(ids, id[:]...)
 	}
 	return db.write(ctx, func(t *tx) error {
-		_, err := t.s.exec(ctx, sqlPutSelection, s.ID[:], s.Org, s.Actor, s.Deed, users, micros(s.Until))
+		_, err := t.s.exec(ctx, sqlPutSelection, s.ID[:], s.Org, s.Actor, s.Deed, ids, micros(s.Until))
 		return wrap("put selection", err)
 	})
 }
@@ -45,38 +44,47 @@ func (r *reader) Selection(ctx context.Context, org string, id connector.ID) (co
 	return s, nil
 }
 
+// selectionResult is how far a selection has come, as it is stored.
+type selectionResult struct {
+	Reason string                       `json:"reason,omitempty"`
+	Choice string                       `json:"choice,omitempty"`
+	Done   []connector.SelectionOutcome `json:"done,omitempty"`
+}
+
 func scanSelection(r *sql.Rows, s *connector.Selection) error {
-	var users []byte
-	var result string
-	err := r.Scan((*idColumn)(&s.ID), &s.Org, &s.Actor, &s.Deed, &users, (*timeColumn)(&s.Until), (*timeColumn)(&s.Begun), &result)
-	for len(users) >= len(s.ID) {
-		s.Users = append(s.Users, connector.ID(users[:len(s.ID)]))
-		users = users[len(s.ID):]
+	var ids []byte
+	var text string
+	err := r.Scan((*idColumn)(&s.ID), &s.Org, &s.Actor, &s.Deed, &ids, (*timeColumn)(&s.Until), (*timeColumn)(&s.Begun), &text)
+	for len(ids) >= len(s.ID) {
+		s.IDs = append(s.IDs, connector.ID(ids[:len(s.ID)]))
+		ids = ids[len(s.ID):]
 	}
-	if err != nil || result == "" {
+	if err != nil || text == "" {
 		return err
 	}
-	return json.Unmarshal([]byte(result), &s.Result)
+	var result selectionResult
+	err = json.Unmarshal([]byte(text), &result)
+	s.Reason, s.Choice, s.Done = result.Reason, result.Choice, result.Done
+	return err
 }
 
-// BeginSelection notes that a selection is carried out: of those who do it at the same moment, in whatever process, one is told to.
-func (db *DB) BeginSelection(ctx context.Context, id connector.ID, now time.Time) (begun bool, err error) {
-	err = db.write(ctx, func(t *tx) error {
-		n, err := t.s.exec(ctx, sqlBeginSelection, micros(now), id[:])
-		begun = n > 0
-		return wrap("begin selection", err)
-	})
-	return begun && err == nil, err
-}
-
-// EndSelection keeps what came of a selection.
-func (db *DB) EndSelection(ctx context.Context, id connector.ID, result []connector.SelectionOutcome) error {
-	text, err := json.Marshal(result)
+// MoveSelection keeps how far a selection has come, and that it is at work since now: the first time, and each time after. Of those who
+// begin it, or go on with it, at the same moment, in whatever process, one is told that it is theirs; s has that time then. Nobody is who
+// read it before somebody else moved it.
+func (db *DB) MoveSelection(ctx context.Context, s *connector.Selection, now time.Time) (ours bool, err error) {
+	text, err := json.Marshal(selectionResult{s.Reason, s.Choice, s.Done})
 	if err != nil {
-		return wrap("end selection", err)
+		return false, wrap("move selection", err)
 	}
-	return db.write(ctx, func(t *tx) error {
-		_, err := t.s.exec(ctx, sqlEndSelection, string(text), id[:])
-		return wrap("end selection", err)
+	now = now.Truncate(time.Microsecond)
+	err = db.write(ctx, func(t *tx) error {
+		n, err := t.s.exec(ctx, sqlMoveSelection, micros(now), string(text), s.ID[:], micros(s.Begun))
+		ours = n > 0
+		return wrap("move selection", err)
 	})
+	if err != nil || !ours {
+		return false, err
+	}
+	s.Begun = now
+	return true, nil
 }

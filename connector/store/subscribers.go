@@ -17,6 +17,7 @@ const subscriberColumns = `s.org, s.template, s.id, s.name, s.announced, s.profi
 const (
 	sqlSubscriber        = `SELECT ` + subscriberColumns + ` FROM subscribers s WHERE s.org = ? AND s.id = ?`
 	sqlSubscribersNamed  = `SELECT ` + subscriberColumns + ` FROM subscribers s WHERE s.org = ? AND s.template = ? AND s.name_key IN (*)`
+	sqlSubscribersByID   = `SELECT ` + subscriberColumns + ` FROM subscribers s WHERE s.org = ? AND s.id IN (*)`
 	sqlSubscribersOf     = `SELECT ` + subscriberColumns + ` FROM subscribers s WHERE s.org = ? AND s.user_id IN (*)`
 	sqlSubscribersSaid   = `SELECT ` + subscriberColumns + ` FROM subscribers s WHERE s.org = ? AND s.said_key = ? AND s.said_key <> '' ORDER BY s.id LIMIT 0 + ?`
 	sqlSubscribersEmail  = `SELECT ` + subscriberColumns + ` FROM subscribers s WHERE s.org = ? AND s.email_key = ? AND s.email_key <> '' ORDER BY s.id LIMIT 0 + ?`
@@ -73,6 +74,11 @@ func (r *reader) SubscribersNamed(ctx context.Context, org, template string, nam
 		keys[i] = connector.Fold(n)
 	}
 	return r.subscribersIn(ctx, sqlSubscribersNamed, []any{org, template}, keys)
+}
+
+// SubscribersByID returns those with these ids, in their order; absent ones are left out.
+func (r *reader) SubscribersByID(ctx context.Context, org string, ids []connector.ID) ([]*connector.Subscriber, error) {
+	return r.subscribersIn(ctx, sqlSubscribersByID, []any{org}, idArgs(ids))
 }
 
 // SubscribersOfUsers returns those whose accounts these are.

@@ -98,8 +98,8 @@ type Store interface {
 	DropSessions(ctx context.Context, now time.Time) error
 	PutSelection(ctx context.Context, s connector.Selection) error
 	Selection(ctx context.Context, org string, id connector.ID) (connector.Selection, error)
-	BeginSelection(ctx context.Context, id connector.ID, now time.Time) (bool, error)
-	EndSelection(ctx context.Context, id connector.ID, result []connector.SelectionOutcome) error
+	MoveSelection(ctx context.Context, s *connector.Selection, now time.Time) (bool, error)
+	SubscribersByID(ctx context.Context, org string, ids []connector.ID) ([]*connector.Subscriber, error)
 	PutAttempt(ctx context.Context, s connector.Attempt) error
 	CountAttempts(ctx context.Context, org, source string, since time.Time, most int) (connector.AttemptCounts, error)
 	Attempts(ctx context.Context, q connector.AttemptQuery) ([]connector.Attempt, error)

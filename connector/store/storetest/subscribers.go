@@ -149,6 +149,9 @@ func subscribersOneByOne(f *fixture, all []*connector.Subscriber, pick func(func
 			f.ok(err)
 			f.sameSubscribers(list, pick(func(x *connector.Subscriber) bool { return x.Email == s.Email })...)
 		}
+		list, err = f.s.SubscribersByID(f.ctx, Org, []connector.ID{s.ID, {1, 2, 3}, s.ID})
+		f.ok(err)
+		f.sameSubscribers(list, pick(func(x *connector.Subscriber) bool { return x.ID == s.ID })...)
 		list, err = f.s.SubscribersOfUsers(f.ctx, Org, []connector.ID{s.User, {1, 3}})
 		f.ok(err)
 		f.sameSubscribers(list, pick(func(x *connector.Subscriber) bool {
