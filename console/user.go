@@ -239,7 +239,7 @@ func (v *visit) history(p *userPage, u *connector.User) error {
 		return err
 	}
 	for _, l := range links {
-		p.Links = append(p.Links, linkRow{l.Source, l.Anchor.String(), v.personal(l.DN), string(l.Standing)})
+		p.Links = append(p.Links, linkRow{l.Source, l.Anchor.String(), v.personal(l.DN), v.standingWord(l.Standing)})
 	}
 	var last []connector.Event
 	for e, err := range v.s.o.Store.UserEvents(v.r.Context(), u.Org, u.ID) {
@@ -401,4 +401,12 @@ func (v *visit) doPackage() {
 	v.change(u, "package", "", func(ctx context.Context, w Writer, c provision.Command) (*connector.Change, error) {
 		return w.SetPackage(ctx, c, pkg, release)
 	})
+}
+
+// standingWord is what a source says of an entry; "" = it could not say.
+func (v *visit) standingWord(s connector.Standing) string {
+	if s == connector.StandingUnknown {
+		return "–"
+	}
+	return v.t("words.standing."+string(s), nil)
 }
