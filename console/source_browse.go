@@ -18,14 +18,28 @@ type browsePage struct {
 	Up     []crumb // the entries above, from a base on
 	Fault  *faultCard
 	Cut    bool // there are more entries than were looked at
+	Self   []browseAttribute
 	Rows   []browseRow
 	Pager  pager
+}
+
+// browseAttribute is an attribute of the entry at which the page stands.
+type browseAttribute struct {
+	Name   string
+	Values []browseValue
+	More   string // how many values are not shown; "" = none
+}
+
+// browseValue is a value as the directory has it, and what it means.
+type browseValue struct {
+	Text, Means string
+	At          *instant
 }
 
 // browseRow is one entry.
 type browseRow struct {
 	Name, Classes string
-	Down, Explain string // addresses; "" = there is nothing below, or it is no person
+	Down, Explain string // addresses; "" = it is no person
 	Standing      pill
 	Why           string
 	IsPerson      bool
@@ -83,11 +97,11 @@ func (v *visit) level(ctx context.Context, p *browsePage, x *connector.SourceSet
 	if page.Up != "" {
 		p.Up = append(p.Up, crumb{v.personal(page.Up), v.browseLink(x, page.Up)})
 	}
+	for _, a := range page.Self {
+		p.Self = append(p.Self, v.attribute(a))
+	}
 	for _, e := range page.Entries {
-		row := browseRow{Name: v.personal(e.Name), Classes: strings.Join(e.Classes, ", ")}
-		if !e.Leaf {
-			row.Down = v.browseLink(x, e.DN)
-		}
+		row := browseRow{Name: v.personal(e.Name), Classes: strings.Join(e.Classes, ", "), Down: v.browseLink(x, e.DN)}
 		if e.Found {
 			row.IsPerson, row.Explain = true, v.link("/sources/"+x.ID+"/explain", "entry", e.DN)
 			row.Standing = pill{v.t("sources.browse.person", nil), "good"}
@@ -98,4 +112,24 @@ func (v *visit) level(ctx context.Context, p *browsePage, x *connector.SourceSet
 		p.Rows = append(p.Rows, row)
 	}
 	return nil
+}
+
+// attribute shows an attribute with what its values mean.
+func (v *visit) attribute(a connector.EntryAttribute) browseAttribute {
+	f := frame{v: v}
+	shown := browseAttribute{Name: a.Name}
+	for _, value := range a.Values {
+		one := browseValue{Text: v.personal(value.Text), At: f.At(value.At), Means: strings.Join(value.Flags, ", ")}
+		switch {
+		case value.Bytes > 0:
+			one.Means = v.s.pages.Count(v.lang, "sources.browse.bytes", value.Bytes)
+		case value.Never:
+			one.Means = v.t("sources.browse.never", nil)
+		}
+		shown.Values = append(shown.Values, one)
+	}
+	if a.More > 0 {
+		shown.More = v.s.pages.Count(v.lang, "sources.browse.more", a.More)
+	}
+	return shown
 }

@@ -193,14 +193,15 @@ func TestADirectoryIsBrowsedLevelByLevel(t *testing.T) {
 	w.explains(nil)
 	b := w.as("helpdesk")
 	w.want(b.get("/sources/office/browse"), http.StatusOK, "Begin at a base", `href="/admin/sources/office/browse?at=dc%3Dacme%2Cdc%3Dtest"`)
-	w.runner.level = connector.BrowsePage{At: "ou=x,dc=acme,dc=test", Up: "dc=acme,dc=test", Next: "cn=z<z", Cut: true, Entries: []connector.BrowseEntry{
+	w.runner.level = connector.BrowsePage{At: "ou=x,dc=acme,dc=test", Up: "dc=acme,dc=test", Next: "cn=z<z", Cut: true, Self: viewedEntry(), Entries: []connector.BrowseEntry{
 		{DN: "ou=Sub,ou=x,dc=acme,dc=test", Name: "ou=Sub", Classes: []string{"organizationalUnit"}},
 		{DN: "cn=<b>Ann</b>,ou=x,dc=acme,dc=test", Name: "cn=<b>Ann</b>", Found: true, Leaf: true, Classes: []string{"inetOrgPerson"}},
 		{DN: "cn=Old,ou=x,dc=acme,dc=test", Name: "cn=Old", Found: true, Leaf: true, Outside: "it stands in ou=x, which exclude_ous leaves out"},
 	}}
 	a := b.get("/sources/office/browse?at=ou%3Dx%2Cdc%3Dacme%2Cdc%3Dtest&begins=a")
 	w.want(a, http.StatusOK, "&lt;b&gt;Ann", "organizationalUnit", "at=ou%3DSub%2Cou%3Dx", "entry=cn%3D%3Cb%3EAnn", "Out of scope", "exclude_ous leaves out", `rel="next"`, "more entries here than the first thousand", `value="a"`)
-	w.not(a, "<b>Ann")
+	w.want(a, http.StatusOK, "What is in this entry", "ACCOUNTDISABLE, NORMAL_ACCOUNT", "never", `datetime="2026-01-05T08:00:00Z"`, "20480 bytes", "&lt;i&gt;ann@acme.test", "and 3 values more")
+	w.not(a, "<b>Ann", "<i>ann")
 	next := strings.ReplaceAll(between(a.text, `rel="next" href="/admin`, `"`), "&amp;", "&")
 	b.get(next)
 	if got := w.runner.asked[len(w.runner.asked)-1]; got != "browse acme office {At:ou=x,dc=acme,dc=test Begins:a After:cn=z<z Limit:50}" {
@@ -265,5 +266,17 @@ func TestCronInWords(t *testing.T) {
 		}
 		w.set.Organizations[0].Sources["office"].Schedule = s
 		w.want(b.get("/sources/office/schedule"), http.StatusOK, want)
+	}
+}
+
+// viewedEntry has a value of each kind.
+func viewedEntry() []connector.EntryAttribute {
+	return []connector.EntryAttribute{
+		{Name: "objectGUID", Values: []connector.EntryValue{{Text: "12345678-1234-5678-1122-334455667788"}}},
+		{Name: "userAccountControl", Values: []connector.EntryValue{{Text: "514", Flags: []string{"ACCOUNTDISABLE", "NORMAL_ACCOUNT"}}}},
+		{Name: "accountExpires", Values: []connector.EntryValue{{Text: "0", Never: true}}},
+		{Name: "whenChanged", Values: []connector.EntryValue{{Text: "20260105080000.0Z", At: time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC)}}},
+		{Name: "jpegPhoto", Values: []connector.EntryValue{{Bytes: 20480}}},
+		{Name: "mail", Values: []connector.EntryValue{{Text: "<i>ann@acme.test"}, {Text: "ann.lee@acme.test"}}, More: 3},
 	}
 }

@@ -21,7 +21,7 @@ func TestSourcesInABrowser(t *testing.T) {
 			"ann": {entry("ann", "uid", "ann", "mail", "ann@acme.test", "givenName", "Ann", "sn", "<b>Lee</b>", "title", "=cmd|x")},
 			"bob": {entry("bob", "uid", "bob", "mail", "bob@acme.test", "sn", strings.Repeat("Wolfeschlegelsteinhausen", 6), "title", "\u202eשלום")},
 		})
-		w.runner.level = connector.BrowsePage{At: "ou=People,dc=acme,dc=test", Up: "dc=acme,dc=test", Next: "cn=m", Cut: true, Entries: []connector.BrowseEntry{
+		w.runner.level = connector.BrowsePage{At: "ou=People,dc=acme,dc=test", Up: "dc=acme,dc=test", Next: "cn=m", Cut: true, Self: viewedEntry(), Entries: []connector.BrowseEntry{
 			{DN: "ou=Sub,ou=People,dc=acme,dc=test", Name: "ou=Sub", Classes: []string{"top", "organizationalUnit"}},
 			{DN: "uid=ann,ou=People,dc=acme,dc=test", Name: "uid=ann", Found: true, Leaf: true, Classes: []string{"top", "person", "organizationalPerson", "inetOrgPerson"}},
 			{DN: "uid=old,ou=People,dc=acme,dc=test", Name: "cn=" + strings.Repeat("Wolfeschlegelsteinhausen", 4), Found: true, Leaf: true, Outside: "it stands in ou=x, which exclude_ous leaves out", Classes: []string{"inetOrgPerson"}},
@@ -71,6 +71,10 @@ func TestSourcesInABrowser(t *testing.T) {
 			shoot(t, b, srv.URL, explainPath("ann"), "source-explain")
 			shoot(t, b, srv.URL, explainPath("bob"), "source-explain-refused")
 			shoot(t, b, srv.URL, "/sources/office/browse?at=ou%3DPeople%2Cdc%3Dacme%2Cdc%3Dtest", "source-browse")
+			entries := w.runner.level.Entries
+			w.runner.level.Entries = nil
+			shoot(t, b, srv.URL, "/sources/office/browse?at=cn%3DAnn%2Cou%3DPeople%2Cdc%3Dacme%2Cdc%3Dtest", "source-entry")
+			w.runner.level.Entries = entries
 		}
 		b.Open(srv.URL + "/sources")
 		b.Click(`article a[href="/sources/office"]`)

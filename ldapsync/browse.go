@@ -16,7 +16,8 @@ import (
 const mostBrowsed = 1000
 
 // Browse returns a page of the entries right below one, which has to stand below the bases, in order of their names. It tells of
-// each whether the filter finds it and whether its place is in scope; groups are not looked at. It takes turns with Find.
+// each whether the filter finds it and whether its place is in scope; groups are not looked at. Of the entry itself it tells what is in it. It
+// takes turns with Find.
 func (s *Source) Browse(ctx context.Context, q connector.BrowseRequest) (connector.BrowsePage, error) {
 	at, err := foldDN(q.At)
 	if err != nil || at == "" || !s.underABase(at) {
@@ -61,6 +62,9 @@ var browsed = []string{"objectClass", "hasSubordinates", "numSubordinates"}
 func (x *session) browse(ctx context.Context, q connector.BrowseRequest, page *connector.BrowsePage) error {
 	all, err := x.children(ctx, q.At, begins(q.Begins), page)
 	if err != nil {
+		return err
+	}
+	if page.Self, err = x.view(ctx, q.At); err != nil {
 		return err
 	}
 	slices.SortFunc(all, byName)
