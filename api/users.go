@@ -157,6 +157,11 @@ type listUsersInput struct {
 	Search  string          `query:"search" doc:"Beginning of a user name, e-mail, display name or employee number, in any case." maxLength:"320"`
 	Package string          `query:"package" doc:"Only users of this package." maxLength:"64"`
 	Pending bool            `query:"pending" doc:"Only users who wait for approval."`
+	Source  string          `query:"source" doc:"Only users of whom this source has a record." maxLength:"64"`
+	Domain  string          `query:"domain" doc:"Only users whose e-mail address is on this domain or below it." maxLength:"253"`
+	Failing bool            `query:"failing" doc:"Only users of whom a failure is open."`
+	Reason  string          `query:"reason" doc:"Only users of whom a failure with this reason is open." maxLength:"64"`
+	Leaving bool            `query:"leaving" doc:"Only users whom the end of a grace period deletes, the next one first."`
 }
 
 // Users is a page of users.
@@ -174,6 +179,7 @@ func (s *Server) listUsers(ctx context.Context, c *call, in *listUsersInput) (*u
 	}
 	list, next, err := s.o.Store.ListUsers(ctx, connector.UserQuery{
 		Org: c.id(), State: in.State, Search: in.Search, Package: in.Package, Pending: in.Pending, After: after, Limit: in.Limit,
+		Source: in.Source, Domain: in.Domain, Failing: in.Failing, Reason: connector.Reason(in.Reason), Leaving: in.Leaving,
 	})
 	if err != nil {
 		return nil, err

@@ -50,6 +50,7 @@ type AttemptQuery struct {
 	Org    string
 	Source string
 	Person string    // user name or e-mail, compared by Fold
+	Ref    string    // that a person was shown, in any case; Person is not asked for beside it
 	Failed bool      // only those that were refused
 	Since  time.Time // zero = from the first on
 	Before ID        // only older ones than this; zero = from the latest on

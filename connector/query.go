@@ -9,6 +9,11 @@ type UserQuery struct {
 	Search  string // beginning of a user name, e-mail, display name or employee number, in any case
 	Package string
 	Pending bool   // only those who wait for approval
+	Source  string // only those of whom it has a record
+	Domain  string // only those whose primary address is on it, or on a domain below it
+	Failing bool   // only those of whom a failure is open
+	Reason  Reason // only those of whom one with this reason is open
+	Leaving bool   // only those whom the end of a grace period deletes, the next one first
 	After   string // what the page before gave as next
 	Limit   int    // at most 1,000, which is also what 0 means
 }

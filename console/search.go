@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"regexp"
@@ -49,7 +50,7 @@ type hit struct {
 const mostHits = 8
 
 // finders are the kinds of things that are looked for, in the order in which they are shown: each with the page that one has to be
-// allowed to see for it, which names it, too.
+// allowed to see for it, and the name of that in the navigation.
 var finders = []struct {
 	page, name string
 	find       func(v *visit, q string) (hitGroup, error)
@@ -57,6 +58,7 @@ var finders = []struct {
 	{"/users", "users", (*visit).findPeople},
 	{"/provisioning", "provisioning", (*visit).findSubscribers},
 	{"/failures", "failures", (*visit).findFailures},
+	{"/sso/attempts", "", (*visit).findSignIns},
 	{"/runs", "runs", (*visit).findRuns},
 	{"/errors", "errors", (*visit).findErrors},
 	{"/sources", "sources", (*visit).findSources},
@@ -94,7 +96,7 @@ func (v *visit) fillSearch(p *searchPage) error {
 			return err
 		}
 		if len(g.Hits) > 0 {
-			g.Title = v.t("nav."+f.name, nil)
+			g.Title = cmp.Or(g.Title, v.t("nav."+f.name, nil))
 			p.Groups = append(p.Groups, g)
 		}
 	}
@@ -229,6 +231,20 @@ func (v *visit) findFailures(q string) (g hitGroup, err error) {
 		g.Hits = []hit{{Address: row.Address, Text: row.Person, Notes: []string{row.Title}, Code: row.Reason, exact: true}}
 	}
 	return g, none(err)
+}
+
+// findSignIns finds attempts to sign in by the reference that the person was shown.
+func (v *visit) findSignIns(q string) (g hitGroup, err error) {
+	if !reference.MatchString(q) {
+		return g, nil
+	}
+	list, err := v.s.o.Store.Attempts(v.r.Context(), connector.AttemptQuery{Org: v.id(), Ref: q, Limit: mostHits})
+	for i := range list {
+		row := v.signInRow(&list[i])
+		g.Hits = append(g.Hits, hit{Address: row.Address, Text: cmp.Or(row.Person, row.IDP), Notes: []string{row.IDP, row.At.Text}, Code: row.Reason, State: row.Result, exact: true})
+	}
+	g.Title = v.t("sso.attempts", nil)
+	return g, err
 }
 
 // runEnding is the end of the id of a run, by which commands, mails and files name it: connector.ID.Short, or more of it.

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"usherd/connector"
 	"usherd/connector/clients"
@@ -110,6 +111,23 @@ func TestSearchByIDLeadsThere(t *testing.T) {
 	for _, q := range []string{foreign.ID.String(), foreign.ID.Short(), connector.NewID(w.now).String(), "0000-0000", "last"} {
 		b.finds(q, map[string]string{})
 	}
+}
+
+// What somebody was shown at sign-in leads to the attempt, and where there are several to each of them.
+func TestSearchFindsSignInsByReference(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.as("helpdesk")
+	w.tried(2, nil)
+	if a := b.get("/search?q=7kq2-m4zt"); !strings.HasPrefix(a.to(), "/admin/sso/attempts/") {
+		t.Errorf("%d %s", a.StatusCode, a.to())
+	}
+	w.now = w.now.Add(10 * time.Minute)
+	w.tried(1, nil)
+	if list := b.found("7KQ2-M4ZT")["Sign-ins"]; len(list) != 2 || !strings.HasPrefix(list[0], "=bob@example.com /sso/attempts/") {
+		t.Error(list)
+	}
+	w.not(w.as("auditor").get("/search?q=7KQ2-M4ZT"), "=bob@")
 }
 
 func TestSearchFindsWhatIsConfigured(t *testing.T) {

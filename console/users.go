@@ -12,6 +12,7 @@ import (
 // UserStore is what the pages about people read.
 type UserStore interface {
 	ListUsers(ctx context.Context, q connector.UserQuery) (users []*connector.User, next string, err error)
+	CountUsersOf(ctx context.Context, q connector.UserQuery, most int) (n int, more bool, err error)
 	FindUser(ctx context.Context, org, key string) (*connector.User, error)
 	UserLinks(ctx context.Context, org string, user connector.ID) ([]connector.Link, error)
 	UserEvents(ctx context.Context, org string, user connector.ID) iter.Seq2[connector.Event, error]
@@ -48,6 +49,9 @@ type usersPage struct {
 	Pending               bool
 	States                []option
 	Packages              []option
+	Facets                []facet
+	Params                []option // of facets that are chosen, by name
+	Looking               bool     // nobody so far, and there are more to look through
 	Seats                 []tile
 	Rows                  []userRow
 	Pager                 pager
@@ -79,7 +83,7 @@ var listStates = []connector.State{connector.Active, connector.Verified, connect
 
 func (v *visit) users() {
 	q := v.askedUsers(perPage)
-	p := usersPage{Query: q.Search, State: string(q.State), Package: q.Package, Pending: q.Pending, OnlyActive: v.onlyActive(), Deeds: v.deedsFor(people)}
+	p := usersPage{Query: q.Search, State: string(q.State), Package: q.Package, Pending: q.Pending, OnlyActive: v.onlyActive(), Deeds: v.deedsFor(people), Params: v.facetParams()}
 	for _, state := range listStates {
 		p.States = append(p.States, option{string(state), v.t("words.state."+string(state), nil), string(state) == p.State})
 	}
@@ -88,6 +92,9 @@ func (v *visit) users() {
 	}
 	var err error
 	if p.Seats, err = v.seatTiles(); err == nil {
+		p.Facets, err = v.facets()
+	}
+	if err == nil {
 		err = v.fillUsers(&p)
 	}
 	if err != nil {
@@ -101,11 +108,14 @@ func (v *visit) users() {
 func (v *visit) askedUsers(limit int) connector.UserQuery {
 	return connector.UserQuery{
 		Org: v.id(), State: connector.State(v.query("state")), Search: v.query("q"), Package: v.query("package"), Pending: v.query("pending") == "1", Limit: limit,
+		Source: v.query("source"), Domain: v.query("domain"), Failing: v.query("failing") == "1", Reason: connector.Reason(v.query("reason")), Leaving: v.query("leaving") == "1",
 	}
 }
 
-// onlyActive reports whether the filters leave out inactive people.
-func (v *visit) onlyActive() bool { return v.query("active") != "any" && v.query("state") == "" }
+// onlyActive reports whether the filters leave out inactive people; who is leaving is one.
+func (v *visit) onlyActive() bool {
+	return v.query("active") != "any" && v.query("state") == "" && v.query("leaving") == ""
+}
 
 // fillUsers reads a page of people. Inactive ones are left out here, as the box asks for it, and counted.
 func (v *visit) fillUsers(p *usersPage) error {
@@ -123,6 +133,7 @@ func (v *visit) fillUsers(p *usersPage) error {
 		p.Rows = append(p.Rows, v.userRow(u))
 	}
 	p.Pager, p.ShowAll, p.Export = v.pager(next, len(p.Rows)), v.with("active", "any"), v.here("/users/export.csv")
+	p.Looking = len(p.Rows)+p.Hidden == 0 && next != ""
 	if p.State == string(connector.NotVerified) && len(p.Rows) > 0 && v.may(handle) {
 		p.Invite = v.link("/users/invite")
 	}

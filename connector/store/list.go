@@ -48,8 +48,9 @@ func scanListRow(r *sql.Rows, v *listRow) error {
 
 // ListUsers returns a page of users; next is "" after the last page. All users and those of State
 // active come in order of their user names; a search gives first who is found by user name, then by
-// e-mail, display name and employee number, each user once; those of another State, of a Package or
-// Pending alone come in order of their creation, tombstones only where State asks for them.
+// e-mail, display name and employee number, each user once; those who are leaving by the end of their grace
+// period, those on a Domain by their domains, and those whom another filter asks for in order of their creation, tombstones
+// only where State asks for them. Where only a few of many fit, a page may hold less than Limit and not be the last.
 func (r *reader) ListUsers(ctx context.Context, q connector.UserQuery) (users []*connector.User, next string, err error) {
 	var at place
 	if q.After != "" {
@@ -57,25 +58,19 @@ func (r *reader) ListUsers(ctx context.Context, q connector.UserQuery) (users []
 			return nil, "", invalid("list users", "After is not what a page gave: %w", err)
 		}
 	}
-	q.Search, q.Limit = connector.Fold(q.Search), pageSize(q.Limit)
+	q.Search, q.Domain, q.Limit = connector.Fold(q.Search), reverseLabels(asciiDomain(q.Domain)), pageSize(q.Limit)
 	l := lister{r: r, q: q, at: at}
-	if byID := q.Search == "" && (q.Pending || q.Package != "" || q.State != "" && q.State != connector.Active); byID {
-		err = l.walkIDs(ctx)
-	} else {
-		err = l.walkNames(ctx)
-	}
-	if err != nil {
+	if err = l.walk(ctx); err != nil {
 		return nil, "", wrap("list users", err)
 	}
-	if len(l.users) > q.Limit {
-		l.users = l.users[:q.Limit]
-		text, err := json.Marshal(l.places[q.Limit-1])
-		if err != nil {
-			return nil, "", err
-		}
-		next = string(text)
+	end := l.at
+	if l.full() {
+		l.users, end = l.users[:q.Limit], l.places[q.Limit-1]
+	} else if !l.tired() {
+		return l.users, "", nil
 	}
-	return l.users, next, nil
+	text, err := json.Marshal(end)
+	return l.users, string(text), err
 }
 
 // lister collects one page and one user more.
@@ -85,9 +80,14 @@ type lister struct {
 	at     place
 	users  []*connector.User
 	places []place
+	seen   int // rows that were looked at and left out
 }
 
-func (l *lister) full() bool { return len(l.users) > l.q.Limit }
+// mostLeftOut is how many rows a page leaves out before it ends without being full: who asks goes on behind them.
+const mostLeftOut = 5000
+
+func (l *lister) full() bool  { return len(l.users) > l.q.Limit }
+func (l *lister) tired() bool { return l.seen >= mostLeftOut }
 
 // walkNames walks one kind of names after the other.
 func (l *lister) walkNames(ctx context.Context) error {
@@ -106,10 +106,10 @@ func (l *lister) walkNames(ctx context.Context) error {
 		if l.at.Kind != kind {
 			l.at = place{Kind: kind}
 		}
-		if err := l.pages(func() (*sql.Rows, error) {
+		if err := l.pages(ctx, func() (*sql.Rows, error) {
 			from := max(l.q.Search, l.at.Value) // where the walk starts: the pair alone would be compared row by row
 			return l.r.q.query(ctx, q, l.q.Org, kind, from, afterPrefix(l.q.Search), l.at.Value, l.at.User[:], l.q.Limit+1)
-		}); err != nil || l.full() {
+		}); err != nil || l.full() || l.tired() {
 			return err
 		}
 	}
@@ -129,67 +129,6 @@ func rank(kind int64) int {
 		return 4
 	}
 	return 0
-}
-
-// walkIDs walks the index of those who wait for approval, of states or of packages.
-func (l *lister) walkIDs(ctx context.Context) error {
-	if l.q.Pending {
-		return l.pages(func() (*sql.Rows, error) {
-			return l.r.q.query(ctx, sqlListPending, l.q.Org, l.at.User[:], l.q.Limit+1)
-		})
-	}
-	q, value := sqlListByPackage, l.q.Package
-	if l.q.State != "" && l.q.State != connector.Active {
-		q, value = sqlListByState, string(l.q.State)
-	}
-	return l.pages(func() (*sql.Rows, error) {
-		return l.r.q.query(ctx, q, l.q.Org, value, l.at.User[:], l.q.Limit+1)
-	})
-}
-
-// pages asks until the page is full or a question brought less than it asked for.
-func (l *lister) pages(ask func() (*sql.Rows, error)) error {
-	for !l.full() {
-		rows, err := ask()
-		n := 0
-		for v, err := range each(rows, err, scanListRow) {
-			if err != nil {
-				return err
-			}
-			n++
-			l.at = place{v.kind, v.value, v.user.ID}
-			if !l.full() && l.wants(v) {
-				l.users, l.places = append(l.users, v.user), append(l.places, l.at)
-			}
-		}
-		if n <= l.q.Limit {
-			return nil
-		}
-	}
-	return nil
-}
-
-// wants applies what the walked index does not, and leaves out whom a search has found already.
-func (l *lister) wants(v listRow) bool {
-	u := v.user
-	if l.q.State != "" && u.State != l.q.State || l.q.Package != "" && u.Package != l.q.Package {
-		return false
-	}
-	if l.q.Pending && !u.PendingApproval {
-		return false
-	}
-	if v.kind == 0 {
-		return u.State.Live() || l.q.State != ""
-	}
-	for _, n := range terms(uniqueNames(nil, u), u.Profile) {
-		if rank(n.kind) == 0 || rank(n.kind) > rank(v.kind) || !strings.HasPrefix(n.value, l.q.Search) {
-			continue
-		}
-		if rank(n.kind) < rank(v.kind) || n.value < v.value {
-			return false
-		}
-	}
-	return true
 }
 
 const sqlUsersByAnchor = `SELECT ` + userColumns + ` FROM links l JOIN users u ON u.id = l.user_id

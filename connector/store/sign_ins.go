@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"usherd/connector"
@@ -30,6 +31,7 @@ const (
 	sqlSignInWindow   = ` AND s.id > ? AND s.id < ? AND s.code >= ? ORDER BY s.id DESC LIMIT 0 + ?`
 	sqlSignIns        = `SELECT ` + signInColumns + ` FROM sign_ins s WHERE s.org = ? AND s.source = ?` + sqlSignInWindow
 	sqlSignInsOf      = `SELECT ` + signInColumns + ` FROM sign_ins s WHERE s.org = ? AND s.source = ? AND s.folded = ? AND s.folded <> ''` + sqlSignInWindow
+	sqlSignInsRef     = `SELECT ` + signInColumns + ` FROM sign_ins s WHERE s.org = ? AND s.source = ? AND s.ref = ? AND s.ref <> ''` + sqlSignInWindow
 	sqlSignIn         = `SELECT ` + signInColumns + ` FROM sign_ins s WHERE s.org = ? AND s.source = ? AND s.id = ?`
 	sqlCountSignIns   = `SELECT COUNT(code), COALESCE(SUM(CASE WHEN code > 0 THEN 1 ELSE 0 END), 0) FROM (SELECT code FROM sign_ins s WHERE s.org = ? AND s.source = ? AND s.id > ? ORDER BY s.id DESC LIMIT 0 + ?) AS x`
 	sqlOldSignIn      = `SELECT id FROM (SELECT id FROM sign_ins WHERE org = ? AND source = ? AND id < ? ORDER BY id LIMIT 0 + ?) AS s ORDER BY id DESC LIMIT 1`
@@ -138,7 +140,10 @@ func (r *reader) Attempts(ctx context.Context, q connector.AttemptQuery) ([]conn
 	var list []connector.Attempt
 	for _, source := range sources {
 		text, args := sqlSignIns, []any{q.Org, source}
-		if q.Person != "" {
+		switch {
+		case q.Ref != "":
+			text, args = sqlSignInsRef, append(args, strings.ToUpper(q.Ref))
+		case q.Person != "":
 			text, args = sqlSignInsOf, append(args, indexed(connector.Fold(q.Person)))
 		}
 		rows, err := r.q.query(ctx, text, append(args, after[:], end[:], least, limit)...)

@@ -34,6 +34,7 @@ type Store interface {
 	Prune(ctx context.Context, before time.Time) (int, error)
 	ListUsers(ctx context.Context, q connector.UserQuery) (users []*connector.User, next string, err error)
 	CountUsers(ctx context.Context, org string) (map[connector.State]int, error)
+	CountUsersOf(ctx context.Context, q connector.UserQuery, most int) (n int, more bool, err error)
 	FindUser(ctx context.Context, org, key string) (*connector.User, error)
 	UserEvents(ctx context.Context, org string, user connector.ID) iter.Seq2[connector.Event, error]
 	UserLinks(ctx context.Context, org string, user connector.ID) ([]connector.Link, error)
@@ -187,6 +188,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"an error undoes all of its transaction", errorUndoes},
 		{"a context that has ended writes nothing", endedContext},
 		{"users are listed by page", listUsers},
+		{"users are filtered and counted", filterUsers},
 		{"users are searched", searchUsers},
 		{"users are found by key", findUsers},
 		{"whom records can be about", peopleAtOnce},
