@@ -25,22 +25,14 @@ func (s *Server) changes() {
 		})
 	}
 	post("approveUser", "approve", "Approve a user who waits for it", "Nothing is changed of somebody who does not wait.",
-		func(ctx context.Context, w Writer, c provision.Command) (*connector.Change, error) {
-			return w.Approve(ctx, c)
-		})
+		userDeeds["approve"])
 	post("rejectUser", "reject", "Refuse a user who waits for approval",
 		"The account is deactivated by an administrator: no source, sign-in or push brings it back, its seat is free at once, and it is deleted after the organization's period when no source has the person any more. The person is mailed the reason. Somebody who does not wait is a conflict.",
-		func(ctx context.Context, w Writer, c provision.Command) (*connector.Change, error) {
-			return w.RejectUser(ctx, c)
-		})
+		userDeeds["reject"])
 	post("deactivateUser", "deactivate", "Take the access away", "No source gives it back.",
-		func(ctx context.Context, w Writer, c provision.Command) (*connector.Change, error) {
-			return w.Deactivate(ctx, c)
-		})
+		userDeeds["deactivate"])
 	post("reactivateUser", "reactivate", "Give the access back", "The state of before returns. It needs a free seat where the user has a package: a conflict with reason no_seat where there is none.",
-		func(ctx context.Context, w Writer, c provision.Command) (*connector.Change, error) {
-			return w.Reactivate(ctx, c)
-		})
+		userDeeds["reactivate"])
 	route(s, operation{
 		id: "keepUser", method: http.MethodPost, path: "/users/{user}/keep", scope: connector.APIUsers, tag: usersTag,
 		summary: "Delete a deactivated user later", refuses: []int{http.StatusConflict, http.StatusPreconditionFailed},
@@ -74,6 +66,22 @@ type Writer interface {
 	Reject(ctx context.Context, run *connector.Run, by string) error
 	Explain(ctx context.Context, req provision.ExplainRequest) (*provision.Explanation, error)
 	Check(ctx context.Context, req provision.CheckRequest) (*connector.Change, error)
+}
+
+// userDeeds are what is done to a user without a word more than why, by the names that requests about many have for them.
+var userDeeds = map[string]userDo{
+	"approve": func(ctx context.Context, w Writer, c provision.Command) (*connector.Change, error) {
+		return w.Approve(ctx, c)
+	},
+	"reject": func(ctx context.Context, w Writer, c provision.Command) (*connector.Change, error) {
+		return w.RejectUser(ctx, c)
+	},
+	"deactivate": func(ctx context.Context, w Writer, c provision.Command) (*connector.Change, error) {
+		return w.Deactivate(ctx, c)
+	},
+	"reactivate": func(ctx context.Context, w Writer, c provision.Command) (*connector.Change, error) {
+		return w.Reactivate(ctx, c)
+	},
 }
 
 type userDo func(ctx context.Context, w Writer, c provision.Command) (*connector.Change, error)

@@ -98,6 +98,7 @@ func New(o Options) (*Server, error) {
 	s.explanations()
 	s.checks()
 	s.changes()
+	s.many()
 	s.signIns()
 	s.failures()
 	s.runs()
