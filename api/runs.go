@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"iter"
 	"net/http"
 
@@ -18,10 +17,7 @@ const runsTag = "Runs"
 
 func (s *Server) runs() {
 	s.runStarts()
-	route(s, operation{
-		id: "listRuns", method: http.MethodGet, path: "/runs", scope: connector.APIRead, tag: runsTag, summary: "List the runs, the latest first",
-		about: "Each is a report without its people, as usherd runs -o json has it.",
-	}, s.listRuns)
+	s.runLists()
 	route(s, operation{
 		id: "getRunReport", method: http.MethodGet, path: "/runs/{run}", scope: connector.APIRead, tag: runsTag, streams: true, summary: "Show the report of a run with everybody in it",
 		about: "The document of usherd report RUN -o json, sent while it is read: of a large run it is large.",
@@ -174,45 +170,6 @@ func (s *Server) rollBackRun(ctx context.Context, c *call, in *rollbackInput) (*
 	}
 	id, err := s.o.Runner.Rollback(ctx, c.id(), req)
 	return started(c, id, false, err)
-}
-
-type listRunsInput struct {
-	OrgPath
-	Limit  int    `query:"limit" doc:"How many at most." default:"20" minimum:"1" maximum:"500"`
-	Source string `query:"source" doc:"Only this source." maxLength:"32"`
-	Before string `query:"before" doc:"Only runs before this one: next of the page before." format:"uuid"`
-}
-
-// Runs is a page of runs.
-type Runs struct {
-	Runs []json.RawMessage `json:"runs" doc:"Reports without people."`
-	Next string            `json:"next,omitempty" doc:"before of the next page; left out after the last."`
-}
-
-type runsOutput struct{ Body Runs }
-
-func (s *Server) listRuns(ctx context.Context, c *call, in *listRunsInput) (*runsOutput, error) {
-	f := connector.RunFilter{Org: c.id(), Source: in.Source, Limit: in.Limit + 1}
-	if err := before(&f.Before, in.Before); err != nil {
-		return nil, err
-	}
-	runs, err := s.o.Store.Runs(ctx, f)
-	if err != nil {
-		return nil, err
-	}
-	out := &runsOutput{Runs{Runs: []json.RawMessage{}}}
-	if len(runs) > in.Limit {
-		runs = runs[:in.Limit]
-		out.Body.Next = runs[in.Limit-1].ID.String()
-	}
-	for _, run := range runs {
-		doc, err := s.head(c, run)
-		if err != nil {
-			return nil, err
-		}
-		out.Body.Runs = append(out.Body.Runs, doc)
-	}
-	return out, nil
 }
 
 // RunPath names a run.

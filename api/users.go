@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"usherd/connector"
+	"usherd/connector/runs"
 )
 
 // Store is what the door reads. store.DB is one.
@@ -40,6 +41,7 @@ type Store interface {
 	Run(ctx context.Context, id connector.ID) (*connector.Run, error)
 	RunChanges(ctx context.Context, run connector.ID) iter.Seq2[*connector.Change, error]
 	Rollbacks(ctx context.Context, run *connector.Run) ([]*connector.Run, error)
+	runs.Comparer
 }
 
 // User is an account.

@@ -10,6 +10,7 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/report"
+	"usherd/connector/runs"
 )
 
 // RunStore is what the pages about runs read.
@@ -17,10 +18,8 @@ type RunStore interface {
 	Run(ctx context.Context, id connector.ID) (*connector.Run, error)
 	Rollbacks(ctx context.Context, run *connector.Run) ([]*connector.Run, error)
 	RunDays(ctx context.Context, org, source string, since time.Time) ([]connector.RunDay, error)
-	RunEvents(ctx context.Context, org string, run, before connector.ID, limit int) ([]connector.Event, error)
-	Outcomes(ctx context.Context, run, after connector.ID, limit int) ([]connector.Outcome, error)
+	runs.Comparer
 	RunChanges(ctx context.Context, run connector.ID) iter.Seq2[*connector.Change, error]
-	Users(ctx context.Context, org string, ids []connector.ID) ([]*connector.User, error)
 }
 
 // RunWriter decides about what runs hold. provision.Provisioner is one.
@@ -34,6 +33,8 @@ func (s *Server) runs() {
 	s.page("/runs", see, (*visit).runs)
 	s.body("runs", runsPage{})
 	s.page("/runs/export.csv", export, (*visit).exportRuns)
+	s.page("/runs/compare", see, (*visit).compareRuns)
+	s.body("runs_compare", comparePage{})
 	s.action("/runs/start", need{permission: run}, (*visit).askStart, (*visit).doStart)
 	s.page("/runs/{run}", see, (*visit).run)
 	s.body("run", runPage{})
@@ -91,8 +92,11 @@ func (v *visit) begun(text string, id connector.ID, err error) {
 }
 
 // theRun is the run that the path names, and answers where there is none.
-func (v *visit) theRun() (*connector.Run, bool) {
-	id, err := connector.ParseID(v.r.PathValue("run"))
+func (v *visit) theRun() (*connector.Run, bool) { return v.runOf(v.r.PathValue("run")) }
+
+// runOf is the run of the organization with that id, and answers where there is none.
+func (v *visit) runOf(text string) (*connector.Run, bool) {
+	id, err := connector.ParseID(text)
 	if err != nil {
 		v.say(http.StatusNotFound, "console.nowhere", nil)
 		return nil, false

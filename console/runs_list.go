@@ -28,6 +28,7 @@ type runsPage struct {
 	Refresh                   int    // seconds after which rows of runs that go on are asked for again; 0 = there are none
 	Paused                    bool   // rows are not asked for again
 	Pause                     string // address where that is changed
+	Compare                   string // address where two of them are compared
 	Days, Durations           template.HTML
 	Pager                     pager
 }
@@ -95,7 +96,7 @@ func (v *visit) runs() {
 		v.accident("runs", err)
 		return
 	}
-	p := runsPage{Source: c.Source, From: v.query("from"), To: v.query("to"), Changes: v.query("changes"), Quiet: v.query("quiet") == "1"}
+	p := runsPage{Source: c.Source, From: v.query("from"), To: v.query("to"), Changes: v.query("changes"), Quiet: v.query("quiet") == "1", Compare: v.s.path + "/runs/compare"}
 	p.Filtered = p.From+p.To+p.Changes+string(c.Trigger)+string(c.Mode)+string(c.Decision) != ""
 	v.runOptions(&p, c)
 	if v.may(run) {

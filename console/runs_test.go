@@ -291,6 +291,10 @@ func TestRunsInABrowser(t *testing.T) {
 	broken := w.aRun(0, func(r *connector.Run) {
 		r.Result, r.Error, r.Hint = connector.ResultFailed, "ldap: no server answers: dial tcp 10.0.0.1:636: connect: connection refused", "see whether the servers run: usherd check --connect"
 	})
+	groups := w.aRun(1, func(r *connector.Run) {
+		r.Groups = connector.GroupCounts{Deleted: 9, MembersRemoved: 1200}
+		r.GroupHold = &connector.GroupHold{Reason: "9 groups would be deleted, more than 5 and 5 % of 20 groups", Digest: "0a1b2c3d4e5f6071"}
+	})
 	w.fails("office", failed("bob", connector.RequiredMissing), failed(strings.Repeat("eve ", 30), connector.NoSeat))
 	w.create("pia", connector.Verified, func(u *connector.User) { u.PendingApproval = true })
 	if err := w.db.AddDomain(t.Context(), connector.Domain{Org: "acme", Name: "example.com", Token: "t0k3n", AddedAt: w.now, LastError: "example.com has no TXT record"}); err != nil {
@@ -307,7 +311,8 @@ func TestRunsInABrowser(t *testing.T) {
 	b.Click("button.act")
 	b.Leave(srv.URL + "/login")
 	for name, page := range map[string]string{
-		"runs": "/runs", "run-held": runPath(r, ""), "run-failures": runPath(r, "?tab=failures"), "run-changes": runPath(r, "?tab=changes"), "run-broken": runPath(broken, ""),
+		"runs": "/runs", "run-held": runPath(r, ""), "run-failures": runPath(r, "?tab=failures"), "run-changes": runPath(r, "?tab=changes"), "run-broken": runPath(broken, ""), "run-groups": runPath(groups, ""),
+		"compare": "/runs/compare?a=" + r.ID.String() + "&b=" + groups.ID.String(), "runs-filtered": "/runs?trigger=schedule&from=2026-02-01",
 		"domains": "/domains", "domain": "/domains/of/example.com", "domain-effect": "/domains/of/example.com/effect", "domain-add": "/domains/add",
 		"errors": "/errors", "error31": "/errors/31", "audit": "/audit", "audit-verify": "/audit/verify", "failures": "/failures", "approvals": "/approvals", "approve": runPath(r, "/approve"), "start": "/runs/start", "rollback": runPath(r, "/rollback"),
 	} {

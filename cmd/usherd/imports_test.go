@@ -57,7 +57,7 @@ var allowed = map[string][]string{
 	"sso/saml2":                        {"connector"},
 	"sso/idpserver":                    {"internal/testproc"},
 	"internal/webdriver":               {"internal/testproc"},
-	"api":                              {"connector", "connector/clients", "connector/domains", "connector/failure", "connector/policy", "connector/provision", "connector/report", "connector/subscribers"},
+	"api":                              {"connector", "connector/clients", "connector/domains", "connector/failure", "connector/policy", "connector/provision", "connector/report", "connector/runs", "connector/subscribers"},
 	"console":                          {"connector", "console/chart", "connector/clients", "connector/csvtable", "connector/domains", "connector/failure", "connector/lifecycle", "connector/mapping", "connector/policy", "connector/provision", "connector/report", "connector/runs", "connector/schedule", "connector/subscribers", "connector/wording", "console/password", "page"},
 	"console/password":                 {},
 	"scim/auth":                        {"connector"},
