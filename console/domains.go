@@ -72,7 +72,7 @@ func (v *visit) domainRow(d *connector.Domain) domainRow {
 	f := frame{v: v}
 	row := domainRow{
 		Address: v.link("/domains/of/" + d.Name), Name: nameOf(d.Name).Unicode, IsClaimed: d.Claimed, Claimed: pill{v.t("domains.claimed", nil), "info"},
-		Verified: f.At(d.VerifiedAt), Looked: f.At(d.CheckedAt), LastError: d.LastError,
+		Verified: f.At(d.VerifiedAt), Looked: f.At(d.CheckedAt), LastError: v.told(d.LastError),
 	}
 	switch {
 	case !d.Verified():

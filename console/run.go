@@ -24,6 +24,7 @@ type runPage struct {
 	Warnings  []string
 	Error     string
 	Hint      string
+	Copy      string // of the error, as it stands in the log
 	Hold      *holdCard
 	GroupHold *groupCard
 	Progress  *progress
@@ -101,7 +102,7 @@ func (v *visit) run() {
 	}
 	f := frame{v: v}
 	p := runPage{
-		Run: v.runRow(r), ID: r.ID.String(), Short: r.ID.Short(), Preview: r.Mode == connector.ModePreview, Warnings: v.allTold(r.Warnings), Error: v.told(r.Error), Hint: v.told(r.Hint),
+		Run: v.runRow(r), ID: r.ID.String(), Short: r.ID.Short(), Preview: r.Mode == connector.ModePreview, Warnings: v.allTold(r.Warnings), Error: v.told(r.Error), Hint: v.told(r.Hint), Copy: r.Error,
 		Hold: v.holdCard(r), Progress: v.progress(r),
 	}
 	v.countRun(&p, r)

@@ -79,7 +79,7 @@ func (v *visit) system() {
 func (v *visit) checks(p *systemPage, h *Health) {
 	f := frame{v: v}
 	for _, c := range h.Checks {
-		row := checkRow{Name: c.Name, Pill: pill{v.t("system.ok", nil), "good"}, Detail: v.told(c.Detail), Hint: c.Hint}
+		row := checkRow{Name: c.Name, Pill: pill{v.t("system.ok", nil), "good"}, Detail: v.told(c.Detail), Hint: v.told(c.Hint)}
 		if !c.Source {
 			row.Name = v.t("system.check."+c.Name, nil)
 		} else if path := v.sourcePath(c.Name); path != "" {

@@ -3,6 +3,7 @@ package console_test
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"testing"
 	"time"
 
@@ -47,7 +48,8 @@ func TestWhatARunHasSaidIsToldInTheReadersLanguage(t *testing.T) {
 	} {
 		w.want(b.get(runPath(waiting, "?lang="+c.lang)), http.StatusOK, c.reason, c.warning, "what a newer &lt;i&gt;version&lt;/i&gt; says")
 		w.want(b.get(runPath(waiting, "/reject?lang="+c.lang)), http.StatusOK, c.reason)
-		w.want(b.get(runPath(cut, "?lang="+c.lang)), http.StatusOK, c.failure, c.hint)
+		// What is copied for who helps stays English, as it stands in the log.
+		w.want(b.get(runPath(cut, "?lang="+c.lang)), http.StatusOK, c.failure, c.hint, "provision: office: the answer has no entries at all where 40 were known")
 		w.want(b.get("/?lang="+c.lang), http.StatusOK, c.failure)
 	}
 }
@@ -147,4 +149,21 @@ func TestWhatClientsAndSignInsDidIsToldInTheReadersLanguage(t *testing.T) {
 		w.want(b.get("/scim/requests/"+request.ID.String()+"?lang="+c.lang), http.StatusOK, c.leniency)
 		w.want(b.get("/sso/attempts/"+attempt.ID.String()+"?lang="+c.lang), http.StatusOK, c.match, c.recipient, c.created)
 	}
+}
+
+func TestWhyADomainOrAnActIsRefusedIsToldInTheReadersLanguage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	d := connector.Domain{Org: "acme", Name: "example.com", Token: "t0k3n", AddedAt: w.now, LastError: "example.com has no TXT record, or does not exist"}
+	if err := w.db.AddDomain(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	ann := w.create("ann", connector.NotVerified, func(u *connector.User) { u.Profile.Set(connector.Email, "ann@example.com") })
+	b := w.as("operator")
+	b.get("/?lang=sv")
+	w.want(b.get("/domains/of/example.com"), http.StatusOK, "example.com har ingen TXT-post, eller finns inte")
+	w.want(b.get(path(ann, "")), http.StatusOK, "väntar på sitt bevis: example.com har ingen TXT-post, eller finns inte")
+	w.want(b.post("/domains/add", url.Values{"name": {"co.uk"}}), http.StatusUnprocessableEntity, "är ett publikt suffix", `value="co.uk"`)
+	w.want(b.post("/domains/add", url.Values{"name": {"example.com"}}), http.StatusUnprocessableEntity, "organisationen har redan example.com")
+	w.want(b.post("/domains/of/example.com/claim", nil), http.StatusConflict, "verifiera den först: usherd domain check example.com")
 }

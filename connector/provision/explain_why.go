@@ -9,7 +9,7 @@ import (
 )
 
 // values fill the placeholders of a sentence.
-type values map[string]string
+type values = map[string]string
 
 // say words a sentence of this explanation.
 func (x *explainer) say(key string, v values) string { return x.req.Say(key, v) }

@@ -4,9 +4,11 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"maps"
 	"sync"
 
 	"usherd/connector/failure"
+	"usherd/connector/wording"
 )
 
 //go:embed explain/*.json
@@ -28,5 +30,16 @@ func Explain(lang string) (say func(key string, values any) string, err error) {
 		return nil, fmt.Errorf("report: explain: %w", err)
 	}
 	lang = failure.Match(lang)
-	return func(key string, values any) string { return texts.Text(lang, key, values) }, nil
+	return func(key string, values any) string { return texts.Text(lang, key, withTold(lang, values)) }, nil
+}
+
+// withTold is the values of a sentence, of which Error is one that was said in English.
+func withTold(lang string, values any) any {
+	said, ok := values.(map[string]string)
+	if !ok || said["Error"] == "" {
+		return values
+	}
+	said = maps.Clone(said)
+	said["Error"] = wording.Say(lang, said["Error"])
+	return said
 }

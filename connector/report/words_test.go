@@ -37,3 +37,23 @@ func TestEveryWordOfTheRulesHasATranslation(t *testing.T) {
 		}
 	}
 }
+
+func TestAnExplanationTellsErrorsInItsLanguage(t *testing.T) {
+	t.Parallel()
+	for lang, want := range map[string]string{
+		"en": "The domain acme.test is not verified: the entry acme.test waits for its proof: acme.test: no name server has answered in time.",
+		"sv": "acme.test: ingen namnserver har svarat i tid", "pl": "acme.test: żaden serwer nazw nie odpowiedział na czas", "pt-BR": "acme.test: nenhum servidor de nomes respondeu a tempo",
+	} {
+		say, err := report.Explain(lang)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values := map[string]string{"Domain": "acme.test", "Entry": "acme.test", "Error": "acme.test: no name server has answered in time"}
+		if got := say("domain.failed", values); !strings.Contains(got, want) {
+			t.Errorf("%s: %q", lang, got)
+		}
+		if values["Error"] != "acme.test: no name server has answered in time" {
+			t.Error("the values of the caller have changed")
+		}
+	}
+}

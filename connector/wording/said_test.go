@@ -15,6 +15,8 @@ import (
 var said = []string{
 	"connector/provision", "connector/policy", "connector/lease", "connector/csvtable", "csvfile", "ldapsync",
 	"connector/clients", "scim/dialect/quirk.go", "scim/dialect/recognise.go", "scim/patch/quirk.go", "sso", "sso/saml2",
+	"connector/domains", "cmd/usherd/check_sign_on.go", "cmd/usherd/console_health.go", "cmd/usherd/idps.go",
+	"connector/mapping/value.go", "connector/mapping/frame.go", "connector/mapping/list.go", "connector/mapping/time.go", "connector/mapping/text.go",
 }
 
 // silent are files of these packages whose sentences are no reader's, and why.
@@ -54,6 +56,8 @@ var bits = map[string]string{
 	"would change": together, "would be empty": together, hole + " " + hole + " for " + hole + " of " + hole + ", more than " + hole: together,
 	hole + hole + "and more": together,
 
+	"an identity provider cannot be read: nobody signs in there": "for the log", "usherd check, then usherd reload": "for the log",
+	"the metadata of an identity provider cannot be read; what was read last stays in force":               "for the log",
 	hole + " people sampled below " + hole + ", " + hole + " out of scope, " + hole + " unreadable" + hole: together,
 	"all have": together, "some have": together, "nobody has": together, "time limit": together, "size limit": together, "administrative limit": together,
 	"the server's " + hole + " ended the answer after " + hole + " entries (code " + hole + "): " + hole: together,
