@@ -70,7 +70,7 @@ func (v *visit) announcedRow(x chosen) selectedRow {
 	return selectedRow{row.Address, row.Name, row.Email, row.Package, row.Status}
 }
 
-// peopleDeeds are those of one person that can be done to many.
+// peopleDeeds are what can be done to many people: what can be done to one, an invitation, and a package.
 func peopleDeeds() []bulk {
 	var list []bulk
 	for _, d := range deeds {
@@ -81,14 +81,7 @@ func peopleDeeds() []bulk {
 			name: d.name, link: "users." + d.name + ".link", permission: d.permission, danger: d.danger, reason: d.reason,
 			fits: func(_ *connector.Organization, x chosen) bool { return d.fits(x.user) },
 			do: func(ctx context.Context, w Writer, x chosen, s *connector.Selection) (bool, *connector.Failure, error) {
-				ch, err := d.do(ctx, w, provision.Command{User: x.id, Actor: s.Actor, Reason: s.Reason})
-				switch {
-				case err != nil:
-					return false, nil, err
-				case len(ch.Failures) > 0:
-					return false, &ch.Failures[0], nil
-				}
-				return ch.Action != connector.Unchanged, nil, nil
+				return became(d.do(ctx, w, provision.Command{User: x.id, Actor: s.Actor, Reason: s.Reason}))
 			},
 		}
 		switch d.name {
@@ -99,7 +92,44 @@ func peopleDeeds() []bulk {
 		}
 		list = append(list, b)
 	}
-	return list
+	return append(list, invitePeople, packageOfPeople)
+}
+
+// invitePeople sends invitations again. Whoever was sent one since the selection could begin is left out, so that one that is gone on with sends none twice.
+var invitePeople = bulk{
+	name: "invite", link: "users.invite.link", permission: handle,
+	fits: func(_ *connector.Organization, x chosen) bool { return invitable(x.user) },
+	do: func(ctx context.Context, w Writer, x chosen, _ *connector.Selection) (bool, *connector.Failure, error) {
+		sum, err := w.Invite(ctx, provision.InviteRequest{Users: []connector.ID{x.id}, Again: selectionFor})
+		return sum.Invited > 0, nil, err
+	},
+}
+
+// packageOfPeople gives all the same package, none, or lets sources decide.
+var packageOfPeople = bulk{
+	name: "package", link: "users.package.link", permission: handle, choices: (*visit).packagesOfPeople,
+	fits: func(o *connector.Organization, x chosen) bool { return len(o.Packages) > 0 && x.user.State.Live() },
+	do: func(ctx context.Context, w Writer, x chosen, s *connector.Selection) (bool, *connector.Failure, error) {
+		pkg, release := userPackage(s.Choice)
+		return became(w.SetPackage(ctx, provision.Command{User: x.id, Actor: s.Actor, Reason: s.Reason}, pkg, release))
+	},
+}
+
+func (v *visit) packagesOfPeople() ([]choice, error) {
+	list, err := v.packageChoices("")
+	return append(list, choice{Value: noPackage, Text: v.t("users.package.none", nil)},
+		choice{Value: sourcesPackage, Text: v.t("users.package.release", nil), Note: v.t("users.package.releasenote", nil)}), err
+}
+
+// became tells what a change of a person has come to.
+func became(ch *connector.Change, err error) (changed bool, refused *connector.Failure, _ error) {
+	switch {
+	case err != nil:
+		return false, nil, err
+	case len(ch.Failures) > 0:
+		return false, &ch.Failures[0], nil
+	}
+	return ch.Action != connector.Unchanged, nil, nil
 }
 
 func (v *visit) seatsGivenBack([]chosen) ([]string, error) {

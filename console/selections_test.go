@@ -124,6 +124,7 @@ func TestSelectionInABrowser(t *testing.T) {
 		b.Leave(srv.URL + "/login")
 		if script {
 			shoot(t, b, srv.URL, "/users?active=any", "users-select")
+			shoot(t, b, srv.URL, w.as("owner").choose("package", "?active=any", url.Values{"all": {"1"}}), "selection-package")
 			shoot(t, b, srv.URL, w.as("owner").choose("reactivate", "?active=any", url.Values{"all": {"1"}}), "selection")
 			b.Open(srv.URL + "/users?active=any")
 		}

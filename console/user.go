@@ -359,10 +359,10 @@ func (v *visit) askPackage() {
 	row := v.userRow(u)
 	c := confirm{
 		Person: &row, Effect: []string{v.t("users.package.effect", nil)}, Button: v.t("users.package.button", nil), Back: v.link("/users/" + u.ID.String()),
-		Choices: append([]choice{{Value: "-", Text: v.t("users.package.none", nil), Chosen: u.Package == ""}}, packages...),
+		Choices: append([]choice{{Value: noPackage, Text: v.t("users.package.none", nil), Chosen: u.Package == ""}}, packages...),
 	}
 	if u.PackageFixed {
-		c.Choices = append(c.Choices, choice{Value: "*", Text: v.t("users.package.release", nil), Note: v.t("users.package.releasenote", nil)})
+		c.Choices = append(c.Choices, choice{Value: sourcesPackage, Text: v.t("users.package.release", nil), Note: v.t("users.package.releasenote", nil)})
 	}
 	v.show(http.StatusOK, "confirm", v.frameOf(u, v.t("users.package.link", nil)), c)
 }
@@ -384,6 +384,20 @@ func (v *visit) packageChoices(chosen string) (list []choice, err error) {
 	return list, err
 }
 
+// Choices beside the packages.
+const (
+	noPackage      = "-"
+	sourcesPackage = "*" // whatever the sources say
+)
+
+// userPackage is what a choice of a package means.
+func userPackage(choice string) (pkg string, release bool) {
+	if choice == noPackage || choice == sourcesPackage {
+		return "", choice == sourcesPackage
+	}
+	return choice, false
+}
+
 func (v *visit) doPackage() {
 	u, ok := v.find()
 	if !ok {
@@ -394,10 +408,7 @@ func (v *visit) doPackage() {
 		v.seeOther("/users/" + u.ID.String() + "/package")
 		return
 	}
-	release := pkg == "*"
-	if pkg == "-" || release {
-		pkg = ""
-	}
+	pkg, release := userPackage(pkg)
 	v.change(u, "package", "", func(ctx context.Context, w Writer, c provision.Command) (*connector.Change, error) {
 		return w.SetPackage(ctx, c, pkg, release)
 	})
