@@ -67,6 +67,7 @@ type claimRow struct {
 	Address, Email string // no address: it is another organization's
 	Status         pill
 	By             string // who claimed; of a lost one, the organization
+	From           string // the organization that had the person; "" = this one
 	At, Until      *instant
 	Left           string // how many days there are to decide; "" = it is over
 	Choice         string
@@ -151,15 +152,16 @@ func (v *visit) alone(list []connector.Claim) (map[connector.ID]bool, error) {
 
 func (v *visit) claimRow(c *connector.Claim, lost bool) claimRow {
 	f := frame{v: v}
-	row := claimRow{Address: v.link("/claims/" + c.ID.String()), Email: v.personal(c.Email), Status: v.claimPill(c.Status), By: c.Actor, At: f.At(c.At), Until: f.At(c.Until)}
+	row := claimRow{Address: v.link("/claims/" + c.ID.String()), Email: v.personal(c.Email), Status: v.claimPill(c.Status), By: c.Actor, At: f.At(c.At), Until: f.At(c.Until), From: v.nameOfOrg(c.From)}
 	if c.Status == connector.ClaimOpen {
+		row.Choice = v.t("claims.default", nil)
 		row.Left = v.s.pages.Count(v.lang, "claims.left", c.DaysLeft(v.now))
 	}
 	if c.Choice != "" {
 		row.Choice = v.t("claims.choice."+string(c.Choice), nil)
 	}
 	if lost {
-		row.Address, row.By = "", v.nameOfOrg(c.Org)
+		row.Address, row.By, row.From = "", v.nameOfOrg(c.Org), ""
 	}
 	return row
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"usherd/connector"
@@ -43,6 +44,8 @@ type provisioningPage struct {
 	Query, Reason       string
 	Templates, Statuses []option
 	Exclude             bool // whoever is provisioned is left out
+	Hidden              int  // how many of those are, where nothing else is asked for
+	ShowAll             string
 	Counts              []tile
 	Rows                []subscriberRow
 	Pager               pager
@@ -50,14 +53,19 @@ type provisioningPage struct {
 	Deeds               []option // what can be done to many of them
 	Choose              string   // address to which the choice goes
 	All                 string   // what the box says that chooses all who match
-	Any                 bool     // there are some, though none may fit
-	Templated           bool     // the configuration has templates
+	Here                string
+	Any                 bool // there are some, though none may fit
+	Templated           bool // the configuration has templates
 }
 
 // subscriberRow is one subscriber.
 type subscriberRow struct {
 	ID, Address, Name, Person, Email, Template, Package string
 	Status                                              pill
+	Unproven                                            bool   // the template does not believe the address, and nobody has proved it
+	Next                                                string // when it goes on; "" = it is provisioned
+	Copy                                                string // error text; "" = there is none
+	Actions                                             []actionLink
 	Title, Reason                                       string // of the failure; "" = there is none
 	Tries                                               string
 	Updated                                             *instant
@@ -67,24 +75,31 @@ type subscriberRow struct {
 func (v *visit) askedSubscribers(limit int) connector.SubscriberQuery {
 	return connector.SubscriberQuery{
 		Org: v.id(), Template: v.query("template"), Status: connector.SubscriberStatus(v.query("status")), Reason: connector.Reason(v.query("reason")),
-		Search: v.query("q"), HideProvisioned: v.query("exclude") == "provisioned", Limit: limit,
+		Search: v.query("q"), HideProvisioned: v.query("exclude") == "provisioned" && v.query("status") != string(connector.Provisioned), Limit: limit,
 	}
 }
 
 func (v *visit) provisioning() {
 	q := v.askedSubscribers(perPage)
 	q.After = v.after()
-	p := provisioningPage{
-		Query: q.Search, Reason: string(q.Reason), Exclude: q.HideProvisioned, Export: v.here("/provisioning/export.csv"), Templated: len(v.org.Settings.Templates) > 0,
-		Deeds: v.deedsFor(announced), Choose: v.here("/provisioning"),
-	}
-	for _, t := range v.org.Settings.Templates {
-		p.Templates = append(p.Templates, option{t.ID, t.Name, t.ID == q.Template})
-	}
 	counts, err := v.s.o.Store.CountSubscribers(v.r.Context(), v.id(), q.Template)
 	if err != nil {
 		v.accident("provisioning", err)
 		return
+	}
+	plain := q.Status == "" && q.Reason == "" && q.Search == ""
+	if v.query("exclude") == "" && plain { // where something has failed, that is what is looked for
+		q.HideProvisioned = counts[connector.SubscriberError] > 0
+	}
+	p := provisioningPage{
+		Query: q.Search, Reason: string(q.Reason), Exclude: q.HideProvisioned, Export: v.asShown("/provisioning/export.csv", q), Templated: len(v.org.Settings.Templates) > 0,
+		Deeds: v.deedsFor(announced), Choose: v.asShown("/provisioning", q), All: v.allMatching(q, counts), ShowAll: v.with("exclude", "none"), Here: v.asShown("/provisioning", q),
+	}
+	if q.HideProvisioned && plain {
+		p.Hidden = counts[connector.Provisioned]
+	}
+	for _, t := range v.org.Settings.Templates {
+		p.Templates = append(p.Templates, option{t.ID, t.Name, t.ID == q.Template})
 	}
 	for _, status := range connector.SubscriberStatuses() {
 		text := v.statusPill(status)
@@ -94,7 +109,6 @@ func (v *visit) provisioning() {
 			p.Counts = append(p.Counts, tile{Text: text.Text, Number: v.number(n), Address: v.with("status", string(status)), Kind: text.Kind, Share: -1})
 		}
 	}
-	p.All = v.allMatching(q, counts)
 	list, next, err := v.s.o.Store.Subscribers(v.r.Context(), q)
 	if err != nil {
 		v.accident("provisioning", err)
@@ -105,6 +119,21 @@ func (v *visit) provisioning() {
 	}
 	p.Pager = v.pager(next, len(p.Rows))
 	v.show(http.StatusOK, "provisioning", frame{Title: v.t("nav.provisioning", nil), State: v.t("provisioning.state", nil)}, p)
+}
+
+// asShown is the address of a path for what the page shows: with the filter that it has set by itself.
+func (v *visit) asShown(path string, q connector.SubscriberQuery) string {
+	if !q.HideProvisioned || v.query("exclude") != "" {
+		return v.here(path)
+	}
+	u, err := url.Parse(v.here(path))
+	if err != nil {
+		return path
+	}
+	values := u.Query()
+	values.Set("exclude", "provisioned")
+	u.RawQuery = values.Encode()
+	return u.String()
 }
 
 // allMatching names all whom the filters ask for, by their number where the counts tell it.
@@ -148,10 +177,26 @@ func (v *visit) subscriberRow(s *connector.Subscriber) subscriberRow {
 		ID: d.ID, Address: v.link("/provisioning/" + d.ID), Name: v.personal(s.Name), Person: v.personal(d.Name), Email: v.personal(d.Email), Template: s.Template,
 		Package: v.packageName(v.packageOf(s)), Status: v.statusPill(s.Status), Tries: strconv.Itoa(s.Tries), Updated: f.At(s.UpdatedAt),
 	}
+	t := v.org.Settings.Template(s.Template)
+	row.Unproven = d.Email != "" && s.ProvenAt.IsZero() && t != nil && t.Untrusted
+	row.Next = v.goesOn(s)
+	row.Actions = v.subscriberActions(s)
 	if s.Failure != nil {
 		row.Title, row.Reason = d.Failure.Title, string(s.Failure.Reason)
+		row.Copy = v.failCard(*s.Failure, s.Failure.At).Copy
 	}
 	return row
+}
+
+// goesOn says when a subscriber comes further; "" = it has come to the end.
+func (v *visit) goesOn(s *connector.Subscriber) string {
+	switch {
+	case s.Status == connector.Provisioned:
+		return ""
+	case s.Status == connector.SubscriberError && s.Failure != nil && s.Failure.Reason == connector.NoSeat:
+		return v.t("provisioning.next."+string(connector.Updating), nil)
+	}
+	return v.t("provisioning.next."+string(s.Status), nil)
 }
 
 // packageOf is the package that a subscriber has or is to have.

@@ -76,10 +76,14 @@ func TestProvisioningStatus(t *testing.T) {
 	w.announce("shop", "4711", "ann@home.test")
 	w.announce("shop", "4712<i>", "bo@home.test")
 	w.announce("phones", "=cmd", "cy@home.test")
-	all := b.get("/provisioning")
+	all := b.get("/provisioning?exclude=none")
 	w.want(all, http.StatusOK, "4711", "4712&lt;i&gt;", "Waits for an address", "no_seat", "Auto account creation failed (31)", "Line", "Export CSV")
+	w.want(all, http.StatusOK, "goes on when a seat is free", "(not proven)", `href="/admin`+b.row("q=4712")+`/package"`)
 	w.not(b.get("/provisioning?exclude=provisioned"), "4711")
+	w.want(b.get("/provisioning"), http.StatusOK, "1 provisioned user is hidden", "exclude=none", "/provisioning/export.csv?exclude=provisioned", "all 2 that match:") // something has failed
+	w.not(b.get("/provisioning"), "4711")
 	w.not(b.get("/provisioning?status=error"), "4711", "=cmd")
+	w.want(b.get("/provisioning?exclude=provisioned&status=provisioned"), http.StatusOK, "4711") // whoever asks for them sees them
 	w.not(b.get("/provisioning?reason=no_seat"), "4711")
 	w.want(b.get("/provisioning?q=nobody"), http.StatusOK, "No subscriber fits")
 
@@ -112,6 +116,8 @@ func TestProvisioningStatus(t *testing.T) {
 		t.Errorf("%d %s", a.StatusCode, a.text)
 	}
 	w.want(b.get(cy), http.StatusOK, "Waits for proof of the address", "cy@other.test", "Tried again")
+	w.want(b.get("/provisioning"), http.StatusOK, "4711") // nothing has failed any more
+	w.want(b.get("/provisioning?template=shop&exclude=provisioned"), http.StatusOK, "Everyone is provisioned")
 	owner := w.as("owner")
 	ann := owner.row("q=4711")
 	w.want(owner.get(ann), http.StatusOK, `/users/`)
