@@ -48,6 +48,7 @@ type listFailuresInput struct {
 	OrgPath
 	Page
 	Source string           `query:"source" doc:"Only this source." maxLength:"32"`
+	Code   int              `query:"code" doc:"Only this number, such as 31; 0 = any." minimum:"0" maximum:"99"`
 	Reason connector.Reason `query:"reason" doc:"Only this reason, such as no_seat." maxLength:"64"`
 	Search string           `query:"search" doc:"Part of the user name or e-mail, in any case." maxLength:"320"`
 }
@@ -66,7 +67,7 @@ func (s *Server) listFailures(ctx context.Context, c *call, in *listFailuresInpu
 		return nil, err
 	}
 	items, next, err := s.o.Store.OpenItems(ctx, connector.ItemQuery{
-		Org: c.id(), Source: in.Source, Reason: in.Reason, Subject: in.Search, After: after, Limit: in.Limit,
+		Org: c.id(), Source: in.Source, Code: connector.Code(in.Code), Reason: in.Reason, Subject: in.Search, After: after, Limit: in.Limit,
 	})
 	if err != nil {
 		return nil, err

@@ -51,6 +51,7 @@ type GroupQuery struct {
 type ItemQuery struct {
 	Org     string
 	Source  string
+	Code    Code // 0 = any
 	Reason  Reason
 	Subject string // part of the user name or e-mail, in any case
 	About   *User  // only of this user, or of an entry that goes by its user name

@@ -10,7 +10,7 @@ import (
 )
 
 func (s *Server) attempts() {
-	s.page("/sso/attempts", see, (*visit).signInAttempts)
+	s.list("/sso/attempts", (*visit).signInAttempts, "idp", "result", "code", "reason", "since")
 	s.body("attempts", attemptsPage{})
 	s.page("/sso/attempts/export.csv", export, (*visit).exportAttempts)
 	s.page("/sso/attempts/{attempt}", see, (*visit).signInAttempt)

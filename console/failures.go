@@ -2,9 +2,14 @@ package console
 
 import (
 	"context"
+	"iter"
 	"net/http"
+	"strconv"
+	"strings"
+	"time"
 
 	"usherd/connector"
+	"usherd/connector/failure"
 )
 
 // FailureStore is what the pages about failures read and close.
@@ -14,8 +19,9 @@ type FailureStore interface {
 }
 
 func (s *Server) failures() {
-	s.page("/failures", see, (*visit).failures)
+	s.list("/failures", (*visit).failures, "code", "reason", "source")
 	s.body("failures", failuresPage{})
+	s.page("/failures/export.csv", export, (*visit).exportFailures)
 	s.page("/failures/{ref}", see, (*visit).failure)
 	s.body("failure", failurePage{})
 	s.action("/failures/{ref}/retry", need{permission: handle}, (*visit).askRetry, (*visit).doRetry)
@@ -25,9 +31,12 @@ func (s *Server) failures() {
 // failuresPage is the list of who has no account, or no update, and why.
 type failuresPage struct {
 	Query, Source, Reason string
-	Sources               []option
+	Codes, Sources        []option
+	Kinds                 []tile // how many are open for which reason, with no filter at all
+	Filtered              bool
 	Rows                  []failureRow
 	Pager                 pager
+	Export                string
 }
 
 // failureRow is one person with one failure.
@@ -40,13 +49,19 @@ type failureRow struct {
 }
 
 func (v *visit) failures() {
-	p := failuresPage{Query: v.query("q"), Source: v.query("source"), Reason: v.query("reason")}
+	q := v.askedItems(perPage)
+	q.After = v.after()
+	p := failuresPage{
+		Query: q.Subject, Source: q.Source, Reason: string(q.Reason), Filtered: q.Subject != "" || q.Source != "" || q.Reason != "" || q.Code != 0,
+		Export: v.here("/failures/export.csv"),
+	}
 	for _, s := range v.org.Settings.Sources {
 		p.Sources = append(p.Sources, option{s.ID, s.ID, s.ID == p.Source})
 	}
-	items, next, err := v.s.o.Store.OpenItems(v.r.Context(), connector.ItemQuery{
-		Org: v.id(), Source: p.Source, Reason: connector.Reason(p.Reason), Subject: p.Query, After: v.after(), Limit: perPage,
-	})
+	items, next, err := v.s.o.Store.OpenItems(v.r.Context(), q)
+	if err == nil {
+		err = v.fillKinds(&p, q)
+	}
 	if err != nil {
 		v.accident("failures", err)
 		return
@@ -56,6 +71,86 @@ func (v *visit) failures() {
 	}
 	p.Pager = v.pager(next, len(items))
 	v.show(http.StatusOK, "failures", frame{Title: v.t("nav.failures", nil), State: v.t("failures.state", nil)}, p)
+}
+
+// askedItems are the failures that the filters of the page ask for. A number that none has finds nothing.
+func (v *visit) askedItems(limit int) connector.ItemQuery {
+	q := connector.ItemQuery{
+		Org: v.id(), Source: v.query("source"), Reason: connector.Reason(v.query("reason")), Subject: v.query("q"), Limit: limit,
+	}
+	if text := v.query("code"); text != "" {
+		if code, err := strconv.Atoi(text); err == nil && code > 0 {
+			q.Code = connector.Code(code)
+		} else {
+			q.Code = -1
+		}
+	}
+	return q
+}
+
+// fillKinds counts what is open by number and reason, each with the way to its list: where to begin with many.
+func (v *visit) fillKinds(p *failuresPage, q connector.ItemQuery) error {
+	counts, err := v.s.o.Store.SeenItems(v.r.Context(), v.id(), time.Time{})
+	codes := map[connector.Code]bool{}
+	for _, n := range counts {
+		code := strconv.Itoa(int(n.Code))
+		if !codes[n.Code] {
+			codes[n.Code] = true
+			p.Codes = append(p.Codes, option{code, v.s.catalogue.Title(n.Code, v.lang), n.Code == q.Code})
+		}
+		t := tile{
+			Text: string(n.Reason), Number: v.number(n.Count), Note: v.s.catalogue.Title(n.Code, v.lang), Share: -1,
+			Address: v.link("/failures", "code", code, "reason", string(n.Reason)),
+		}
+		if n.Code == q.Code && n.Reason == q.Reason {
+			t.Kind = "warn"
+		}
+		p.Kinds = append(p.Kinds, t)
+	}
+	if q.Code != 0 && !codes[q.Code] { // none of them is open, or there is no such number
+		p.Codes = append(p.Codes, option{v.query("code"), v.query("code"), true})
+	}
+	return err
+}
+
+// itemColumns are those of the file: new ones are only added at the end.
+var itemColumns = []string{"ref", "person", "source", "code", "reason", "title", "fields", "package", "domain", "first_seen", "last_seen", "times", "run", "user_id"}
+
+// exportFailures sends the failures that the filters ask for, masked for whoever sees personal data masked.
+func (v *visit) exportFailures() { v.sheet("failures", "failures", itemColumns, v.itemCells()) }
+
+func (v *visit) itemCells() iter.Seq2[[]string, error] {
+	return func(yield func([]string, error) bool) {
+		for q := v.askedItems(exportStep); ; {
+			items, next, err := v.s.o.Store.OpenItems(v.r.Context(), q)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for i := range items {
+				if !yield(v.cellsOfItem(&items[i]), nil) {
+					return
+				}
+			}
+			if q.After = next; next == "" {
+				return
+			}
+		}
+	}
+}
+
+func (v *visit) cellsOfItem(i *connector.OpenItem) []string {
+	cells := []string{
+		i.Ref, v.personal(i.Subject), i.Source, strconv.Itoa(int(i.Code)), string(i.Reason), v.s.catalogue.Title(i.Code, failure.Languages()[0]),
+		strings.Join(i.Fields, " "), i.Package, i.Domain, stamp(i.FirstSeen), stamp(i.LastSeen), strconv.Itoa(i.Count), "", "",
+	}
+	if !i.LastRun.IsZero() {
+		cells[12] = i.LastRun.String()
+	}
+	if !i.UserID.IsZero() {
+		cells[13] = i.UserID.String()
+	}
+	return cells
 }
 
 func (v *visit) failureRow(i *connector.OpenItem) failureRow {

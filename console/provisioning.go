@@ -28,7 +28,7 @@ type SubscriberWriter interface {
 }
 
 func (s *Server) provisioning() {
-	s.page("/provisioning", see, (*visit).provisioning)
+	s.list("/provisioning", (*visit).provisioning, "status", "reason", "template", "exclude")
 	s.body("provisioning", provisioningPage{})
 	s.page("/provisioning/export.csv", export, (*visit).exportProvisioning)
 	s.page("/provisioning/{subscriber}", see, (*visit).subscriber)

@@ -16,7 +16,7 @@ import (
 )
 
 func (s *Server) requests() {
-	s.page("/scim/requests", see, (*visit).scimRequests)
+	s.list("/scim/requests", (*visit).scimRequests, "client", "status", "method", "since")
 	s.body("requests", requestsPage{})
 	s.page("/scim/requests/export.csv", export, (*visit).exportRequests)
 	s.page("/scim/requests/{request}", see, (*visit).scimRequest)

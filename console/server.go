@@ -127,6 +127,7 @@ type Server struct {
 	denials   sync.Map      // of directories, by organization and source
 	routes    []route
 	bodies    []body
+	lists     []listWords
 	counts    map[string]count
 	watch     watch
 }

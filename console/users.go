@@ -34,7 +34,7 @@ type Writer interface {
 }
 
 func (s *Server) users() {
-	s.page("/users", see, (*visit).users)
+	s.list("/users", (*visit).users, "state", "package", "source", "domain", "reason", "active", "pending", "failing", "leaving")
 	s.body("users", usersPage{})
 	s.page("/users/export.csv", export, (*visit).exportUsers)
 	s.action("/users/invite", need{permission: handle}, (*visit).askInvitations, (*visit).sendInvitations)

@@ -20,7 +20,7 @@ type itemJSON = api.OpenItem
 func (a *app) failuresCmd() *cobra.Command {
 	var o outputFlag
 	var orgID, source, reason, search, dismiss, lang string
-	var most int
+	var most, code int
 	cmd := &cobra.Command{
 		Use: "failures", Short: "List who has no account or no update, and why", Args: noArgs,
 		Long: `failures lists the open items: each stays until the same person succeeds or you dismiss it. What each reason
@@ -34,12 +34,13 @@ means and what to do: usherd errors 31.`,
 				if dismiss != "" {
 					return s.dismiss(cmd, orgID, dismiss)
 				}
-				return a.listFailures(cmd, s, connector.ItemQuery{Org: orgID, Source: source, Reason: connector.Reason(reason), Subject: search}, most, lang, o)
+				return a.listFailures(cmd, s, connector.ItemQuery{Org: orgID, Source: source, Code: connector.Code(code), Reason: connector.Reason(reason), Subject: search}, most, lang, o)
 			})
 		},
 	}
 	cmd.Flags().StringVar(&orgID, "org", "", "organization (default: all)")
 	cmd.Flags().StringVar(&source, "source", "", "source (default: all)")
+	cmd.Flags().IntVar(&code, "code", 0, "only this number, such as 31")
 	cmd.Flags().StringVar(&reason, "reason", "", "only this reason, such as no_seat")
 	cmd.Flags().StringVar(&search, "search", "", "part of the user name or e-mail")
 	cmd.Flags().StringVar(&dismiss, "dismiss", "", "close the item with this reference")
@@ -128,6 +129,9 @@ func (a *app) tableOfItems(items []connector.OpenItem, cat *failure.Catalogue, l
 func (s *site) knowsItems(cat *failure.Catalogue, q connector.ItemQuery) error {
 	if q.Reason != "" && !slices.ContainsFunc(cat.Codes(""), func(e failure.Entry) bool { return slices.Contains(e.Reasons, q.Reason) }) {
 		return usagef("there is no reason %q; see them with: usherd errors", q.Reason)
+	}
+	if q.Code != 0 && !slices.ContainsFunc(cat.Codes(""), func(e failure.Entry) bool { return e.Code == q.Code }) {
+		return usagef("there is no code %d; see them with: usherd errors", q.Code)
 	}
 	return s.knows(q.Org, q.Source)
 }

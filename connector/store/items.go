@@ -31,7 +31,7 @@ const (
 	sqlOpenItem = `SELECT ` + itemColumns + ` FROM open_items WHERE org = ? AND ref = ?`
 
 	sqlOpenItems = `SELECT ` + itemColumns + ` FROM open_items
- WHERE org = ? AND id > ? AND (? = '' OR source = ?) AND (? = '' OR reason = ?) AND (? = '' OR instr(folded, ?) > 0)
+ WHERE org = ? AND id > ? AND (? = '' OR source = ?) AND (? = 0 OR code = ?) AND (? = '' OR reason = ?) AND (? = '' OR instr(folded, ?) > 0)
    AND (? = 0 OR user_id = ? OR folded = ?)
  ORDER BY id LIMIT 0 + ?`
 )
@@ -76,7 +76,7 @@ func (r *reader) OpenItems(ctx context.Context, q connector.ItemQuery) (items []
 	if q.About != nil {
 		about, name, user = 1, connector.Fold(q.About.UserName()), q.About.ID
 	}
-	rows, err := r.q.query(ctx, sqlOpenItems, q.Org, after[:], q.Source, q.Source, q.Reason, q.Reason, subject, subject, about, user[:], name, limit+1)
+	rows, err := r.q.query(ctx, sqlOpenItems, q.Org, after[:], q.Source, q.Source, q.Code, q.Code, q.Reason, q.Reason, subject, subject, about, user[:], name, limit+1)
 	list, err := add[itemRow](nil, rows, err, scanItem)
 	if err != nil {
 		return nil, "", wrap("open items", err)

@@ -76,6 +76,8 @@ func (f *fixture) pageItems() {
 		{connector.ItemQuery{Org: Org, Subject: "uSER000023"}, 1},
 		{connector.ItemQuery{Org: Org, Reason: connector.EmailInvalid}, 5},
 		{connector.ItemQuery{Org: Org, Reason: connector.NoSeat}, 0},
+		{connector.ItemQuery{Org: Org, Code: connector.CodeCreation, Reason: connector.EmailInvalid}, 5},
+		{connector.ItemQuery{Org: Org, Code: connector.CodeUpdate}, 0},
 		{connector.ItemQuery{Org: Org, Source: "ldap"}, 0},
 		{connector.ItemQuery{Org: "other"}, 0},
 		{connector.ItemQuery{Org: Org, About: about}, 2},
