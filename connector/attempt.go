@@ -61,4 +61,12 @@ type AttemptQuery struct {
 type AttemptCounts struct {
 	Attempts int
 	Refused  int
+	Reasons  []AttemptReason // of those that were refused, the most frequent first
+}
+
+// AttemptReason is how many attempts were refused for one reason.
+type AttemptReason struct {
+	Code   Code
+	Reason Reason
+	Count  int
 }

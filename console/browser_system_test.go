@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"usherd/connector"
+	"usherd/connector/clients"
 	"usherd/connector/store/storetest"
 	"usherd/console"
 	"usherd/internal/webdriver"
@@ -33,6 +34,10 @@ func TestTourOfTheSystemInABrowser(t *testing.T) {
 	w.run(connector.ResultHeld, func(r *connector.Run) {
 		r.Hold = &connector.Hold{Status: connector.HoldOpen, Removals: true, Expires: w.now.Add(24 * time.Hour)}
 	})
+	w.signsIn("entra", &console.SignOn{})
+	w.pushesAs("okta", clients.Settings{Profile: clients.Auto})
+	w.tried(60, nil)
+	w.asked(500, nil)
 	srv := httptest.NewServer(nil)
 	t.Cleanup(srv.Close)
 	w.serve(srv.URL)

@@ -37,6 +37,7 @@ type overviewPage struct {
 	Sources []sourceCard
 	Seen    []seenRow // failures of the last 24 hours
 	Coming  []comingRow
+	Doors   []doorRow   // sign-ons and pushes of the last 24 hours
 	First   []firstStep // what to do until the first run; none once there was one
 }
 
@@ -52,6 +53,7 @@ type sourceCard struct {
 	// RunNow and Preview are addresses; "" = this administrator starts none, or nothing can be read.
 	RunNow, Preview string
 
+	kind           connector.SourceKind
 	ran, previewed bool // it was read in full, or looked at
 }
 
@@ -72,7 +74,7 @@ const overviewEvery = 10
 
 func (v *visit) overview() {
 	var p overviewPage
-	for _, fill := range []func(*overviewPage) error{v.people, v.seats, v.waiting, v.sources, v.seen, v.coming} {
+	for _, fill := range []func(*overviewPage) error{v.people, v.seats, v.waiting, v.sources, v.seen, v.coming, v.doors} {
 		if err := fill(&p); err != nil {
 			v.accident("overview", err)
 			return
@@ -205,8 +207,12 @@ func (v *visit) decisions() (int, error) {
 	return held + pending, err
 }
 
+// sources are those that have runs; of others it is told what came through them.
 func (v *visit) sources(p *overviewPage) error {
 	for _, x := range v.org.Settings.Sources {
+		if _, pushes := v.org.Clients[x.ID]; pushes || v.org.SignOns[x.ID] != nil {
+			continue
+		}
 		c, err := v.sourceCard(x)
 		if err != nil {
 			return err
@@ -221,7 +227,7 @@ func (v *visit) sources(p *overviewPage) error {
 
 // sourceCard tells of a source by its last runs.
 func (v *visit) sourceCard(x connector.SourceSettings) (sourceCard, error) {
-	c := sourceCard{ID: x.ID, Kind: v.t("words.kind."+string(x.Kind), nil)}
+	c := sourceCard{ID: x.ID, kind: x.Kind, Kind: v.t("words.kind."+string(x.Kind), nil)}
 	if _, there := v.s.permissionOf("/sources/{source}"); there {
 		c.Address = v.link("/sources/" + x.ID)
 	}

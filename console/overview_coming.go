@@ -99,15 +99,15 @@ type firstStep struct {
 // firstSteps lead to the first run of an organization whose directories have never been read in full.
 func (v *visit) firstSteps(cards []sourceCard) []firstStep {
 	source, previewed := "", false
-	for i, x := range v.org.Settings.Sources {
-		if x.Kind != connector.Directory {
+	for _, c := range cards {
+		if c.kind != connector.Directory {
 			continue
 		}
-		source = cmp.Or(source, x.ID)
+		source = cmp.Or(source, c.ID)
 		switch {
-		case cards[i].ran:
+		case c.ran:
 			return nil
-		case cards[i].previewed:
+		case c.previewed:
 			previewed = true
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"usherd/connector"
+	"usherd/connector/clients"
+	"usherd/console"
 )
 
 // run keeps a run of the source office.
@@ -119,4 +121,27 @@ func TestPackageOfAUser(t *testing.T) {
 	}
 	w.want(b.get(path(u, "/package")), http.StatusOK, "Let the sources decide")
 	w.want(b.post(path(u, "/package"), map[string][]string{"choice": {"none of these"}}), http.StatusConflict)
+}
+
+func TestOverviewTellsWhatCameThroughTheDoors(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.as("auditor")
+	w.not(b.get("/"), "Sign-on and pushes")
+	w.signsIn("entra", &console.SignOn{})
+	w.pushesAs("okta", clients.Settings{Profile: clients.Auto})
+	w.tried(7, func(i int, x *connector.Attempt) {
+		if i == 6 {
+			x.Code, x.Reason = 9, ""
+		}
+	})
+	w.asked(5, func(i int, r *connector.Request) {
+		if i == 0 {
+			r.Status = http.StatusTooManyRequests
+		}
+	})
+	w.want(b.get("/"), http.StatusOK, "Sign-on and pushes of the last 24 hours",
+		`<a href="/admin/sso/attempts?idp=entra&amp;since=1d">7</a>`, `<a class="bad" href="/admin/sso/attempts?idp=entra&amp;result=refused&amp;since=1d">3</a>`,
+		`code=31&amp;idp=entra&amp;reason=no_seat&amp;since=1d">Auto account creation failed (31) · no_seat</a> <span class="quiet">× 2</span>`, `code=9&amp;idp=entra`,
+		`<a href="/admin/scim/requests?client=okta&amp;since=1d">5</a>`, `<a class="bad" href="/admin/scim/requests?client=okta&amp;since=1d&amp;status=4xx-5xx">1</a>`)
 }

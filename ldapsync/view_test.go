@@ -107,11 +107,12 @@ func TestEntriesOfRealDirectoriesAreShown(t *testing.T) {
 	t.Run("many values", func(t *testing.T) {
 		t.Parallel()
 		srv := testserver.Slapd(t, testserver.SlapdOptions{})
-		entry := "dn: cn=many," + srv.Base + "\nobjectClass: inetOrgPerson\nsn: many\ncn: many\nuserPassword: hunter2\n"
+		var entry strings.Builder
+		entry.WriteString("dn: cn=many," + srv.Base + "\nobjectClass: inetOrgPerson\nsn: many\ncn: many\nuserPassword: hunter2\n")
 		for i := range 30 {
-			entry += fmt.Sprintf("mail: m%d@example.test\n", i)
+			fmt.Fprintf(&entry, "mail: m%d@example.test\n", i)
 		}
-		if err := srv.Add(t.Context(), entry); err != nil {
+		if err := srv.Add(t.Context(), entry.String()); err != nil {
 			t.Fatal(err)
 		}
 		text := shownEntry(t, open(t, slapdConfig(srv)), "cn=many,"+srv.Base)

@@ -33,7 +33,7 @@ const (
 	sqlSignInsOf      = `SELECT ` + signInColumns + ` FROM sign_ins s WHERE s.org = ? AND s.source = ? AND s.folded = ? AND s.folded <> ''` + sqlSignInWindow
 	sqlSignInsRef     = `SELECT ` + signInColumns + ` FROM sign_ins s WHERE s.org = ? AND s.source = ? AND s.ref = ? AND s.ref <> ''` + sqlSignInWindow
 	sqlSignIn         = `SELECT ` + signInColumns + ` FROM sign_ins s WHERE s.org = ? AND s.source = ? AND s.id = ?`
-	sqlCountSignIns   = `SELECT COUNT(code), COALESCE(SUM(CASE WHEN code > 0 THEN 1 ELSE 0 END), 0) FROM (SELECT code FROM sign_ins s WHERE s.org = ? AND s.source = ? AND s.id > ? ORDER BY s.id DESC LIMIT 0 + ?) AS x`
+	sqlCountSignIns   = `SELECT code, reason, COUNT(code) FROM (SELECT code, reason FROM sign_ins s WHERE s.org = ? AND s.source = ? AND s.id > ? ORDER BY s.id DESC LIMIT 0 + ?) AS x GROUP BY code, reason ORDER BY COUNT(code) DESC, code, reason`
 	sqlOldSignIn      = `SELECT id FROM (SELECT id FROM sign_ins WHERE org = ? AND source = ? AND id < ? ORDER BY id LIMIT 0 + ?) AS s ORDER BY id DESC LIMIT 1`
 	sqlDropOldSignIns = `DELETE FROM sign_ins WHERE org = ? AND source = ? AND id <= ?`
 )
@@ -171,7 +171,14 @@ func (r *reader) Attempt(ctx context.Context, org string, id connector.ID) (s co
 func (r *reader) CountAttempts(ctx context.Context, org, source string, since time.Time, most int) (c connector.AttemptCounts, err error) {
 	from := connector.FirstID(since)
 	rows, err := r.q.query(ctx, sqlCountSignIns, org, source, from[:], most)
-	c, _, err = first(rows, err, func(r *sql.Rows, c *connector.AttemptCounts) error { return r.Scan(&c.Attempts, &c.Refused) })
+	list, err := add(nil, rows, err, func(r *sql.Rows, x *connector.AttemptReason) error { return r.Scan(&x.Code, &x.Reason, &x.Count) })
+	for _, x := range list {
+		c.Attempts += x.Count
+		if x.Code != 0 {
+			c.Refused += x.Count
+			c.Reasons = append(c.Reasons, x)
+		}
+	}
 	return c, wrap("count sign-ins", err)
 }
 

@@ -91,11 +91,12 @@ func signIns(f *fixture) {
 	ask(connector.AttemptQuery{Person: "ANN@example.com"}, c, a)
 	ask(connector.AttemptQuery{Before: c.ID}, b, a)
 	ask(connector.AttemptQuery{Since: c.At}, other, c)
+	refused := []connector.AttemptReason{{Code: b.Code, Reason: b.Reason, Count: 1}}
 	for _, x := range []struct {
 		since time.Time
 		most  int
 		want  connector.AttemptCounts
-	}{{a.At, 10, connector.AttemptCounts{Attempts: 3, Refused: 1}}, {b.At, 10, connector.AttemptCounts{Attempts: 2, Refused: 1}}, {a.At, 1, connector.AttemptCounts{Attempts: 1}}, {f.now.Add(time.Hour), 10, connector.AttemptCounts{}}} {
+	}{{a.At, 10, connector.AttemptCounts{Attempts: 3, Refused: 1, Reasons: refused}}, {b.At, 10, connector.AttemptCounts{Attempts: 2, Refused: 1, Reasons: refused}}, {a.At, 1, connector.AttemptCounts{Attempts: 1}}, {f.now.Add(time.Hour), 10, connector.AttemptCounts{}}} {
 		n, err := f.s.CountAttempts(f.ctx, Org, Source, x.since, x.most)
 		f.ok(err)
 		f.equal(n, x.want)
