@@ -105,5 +105,8 @@ func (v *visit) durationChart(list []*connector.Run, mode connector.Mode) *chart
 	words := map[string]string{"Mode": report.Word(v.lang, "mode", string(mode)), "Runs": v.number(len(list)), "Median": f.Took(median), "Most": line.Top}
 	line.Summary = v.t("runs.chart.took", words)
 	line.Legend = []chart.Key{{Class: "value", Name: v.t("runs.fact.took", nil)}, {Class: "middle", Name: v.t("runs.chart.median", nil)}}
+	if median == 0 { // too few have ended well
+		line.Summary, line.Legend = v.t("runs.chart.tookfew", words), line.Legend[:1]
+	}
 	return line
 }
