@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -137,7 +138,7 @@ func (f *File) collect(out *[]statement, n *yaml.Node, path, real string) {
 		*out = append(*out, statement{path: path + " (order)", line: n.Line, order: true})
 		var ids []string
 		for i, item := range n.Content {
-			id := idOf(item)
+			id := idOf(item, i)
 			ids = append(ids, id)
 			inner := path + "[" + id + "]"
 			*out = append(*out, statement{path: inner, line: item.Line, block: true})
@@ -149,13 +150,16 @@ func (f *File) collect(out *[]statement, n *yaml.Node, path, real string) {
 	}
 }
 
-func idOf(n *yaml.Node) string {
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == "id" {
-			return n.Content[i+1].Value
+// idOf is what an item of a list goes by: its id, else its name, else its place from 1 on.
+func idOf(n *yaml.Node, i int) string {
+	for _, key := range []string{"id", "name"} {
+		for k := 0; k+1 < len(n.Content); k += 2 {
+			if n.Content[k].Value == key && n.Content[k+1].Kind == yaml.ScalarNode {
+				return n.Content[k+1].Value
+			}
 		}
 	}
-	return ""
+	return strconv.Itoa(i + 1)
 }
 
 // shown is a value in one line. A long one is not cut: it would look unchanged where only its end differs.

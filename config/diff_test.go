@@ -120,3 +120,18 @@ func TestDiffFromNothing(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// Items of a list that have no id go by their names, or by their places: each is compared with itself.
+func TestDiffOfItemsWithoutIDs(t *testing.T) {
+	t.Parallel()
+	const hash = `"$argon2id$v=19$m=65536,t=3,p=2$c29tZXNhbHRzb21lc2FsdA$MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI"`
+	console := "console:\n  url: http://127.0.0.1:9475\n  admins:\n  - { name: ann, role: owner, password_hash: " + hash + " }\n  - { name: bob, role: auditor, password_hash: " + hash + " }\n"
+	f := parse(t, console+twoSources, "x")
+	if got := differences(config.Diff(f, f)); len(got) > 0 {
+		t.Error(got)
+	}
+	got := differences(config.Diff(f, parse(t, strings.Replace(console, "auditor", "helpdesk", 1)+twoSources, "x")))
+	if len(got) != 1 || !strings.Contains(got[0], "console.admins[bob].role") {
+		t.Error(got)
+	}
+}

@@ -55,8 +55,8 @@ organizations:
 		{"directory.bind.password", "{file: word}", 12},
 		{"directory.bases", "[dc=acme]", 14},
 		{"mapping.attributes.title", "[title, employeeType]", 17},
-		{"group_packages[].group", "cn=vip,dc=acme", 19},
-		{"group_packages[].package", "standard", 19},
+		{"group_packages[1].group", "cn=vip,dc=acme", 19},
+		{"group_packages[1].package", "standard", 19},
 	}
 	if diff := cmp.Diff(want, f.SourceSettings("acme", "office")); diff != "" {
 		t.Error(diff)

@@ -43,7 +43,7 @@ func (f *File) walk(list *[]Value, n *yaml.Node, doc *keyDoc, path, real string)
 		doc.defaults(list, n, path)
 	case n.Kind == yaml.SequenceNode && len(n.Content) > 0 && n.Content[0].Kind == yaml.MappingNode:
 		for i, item := range n.Content {
-			f.walk(list, item, doc.item(), path+"["+idOf(item)+"]", index(real, i))
+			f.walk(list, item, doc.item(), path+"["+idOf(item, i)+"]", index(real, i))
 		}
 	default:
 		*list = append(*list, Value{path, shown(n), n.Line})

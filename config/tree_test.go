@@ -64,7 +64,7 @@ func TestTree(t *testing.T) {
 	for path, want := range map[string]config.Value{
 		"store":                                   {Text: "sqlite:usherd.db", Line: 1},
 		"listen":                                  {Text: "127.0.0.1:9470"},
-		"console.admins[].password_hash":          {Text: "[hidden]", Line: 6},
+		"console.admins[root].password_hash":      {Text: "[hidden]", Line: 6},
 		source + "directory.bind.password":        {Text: "[hidden] {file: word}", Line: 18},
 		source + "directory.servers":              {Text: "[ldaps://ldap.acme.test]", Line: 15},
 		source + "mapping.attributes.title":       {Text: "[title, employeeType]", Line: 22},
