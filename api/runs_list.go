@@ -13,7 +13,7 @@ import (
 func (s *Server) runLists() {
 	route(s, operation{
 		id: "listRuns", method: http.MethodGet, path: "/runs", scope: connector.APIRead, tag: runsTag, summary: "List the runs, the latest first",
-		about: "Each is a report without its people, as usherd runs -o json has it. For a page 1,000 runs are looked at at most: where few fit it is short, or empty, and has a next all the same.",
+		about: "Each is a report without its people, as usherd runs -o json has it. For a page 500 runs are looked at at most: where few fit it is short, or empty, and has a next all the same.",
 	}, s.listRuns)
 	route(s, operation{
 		id: "compareRuns", method: http.MethodGet, path: "/runs/compare", scope: connector.APIRead, tag: runsTag, summary: "Compare two runs",

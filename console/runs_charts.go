@@ -26,7 +26,7 @@ func (v *visit) drawRuns(p *runsPage, c *runs.Choice) error {
 			return err
 		}
 	}
-	list, err := v.s.o.Store.Runs(v.r.Context(), connector.RunFilter{Org: v.id(), Source: c.Source, Limit: 4 * stripLength})
+	list, err := v.s.o.Store.Runs(v.r.Context(), connector.RunFilter{Org: v.id(), Source: c.Source, Limit: 2 * stripLength})
 	if err != nil {
 		return err
 	}

@@ -61,13 +61,13 @@ type Page struct {
 }
 
 // mostLooked bounds how many runs are looked at for one page: the next one goes on from there, and a page may be empty.
-const mostLooked = 1000
+const mostLooked = 500
 
 // List reads a page.
 func List(ctx context.Context, store Lister, c *Choice, now time.Time) (*Page, error) {
 	p, f := &Page{}, c.RunFilter
-	f.Limit = min(max(4*c.Limit, 100), mostLooked)
-	for looked := 0; ; {
+	f.Limit = min(c.Limit+1, mostLooked) // that is all where everything fits
+	for looked := 0; ; f.Limit = min(2*f.Limit, mostLooked-looked) {
 		list, err := store.Runs(ctx, f)
 		if err != nil {
 			return nil, err

@@ -204,7 +204,7 @@ func (c *visited) pages(ctx context.Context, base string, routes []string) error
 			paths = append(paths, path)
 		}
 	}
-	paths = append(paths, "/users?q=user1&active=any", "/search?q=user1", "/users?state=inactive", "/users?domain=example.com&failing=1", "/users?leaving=1", "/users?source="+storetest.Source+"&package="+hotPackage, "/users?package="+hotPackage)
+	paths = append(paths, "/users?q=user1&active=any", "/search?q=user1", "/users?state=inactive", "/users?domain=example.com&failing=1", "/users?leaving=1", "/users?source="+storetest.Source+"&package="+hotPackage, "/users?package="+hotPackage, "/runs?decision=rejected")
 	took := map[string][]time.Duration{}
 	turn := 0
 	for range consoleAsked {
