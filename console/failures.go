@@ -46,6 +46,8 @@ type failureRow struct {
 	ByReason                string // the list with this reason alone
 	First, Last             *instant
 	Times                   string
+	LastRun                 string // address of the run that met it last; "" = it was no run
+	Again                   string // when it is tried again by itself
 }
 
 func (v *visit) failures() {
@@ -153,13 +155,45 @@ func (v *visit) cellsOfItem(i *connector.OpenItem) []string {
 	return cells
 }
 
+// triedAgain says when a failure is tried again by itself, which depends on how its source brings people.
+func (v *visit) triedAgain(i *connector.OpenItem) string {
+	if i.Reason == connector.NoSeat && i.Package != "" {
+		return v.t("failures.again.seat", map[string]string{"Package": v.packageName(i.Package)})
+	}
+	s := v.org.Settings.Source(i.Source)
+	if s == nil {
+		return ""
+	}
+	switch s.Kind { //nolint:exhaustive // the others are tried again by nobody
+	case connector.Directory:
+		if next := v.nextRun(i.Source); next.After(v.now) {
+			return v.t("failures.again.at", map[string]string{"When": v.relative(next)})
+		}
+		return v.t("failures.again.run", nil)
+	case connector.SCIM:
+		return v.t("failures.again.scim", nil)
+	case connector.SignIn:
+		return v.t("failures.again.sso", nil)
+	case connector.Template:
+		return v.t("failures.again.person", nil)
+	case connector.SiteLink, connector.Import:
+		return v.t("failures.again.file", nil)
+	}
+	return ""
+}
+
 func (v *visit) failureRow(i *connector.OpenItem) failureRow {
 	f := frame{v: v}
 	card := v.failCard(i.Failure, i.FirstSeen)
-	return failureRow{
+	row := failureRow{
 		Address: v.link("/failures/" + i.Ref), Person: v.personal(i.Subject), Source: i.Source, Title: card.Title, Reason: card.Reason, Message: card.Message,
 		ByReason: v.with("reason", card.Reason), First: f.At(i.FirstSeen), Last: f.At(i.LastSeen), Times: v.number(i.Count),
+		Again: v.triedAgain(i),
 	}
+	if !i.LastRun.IsZero() {
+		row.LastRun = v.runAddress(&connector.Run{ID: i.LastRun})
+	}
+	return row
 }
 
 // failurePage is one failure with what helps.
@@ -169,7 +203,6 @@ type failurePage struct {
 	DN      string
 	Fields  []string
 	User    string // address of the account, "" = there is none
-	Run     string // address of the run that met it last
 	Actions []actionLink
 }
 
@@ -193,9 +226,6 @@ func (v *visit) failure() {
 	}
 	if !i.UserID.IsZero() {
 		p.User = v.link("/users/" + i.UserID.String())
-	}
-	if !i.LastRun.IsZero() {
-		p.Run = v.runAddress(&connector.Run{ID: i.LastRun})
 	}
 	if v.may(handle) && v.asks(i.Source) {
 		p.Actions = append(p.Actions, actionLink{Text: v.t("failures.retry.link", nil), Address: v.link("/failures/" + i.Ref + "/retry")})

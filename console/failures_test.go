@@ -87,3 +87,21 @@ func TestApprovalsShowWhatWaits(t *testing.T) {
 	w.not(a, "Given ann")
 	w.not(w.as("auditor").get("/approvals"), "Given pia", "/reject")
 }
+
+// The list says of each failure when it is tried again, as its source brings people, and which run met it.
+func TestFailuresSayWhenTheyAreTriedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	full := failed("ann", connector.NoSeat)
+	full.Failures[0].Package = "standard"
+	w.fails("office", full, failed("bob", connector.RequiredMissing))
+	for _, kind := range []connector.SourceKind{connector.SCIM, connector.SignIn, connector.Template, connector.Import} {
+		w.org.Sources = append(w.org.Sources, connector.SourceSettings{ID: string(kind), Kind: kind})
+		w.fails(string(kind), failed("of-"+string(kind), connector.RequiredMissing))
+	}
+	b := w.as("owner")
+	a := b.get("/failures")
+	w.want(a, http.StatusOK, "when a seat of Standard frees", "by the next full run", "when the identity provider sends it again", "when the person signs in",
+		"when the person tries again", "when the file is brought again", "the report of the run")
+	w.want(b.get(failureLink.FindStringSubmatch(b.get("/failures?q=ann").text)[1]), http.StatusOK, "when a seat of Standard frees", "the report of the run")
+}
