@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"html/template"
 	"net/http"
 	"slices"
 	"strings"
@@ -77,6 +78,8 @@ type userPage struct {
 	User        userRow
 	ID          string
 	States      []stateStep
+	Diagram     template.HTML
+	Ways        []stateWay
 	Deactivated *deactivation
 	Origin      *origin // nil = the account is of this organization from the start
 	Actions     []actionLink
@@ -155,6 +158,11 @@ func (v *visit) user() {
 		return
 	}
 	p := userPage{User: v.userRow(u), ID: u.ID.String(), States: v.stateSteps(u), Deactivated: v.deactivation(u), Actions: v.actionsOf(u), hide: v.hidden(u)}
+	var err error
+	if p.Diagram, p.Ways, err = v.stateDiagram(u.State); err != nil {
+		v.accident("user", err)
+		return
+	}
 	say, err := report.Explain(v.lang)
 	if err != nil {
 		v.accident("user", err)

@@ -58,6 +58,31 @@ func TestFigures(t *testing.T) {
 	}
 }
 
+// A diagram with a box in two lines, a frame, a start, and arrows that are straight, bent and of two heads.
+func TestDiagram(t *testing.T) {
+	t.Parallel()
+	d := &chart.Diagram{
+		Summary: `The person is <b>"Inactive"</b>`, Width: 500, Height: 200,
+		Nodes: []chart.Node{
+			{Class: "frame", Name: "All", At: chart.Point{X: 250, Y: 100}, Width: 400, Height: 180},
+			{Class: "start", Name: "New", At: chart.Point{X: 20, Y: 100}, Width: 20, Height: 20},
+			{Class: "node", Name: "Not verified", At: chart.Point{X: 150, Y: 100}, Width: 154, Height: 42},
+			{Class: "node current", Name: "Levado por outra organização", At: chart.Point{X: 350, Y: 100}, Width: 154, Height: 42},
+		},
+		Arrows: []chart.Arrow{
+			{Label: "1", Title: "<script>", From: chart.Point{X: 30, Y: 100}, To: chart.Point{X: 70, Y: 100}},
+			{Class: "out", Label: "2", From: chart.Point{X: 150, Y: 120}, To: chart.Point{X: 350, Y: 120}, Bend: &chart.Point{X: 250, Y: 180}, Both: true},
+			{Label: "3", From: chart.Point{X: 5, Y: 5}, To: chart.Point{X: 5, Y: 5}},
+		},
+	}
+	text, err := d.HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	wellFormed(t, string(text))
+	golden(t, "diagram", string(text))
+}
+
 func html(t *testing.T, f *chart.Figure) string {
 	t.Helper()
 	text, err := f.HTML()

@@ -1,5 +1,5 @@
 // Package chart draws the console's charts as SVG on the server: bars by day, strips of runs, lines over time with a
-// forecast, and gauges. A chart is a sentence that says what it shows, a picture without script or inline style, and the same
+// forecast, gauges, and diagrams of boxes and arrows. A chart is a sentence that says what it shows, a picture without script or inline style, and the same
 // numbers as a table.
 //
 // The picture is hidden from screen readers, which have the sentence and the table: a picture with links in it can be no
