@@ -44,23 +44,15 @@ func (v *visit) errorRow(e failure.Entry) errorRow {
 // errorPage is everything about one number.
 type errorPage struct {
 	Checklists []checklist // of 31
+	Asked      string      // the person for whom they are answered, as it was typed; "" = for the organization
+	About      *askedPerson
+	Recent     []fact // how many of the open failures with the number were seen of late
 	Reasons    []reasonRow
 	Titles     []otherTitle
 }
 
 // otherTitle is the title in another language.
 type otherTitle struct{ Lang, Name, Value string }
-
-// checklist are steps to go through, each with how it stands in this organization.
-type checklist struct {
-	Title string
-	Steps []checkStep
-}
-
-type checkStep struct {
-	Text    string
-	Answers []fact // how it stands now
-}
 
 // reasonRow is one reason with what helps.
 type reasonRow struct {
@@ -90,11 +82,32 @@ func (v *visit) errorCode() {
 		}
 		p.Reasons = append(p.Reasons, row)
 	}
-	if p.Checklists, err = v.checklists(&d); err != nil {
+	if err = v.fillChecklists(&p, &d); err == nil {
+		p.Recent, err = v.seenOfLate(d.Code)
+	}
+	if err != nil {
 		v.accident("errors", err)
 		return
 	}
 	v.show(http.StatusOK, "error", frame{Title: d.Title, Crumbs: []crumb{{v.t("nav.errors", nil), v.link("/errors")}}}, p)
+}
+
+// seenOfLate are how many of the open failures with a number were seen within a day, and within a week.
+func (v *visit) seenOfLate(code connector.Code) (list []fact, err error) {
+	for _, days := range []int{1, 7} {
+		counts, err := v.s.o.Store.SeenItems(v.r.Context(), v.id(), v.now.AddDate(0, 0, -days))
+		if err != nil {
+			return nil, err
+		}
+		n := 0
+		for _, c := range counts {
+			if c.Code == code {
+				n += c.Count
+			}
+		}
+		list = append(list, fact{v.s.pages.Count(v.lang, "errors.within", days), v.number(n), v.link("/failures", "code", strconv.Itoa(int(code)))})
+	}
+	return list, nil
 }
 
 // openWith is how many failures of the organization have a reason, with a way to them.
@@ -104,45 +117,4 @@ func (v *visit) openWith(r connector.Reason) (fact, error) {
 		return fact{}, err
 	}
 	return fact{v.t("errors.open", nil), atMost(len(items)), v.link("/failures", "reason", string(r))}, nil
-}
-
-// checklists are the two of code 31, answered for the organization.
-func (v *visit) checklists(d *failure.Description) ([]checklist, error) {
-	if d.Never == nil {
-		return nil, nil
-	}
-	never, before := failure.ChecklistSteps()
-	lists := []checklist{{Title: d.NeverTitle}, {Title: d.BeforeTitle}}
-	for n, of := range []struct{ names, texts []string }{{never, d.Never}, {before, d.Before}} {
-		for i, text := range of.texts {
-			answers, err := v.checked(of.names[i])
-			if err != nil {
-				return nil, err
-			}
-			lists[n].Steps = append(lists[n].Steps, checkStep{text, answers})
-		}
-	}
-	return lists, nil
-}
-
-// checked is how a step of a checklist stands.
-func (v *visit) checked(step string) (list []fact, err error) {
-	switch step {
-	case "seats":
-		tiles, err := v.seatTiles()
-		for _, t := range tiles {
-			list = append(list, fact{t.Text, t.Number + " " + t.Note, t.Address})
-		}
-		return list, err
-	case "approvals":
-		n, err := v.pendingAccounts()
-		return []fact{{v.t("overview.pending", nil), atMost(n), v.link("/approvals")}}, err
-	case "required", "member_status":
-		f, err := v.openWith(map[string]connector.Reason{"required": connector.RequiredMissing, "member_status": connector.MemberStatusPresent}[step])
-		if f.Value == "" {
-			f = fact{Name: v.t("errors.open", nil), Value: "0"}
-		}
-		return []fact{f}, err
-	}
-	return []fact{{Value: v.t("errors.search", nil), Address: v.link("/users", "active", "any")}}, nil
 }

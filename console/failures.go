@@ -203,6 +203,7 @@ type failurePage struct {
 	DN      string
 	Fields  []string
 	User    string // address of the account, "" = there is none
+	Answers string // address of the checklists, answered for the person; "" = the number has none
 	Actions []actionLink
 }
 
@@ -226,6 +227,13 @@ func (v *visit) failure() {
 	}
 	if !i.UserID.IsZero() {
 		p.User = v.link("/users/" + i.UserID.String())
+	}
+	switch {
+	case i.Code != connector.CodeCreation:
+	case !i.UserID.IsZero():
+		p.Answers = v.link("/errors/31", "user", i.UserID.String())
+	case v.may(inClear): // the address has the name
+		p.Answers = v.link("/errors/31", "user", i.Subject)
 	}
 	if v.may(handle) && v.asks(i.Source) {
 		p.Actions = append(p.Actions, actionLink{Text: v.t("failures.retry.link", nil), Address: v.link("/failures/" + i.Ref + "/retry")})

@@ -7,8 +7,9 @@ import (
 	"unicode"
 )
 
-// list registers the page of a list that all who sign in may see. Its query box takes the filters as words, too: "code:31 reason:no_seat anna" is the same as
-// ?code=31&reason=no_seat&q=anna, which is where the browser is sent, so that the address says what is shown.
+// list registers the page of a list that all who sign in may see. Its query box takes the filters as words, too: "code:31
+// reason:no_seat anna" is the same as ?code=31&reason=no_seat&q=anna, which is where the browser is sent, so that the address says
+// what is shown.
 func (s *Server) list(path string, show func(*visit), filters ...string) {
 	s.lists = append(s.lists, listWords{path, filters})
 	s.page(path, see, func(v *visit) {

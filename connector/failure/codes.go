@@ -145,7 +145,7 @@ const lastCode = connector.CodeUpdate
 // The steps of the two checklists of code 31, in order; Text.Never and Text.Before follow them, so that a
 // page can put its link beside each.
 var (
-	neverSteps  = []string{"seats", "approvals", "required", "member_status"}
+	neverSteps  = []string{"seats", "approvals", "required", "member_status", "partner_id"}
 	beforeSteps = []string{"inactive", "search", "activate"}
 )
 
