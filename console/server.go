@@ -203,6 +203,7 @@ func (s *Server) register() {
 	s.configuration()
 	s.system()
 	s.search()
+	s.help()
 	s.mux.HandleFunc("/", s.open((*visit).nowhere))
 }
 

@@ -27,7 +27,8 @@
   document.addEventListener("htmx:afterSwap", ready);
   document.addEventListener("change", (e) => { if (e.target.matches("[data-submit]")) e.target.form.requestSubmit(); });
 
-  // "/" searches, "g" and a letter goes to a page, "j" and "k" move through rows, "e" opens one, "c" copies the error.
+  // "/" searches, "g" and a letter goes to a page, "j" and "k" move through rows, "x" ticks one, "e" opens it, "c" copies
+  // the error, "?" tells the keys.
   const pages = { o: "", r: "runs", a: "approvals", f: "failures", p: "users", v: "provisioning", s: "sources" };
   let go = false, row = -1;
   document.addEventListener("keydown", (e) => {
@@ -46,6 +47,8 @@
       rows.forEach((r, i) => r.classList.toggle("here", i === row));
       rows[row].querySelector("a")?.focus();
     } else if (e.key === "e" && rows[row]) rows[row].querySelector("a")?.click();
+    else if (e.key === "x" && rows[row]) rows[row].querySelector("input[type=checkbox]")?.click();
+    else if (e.key === "?") document.querySelector("[data-help]")?.click();
     else if (e.key === "c") document.querySelector("button[data-copy]")?.click();
   });
 })();
