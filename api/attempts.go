@@ -40,6 +40,7 @@ type Attempt struct {
 	Remote   string                  `json:"remote,omitempty"`
 	Duration float64                 `json:"duration_ms"`
 	Steps    []connector.AttemptStep `json:"steps"`
+	Test     bool                    `json:"test,omitempty" doc:"An administrator tried what would happen: nobody signed in, and nothing changed."`
 }
 
 // NewAttempt is the form in which the API and the command line show an attempt.
@@ -47,6 +48,7 @@ func NewAttempt(x *connector.Attempt, cat *failure.Catalogue, lang string) Attem
 	j := Attempt{
 		ID: x.ID.String(), At: x.At.UTC(), Org: x.Org, Source: x.Source, Code: int(x.Code), Reason: string(x.Reason), Person: x.Person,
 		User: x.User.String(), Ref: x.Ref, Remote: x.Remote, Duration: milliseconds(x.Took), Steps: x.Steps,
+		Test: x.Test != nil,
 	}
 	if x.Code != 0 {
 		j.Title = cat.Title(x.Code, lang)

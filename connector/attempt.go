@@ -9,6 +9,7 @@ type TicketKind string
 const (
 	RequestTicket TicketKind = "request" // a browser has gone to the identity provider and may come back
 	CodeTicket    TicketKind = "code"    // an application may ask once who has come back
+	TestTicket    TicketKind = "test"    // an administrator may try once what a sign-in would do
 )
 
 // Ticket is something that is good for one use, for a while. Whoever has the secret has it; only its hash is kept.
@@ -36,6 +37,23 @@ type Attempt struct {
 	Remote string // address of the browser
 	Took   time.Duration
 	Steps  []AttemptStep
+	Test   *AttemptTest // nil = somebody signed in, or tried to
+}
+
+// AttemptTest is what an administrator is shown who tries what a sign-in would do: then nobody is signed in, and nothing changes. What
+// is kept of it are the values of a person, in clear.
+type AttemptTest struct {
+	By         string          `json:"by"`                   // the administrator
+	Subject    string          `json:"subject,omitempty"`    // what the identity provider calls the person; "" = it did not get so far
+	Attributes []SaidAttribute `json:"attributes,omitempty"` // in the order of the assertion
+	Left       int             `json:"left,omitempty"`       // attributes that there was no room for
+	Fields     []FieldChange   `json:"fields,omitempty"`     // what would change of the account
+}
+
+// SaidAttribute is an attribute as an identity provider has sent it.
+type SaidAttribute struct {
+	Name   string   `json:"name"`
+	Values []string `json:"values,omitempty"`
 }
 
 // AttemptStep is one step on the way of a sign-in.
@@ -57,7 +75,7 @@ type AttemptQuery struct {
 	Limit  int       // at most 1,000, which is also what 0 means
 }
 
-// AttemptCounts are how many attempts to sign in are kept since a time.
+// AttemptCounts are how many attempts to sign in are kept since a time, without tests.
 type AttemptCounts struct {
 	Attempts int
 	Refused  int

@@ -92,6 +92,8 @@ type QuirkCount struct {
 type RequestCounts struct {
 	Requests int
 	Errors   int // status 400 and above
+	// Throttled are those of the errors that were one too many at a time (status 429).
+	Throttled int
 }
 
 // ClientProfile is the dialect that a SCIM client was recognised to speak, and by what.

@@ -36,6 +36,7 @@ type signInRow struct {
 	ByReason     string // the list with this number alone; "" = the person is in
 	Person, Ref  string
 	Took         string
+	Tried        bool // by an administrator: nobody signed in
 }
 
 // results of attempts, to choose from.
@@ -99,8 +100,15 @@ func (v *visit) signInRow(x *connector.Attempt) signInRow {
 		Address: v.link("/sso/attempts/" + x.ID.String()), IDP: x.Source, At: f.At(x.At), Result: pill{v.t("sso.result.in", nil), "good"}, Reason: string(x.Reason),
 		Person: v.personal(x.Person), Ref: x.Ref, Took: v.milliseconds(x.Took),
 	}
+	if x.Test != nil {
+		row.Tried, row.Result = true, pill{v.t("sso.trial.in", nil), "info"}
+	}
 	if x.Code != 0 {
-		row.Result = pill{v.t("sso.result.refused", nil) + " (" + strconv.Itoa(int(x.Code)) + ")", "bad"}
+		key := "sso.result.refused"
+		if row.Tried {
+			key = "sso.trial.refused"
+		}
+		row.Result = pill{v.t(key, nil) + " (" + strconv.Itoa(int(x.Code)) + ")", "bad"}
 		row.ByReason = v.link("/sso/attempts", "code", strconv.Itoa(int(x.Code)), "reason", string(x.Reason))
 	}
 	return row
@@ -116,7 +124,7 @@ func (v *visit) lastAttempts(source string) ([]signInRow, error) {
 }
 
 // attemptColumns are those of the file: new ones are only added at the end.
-var attemptColumns = []string{"id", "at", "idp", "code", "reason", "person", "user_id", "ref", "remote", "duration_ms", "refused_at_step"}
+var attemptColumns = []string{"id", "at", "idp", "code", "reason", "person", "user_id", "ref", "remote", "duration_ms", "refused_at_step", "test"}
 
 func (v *visit) exportAttempts() {
 	v.sheet("sign_ins", "sign-ins", attemptColumns, v.signInCells(v.attemptQuery()))
@@ -152,7 +160,7 @@ func (v *visit) signInCell(x *connector.Attempt) []string {
 	}
 	return []string{
 		x.ID.String(), stamp(x.At), x.Source, strconv.Itoa(int(x.Code)), string(x.Reason), v.personal(x.Person), x.User.String(), x.Ref, x.Remote,
-		strconv.FormatFloat(float64(x.Took.Microseconds())/1000, 'f', 3, 64), step,
+		strconv.FormatFloat(float64(x.Took.Microseconds())/1000, 'f', 3, 64), step, strconv.FormatBool(x.Test != nil),
 	}
 }
 
@@ -166,6 +174,7 @@ type attemptPage struct {
 	Remote   string
 	Steps    []signInStep
 	IDPAt    string // address of the identity provider; "" = the configuration has it no more
+	Test     *trialShown
 }
 
 // signInStep is one step on the way of a sign-in.
@@ -196,7 +205,7 @@ func (v *visit) signInAttempt() {
 		v.say(http.StatusNotFound, "sso.forgotten", nil)
 		return
 	}
-	p := attemptPage{signInRow: v.signInRow(&x), Remote: x.Remote}
+	p := attemptPage{signInRow: v.signInRow(&x), Remote: x.Remote, Test: v.trialShown(&x)}
 	if v.org.SignOns[x.Source] != nil {
 		p.IDPAt = v.link("/sso/idps/" + x.Source)
 	}

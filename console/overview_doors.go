@@ -47,10 +47,19 @@ func (v *visit) doors(p *overviewPage) error {
 				Name: s.ID, Kind: v.t("nav.scim", nil), Address: v.link("/scim/clients/" + s.ID),
 				Asked: v.number(n.Requests), AskedAt: v.link("/scim/requests", "client", s.ID, "since", "1d"),
 				Failed: v.number(n.Errors), FailedAt: v.link("/scim/requests", "client", s.ID, "status", "4xx-5xx", "since", "1d"), AnyFailed: n.Errors > 0,
+				Reasons: v.throttled(s.ID, n.Throttled),
 			})
 		}
 	}
 	return nil
+}
+
+// throttled says how many requests of a client were one too many at a time.
+func (v *visit) throttled(id string, n int) []doorReason {
+	if n == 0 {
+		return nil
+	}
+	return []doorReason{{Title: v.t("overview.doors.throttled", nil), Count: v.number(n), Address: v.link("/scim/requests", "client", id, "status", "429", "since", "1d")}}
 }
 
 func (v *visit) signOnDoor(id string, n *connector.AttemptCounts) doorRow {

@@ -143,5 +143,6 @@ func TestOverviewTellsWhatCameThroughTheDoors(t *testing.T) {
 	w.want(b.get("/"), http.StatusOK, "Sign-on and pushes of the last 24 hours",
 		`<a href="/admin/sso/attempts?idp=entra&amp;since=1d">7</a>`, `<a class="bad" href="/admin/sso/attempts?idp=entra&amp;result=refused&amp;since=1d">3</a>`,
 		`code=31&amp;idp=entra&amp;reason=no_seat&amp;since=1d">Auto account creation failed (31) · no_seat</a> <span class="quiet">× 2</span>`, `code=9&amp;idp=entra`,
-		`<a href="/admin/scim/requests?client=okta&amp;since=1d">5</a>`, `<a class="bad" href="/admin/scim/requests?client=okta&amp;since=1d&amp;status=4xx-5xx">1</a>`)
+		`<a href="/admin/scim/requests?client=okta&amp;since=1d">5</a>`, `<a class="bad" href="/admin/scim/requests?client=okta&amp;since=1d&amp;status=4xx-5xx">1</a>`,
+		`/admin/scim/requests?client=okta&amp;since=1d&amp;status=429">Too many at a time</a> <span class="quiet">× 1</span>`)
 }

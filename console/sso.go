@@ -24,6 +24,9 @@ type SignOn struct {
 	Keep time.Duration // how long attempts are kept; 0 = not at all
 	Skew time.Duration // by how much clocks may differ
 	Ours []Certificate // that we sign and decrypt with
+	// Try gives out the address at which an administrator's browser tries one sign-in, after which it comes back to an address to which
+	// the id of the attempt is added. nil = there is no door.
+	Try func(ctx context.Context, by, back string) (address string, err error)
 }
 
 // IDP is how an identity provider is known.
@@ -49,6 +52,8 @@ func (s *Server) sso() {
 	s.page("/sso/idps/{idp}", see, (*visit).idp)
 	s.body("idp", idpPage{})
 	s.action("/sso/idps/{idp}/test", need{permission: run}, (*visit).askIDP, (*visit).testIDP)
+	s.action("/sso/idps/{idp}/sign-in", need{permission: run}, (*visit).askTrial, (*visit).tryIDP)
+	s.body("sign_in_test", trialPage{})
 	s.attempts()
 }
 
@@ -167,6 +172,7 @@ type idpPage struct {
 	Keeps         bool
 	Last          []signInRow
 	Test, Setting string // addresses; Test "" = this administrator tests nothing
+	Try           string // address; "" = there is no sign-in to be tried, or nobody would see it
 }
 
 // certificateRow is one certificate.
@@ -203,6 +209,9 @@ func (v *visit) idp() {
 	}
 	if v.may(run) && v.configured(x.ID).Server {
 		p.Test = v.link("/sso/idps/" + x.ID + "/test")
+	}
+	if v.may(run) && c.triable() {
+		p.Try = v.link("/sso/idps/" + x.ID + "/sign-in")
 	}
 	v.fillIDP(&p, x.ID, c)
 	v.show(http.StatusOK, "idp", frame{Title: x.ID, State: v.t("sso.idpstate", nil), Crumbs: v.ssoCrumb()}, p)

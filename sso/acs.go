@@ -44,6 +44,7 @@ func (v *visit) acs() {
 		v.mishap("request", err)
 		return
 	}
+	v.trail.note(request.Trial)
 	a, err := verifier.Verify(v.r.Context(), response, request.Request, v.s.o.Now())
 	var fault *saml2.Error
 	switch {
@@ -125,17 +126,41 @@ func (v *visit) claim(relay string) (asked, error) {
 func (v *visit) enter(a *saml2.Assertion, place string) {
 	rec := record(a)
 	v.trail.person = a.Subject
+	if v.trail.test != nil {
+		said(v.trail.test, a)
+	}
 	v.trail.pass("attributes", fmt.Sprintf("the identity provider calls the person %s and sends %s", masked(a.Subject), names(a)))
-	var before *connector.User
-	ch, err := v.org.Writer.Push(v.r.Context(), provision.Push{
-		Source: v.source, SignIn: true, Cause: connector.Cause{Kind: connector.CauseRequest, Actor: "sso:" + v.source},
-		Record: always(rec),
-		Accept: func(u *connector.User, _ *connector.Link, _ *connector.Change) error { before = u; return nil },
-	})
+	ch, before, err := v.decide(rec)
 	if err != nil {
 		v.mishap("account", err)
 		return
 	}
+	v.decided(a, ch, before, place)
+}
+
+// decide decides what becomes of the person's account, and writes that, but for a test: then the decision is the same, and is not
+// written. before is the account as it was, nil where there was none.
+func (v *visit) decide(rec *connector.Record) (ch *connector.Change, before *connector.User, err error) {
+	var would *connector.Change
+	ch, err = v.org.Writer.Push(v.r.Context(), provision.Push{
+		Source: v.source, SignIn: true, Cause: connector.Cause{Kind: connector.CauseRequest, Actor: "sso:" + v.source},
+		Record: always(rec),
+		Accept: func(u *connector.User, _ *connector.Link, c *connector.Change) error {
+			if before = u; v.trail.test == nil {
+				return nil
+			}
+			would = c
+			return errTrial
+		},
+	})
+	if errors.Is(err, errTrial) {
+		return would, before, nil
+	}
+	return ch, before, err
+}
+
+// decided tells the person what became of the account, and lets in whom that leaves fit for it.
+func (v *visit) decided(a *saml2.Assertion, ch *connector.Change, before *connector.User, place string) {
 	u := ch.After
 	if u == nil {
 		u = before
@@ -144,10 +169,13 @@ func (v *visit) enter(a *saml2.Assertion, place string) {
 		v.trail.person = ch.Subject
 	}
 	switch {
-	case u != nil:
+	case u != nil && v.trail.test == nil:
 		v.trail.user = u.ID
 	case before != nil:
 		v.trail.user = before.ID
+	}
+	if v.trail.test != nil {
+		v.trail.test.Fields = ch.Fields
 	}
 	if before != nil {
 		v.trail.pass("match", "the account "+before.ID.String())
@@ -180,7 +208,9 @@ func (v *visit) turnAway(failures []connector.Failure) {
 	}
 	v.trail.refuse(step, strings.Join(reasons, "; "))
 	v.keep(&f)
-	v.fail(http.StatusForbidden, f, failures[1:]...)
+	if !v.shown() {
+		v.fail(http.StatusForbidden, f, failures[1:]...)
+	}
 }
 
 // refuse ends an attempt at a step.
@@ -191,11 +221,19 @@ func (v *visit) refuse(status int, step string, f connector.Failure) {
 	}
 	v.trail.refuse(step, detail)
 	v.keep(&f)
-	v.fail(status, f)
+	if !v.shown() {
+		v.fail(status, f)
+	}
 }
 
 // leave sends the browser to the application with a code. done is what became of the account.
 func (v *visit) leave(a *saml2.Assertion, u *connector.User, place, done string) {
+	if v.trail.test != nil {
+		v.trail.pass("created", done)
+		v.keep(nil)
+		v.shown()
+		return
+	}
 	code, err := v.code(a, u, place)
 	if err != nil {
 		v.mishap("code", err)

@@ -31,6 +31,8 @@ type trail struct {
 	steps  []connector.AttemptStep
 	person string
 	user   connector.ID
+	test   *connector.AttemptTest // nil = nobody tests
+	back   string                 // where the browser of a test goes then
 }
 
 // identify returns the id of the attempt.
@@ -86,7 +88,7 @@ func (v *visit) kept() bool {
 	switch {
 	case !v.provider.Keep:
 		return false
-	case v.trail.passed(saml2.Replay):
+	case v.trail.passed(saml2.Replay), v.trail.test != nil:
 		return true
 	case v.trail.passed(saml2.Signature):
 		return v.allowed("stale", staleRate)
@@ -101,12 +103,14 @@ func (v *visit) keep(f *connector.Failure) {
 	now := v.s.o.Now()
 	a := connector.Attempt{
 		ID: t.identify(now), Org: v.org.Settings.ID, Source: v.source, At: t.began, Person: t.person, User: t.user,
-		Remote: v.s.o.Gate.Address(v.r), Took: now.Sub(t.began), Steps: t.steps,
+		Remote: v.s.o.Gate.Address(v.r), Took: now.Sub(t.began), Steps: t.steps, Test: t.test,
 	}
 	if f != nil {
 		a.Code, a.Reason, a.Ref = f.Code, f.Reason, f.Ref
 	}
-	v.s.o.Metrics.attempt(a)
+	if t.test == nil {
+		v.s.o.Metrics.attempt(a)
+	}
 	if !v.kept() {
 		return
 	}

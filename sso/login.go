@@ -26,11 +26,13 @@ type asked struct {
 	Request string              `json:"request"`
 	Return  string              `json:"return,omitempty"`
 	Browser connector.TokenHash `json:"browser"` // of the cookie
+	Trial   *Trial              `json:"trial,omitempty"`
 }
 
 // login sends the browser to the identity provider.
 func (v *visit) login() {
-	place := v.r.URL.Query().Get("return")
+	query := v.r.URL.Query()
+	place := query.Get("return")
 	if place != "" && !safePlace(place) {
 		v.refuse(http.StatusBadRequest, string(saml2.Received), v.failure(30, "return is no path of the application"))
 		return
@@ -47,8 +49,15 @@ func (v *visit) login() {
 		v.later(26, "too many sign-ins begin at a time")
 		return
 	}
+	var trial *Trial
+	if query.Has("test") {
+		var ok bool
+		if trial, ok = v.trial(query.Get("test")); !ok {
+			return
+		}
+	}
 	relay, browser, now := newSecret(), v.browser(), v.s.o.Now()
-	request := asked{Request: saml2.NewRequestID(), Return: place, Browser: hashOf(browser)}
+	request := asked{Request: saml2.NewRequestID(), Return: place, Browser: hashOf(browser), Trial: trial}
 	data, err := json.Marshal(request)
 	if err != nil {
 		v.accident("login", err)

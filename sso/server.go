@@ -221,7 +221,9 @@ func (v *visit) mishap(what string, err error) {
 	f := v.broken(what, err)
 	v.trail.refuse(v.trail.next(), "an error of ours: see the log")
 	v.keep(&f)
-	v.fail(http.StatusServiceUnavailable, f)
+	if !v.shown() {
+		v.fail(http.StatusServiceUnavailable, f)
+	}
 }
 
 func (v *visit) broken(what string, err error) connector.Failure {

@@ -17,6 +17,7 @@ import (
 	"usherd/ldapsync"
 	"usherd/scim"
 	"usherd/scim/auth"
+	"usherd/sso"
 )
 
 // consoleDoor is where administrators are: the console for all organizations on one address.
@@ -25,7 +26,8 @@ type consoleDoor struct {
 	server *console.Server
 	work   sync.WaitGroup // that administrators have asked for
 	now    func() time.Time
-	idps   *idps // nil = people sign in nowhere
+	idps   *idps       // nil = people sign in nowhere
+	door   *sso.Server // where they do
 }
 
 // openConsole listens; nil where the configuration has no such door.
@@ -43,7 +45,7 @@ func (d *daemon) openConsole(ctx context.Context) (*consoleDoor, error) {
 	gate := auth.New(auth.Options{Store: d.site.db, Trusted: c.TrustedNetworks(), Now: d.app.now})
 	x := &consoleDoor{now: d.app.now}
 	if d.signOn != nil {
-		x.idps = d.signOn.idps
+		x.idps, x.door = d.signOn.idps, d.signOn.server
 	}
 	x.server, err = console.New(console.Options{ //nolint:contextcheck // a visit asks under the context of its request
 		Store: d.site.db, Runner: &runner{d, ctx, &x.work}, URL: c.URL, Version: version, Secret: secret, Now: d.app.now, Log: d.log, Quirk: scim.Quirk,
@@ -97,8 +99,11 @@ func (x *consoleDoor) signOns(s *site, o *org) map[string]*console.SignOn {
 	all := map[string]*console.SignOn{}
 	for id, c := range o.SignOns {
 		on := &console.SignOn{Keep: c.Keep, Skew: c.ClockSkew}
-		if sso := s.file.Config.SSO; sso != nil && x.idps != nil {
-			on.Base = sso.URL + "/saml/" + o.Org.ID + "/" + id
+		if c := s.file.Config.SSO; c != nil && x.idps != nil {
+			on.Base = c.URL + "/saml/" + o.Org.ID + "/" + id
+			on.Try = func(ctx context.Context, by, back string) (string, error) {
+				return x.door.Try(ctx, o.Org.ID, id, sso.Trial{By: by, Back: back})
+			}
 			on.IDP, on.Ours = x.idps.shown(auth.Source{Org: o.Org.ID, ID: id}), x.idps.ours()
 		}
 		all[id] = on

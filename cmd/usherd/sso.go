@@ -102,7 +102,12 @@ func (a *app) ssoAttempts(ctx context.Context, s *site, f *attemptFlags) error {
 }
 
 func result(x *connector.Attempt) string {
-	if x.Code == 0 {
+	switch {
+	case x.Test != nil && x.Code == 0:
+		return "test: would be signed in"
+	case x.Test != nil:
+		return fmt.Sprintf("test: %d %s", x.Code, x.Reason)
+	case x.Code == 0:
 		return "signed in"
 	}
 	return fmt.Sprintf("%d %s", x.Code, x.Reason)
@@ -227,8 +232,11 @@ func (a *app) showAttempt(x *connector.Attempt, cat *failure.Catalogue) error {
 	line("person", x.Person)
 	line("user", x.User.String())
 	line("from", x.Remote)
+	if x.Test != nil {
+		line("test", "by "+x.Test.By+": nobody was signed in, and nothing has changed")
+	}
 	if x.Code == 0 {
-		line("result", "signed in")
+		line("result", result(x))
 	} else {
 		line("result", fmt.Sprintf("%s: %s", cat.Title(x.Code, "en"), x.Reason))
 		line("ref", x.Ref)

@@ -207,7 +207,7 @@ func TestPlans(t *testing.T) {
 		sqlSignIns:           "SEARCH s USING PRIMARY KEY (org=? AND source=? AND id>? AND id<?)",
 		sqlSignInsOf:         "SEARCH s USING INDEX sign_ins_person (org=? AND source=? AND folded=? AND id>? AND id<?)",
 		sqlSignInsRef:        "SEARCH s USING INDEX sign_ins_ref (org=? AND source=? AND ref=? AND id>? AND id<?)",
-		sqlCountSignIns:      "SEARCH s USING PRIMARY KEY (org=? AND source=? AND id>?)",
+		sqlCountSignIns:      "SEARCH s USING COVERING INDEX sign_ins_ends (org=? AND source=? AND id>?)",
 		sqlSignIn:            "SEARCH s USING PRIMARY KEY (org=? AND source=? AND id=?)",
 		sqlDropOldSignIns:    "SEARCH sign_ins USING PRIMARY KEY (org=? AND source=? AND id<?)",
 		sqlFilePart:          "SEARCH run_files USING INDEX sqlite_autoindex_run_files_1 (org=? AND run=? AND part=?)",

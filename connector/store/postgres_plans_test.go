@@ -90,7 +90,7 @@ func TestPlansOfPostgres(t *testing.T) {
 		sqlBlockOf:             "request_blocks_pkey",
 		sqlHeads:               "request_blocks_pkey",
 		sqlSignIns:             "sign_ins_pkey",
-		sqlCountSignIns:        "sign_ins_pkey",
+		sqlCountSignIns:        "sign_ins_ends",
 	} {
 		plan := pgPlan(t, db, strings.ReplaceAll(q, "(*)", "("+marks[8]+")"))
 		if !strings.Contains(plan, index) || strings.Contains(plan, "Seq Scan") {

@@ -240,6 +240,7 @@ func (r *reader) CountRequests(ctx context.Context, org, source string, since ti
 			part := heads[i].about.requests()
 			c.Requests += part.Requests
 			c.Errors += part.Errors
+			c.Throttled += part.Throttled
 		}
 	}
 	return c, nil

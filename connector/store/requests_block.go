@@ -223,11 +223,17 @@ func (a about) statuses(yield func(status, n int)) (rest []byte) {
 	return u.b
 }
 
+// throttled is the status of what was one too many at a time.
+const throttled = 429
+
 // requests is how many there are, and how many of them were answered by an error.
 func (a about) requests() (c connector.RequestCounts) {
 	a.statuses(func(status, n int) {
 		if c.Requests += n; status >= 400 {
 			c.Errors += n
+		}
+		if status == throttled {
+			c.Throttled += n
 		}
 	})
 	return c

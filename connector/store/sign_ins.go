@@ -21,10 +21,10 @@ const (
 	sqlUseTicket  = `DELETE FROM tickets WHERE org = ? AND source = ? AND kind = ? AND hash = ?`
 	sqlDropTicket = `DELETE FROM tickets WHERE until < ?`
 
-	signInColumns = `s.org, s.source, s.id, s.at, s.code, s.reason, s.person, s.user_id, s.ref, s.remote, s.took, s.steps`
+	signInColumns = `s.org, s.source, s.id, s.at, s.code, s.reason, s.person, s.user_id, s.ref, s.remote, s.took, s.steps, s.test`
 
-	sqlPutAttempt = `INSERT INTO sign_ins (org, source, id, at, code, reason, person, folded, user_id, ref, remote, took, steps)
- VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`
+	sqlPutAttempt = `INSERT INTO sign_ins (org, source, id, at, code, reason, person, folded, user_id, ref, remote, took, steps, test)
+ VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`
 	sqlNextSignInOrg    = `SELECT org FROM sign_ins WHERE org > ? ORDER BY org LIMIT 1`
 	sqlNextSignInSource = `SELECT source FROM sign_ins WHERE org = ? AND source > ? ORDER BY source LIMIT 1`
 
@@ -33,7 +33,7 @@ const (
 	sqlSignInsOf      = `SELECT ` + signInColumns + ` FROM sign_ins s WHERE s.org = ? AND s.source = ? AND s.folded = ? AND s.folded <> ''` + sqlSignInWindow
 	sqlSignInsRef     = `SELECT ` + signInColumns + ` FROM sign_ins s WHERE s.org = ? AND s.source = ? AND s.ref = ? AND s.ref <> ''` + sqlSignInWindow
 	sqlSignIn         = `SELECT ` + signInColumns + ` FROM sign_ins s WHERE s.org = ? AND s.source = ? AND s.id = ?`
-	sqlCountSignIns   = `SELECT code, reason, COUNT(code) FROM (SELECT code, reason FROM sign_ins s WHERE s.org = ? AND s.source = ? AND s.id > ? ORDER BY s.id DESC LIMIT 0 + ?) AS x GROUP BY code, reason ORDER BY COUNT(code) DESC, code, reason`
+	sqlCountSignIns   = `SELECT code, reason, COUNT(code) FROM (SELECT code, reason FROM sign_ins s WHERE s.org = ? AND s.source = ? AND s.id > ? AND s.test = '' ORDER BY s.id DESC LIMIT 0 + ?) AS x GROUP BY code, reason ORDER BY COUNT(code) DESC, code, reason`
 	sqlOldSignIn      = `SELECT id FROM (SELECT id FROM sign_ins WHERE org = ? AND source = ? AND id < ? ORDER BY id LIMIT 0 + ?) AS s ORDER BY id DESC LIMIT 1`
 	sqlDropOldSignIns = `DELETE FROM sign_ins WHERE org = ? AND source = ? AND id <= ?`
 )
@@ -94,27 +94,36 @@ func (db *DB) PutAttempt(ctx context.Context, s connector.Attempt) error {
 	if err != nil {
 		return wrap("put sign-in", err)
 	}
+	test := []byte{}
+	if s.Test != nil {
+		if test, err = json.Marshal(s.Test); err != nil {
+			return wrap("put sign-in", err)
+		}
+	}
 	var user any
 	if !s.User.IsZero() {
 		user = s.User[:]
 	}
 	return db.write(ctx, func(t *tx) error {
 		_, err := t.s.exec(ctx, sqlPutAttempt, s.Org, s.Source, s.ID[:], micros(s.At), int64(s.Code), string(s.Reason), s.Person, indexed(connector.Fold(s.Person)),
-			user, s.Ref, s.Remote, s.Took.Microseconds(), string(steps))
+			user, s.Ref, s.Remote, s.Took.Microseconds(), string(steps), string(test))
 		return wrap("put sign-in", err)
 	})
 }
 
 func scanAttempt(r *sql.Rows, s *connector.Attempt) error {
 	var took int64
-	var steps string
+	var steps, test string
 	err := r.Scan(&s.Org, &s.Source, (*idColumn)(&s.ID), (*timeColumn)(&s.At), &s.Code, &s.Reason, &s.Person, (*idColumn)(&s.User), &s.Ref, &s.Remote,
-		&took, &steps)
+		&took, &steps, &test)
 	if err != nil {
 		return err
 	}
 	s.Took = time.Duration(took) * time.Microsecond
-	return json.Unmarshal([]byte(steps), &s.Steps)
+	if err := json.Unmarshal([]byte(steps), &s.Steps); err != nil || test == "" {
+		return err
+	}
+	return json.Unmarshal([]byte(test), &s.Test)
 }
 
 // Attempts returns attempts to sign in, latest first.
@@ -167,7 +176,7 @@ func (r *reader) Attempt(ctx context.Context, org string, id connector.ID) (s co
 	return s, false, err
 }
 
-// CountAttempts counts the latest attempts to sign in of a source since a time, up to so many.
+// CountAttempts counts the latest attempts to sign in of a source since a time, up to so many, by an index alone.
 func (r *reader) CountAttempts(ctx context.Context, org, source string, since time.Time, most int) (c connector.AttemptCounts, err error) {
 	from := connector.FirstID(since)
 	rows, err := r.q.query(ctx, sqlCountSignIns, org, source, from[:], most)

@@ -145,6 +145,9 @@ func requestsAgainstModel(f *fixture) {
 			if want.Requests++; q.Status >= 400 {
 				want.Errors++
 			}
+			if q.Status == 429 {
+				want.Throttled++
+			}
 		}
 		got, err := f.s.CountRequests(f.ctx, Org, source, since)
 		f.ok(err)

@@ -76,6 +76,13 @@ func (f *fixture) attempt(n int, source string) connector.Attempt {
 
 func signIns(f *fixture) {
 	f.kind(f.s.PutAttempt(f.ctx, connector.Attempt{Org: Org}), connector.Invalid)
+	trial := connector.Attempt{ // a test: kept, and counted by nobody
+		ID: connector.FirstID(f.now.Add(time.Minute)), Org: Org, Source: Source, At: f.now.Add(time.Minute), Person: "carl", Steps: []connector.AttemptStep{},
+		Test: &connector.AttemptTest{
+			By: "root", Subject: "c-1", Attributes: []connector.SaidAttribute{{Name: "mail", Values: []string{"carl@example.com", "c"}}, {Name: "x"}}, Left: 2,
+			Fields: []connector.FieldChange{{Field: "title", After: []string{"Chief"}}},
+		},
+	}
 	a, b, c, other := f.attempt(0, Source), f.attempt(1, Source), f.attempt(2, Source), f.attempt(3, "okta")
 	ask := func(q connector.AttemptQuery, want ...connector.Attempt) {
 		f.Helper()
@@ -92,6 +99,8 @@ func signIns(f *fixture) {
 	ask(connector.AttemptQuery{Before: c.ID}, b, a)
 	ask(connector.AttemptQuery{Since: c.At}, other, c)
 	refused := []connector.AttemptReason{{Code: b.Code, Reason: b.Reason, Count: 1}}
+	f.ok(f.s.PutAttempt(f.ctx, trial))
+	ask(connector.AttemptQuery{}, trial, other, c, b, a)
 	for _, x := range []struct {
 		since time.Time
 		most  int
@@ -117,5 +126,5 @@ func signIns(f *fixture) {
 	n, err := f.s.DropAttempts(f.ctx, Org, Source, c.At)
 	f.ok(err)
 	f.equal(n, 2)
-	ask(connector.AttemptQuery{}, other, c)
+	ask(connector.AttemptQuery{}, trial, other, c)
 }
