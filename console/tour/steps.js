@@ -4,14 +4,16 @@ import assert from "node:assert/strict";
 
 import { administrator, staff } from "./world.js";
 
-const row = (w, name) => w.page.locator("tbody tr", { hasText: name });
+/** The row of a table that has a text. */
+export const row = (w, name) => w.page.locator("tbody tr", { hasText: name });
 
-async function flash(w, text) {
+/** What the page tells once. */
+export async function flash(w, text) {
   assert.equal(await w.text(".flash"), text);
 }
 
 /** By the navigation, as somebody does who looks for a page. */
-async function navigate(w, path) {
+export async function navigate(w, path) {
   await w.page.locator(`nav.side a[href$="${path}"]`).click();
 }
 
@@ -30,7 +32,7 @@ export async function signIn(w, t) {
 export async function lookAtARun(w, t) {
   await navigate(w, "/runs");
   await w.look("runs");
-  await w.page.locator("tbody th a").first().click();
+  await w.page.locator("table[data-rows] tbody th a").first().click();
   assert.match(w.here, /^\/runs\/\w+/);
   assert.equal(await w.text(".pill"), t("words.result.ok"));
   await w.look("run");
@@ -128,7 +130,7 @@ export async function reactivate(w, t) {
 export async function changePackage(w, t) {
   const page = async (mail) => {
     await w.go(`/users?q=${mail}&active=any`);
-    await w.page.locator("tbody th a").first().click();
+    await w.page.locator("table[data-rows] tbody th a").first().click();
     await w.page.click('a[href$="/package"]');
   };
   const premium = 'input[name="choice"][value="premium"]';
@@ -155,7 +157,7 @@ export async function changePackage(w, t) {
 export async function exportCSV(w, t) {
   await navigate(w, "/runs");
   await w.go("/runs?quiet=1");
-  await w.page.locator("tbody th a").last().click();
+  await w.page.locator("table[data-rows] tbody th a").last().click();
   await w.page.click("details.facts summary");
   const report = await w.download(w.page.locator('a[href*="/export/report.csv"]'));
   assert.match(report.text, /staff01@acme\.test/);
@@ -173,7 +175,7 @@ export async function exportCSV(w, t) {
 }
 
 /** No cell of a file begins as a formula does, and the one that did is there with an apostrophe. */
-function guarded(csv, kept) {
+export function guarded(csv, kept) {
   const cells = [...csv.matchAll(/(?<=^|,|\n)(?:"((?:[^"]|"")*)"|([^",\r\n]*))/g)].map((m) => m[1] ?? m[2]);
   assert.deepEqual(cells.filter((c) => /^\s*[=+@\t\r\n-]/.test(c)), []);
   assert.ok(cells.includes(kept), `${kept} is not in\n${csv}`);

@@ -7,6 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { chromium } from "playwright-core";
 
 import { Window } from "./browser.js";
+import * as announced from "./provisioning.js";
 import * as steps from "./steps.js";
 import { texts } from "./texts.js";
 import { World } from "./world.js";
@@ -27,7 +28,7 @@ for (const how of [{ lang: "en", script: true, shots }, { lang: "sv", script: tr
     after(() => world?.end());
 
     // Each step begins where the one before has ended.
-    const step = (name, f) => test(name, { timeout: 300_000 }, async (context) => {
+    const step = (name, f, timeout = 300_000) => test(name, { timeout }, async (context) => {
       if (broken) return context.skip("a step before has failed");
       try {
         await f(window, t, context);
@@ -44,8 +45,11 @@ for (const how of [{ lang: "en", script: true, shots }, { lang: "sv", script: tr
     step("a held run is approved", steps.approveAHold);
     step("somebody inactive is found by e-mail and reactivated", steps.reactivate);
     step("a package is changed, with a free seat and without", steps.changePackage);
+    step("people who were announced are tried again, and given a package that has a seat", announced.provisioning);
+    step("many who were announced are taken along as a file, and forgotten", announced.manySubscribers);
+    step("people are taken along as a file, and somebody is tried out", announced.peopleAndFields);
     step("reports are taken along as files", steps.exportCSV);
-    step("every page is looked at", async (w, _, context) => context.diagnostic(`${await steps.everyPage(w)} pages`));
+    step("every page is looked at", async (w, _, context) => context.diagnostic(`${await steps.everyPage(w)} pages`), 900_000);
     test("nothing was wrong with any page", () => window.close());
   });
 }

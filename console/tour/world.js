@@ -44,6 +44,14 @@ const ldif = [
   entry("long", { given: "Wolfeschlegelsteinhausenbergerdorff-Unverzagt", sn: "<b>bold</b>" }),
 ].join("");
 
+/** Whom an upstream system announces: there is one seat for two of them, and no address of the others. */
+const announced = `subscriber_id,email,userName,givenName,familyName
+4711,lena@home.test,lena,Lena,Holm
+4712,,milo,Milo,Nord
+4713,nils@home.test,nils,Nils,Olin
+=4714,,,,
+`;
+
 /** Runs a program to its end and gives what it printed; with input, that is what it reads. */
 function run(program, args, input = "") {
   return new Promise((done, fail) => {
@@ -146,8 +154,9 @@ organizations:
   name: Acme Ltd
   partner_id: "10293"
   contact: { name: IT help desk, email: help@acme.test }
-  packages: [{ id: standard, name: Standard, seats: 40 }, { id: premium, name: Premium, seats: 2 }]
+  packages: [{ id: standard, name: Standard, seats: 40 }, { id: premium, name: Premium, seats: 2 }, { id: line, name: Line, seats: 1 }]
   package: standard
+  templates: [{ id: lines, name: Lines, package: line }]
   sources:
   - id: office
     directory:
@@ -168,6 +177,11 @@ organizations:
       if (!/Eva|eva/.test(err.message)) throw err; // that somebody fails is what the tour is about
     });
     await run(this.usherd, ["-c", this.config, "domain", "add", "acme.test"]);
+    const lines = join(this.dir, "lines.csv");
+    await writeFile(lines, announced);
+    await run(this.usherd, ["-c", this.config, "subscribers", "announce", lines, "--org", "acme", "--template", "lines"]).catch((err) => {
+      if (!/no_seat/.test(err.message)) throw err; // there is one seat of the package
+    });
     this.log = join(this.dir, "log");
     this.daemon = spawn(this.usherd, ["-c", this.config, "serve"], { stdio: ["ignore", "pipe", "pipe"] });
     const log = createWriteStream(this.log);
