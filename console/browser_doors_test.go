@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"context"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -142,16 +143,29 @@ func TestSignOnInABrowser(t *testing.T) {
 			{Subject: "CN=signing 2027,O=Acme", SHA256: strings.Repeat("cd34", 16), From: w.now.Add(24 * time.Hour), Until: w.now.Add(400 * 24 * time.Hour)},
 		},
 	}
-	w.signsIn("entra", &console.SignOn{Base: "https://login.acme.test/saml/acme/entra", IDP: func() console.IDP { return is }, Keep: 30 * 24 * time.Hour, Skew: 2 * time.Minute, Ours: is.Certificates[:1]})
+	w.signsIn("entra", &console.SignOn{Base: "https://login.acme.test/saml/acme/entra", IDP: func() console.IDP { return is }, Keep: 30 * 24 * time.Hour, Skew: 2 * time.Minute, Ours: is.Certificates[:1],
+		Try: func(context.Context, string, string) (string, error) {
+			return "https://login.acme.test/login?test=x", nil
+		},
+	})
 	w.signsIn("broken", &console.SignOn{Base: "https://login.acme.test/saml/acme/broken", IDP: func() console.IDP { return console.IDP{Code: 11} }, Keep: time.Hour})
 	w.server.Replace(w.set)
 	list := w.tried(70, func(i int, x *connector.Attempt) {
 		if i%3 == 0 {
 			x.Person = strings.Repeat("Wolfeschlegelsteinhausenbergerdorff", 3) + "\u202e@example.com"
 		}
+		if i == 68 {
+			x.Test = &connector.AttemptTest{
+				By: "root", Subject: "e-0001", Left: 2, Fields: []connector.FieldChange{{Field: "title", Before: []string{"Clerk"}, After: []string{"Chief"}}},
+				Attributes: []connector.SaidAttribute{
+					{Name: "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress", Values: []string{"ann@example.com"}},
+					{Name: "groups", Values: []string{"Sales", "\u202eevil", strings.Repeat("long", 90)}}, {Name: "title"},
+				},
+			}
+		}
 	})
 	one := "/sso/attempts/" + list[69].ID.String()
-	for name, page := range map[string]string{"sso": "/sso", "idp": "/sso/idps/entra", "idp_broken": "/sso/idps/broken", "attempts": "/sso/attempts", "attempt": one} {
+	for name, page := range map[string]string{"sso": "/sso", "idp": "/sso/idps/entra", "idp_broken": "/sso/idps/broken", "attempts": "/sso/attempts", "attempt": one, "attempt_test": "/sso/attempts/" + list[68].ID.String()} {
 		shoot(t, b, srv.URL, page, name)
 	}
 	b.Open(srv.URL + "/sso/attempts?result=refused")
