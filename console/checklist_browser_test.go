@@ -32,6 +32,7 @@ func TestChecklistsInABrowser(t *testing.T) {
 	}
 	shoot(t, b, srv.URL, "/errors/31?user="+url.QueryEscape(name), "checklists")
 	shoot(t, b, srv.URL, "/failures", "failures_kinds")
+	shoot(t, b, srv.URL, "/help", "help")
 	if faults := b.Faults(); len(faults) > 0 {
 		t.Error(faults)
 	}
