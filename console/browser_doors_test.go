@@ -143,7 +143,8 @@ func TestSignOnInABrowser(t *testing.T) {
 			{Subject: "CN=signing 2027,O=Acme", SHA256: strings.Repeat("cd34", 16), From: w.now.Add(24 * time.Hour), Until: w.now.Add(400 * 24 * time.Hour)},
 		},
 	}
-	w.signsIn("entra", &console.SignOn{Base: "https://login.acme.test/saml/acme/entra", IDP: func() console.IDP { return is }, Keep: 30 * 24 * time.Hour, Skew: 2 * time.Minute, Ours: is.Certificates[:1],
+	w.signsIn("entra", &console.SignOn{
+		Base: "https://login.acme.test/saml/acme/entra", IDP: func() console.IDP { return is }, Keep: 30 * 24 * time.Hour, Skew: 2 * time.Minute, Ours: is.Certificates[:1],
 		Try: func(context.Context, string, string) (string, error) {
 			return "https://login.acme.test/login?test=x", nil
 		},
@@ -159,7 +160,8 @@ func TestSignOnInABrowser(t *testing.T) {
 				By: "root", Subject: "e-0001", Left: 2, Fields: []connector.FieldChange{{Field: "title", Before: []string{"Clerk"}, After: []string{"Chief"}}},
 				Attributes: []connector.SaidAttribute{
 					{Name: "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress", Values: []string{"ann@example.com"}},
-					{Name: "groups", Values: []string{"Sales", "\u202eevil", strings.Repeat("long", 90)}}, {Name: "title"},
+					{Name: "groups", Values: []string{"Sales", "\u202eevil", strings.Repeat("long", 90)}},
+					{Name: "title"},
 				},
 			}
 		}
