@@ -296,7 +296,7 @@ func (c *cluster) strike() {
 	if c.dormant != nil && c.members[i] == c.dormant.member {
 		return
 	}
-	if what < 4 {
+	if what < 4 && c.kills > 0 { // one is killed, however few are struck
 		c.end(i, syscall.SIGTERM)
 	} else {
 		c.end(i, syscall.SIGKILL)
