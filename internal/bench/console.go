@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -147,7 +149,7 @@ func (c *visited) signIn(ctx context.Context, base string) error {
 	return err
 }
 
-// ask asks for a page, and says how long that took.
+// ask asks for a page, and says how long that took; of a file, which is streamed however long it is, how long until it came.
 func (c *visited) ask(ctx context.Context, method, address string, form url.Values, turn int) (time.Duration, error) {
 	r, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -161,9 +163,18 @@ func (c *visited) ask(ctx context.Context, method, address string, form url.Valu
 	if err != nil {
 		return 0, err
 	}
-	text, err := io.ReadAll(a.Body)
-	err = errors.Join(err, a.Body.Close())
-	took := c.people.now().Sub(began)
+	var first [1]byte
+	n, err := io.ReadFull(a.Body, first[:])
+	came := c.people.now().Sub(began)
+	rest, more := io.ReadAll(a.Body)
+	if errors.Is(err, io.EOF) { // there is nothing in it
+		err = nil
+	}
+	text, took := append(first[:n], rest...), c.people.now().Sub(began)
+	if a.Header.Get("Content-Disposition") != "" {
+		took = came
+	}
+	err = errors.Join(err, more, a.Body.Close())
 	if err == nil && a.StatusCode >= http.StatusInternalServerError { // that something does not fit is a page, too
 		err = fmt.Errorf("%s %s: %s\n%.500s", method, address, a.Status, text)
 	}
@@ -230,15 +241,16 @@ func (c *visited) tell(took map[string][]time.Duration) error {
 		return errors.New("there are no pages")
 	}
 	var all []time.Duration
-	slowest := ""
 	of := map[string]time.Duration{}
 	for path, list := range took {
 		all, of[path] = append(all, list...), share(list, 95)
-		if slowest == "" || of[path] > of[slowest] {
-			slowest = path
-		}
 	}
-	c.b.say("console: the slowest of %d pages is %s", len(took), slowest)
+	order := slices.SortedFunc(maps.Keys(of), func(a, b string) int { return cmp.Compare(of[b], of[a]) })
+	slowest := order[0]
+	c.b.say("console: the slowest of %d pages:", len(took))
+	for _, path := range order[:min(len(order), 5)] {
+		c.b.say("console: %6.1f ms  %s", ms(of[path]), path)
+	}
 	c.b.add(figure{name: "console.p95_ms", unit: "ms", goal: 100}, ms(share(all, 95)))
 	c.b.add(figure{name: "console.slowest_page", unit: "ms", goal: 100}, ms(of[slowest]))
 	return nil
