@@ -210,12 +210,12 @@ func (v *visit) decisions() (int, error) {
 // sources are those that have runs; of others it is told what came through them.
 func (v *visit) sources(p *overviewPage) error {
 	for _, x := range v.org.Settings.Sources {
-		if _, pushes := v.org.Clients[x.ID]; pushes || v.org.SignOns[x.ID] != nil {
-			continue
-		}
 		c, err := v.sourceCard(x)
 		if err != nil {
 			return err
+		}
+		if c.Run == nil && x.Kind != connector.Directory && !x.Kind.Brought() {
+			continue
 		}
 		if next := v.nextRun(x.ID); next.After(v.now) {
 			c.Next = (&frame{v: v}).At(next)
