@@ -54,11 +54,7 @@ func TestManyUsersByOneRequest(t *testing.T) {
 
 func TestManySubscribersByOneRequest(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(w *world) {
-		o := w.orgs["acme"]
-		o.Templates = []connector.TemplateSettings{{ID: "phones", Name: "Phones"}}
-		o.Sources = append(o.Sources, connector.SourceSettings{ID: "phones", Kind: connector.Template})
-	})
+	w := newWorld(t, phones)
 	c := w.client("acme", connector.APISubscribers, connector.APIRead)
 	type announced struct {
 		Subscribers []api.Announced `json:"subscribers"`

@@ -8,13 +8,16 @@ import (
 	"usherd/connector"
 )
 
+// phones is a template by which people can be announced.
+func phones(w *world) {
+	o := w.orgs["acme"]
+	o.Templates = []connector.TemplateSettings{{ID: "phones", Name: "Phones"}}
+	o.Sources = append(o.Sources, connector.SourceSettings{ID: "phones", Kind: connector.Template})
+}
+
 func TestSubscribersByAPI(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(w *world) {
-		o := w.orgs["acme"]
-		o.Templates = []connector.TemplateSettings{{ID: "phones", Name: "Phones"}}
-		o.Sources = append(o.Sources, connector.SourceSettings{ID: "phones", Kind: connector.Template})
-	})
+	w := newWorld(t, phones)
 	c := w.client("acme", connector.APISubscribers, connector.APIRead)
 	type answer struct {
 		Subscribers []api.Announced `json:"subscribers"`

@@ -2,7 +2,6 @@ package console_test
 
 import (
 	"context"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,16 +13,6 @@ import (
 	"usherd/console"
 	"usherd/internal/webdriver"
 )
-
-// enter signs somebody in at a console with a browser.
-func enter(t *testing.T, b *webdriver.Browser, base, name string) {
-	t.Helper()
-	b.Open(base + "/")
-	b.Type("#name", name)
-	b.Type("#password", secret)
-	b.Click("button.act")
-	b.Leave(base + "/login")
-}
 
 // An owner makes a token, reads it once, and puts another one in its place, with script and without.
 func TestTokensInABrowser(t *testing.T) {
@@ -40,12 +29,9 @@ func TestTokensInABrowser(t *testing.T) {
 		if err := w.db.AddToken(t.Context(), k); err != nil {
 			t.Fatal(err)
 		}
-		srv := httptest.NewServer(nil)
-		t.Cleanup(srv.Close)
-		w.serve(srv.URL)
-		srv.Config.Handler = w.server
+		srv := w.listens()
 		b := d.Browser(t, script, "en")
-		enter(t, b, srv.URL, "owner")
+		enter(b, srv.URL, "/", "owner")
 		look := func(page, name string) {
 			if script {
 				shoot(t, b, srv.URL, page, name)
@@ -85,12 +71,9 @@ func picture(t *testing.T, b *webdriver.Browser, name string) {
 func TestSCIMInABrowser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	srv := httptest.NewServer(nil)
-	t.Cleanup(srv.Close)
-	w.serve(srv.URL)
-	srv.Config.Handler = w.server
+	srv := w.listens()
 	b := webdriver.Start(t).Browser(t, true, "en")
-	enter(t, b, srv.URL, "operator")
+	enter(b, srv.URL, "/", "operator")
 	shoot(t, b, srv.URL, "/scim", "scim_none")
 	w.pushesAs("okta", clients.Settings{Profile: clients.Auto, KeepLog: 7 * 24 * time.Hour, LogBodies: true, Rate: 25, Burst: 100, Concurrency: 8})
 	w.pushesAs("entra", clients.Settings{Profile: "entra", Rate: 25, Burst: 100, Concurrency: 8})
@@ -129,12 +112,9 @@ func TestSCIMInABrowser(t *testing.T) {
 func TestSignOnInABrowser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	srv := httptest.NewServer(nil)
-	t.Cleanup(srv.Close)
-	w.serve(srv.URL)
-	srv.Config.Handler = w.server
+	srv := w.listens()
 	b := webdriver.Start(t).Browser(t, true, "en")
-	enter(t, b, srv.URL, "operator")
+	enter(b, srv.URL, "/", "operator")
 	shoot(t, b, srv.URL, "/sso", "sso_none")
 	is := console.IDP{
 		EntityID: "https://idp.acme.test/realms/" + strings.Repeat("x", 60), SSOURL: "https://idp.acme.test/sso", Read: w.now, Fetched: true,

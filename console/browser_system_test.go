@@ -1,7 +1,6 @@
 package console_test
 
 import (
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -38,16 +37,9 @@ func TestTourOfTheSystemInABrowser(t *testing.T) {
 	w.pushesAs("okta", clients.Settings{Profile: clients.Auto})
 	w.tried(60, nil)
 	w.asked(500, nil)
-	srv := httptest.NewServer(nil)
-	t.Cleanup(srv.Close)
-	w.serve(srv.URL)
-	srv.Config.Handler = w.server
+	srv := w.listens()
 	b := d.Browser(t, true, "en")
-	b.Open(srv.URL + "/")
-	b.Type("#name", "owner")
-	b.Type("#password", secret)
-	b.Click("button.act")
-	b.Leave(srv.URL + "/login")
+	enter(b, srv.URL, "/", "owner")
 	if got := b.Text(".banners .bad"); !strings.Contains(got, "1 run waits for approval.") {
 		t.Error(got)
 	}

@@ -51,10 +51,7 @@ func TestTourInABrowser(t *testing.T) {
 		w.create("x", connector.Verified, func(u *connector.User) { u.Profile.Set(connector.DisplayName, long+"<b>bold</b>") })
 		w.create("rtl", connector.Active, func(u *connector.User) { u.Profile.Set(connector.DisplayName, "\u202eשלום עולם (admin)") })
 		carol := w.create("carol", connector.Active)
-		srv := httptest.NewServer(nil)
-		t.Cleanup(srv.Close)
-		w.serve(srv.URL)
-		srv.Config.Handler = w.server
+		srv := w.listens()
 		b := d.Browser(t, script, "en")
 		b.Open(srv.URL + "/users")
 		shoot2 := func(page, name string) {
@@ -115,4 +112,23 @@ func (w *world) serve(address string) {
 		w.t.Fatal(err)
 	}
 	w.server.Replace(w.set)
+}
+
+// listens serves the console at an address of its own, for a browser.
+func (w *world) listens() *httptest.Server {
+	w.t.Helper()
+	srv := httptest.NewServer(nil)
+	w.t.Cleanup(srv.Close)
+	w.serve(srv.URL)
+	srv.Config.Handler = w.server
+	return srv
+}
+
+// enter signs an administrator in who asks for a page, and is led to it.
+func enter(b *webdriver.Browser, base, path, name string) {
+	b.Open(base + path)
+	b.Type("#name", name)
+	b.Type("#password", secret)
+	b.Click("button.act")
+	b.Leave(base + "/login")
 }

@@ -1,7 +1,6 @@
 package console_test
 
 import (
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -17,12 +16,9 @@ func TestChecklistsInABrowser(t *testing.T) {
 	name := "שלום<b>" + strings.Repeat("Wolfeschlegelsteinhausenbergerdorff", 3)
 	w.fails("office", failed(name, connector.RequiredMissing), failed("eve", connector.NoSeat))
 	w.signs(name, connector.MemberStatusPresent)
-	srv := httptest.NewServer(nil)
-	t.Cleanup(srv.Close)
-	w.serve(srv.URL)
-	srv.Config.Handler = w.server
+	srv := w.listens()
 	b := webdriver.Start(t).Browser(t, true, "en")
-	enter(t, b, srv.URL, "operator")
+	enter(b, srv.URL, "/", "operator")
 	b.Open(srv.URL + "/errors/31")
 	b.Type("#user", name)
 	b.Click("form.filters button.act")

@@ -198,18 +198,11 @@ func TestClaimsInABrowser(t *testing.T) {
 	w := newWorld(t)
 	w.org.DefaultPackage = "standard"
 	w.elsewhere("ann", "bob", "cem", "dan", strings.Repeat("wolfeschlegelsteinhausenbergerdorff", 2))
-	srv := httptest.NewServer(nil)
-	t.Cleanup(srv.Close)
-	w.serve(srv.URL)
-	srv.Config.Handler = w.server
+	srv := w.listens()
 	d := webdriver.Start(t)
 	for _, script := range []bool{true, false} {
 		b := d.Browser(t, script, "en")
-		b.Open(srv.URL + "/claims/candidates")
-		b.Type("#name", "owner")
-		b.Type("#password", secret)
-		b.Click("button.act")
-		b.Leave(srv.URL + "/login")
+		enter(b, srv.URL, "/claims/candidates", "owner")
 		if script {
 			shoot(t, b, srv.URL, "/claims/candidates", "candidates")
 			shoot(t, b, srv.URL, "/claims/start", "claim_start")

@@ -2,7 +2,6 @@ package console_test
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -56,16 +55,9 @@ func TestFieldsInABrowser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.org.Required = []string{"department", "custom." + strings.Repeat("long", 20)}
-	srv := httptest.NewServer(nil)
-	t.Cleanup(srv.Close)
-	w.serve(srv.URL)
-	srv.Config.Handler = w.server
+	srv := w.listens()
 	b := webdriver.Start(t).Browser(t, true, "en")
-	b.Open(srv.URL + "/users/fields")
-	b.Type("#name", "owner")
-	b.Type("#password", secret)
-	b.Click("button.act")
-	b.Leave(srv.URL + "/login")
+	enter(b, srv.URL, "/users/fields", "owner")
 	shoot(t, b, srv.URL, "/users/fields", "fields")
 	shoot(t, b, srv.URL, "/users/fields/check", "check")
 	b.Open(srv.URL + "/users/fields/check")

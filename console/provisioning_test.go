@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -142,16 +141,9 @@ func TestProvisioningInABrowser(t *testing.T) {
 		w.announce("shop", "4712", "bo@home.test")
 		w.announce("phones", strings.Repeat("a very long subscriber id ", 8), "cy@home.test")
 		w.announce("phones", "\u202eשלום<b>", "dan@home.test")
-		srv := httptest.NewServer(nil)
-		t.Cleanup(srv.Close)
-		w.serve(srv.URL)
-		srv.Config.Handler = w.server
+		srv := w.listens()
 		b := d.Browser(t, script, "en")
-		b.Open(srv.URL + "/provisioning?template=phones")
-		b.Type("#name", "owner")
-		b.Type("#password", secret)
-		b.Click("button.act")
-		b.Leave(srv.URL + "/login")
+		enter(b, srv.URL, "/provisioning?template=phones", "owner")
 		b.Click("tbody a")
 		if script {
 			shoot(t, b, srv.URL, "/provisioning", "provisioning")

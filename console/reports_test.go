@@ -2,7 +2,6 @@ package console_test
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -89,16 +88,9 @@ func TestTourOfReportsInABrowser(t *testing.T) {
 	w.report("acme", "chat", connector.Notice{Kind: connector.NoticeRunFailed, Data: connector.NoticeData{Source: "office", Run: &connector.NoticeRun{ID: connector.NewID(w.now)}}}, givenUp)
 	w.report("acme", "desk", connector.Notice{Kind: connector.NoticeSeats, Data: connector.NoticeData{Test: true, Seats: &connector.NoticeSeatsLow{Package: "standard"}}}, arrived)
 	w.report("acme", "chat", connector.Notice{Kind: connector.NoticeDomain, Data: connector.NoticeData{Domain: &connector.NoticeProof{Name: "acme.test"}}}, nil)
-	srv := httptest.NewServer(nil)
-	t.Cleanup(srv.Close)
-	w.serve(srv.URL)
-	srv.Config.Handler = w.server
+	srv := w.listens()
 	b := d.Browser(t, true, "en")
-	b.Open(srv.URL + "/")
-	b.Type("#name", "owner")
-	b.Type("#password", secret)
-	b.Click("button.act")
-	b.Leave(srv.URL + "/login")
+	enter(b, srv.URL, "/", "owner")
 	shoot(t, b, srv.URL, "/reports", "sys-reports")
 	for _, fault := range b.Faults() {
 		t.Errorf("the browser complains: %s", fault)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -300,16 +299,9 @@ func TestRunsInABrowser(t *testing.T) {
 	if err := w.db.AddDomain(t.Context(), connector.Domain{Org: "acme", Name: "example.com", Token: "t0k3n", AddedAt: w.now, LastError: "example.com has no TXT record"}); err != nil {
 		t.Fatal(err)
 	}
-	srv := httptest.NewServer(nil)
-	t.Cleanup(srv.Close)
-	w.serve(srv.URL)
-	srv.Config.Handler = w.server
+	srv := w.listens()
 	b := webdriver.Start(t).Browser(t, true, "en")
-	b.Open(srv.URL + "/runs")
-	b.Type("#name", "owner")
-	b.Type("#password", secret)
-	b.Click("button.act")
-	b.Leave(srv.URL + "/login")
+	enter(b, srv.URL, "/runs", "owner")
 	for name, page := range map[string]string{
 		"runs": "/runs", "run-held": runPath(r, ""), "run-failures": runPath(r, "?tab=failures"), "run-changes": runPath(r, "?tab=changes"), "run-broken": runPath(broken, ""), "run-groups": runPath(groups, ""),
 		"compare": "/runs/compare?a=" + r.ID.String() + "&b=" + groups.ID.String(), "runs-filtered": "/runs?trigger=schedule&from=2026-02-01",

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"html"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -171,16 +170,9 @@ func TestSearchInABrowser(t *testing.T) {
 			u.Profile.Set(connector.DisplayName, "\u202eשלום עולם (admin)")
 		})
 		run := w.run(connector.ResultOK)
-		srv := httptest.NewServer(nil)
-		t.Cleanup(srv.Close)
-		w.serve(srv.URL)
-		srv.Config.Handler = w.server
+		srv := w.listens()
 		b := d.Browser(t, script, "en")
-		b.Open(srv.URL + "/")
-		b.Type("#name", "owner")
-		b.Type("#password", secret)
-		b.Click("button.act")
-		b.Leave(srv.URL + "/login")
+		enter(b, srv.URL, "/", "owner")
 		if script {
 			shoot(t, b, srv.URL, "/search", "search-empty")
 			shoot(t, b, srv.URL, "/search?q=stand", "search")

@@ -4,7 +4,6 @@ import (
 	"encoding/csv"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -151,16 +150,9 @@ func TestSeatsInABrowser(t *testing.T) {
 	w.countDays("standard", used...)
 	w.countDays("gold", 2)
 	w.waits("office", "gold", "ann@example.com", "<b>bob</b>", "\u202eשלום (admin)", strings.Repeat("Wolfeschlegelsteinhausenbergerdorff", 3))
-	srv := httptest.NewServer(nil)
-	t.Cleanup(srv.Close)
-	w.serve(srv.URL)
-	srv.Config.Handler = w.server
+	srv := w.listens()
 	b := webdriver.Start(t).Browser(t, true, "en")
-	b.Open(srv.URL + "/seats")
-	b.Type("#name", "owner")
-	b.Type("#password", secret)
-	b.Click("button.act")
-	b.Leave(srv.URL + "/login")
+	enter(b, srv.URL, "/seats", "owner")
 	b.Await("tbody tr:first-child .pill", "Full in about 12 days")
 	shoot(t, b, srv.URL, "/seats", "seats")
 	shoot(t, b, srv.URL, "/seats/standard", "package")

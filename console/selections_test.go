@@ -3,7 +3,6 @@ package console_test
 import (
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -112,16 +111,9 @@ func TestSelectionInABrowser(t *testing.T) {
 		w.gone(strings.Repeat("a very long name ", 8))
 		w.gone("\u202eשלום<b>")
 		w.create("cy", connector.Active)
-		srv := httptest.NewServer(nil)
-		t.Cleanup(srv.Close)
-		w.serve(srv.URL)
-		srv.Config.Handler = w.server
+		srv := w.listens()
 		b := d.Browser(t, script, "en")
-		b.Open(srv.URL + "/users?active=any")
-		b.Type("#name", "owner")
-		b.Type("#password", secret)
-		b.Click("button.act")
-		b.Leave(srv.URL + "/login")
+		enter(b, srv.URL, "/users?active=any", "owner")
 		if script {
 			shoot(t, b, srv.URL, "/users?active=any", "users-select")
 			shoot(t, b, srv.URL, w.as("owner").choose("package", "?active=any", url.Values{"all": {"1"}}), "selection-package")

@@ -2,7 +2,6 @@ package console_test
 
 import (
 	"errors"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -51,16 +50,9 @@ func TestSourcesInABrowser(t *testing.T) {
 				Kind: connector.Denied, Op: "ldapsync: bind", Err: errors.New("invalid credentials (49)"), Hint: "correct the password of the service account",
 			}},
 		}
-		srv := httptest.NewServer(nil)
-		t.Cleanup(srv.Close)
-		w.serve(srv.URL)
-		srv.Config.Handler = w.server
+		srv := w.listens()
 		b := d.Browser(t, script, "en")
-		b.Open(srv.URL + "/sources")
-		b.Type("#name", "owner")
-		b.Type("#password", secret)
-		b.Click("button.act")
-		b.Leave(srv.URL + "/login")
+		enter(b, srv.URL, "/sources", "owner")
 		if script {
 			shoot(t, b, srv.URL, "/sources", "sources")
 			shoot(t, b, srv.URL, "/sources/office", "source")

@@ -3,7 +3,6 @@ package console_test
 import (
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -69,16 +68,9 @@ func TestTemplatesInABrowser(t *testing.T) {
 	w.activates(connector.TemplateSettings{ID: "phones", Name: strings.Repeat("Phones of everybody ", 4), Untrusted: true, Fields: []string{connector.GivenName, connector.FamilyName, "title"}},
 		map[connector.SubscriberStatus]int{connector.Provisioned: 3, connector.SubscriberError: 1, connector.PendingEmailInput: 2})
 	w.set.Activation = console.Activation{Portal: "https://portal.acme.test"}
-	srv := httptest.NewServer(nil)
-	t.Cleanup(srv.Close)
-	w.serve(srv.URL)
-	srv.Config.Handler = w.server
+	srv := w.listens()
 	b := webdriver.Start(t).Browser(t, true, "en")
-	b.Open(srv.URL + "/templates")
-	b.Type("#name", "owner")
-	b.Type("#password", secret)
-	b.Click("button.act")
-	b.Leave(srv.URL + "/login")
+	enter(b, srv.URL, "/templates", "owner")
 	shoot(t, b, srv.URL, "/templates", "templates")
 	shoot(t, b, srv.URL, "/templates/phones", "template")
 	shoot(t, b, srv.URL, "/organizations", "organizations")

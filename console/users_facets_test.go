@@ -3,7 +3,6 @@ package console_test
 import (
 	"html"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -108,16 +107,9 @@ func TestFacetsInABrowser(t *testing.T) {
 	d := webdriver.Start(t)
 	w := newWorld(t)
 	w.fillFacets()
-	srv := httptest.NewServer(nil)
-	t.Cleanup(srv.Close)
-	w.serve(srv.URL)
-	srv.Config.Handler = w.server
+	srv := w.listens()
 	b := d.Browser(t, true, "en")
-	b.Open(srv.URL + "/users")
-	b.Type("#name", "owner")
-	b.Type("#password", secret)
-	b.Click("button.act")
-	b.Leave(srv.URL + "/login")
+	enter(b, srv.URL, "/users", "owner")
 	shoot(t, b, srv.URL, "/users?source=office", "facets")
 	b.Open(srv.URL + "/users")
 	b.Click(`.facet a[href*="source=office"]`)
