@@ -10,7 +10,7 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/clients"
-	"usherd/console"
+	"usherd/connector/sources"
 	"usherd/internal/webdriver"
 )
 
@@ -116,20 +116,20 @@ func TestSignOnInABrowser(t *testing.T) {
 	b := webdriver.Start(t).Browser(t, true, "en")
 	enter(b, srv.URL, "/", "operator")
 	shoot(t, b, srv.URL, "/sso", "sso_none")
-	is := console.IDP{
+	is := sources.IDP{
 		EntityID: "https://idp.acme.test/realms/" + strings.Repeat("x", 60), SSOURL: "https://idp.acme.test/sso", Read: w.now, Fetched: true,
-		Certificates: []console.Certificate{
+		Certificates: []sources.Certificate{
 			{Subject: "CN=signing 2026,O=Acme", SHA256: strings.Repeat("ab12", 16), From: w.now.Add(-24 * time.Hour), Until: w.now.Add(20 * 24 * time.Hour)},
 			{Subject: "CN=signing 2027,O=Acme", SHA256: strings.Repeat("cd34", 16), From: w.now.Add(24 * time.Hour), Until: w.now.Add(400 * 24 * time.Hour)},
 		},
 	}
-	w.signsIn("entra", &console.SignOn{
-		Base: "https://login.acme.test/saml/acme/entra", IDP: func() console.IDP { return is }, Keep: 30 * 24 * time.Hour, Skew: 2 * time.Minute, Ours: is.Certificates[:1],
+	w.signsIn("entra", &sources.SignOn{
+		Base: "https://login.acme.test/saml/acme/entra", IDP: func() sources.IDP { return is }, Keep: 30 * 24 * time.Hour, Skew: 2 * time.Minute, Ours: is.Certificates[:1],
 		Try: func(context.Context, string, string) (string, error) {
 			return "https://login.acme.test/login?test=x", nil
 		},
 	})
-	w.signsIn("broken", &console.SignOn{Base: "https://login.acme.test/saml/acme/broken", IDP: func() console.IDP { return console.IDP{Code: 11} }, Keep: time.Hour})
+	w.signsIn("broken", &sources.SignOn{Base: "https://login.acme.test/saml/acme/broken", IDP: func() sources.IDP { return sources.IDP{Code: 11} }, Keep: time.Hour})
 	w.server.Replace(w.set)
 	list := w.tried(70, func(i int, x *connector.Attempt) {
 		if i%3 == 0 {

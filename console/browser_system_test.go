@@ -7,6 +7,7 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/clients"
+	"usherd/connector/sources"
 	"usherd/connector/store/storetest"
 	"usherd/console"
 	"usherd/internal/webdriver"
@@ -33,7 +34,7 @@ func TestTourOfTheSystemInABrowser(t *testing.T) {
 	w.run(connector.ResultHeld, func(r *connector.Run) {
 		r.Hold = &connector.Hold{Status: connector.HoldOpen, Removals: true, Expires: w.now.Add(24 * time.Hour)}
 	})
-	w.signsIn("entra", &console.SignOn{})
+	w.signsIn("entra", &sources.SignOn{})
 	w.pushesAs("okta", clients.Settings{Profile: clients.Auto})
 	w.tried(60, nil)
 	w.asked(500, nil)

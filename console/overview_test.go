@@ -8,7 +8,7 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/clients"
-	"usherd/console"
+	"usherd/connector/sources"
 )
 
 // run keeps a run of the source office.
@@ -128,7 +128,7 @@ func TestOverviewTellsWhatCameThroughTheDoors(t *testing.T) {
 	w := newWorld(t)
 	b := w.as("auditor")
 	w.not(b.get("/"), "Sign-on and pushes")
-	w.signsIn("entra", &console.SignOn{})
+	w.signsIn("entra", &sources.SignOn{})
 	w.pushesAs("okta", clients.Settings{Profile: clients.Auto})
 	w.tried(7, func(i int, x *connector.Attempt) {
 		if i == 6 {

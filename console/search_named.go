@@ -48,7 +48,7 @@ func (v *visit) findIDPs(q string) (hitGroup, error) {
 		if c == nil {
 			continue
 		}
-		if is, _ := c.known(); begins(s.ID, q) || begins(is.EntityID, q) {
+		if is, _ := c.Known(); begins(s.ID, q) || begins(is.EntityID, q) {
 			h := hit{Address: v.link("/sso/idps/" + s.ID), Text: s.ID}
 			if is.EntityID != "" {
 				h.Notes = []string{is.EntityID}

@@ -12,7 +12,7 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/clients"
-	"usherd/console"
+	"usherd/connector/sources"
 	"usherd/internal/webdriver"
 )
 
@@ -133,7 +133,7 @@ func TestSearchFindsWhatIsConfigured(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.templates()
-	w.signsIn("login", &console.SignOn{IDP: func() console.IDP { return console.IDP{EntityID: "https://idp.acme.test/meta"} }})
+	w.signsIn("login", &sources.SignOn{IDP: func() sources.IDP { return sources.IDP{EntityID: "https://idp.acme.test/meta"} }})
 	w.org.Sources = append(w.org.Sources, connector.SourceSettings{ID: "okta-hr", Kind: connector.SCIM})
 	w.set.Organizations[0].Clients = map[string]clients.Settings{"okta-hr": {}}
 	b := w.as("auditor")

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 	"usherd/connector/clients"
 	"usherd/connector/failure"
 	"usherd/connector/provision"
+	"usherd/connector/sources"
 	"usherd/console/chart"
 	"usherd/console/password"
 	"usherd/page"
@@ -71,10 +71,10 @@ type Organization struct {
 	Settings *connector.Organization
 	Writer   Writer
 	Domains  Domains
-	Sources  map[string]*Source          // by id
+	Sources  map[string]*sources.Source  // by id
 	Clients  map[string]clients.Settings // the sources that push by SCIM
 	Claims   Claims
-	SignOns  map[string]*SignOn // the sources by which people sign in
+	SignOns  map[string]*sources.SignOn // the sources by which people sign in
 	// TokenAddress is where a token is good, "" where there is no such door.
 	TokenAddress func(*connector.Token) string
 }
@@ -123,8 +123,6 @@ type Server struct {
 	limits    page.Limits
 	nobody    string        // hash of a password that nobody has
 	hashing   chan struct{} // one place for each password that is checked at a time
-	asks      chan struct{} // one place for each question to a directory
-	denials   sync.Map      // of directories, by organization and source
 	routes    []route
 	bodies    []body
 	lists     []listWords
@@ -151,7 +149,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		o: o, pages: set, mux: http.NewServeMux(), public: public, path: public.EscapedPath(), secure: public.Scheme == "https",
-		nobody: password.Nobody(), hashing: make(chan struct{}, hashesAtATime), asks: make(chan struct{}, asksAtATime), counts: map[string]count{},
+		nobody: password.Nobody(), hashing: make(chan struct{}, hashesAtATime), counts: map[string]count{},
 	}
 	s.catalogue = cat.WithKinds(s.kind)
 	s.Replace(&Settings{})
@@ -222,7 +220,6 @@ func (s *Server) Share(replicas int) { s.limits.Share(replicas) }
 // Replace takes over another configuration; requests that go on end with the former.
 func (s *Server) Replace(set *Settings) {
 	s.settings.Store(set)
-	s.denials.Clear()
 }
 
 // kind is that of a source, as the configuration in force has it.

@@ -1,13 +1,12 @@
 package console
 
 import (
-	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 
 	"usherd/connector"
+	"usherd/connector/sources"
 )
 
 // browsePage is one level of a directory.
@@ -58,8 +57,8 @@ func (v *visit) browse() {
 		v.say(http.StatusNotFound, "console.nowhere", nil)
 		return
 	default:
-		err := v.askOf(x, func(ctx context.Context) error { return v.level(ctx, &p, x) })
-		if errors.Is(err, errBusy) {
+		err := v.level(&p, x)
+		if errors.Is(err, sources.ErrBusy) {
 			v.say(http.StatusServiceUnavailable, "sources.busy", nil)
 			return
 		}
@@ -72,13 +71,8 @@ func (v *visit) browse() {
 
 // bases are where the browser begins: those that the configuration names.
 func (v *visit) bases(p *browsePage, x *connector.SourceSettings) {
-	c := v.configured(x.ID).Scope
-	var seen []string
-	for _, dn := range slices.Concat(c.Bases, c.GroupBases) {
-		if !slices.Contains(seen, dn) {
-			seen = append(seen, dn)
-			p.Rows = append(p.Rows, browseRow{Name: dn, Down: v.browseLink(x, dn)})
-		}
+	for _, dn := range v.configured(x.ID).Scope.Roots() {
+		p.Rows = append(p.Rows, browseRow{Name: dn, Down: v.browseLink(x, dn)})
 	}
 	p.Pager = v.pager("", len(p.Rows))
 }
@@ -88,8 +82,8 @@ func (v *visit) browseLink(x *connector.SourceSettings, dn string) string {
 }
 
 // level reads one level of the directory.
-func (v *visit) level(ctx context.Context, p *browsePage, x *connector.SourceSettings) error {
-	page, err := v.s.o.Runner.Browse(ctx, v.id(), x.ID, connector.BrowseRequest{At: p.At, Begins: p.Begins, After: v.after(), Limit: perPage})
+func (v *visit) level(p *browsePage, x *connector.SourceSettings) error {
+	page, err := v.s.o.Runner.Browse(v.r.Context(), v.id(), x.ID, connector.BrowseRequest{At: p.At, Begins: p.Begins, After: v.after(), Limit: perPage})
 	if err != nil {
 		return err
 	}

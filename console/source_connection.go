@@ -1,7 +1,6 @@
 package console
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -9,68 +8,8 @@ import (
 	"time"
 
 	"usherd/connector"
+	"usherd/connector/sources"
 )
-
-const (
-	// asksAtATime is how many pages ask a directory at the same time.
-	asksAtATime = 4
-	// answerFor is how long a page waits for one answer of a directory.
-	answerFor = 10 * time.Second
-	// placeFor is how long a page waits until fewer others ask.
-	placeFor = 2 * time.Second
-	// testFor is how long a connection test takes at most: it tries one server after the other.
-	testFor = 30 * time.Second
-)
-
-// errBusy says that others ask directories.
-var errBusy = errors.New("too many pages ask a directory at the moment")
-
-// ask asks a directory, with as many others as may at the same time, and not for ever.
-func (v *visit) ask(most time.Duration, question func(ctx context.Context) error) error {
-	place, stop := context.WithTimeout(v.r.Context(), placeFor)
-	defer stop()
-	select {
-	case v.s.asks <- struct{}{}:
-		defer func() { <-v.s.asks }()
-	case <-place.Done():
-		return errBusy
-	}
-	ctx, cancel := context.WithTimeout(v.r.Context(), most)
-	defer cancel()
-	err := question(ctx)
-	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		err = &connector.Error{
-			Kind: connector.Unavailable, Op: "ask the directory", Err: errors.New("it has not answered within " + most.String()),
-			Hint: "test the connection: it says at which step the time is lost",
-		}
-	}
-	return err
-}
-
-// deniedFor is how long no page asks a directory again that does not accept the service account: each try could lock it. A
-// connection test that succeeds, or another configuration, ends it at once.
-const deniedFor = time.Hour
-
-// denial is that a directory has not accepted the service account.
-type denial struct {
-	at  time.Time
-	err error
-}
-
-// askOf asks the directory of a source, unless it has not accepted the service account of late: the same is told then.
-func (v *visit) askOf(x *connector.SourceSettings, question func(ctx context.Context) error) error {
-	key := v.id() + "/" + x.ID
-	if d, ok := v.s.denials.Load(key); ok {
-		if d, _ := d.(denial); v.now.Sub(d.at) < deniedFor {
-			return d.err
-		}
-	}
-	err := v.ask(answerFor, question)
-	if connector.KindOf(err) == connector.Denied {
-		v.s.denials.Store(key, denial{v.now, err})
-	}
-	return err
-}
 
 // settingRow is a key of the configuration with where it stands.
 type settingRow struct{ Key, Value, Place string }
@@ -161,23 +100,14 @@ func (v *visit) test(x *connector.SourceSettings, head frame, again, back string
 	}
 	p := testPage{Again: again, Back: back}
 	began := v.s.o.Now()
-	err := v.ask(testFor, func(ctx context.Context) (err error) {
-		p.OK, err = v.s.o.Runner.Check(ctx, v.id(), x.ID, func(s connector.CheckStep) { p.Steps = append(p.Steps, v.testStep(x, s)) })
-		if err == nil {
-			err = ctx.Err()
-		}
-		return err
-	})
+	var err error
+	p.OK, err = v.s.o.Runner.Check(v.r.Context(), v.id(), x.ID, func(s connector.CheckStep) { p.Steps = append(p.Steps, v.testStep(x, s)) })
 	switch {
-	case errors.Is(err, errBusy):
+	case errors.Is(err, sources.ErrBusy):
 		v.say(http.StatusServiceUnavailable, "sources.busy", nil)
 		return
 	case err != nil:
-		p.OK = false
 		p.Steps = append(p.Steps, v.testStep(x, connector.CheckStep{Name: "end", Err: err}))
-	}
-	if p.OK {
-		v.s.denials.Delete(v.id() + "/" + x.ID)
 	}
 	f := frame{v: v}
 	p.Took = f.Took(v.s.o.Now().Sub(began))

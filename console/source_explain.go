@@ -1,13 +1,13 @@
 package console
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"strings"
 
 	"usherd/connector"
 	"usherd/connector/provision"
+	"usherd/connector/sources"
 )
 
 // explainPage is what would become of one entry of a directory, step by step. Nothing is changed.
@@ -43,12 +43,8 @@ func (v *visit) explain() {
 	}
 	p := explainPage{Head: v.head(x, "explain"), Entry: v.query("entry")}
 	if p.Asked = p.Entry != "" && len(p.Entry) <= maxEntry; p.Asked {
-		var person *provision.Person
-		err := v.askOf(x, func(ctx context.Context) (err error) {
-			person, err = v.s.o.Runner.Explain(ctx, v.id(), x.ID, p.Entry)
-			return err
-		})
-		if errors.Is(err, errBusy) {
+		person, err := v.s.o.Runner.Explain(v.r.Context(), v.id(), x.ID, p.Entry)
+		if errors.Is(err, sources.ErrBusy) {
 			v.say(http.StatusServiceUnavailable, "sources.busy", nil)
 			return
 		}

@@ -14,7 +14,7 @@ import (
 	"usherd/connector/mapping"
 	"usherd/connector/provision"
 	"usherd/connector/schedule"
-	"usherd/console"
+	"usherd/connector/sources"
 )
 
 // entries are a source with a few records, which it finds by user name.
@@ -51,8 +51,8 @@ func (w *world) explains(e entries) {
 	w.office()
 	x := w.set.Organizations[0].Sources["office"]
 	x.Mapping = m
-	x.Settings = append(x.Settings, console.Setting{Key: "mapping.attributes.title", Value: "[title, employeeType]", Line: 41})
-	x.Scope = &console.Scope{
+	x.Settings = append(x.Settings, sources.Setting{Key: "mapping.attributes.title", Value: "[title, employeeType]", Line: 41})
+	x.Scope = &sources.Scope{
 		Bases: []string{"dc=acme,dc=test"}, Exclude: []string{"ou=Old,dc=acme,dc=test"}, Filter: "(&(objectClass=inetOrgPerson)(!(employeeType=robot)))",
 		Criteria: connector.Criterion{Kind: connector.CriterionAll, Parts: []connector.Criterion{
 			{Kind: connector.CriterionEqual, Attribute: "objectClass", Value: "inetOrgPerson"},

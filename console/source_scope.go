@@ -7,13 +7,6 @@ import (
 	"usherd/connector"
 )
 
-// Scope says which entries of a directory are people of a source.
-type Scope struct {
-	Bases, Include, Exclude, Groups, GroupBases, Canaries []string
-	Filter                                                string // in use, also where the file has none
-	Criteria                                              connector.Criterion
-}
-
 // scopePage says who belongs to a source.
 type scopePage struct {
 	Head     sourceHead

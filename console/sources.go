@@ -7,9 +7,8 @@ import (
 	"time"
 
 	"usherd/connector"
-	"usherd/connector/mapping"
 	"usherd/connector/provision"
-	"usherd/connector/schedule"
+	"usherd/connector/sources"
 )
 
 // Directories tells of sources, and asks the servers behind them. Nothing of it changes anything.
@@ -22,23 +21,6 @@ type Directories interface {
 	Explain(ctx context.Context, org, source, key string) (*provision.Person, error)
 	// Browse asks a directory for the entries right below one.
 	Browse(ctx context.Context, org, source string, q connector.BrowseRequest) (connector.BrowsePage, error)
-}
-
-// Source is what the configuration in force says of a source, beside its settings.
-type Source struct {
-	Schedule *schedule.Schedule // nil = nothing starts by itself
-	Mapping  *mapping.Mapping   // nil = it has none
-	Scope    *Scope             // nil = it is no directory
-	Server   bool               // there is one that can be asked
-	File     string             // of the configuration, without its folder
-	Settings []Setting
-}
-
-// Setting is a key of the configuration as it stands in the file.
-type Setting struct {
-	Key   string // from the source on: directory.bind.user
-	Value string
-	Line  int
 }
 
 func (s *Server) sources() {
@@ -143,11 +125,11 @@ func (v *visit) nextRead(id string, is *connector.SourceStanding) time.Time {
 }
 
 // configured is what the configuration says of a source; of one that it does not have it says nothing.
-func (v *visit) configured(id string) *Source {
+func (v *visit) configured(id string) *sources.Source {
 	if x := v.org.Sources[id]; x != nil {
 		return x
 	}
-	return &Source{}
+	return &sources.Source{}
 }
 
 // sourcePill says how a source is.
@@ -200,19 +182,19 @@ func (v *visit) theSource() (*connector.SourceSettings, bool) {
 var sourceTabs = []struct {
 	end        string
 	permission permission
-	has        func(x *connector.SourceSettings, c *Source) bool
+	has        func(x *connector.SourceSettings, c *sources.Source) bool
 }{
-	{"", see, func(*connector.SourceSettings, *Source) bool { return true }},
-	{"connection", see, func(_ *connector.SourceSettings, c *Source) bool { return len(c.Settings) > 0 }},
+	{"", see, func(*connector.SourceSettings, *sources.Source) bool { return true }},
+	{"connection", see, func(_ *connector.SourceSettings, c *sources.Source) bool { return len(c.Settings) > 0 }},
 	{"scope", see, isDirectory},
-	{"mapping", see, func(_ *connector.SourceSettings, c *Source) bool { return c.Mapping != nil }},
+	{"mapping", see, func(_ *connector.SourceSettings, c *sources.Source) bool { return c.Mapping != nil }},
 	{"explain", inClear, isDirectory},
 	{"browse", inClear, isDirectory},
 	{"schedule", see, isDirectory},
-	{"safety", see, func(*connector.SourceSettings, *Source) bool { return true }},
+	{"safety", see, func(*connector.SourceSettings, *sources.Source) bool { return true }},
 }
 
-func isDirectory(_ *connector.SourceSettings, c *Source) bool { return c.Scope != nil }
+func isDirectory(_ *connector.SourceSettings, c *sources.Source) bool { return c.Scope != nil }
 
 // head tells of which source a page is, and leads to the others.
 func (v *visit) head(x *connector.SourceSettings, at string) sourceHead {

@@ -13,7 +13,7 @@ import (
 	"usherd/connector"
 	"usherd/connector/provision"
 	"usherd/connector/schedule"
-	"usherd/console"
+	"usherd/connector/sources"
 )
 
 func (r *runner) Sources(context.Context, string) ([]connector.SourceStanding, error) {
@@ -50,7 +50,7 @@ func (w *world) office() {
 	if len(faults) > 0 {
 		w.t.Fatal(faults)
 	}
-	w.set.Organizations[0].Sources = map[string]*console.Source{"office": {Schedule: times, Server: true, File: "usherd.yaml", Settings: []console.Setting{
+	w.set.Organizations[0].Sources = map[string]*sources.Source{"office": {Schedule: times, Server: true, File: "usherd.yaml", Settings: []sources.Setting{
 		{Key: "directory.servers", Value: "[ldaps://dc1.acme.test, ldaps://dc2.acme.test]", Line: 12},
 		{Key: "directory.bind.user", Value: `<b>cn=reader</b>`, Line: 14},
 		{Key: "directory.bind.password", Value: "{file: word}", Line: 15},

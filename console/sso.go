@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"usherd/connector"
+	"usherd/connector/sources"
 )
 
 // SignInStore is what the pages about single sign-on read.
@@ -14,36 +15,6 @@ type SignInStore interface {
 	Attempts(ctx context.Context, q connector.AttemptQuery) ([]connector.Attempt, error)
 	Attempt(ctx context.Context, org string, id connector.ID) (connector.Attempt, bool, error)
 	CountAttempts(ctx context.Context, org, source string, since time.Time, most int) (connector.AttemptCounts, error)
-}
-
-// SignOn is an identity provider by which people sign in, as the configuration in force has it.
-type SignOn struct {
-	Base string // address of our door for it, to which /metadata, /login and /acs are added; "" = there is no door
-	// IDP is how the identity provider is known at this moment. nil = there is no door.
-	IDP  func() IDP
-	Keep time.Duration // how long attempts are kept; 0 = not at all
-	Skew time.Duration // by how much clocks may differ
-	Ours []Certificate // that we sign and decrypt with
-	// Try gives out the address at which an administrator's browser tries one sign-in, after which it comes back to an address to which
-	// the id of the attempt is added. nil = there is no door.
-	Try func(ctx context.Context, by, back string) (address string, err error)
-}
-
-// IDP is how an identity provider is known.
-type IDP struct {
-	Code         connector.Code // why it is not; 0 = it is
-	EntityID     string
-	SSOURL       string
-	Certificates []Certificate
-	Until        time.Time // when its metadata ends; zero = it does not say
-	Read         time.Time // when it was read last; zero = never
-	Fetched      bool      // its metadata is read by URL, each hour
-}
-
-// Certificate is one that is signed with.
-type Certificate struct {
-	Subject, SHA256 string
-	From, Until     time.Time
 }
 
 func (s *Server) sso() {
@@ -93,16 +64,8 @@ func (v *visit) sso() {
 	v.show(http.StatusOK, "sso", frame{Title: v.t("nav.sso", nil), State: v.t("sso.state", nil)}, p)
 }
 
-// known is how an identity provider is known; ok is false where there is no door.
-func (c *SignOn) known() (is IDP, ok bool) {
-	if c.IDP == nil {
-		return is, false
-	}
-	return c.IDP(), true
-}
-
-func (v *visit) idpRow(id string, c *SignOn) (idpRow, error) {
-	is, door := c.known()
+func (v *visit) idpRow(id string, c *sources.SignOn) (idpRow, error) {
+	is, door := c.Known()
 	row := idpRow{Address: v.link("/sso/idps/" + id), Name: id, EntityID: is.EntityID, State: v.idpPill(&is, door)}
 	row.AllAt, row.RefusedAt = v.link("/sso/attempts", "idp", id, "since", "1d"), v.link("/sso/attempts", "idp", id, "result", "refused", "since", "1d")
 	if last := lastEnd(is.Certificates); !last.IsZero() {
@@ -123,20 +86,20 @@ func (v *visit) counted(n int) string {
 }
 
 // idpPill says whether people can sign in.
-func (v *visit) idpPill(is *IDP, door bool) pill {
+func (v *visit) idpPill(is *sources.IDP, door bool) pill {
 	switch {
 	case !door:
 		return pill{v.t("sso.nodoor", nil), "off"}
 	case is.Code != 0:
 		return pill{v.t("sso.unknown", nil), "bad"}
-	case !slices.ContainsFunc(is.Certificates, func(c Certificate) bool { return !v.now.Before(c.From) && !v.now.After(c.Until) }):
+	case !slices.ContainsFunc(is.Certificates, func(c sources.Certificate) bool { return !v.now.Before(c.From) && !v.now.After(c.Until) }):
 		return pill{v.t("sso.over", nil), "bad"}
 	}
 	return pill{v.t("sso.known", nil), "good"}
 }
 
 // lastEnd is when the last of certificates ends, zero where there is none.
-func lastEnd(list []Certificate) (last time.Time) {
+func lastEnd(list []sources.Certificate) (last time.Time) {
 	for _, c := range list {
 		if c.Until.After(last) {
 			last = c.Until
@@ -183,7 +146,7 @@ type certificateRow struct {
 }
 
 // theIDP is the identity provider that the path names, and answers where there is none.
-func (v *visit) theIDP() (*connector.SourceSettings, *SignOn, bool) {
+func (v *visit) theIDP() (*connector.SourceSettings, *sources.SignOn, bool) {
 	id := v.r.PathValue("idp")
 	x, c := v.org.Settings.Source(id), v.org.SignOns[id]
 	if x == nil || c == nil {
@@ -210,7 +173,7 @@ func (v *visit) idp() {
 	if v.may(run) && v.configured(x.ID).Server {
 		p.Test = v.link("/sso/idps/" + x.ID + "/test")
 	}
-	if v.may(run) && c.triable() {
+	if v.may(run) && c.Triable() {
 		p.Try = v.link("/sso/idps/" + x.ID + "/sign-in")
 	}
 	v.fillIDP(&p, x.ID, c)
@@ -220,9 +183,9 @@ func (v *visit) idp() {
 func (v *visit) ssoCrumb() []crumb { return []crumb{{v.t("nav.sso", nil), v.link("/sso")}} }
 
 // fillIDP fills in how it is known, and how we are known to it.
-func (v *visit) fillIDP(p *idpPage, id string, c *SignOn) {
+func (v *visit) fillIDP(p *idpPage, id string, c *sources.SignOn) {
 	f := frame{v: v}
-	is, door := c.known()
+	is, door := c.Known()
 	p.SSOURL, p.Until, p.Read, p.Fetched = is.SSOURL, f.At(is.Until), f.At(is.Read), is.Fetched
 	if door && is.Code != 0 {
 		card := v.failCard(connector.Failure{Code: is.Code, Org: v.id(), Source: id, At: v.now}, time.Time{})
@@ -237,7 +200,7 @@ func (v *visit) fillIDP(p *idpPage, id string, c *SignOn) {
 	p.Theirs, p.Ours = v.certificates(is.Certificates), v.certificates(c.Ours)
 }
 
-func (v *visit) certificates(list []Certificate) []certificateRow {
+func (v *visit) certificates(list []sources.Certificate) []certificateRow {
 	f := frame{v: v}
 	rows := make([]certificateRow, len(list))
 	for i, c := range list {
@@ -250,7 +213,7 @@ func (v *visit) certificates(list []Certificate) []certificateRow {
 }
 
 // signInRules say what becomes of who signs in.
-func (v *visit) signInRules(x *connector.SourceSettings, c *SignOn) []fact {
+func (v *visit) signInRules(x *connector.SourceSettings, c *sources.SignOn) []fact {
 	creates := "sso.creates.yes"
 	switch {
 	case x.OnlyKnown:

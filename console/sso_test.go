@@ -10,20 +10,20 @@ import (
 	"time"
 
 	"usherd/connector"
-	"usherd/console"
+	"usherd/connector/sources"
 )
 
 // signsIn adds an identity provider by which people sign in.
-func (w *world) signsIn(id string, s *console.SignOn) {
+func (w *world) signsIn(id string, s *sources.SignOn) {
 	w.org.Sources = append(w.org.Sources, connector.SourceSettings{ID: id, Kind: connector.SignIn})
 	org := w.set.Organizations[0]
 	if org.SignOns == nil {
-		org.SignOns = map[string]*console.SignOn{}
+		org.SignOns = map[string]*sources.SignOn{}
 	}
 	if org.Sources == nil {
-		org.Sources = map[string]*console.Source{}
+		org.Sources = map[string]*sources.Source{}
 	}
-	org.SignOns[id], org.Sources[id] = s, &console.Source{Server: true, File: "usherd.yaml"}
+	org.SignOns[id], org.Sources[id] = s, &sources.Source{Server: true, File: "usherd.yaml"}
 }
 
 // tried keeps attempts to sign in, one a minute; every third is refused. Their ids say when they were, whatever other tests have made.
@@ -58,12 +58,12 @@ func TestIdentityProvidersAreShownAndTested(t *testing.T) {
 	b := w.as("operator")
 	w.want(b.get("/sso"), http.StatusOK, "People sign in by no identity provider here", "metadata_url")
 	w.want(b.get("/sso/idps/entra"), http.StatusNotFound)
-	is := console.IDP{
+	is := sources.IDP{
 		EntityID: "https://idp.test/<b>", SSOURL: "https://idp.test/sso", Read: w.now, Fetched: true, Until: w.now.Add(40 * 24 * time.Hour),
-		Certificates: []console.Certificate{{Subject: "CN=<i>idp</i>", SHA256: "ab12", From: w.now.Add(-time.Hour), Until: w.now.Add(5*24*time.Hour + time.Hour)}},
+		Certificates: []sources.Certificate{{Subject: "CN=<i>idp</i>", SHA256: "ab12", From: w.now.Add(-time.Hour), Until: w.now.Add(5*24*time.Hour + time.Hour)}},
 	}
-	w.signsIn("entra", &console.SignOn{Base: "https://login.acme.test/saml/acme/entra", IDP: func() console.IDP { return is }, Keep: time.Hour, Skew: 2 * time.Minute})
-	w.signsIn("shut", &console.SignOn{})
+	w.signsIn("entra", &sources.SignOn{Base: "https://login.acme.test/saml/acme/entra", IDP: func() sources.IDP { return is }, Keep: time.Hour, Skew: 2 * time.Minute})
+	w.signsIn("shut", &sources.SignOn{})
 	w.want(b.get("/sso"), http.StatusOK, `href="/admin/sso/idps/entra"`, "People can sign in", "No door for sign-on", "https://idp.test/&lt;b&gt;", `<span class="pill bad">Ends soon</span>`)
 	w.want(b.get("/sso/idps/shut"), http.StatusOK, "has no sso: at its top", "None is known", "set saml.keep")
 	w.tried(7, nil)
@@ -92,7 +92,7 @@ func TestIdentityProvidersAreShownAndTested(t *testing.T) {
 func TestSignInAttemptsAreShown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.signsIn("entra", &console.SignOn{Keep: time.Hour})
+	w.signsIn("entra", &sources.SignOn{Keep: time.Hour})
 	b := w.as("helpdesk")
 	w.want(b.get("/sso/attempts"), http.StatusOK, "Nobody has tried yet")
 	ann := w.create("ann", connector.Active)

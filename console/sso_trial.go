@@ -6,13 +6,6 @@ import (
 	"usherd/connector"
 )
 
-// triable reports whether a sign-in can be tried: there is a door, the identity provider is known, and the attempt is kept, so that it
-// can be looked at.
-func (c *SignOn) triable() bool {
-	is, door := c.known()
-	return door && is.Code == 0 && c.Try != nil && c.Keep > 0
-}
-
 // trialPage leads to the identity provider: a form may not, under the policy of the pages.
 type trialPage struct {
 	Address string // good once
@@ -25,7 +18,7 @@ func (v *visit) askTrial() {
 		return
 	}
 	page := confirm{Effect: []string{v.t("sso.trial.effect", nil), v.t("sso.trial.kept", nil)}, Button: v.t("sso.trial.button", nil), Back: v.link("/sso/idps/" + x.ID)}
-	if !c.triable() {
+	if !c.Triable() {
 		page = confirm{Fault: v.t("sso.trial.none", nil), Back: page.Back}
 	}
 	v.show(http.StatusOK, "confirm", v.idpFrame(x, "sso.trial.link"), page)
@@ -36,7 +29,7 @@ func (v *visit) tryIDP() {
 	switch {
 	case !ok:
 		return
-	case !c.triable():
+	case !c.Triable():
 		v.askTrial()
 		return
 	}

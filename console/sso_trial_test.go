@@ -8,16 +8,16 @@ import (
 	"time"
 
 	"usherd/connector"
-	"usherd/console"
+	"usherd/connector/sources"
 )
 
 // A sign-in is tried by who may run things, where there is a door and attempts are kept; what was seen is shown, masked for auditors.
 func TestSignInsAreTried(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	is, by, back := console.IDP{EntityID: "https://idp.test"}, "", ""
-	on := &console.SignOn{
-		Base: "https://login.acme.test/saml/acme/entra", IDP: func() console.IDP { return is }, Keep: time.Hour,
+	is, by, back := sources.IDP{EntityID: "https://idp.test"}, "", ""
+	on := &sources.SignOn{
+		Base: "https://login.acme.test/saml/acme/entra", IDP: func() sources.IDP { return is }, Keep: time.Hour,
 		Try: func(_ context.Context, who, to string) (string, error) {
 			by, back = who, to
 			return "https://login.acme.test/saml/acme/entra/login?test=<s>", nil

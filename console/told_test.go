@@ -9,7 +9,7 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/clients"
-	"usherd/console"
+	"usherd/connector/sources"
 )
 
 func TestWhatARunHasSaidIsToldInTheReadersLanguage(t *testing.T) {
@@ -118,7 +118,7 @@ func TestWhatClientsAndSignInsDidIsToldInTheReadersLanguage(t *testing.T) {
 		t.Fatal(err)
 	}
 	request := w.asked(1, func(_ int, r *connector.Request) { r.Quirks = []string{"empty-path"} })[0]
-	w.signsIn("entra", &console.SignOn{Keep: time.Hour})
+	w.signsIn("entra", &sources.SignOn{Keep: time.Hour})
 	attempt := w.tried(1, func(_ int, x *connector.Attempt) {
 		x.Steps = []connector.AttemptStep{
 			{Name: "received", Result: "ok"},

@@ -13,6 +13,7 @@ import (
 	"usherd/api"
 	"usherd/connector"
 	"usherd/connector/provision"
+	"usherd/connector/sources"
 )
 
 // runner does for programs what takes longer than an answer, or asks a directory; what goes on ends with the daemon.
@@ -112,14 +113,22 @@ func (x *runner) rollback(ctx context.Context, s *site, o *org, req provision.Ro
 func (x *runner) Progress(run connector.ID) (provision.Progress, bool) { return x.d.progress.get(run) }
 
 // Person asks a directory for one person, and decides.
-func (x *runner) Person(ctx context.Context, org, source string, req provision.PersonRequest) (*provision.Person, error) {
+func (x *runner) Person(ctx context.Context, org, source string, req provision.PersonRequest) (p *provision.Person, err error) {
 	s := x.d.current()
 	t, err := s.readable(org, source)
 	if err != nil {
 		return nil, err
 	}
 	req.Source, req.From, req.Revision = t.id, t.src, s.file.Revision
-	return t.org.prov.Person(ctx, req)
+	ask := x.d.desk.Ask
+	if !req.Preview {
+		ask = x.d.desk.Change
+	}
+	err = ask(ctx, sources.Key{Org: org, Source: source}, func(ctx context.Context) (err error) {
+		p, err = t.org.prov.Person(ctx, req)
+		return err
+	})
+	return p, err
 }
 
 // Retry asks a directory for one person again, and decides anew.
@@ -147,7 +156,9 @@ func (x *runner) Check(ctx context.Context, org, source string, tell func(connec
 	if err != nil {
 		return false, err
 	}
-	return x.d.app.checkSource(ctx, s.file, o.Runtime, source, tell)
+	return x.d.desk.Test(ctx, sources.Key{Org: org, Source: source}, func(ctx context.Context) (bool, error) {
+		return x.d.app.checkSource(ctx, s.file, o.Runtime, source, tell)
+	})
 }
 
 // Explain asks a directory for one person, and decides; nothing is changed.
@@ -156,12 +167,16 @@ func (x *runner) Explain(ctx context.Context, org, source, key string) (*provisi
 }
 
 // Browse asks a directory for the entries right below one.
-func (x *runner) Browse(ctx context.Context, org, source string, q connector.BrowseRequest) (connector.BrowsePage, error) {
+func (x *runner) Browse(ctx context.Context, org, source string, q connector.BrowseRequest) (page connector.BrowsePage, err error) {
 	t, err := x.d.current().readable(org, source)
 	if err != nil {
-		return connector.BrowsePage{}, err
+		return page, err
 	}
-	return t.src.Browse(ctx, q)
+	err = x.d.desk.Ask(ctx, sources.Key{Org: org, Source: source}, func(ctx context.Context) (err error) {
+		page, err = t.src.Browse(ctx, q)
+		return err
+	})
+	return page, err
 }
 
 // Clients tells how the sources of an organization are that push.

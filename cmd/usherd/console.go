@@ -13,6 +13,7 @@ import (
 	"usherd/config"
 	"usherd/connector"
 	"usherd/connector/clients"
+	"usherd/connector/sources"
 	"usherd/console"
 	"usherd/ldapsync"
 	"usherd/scim"
@@ -95,10 +96,10 @@ func (x *consoleDoor) replace(s *site) {
 }
 
 // signOns are the identity providers by which people of an organization sign in.
-func (x *consoleDoor) signOns(s *site, o *org) map[string]*console.SignOn {
-	all := map[string]*console.SignOn{}
+func (x *consoleDoor) signOns(s *site, o *org) map[string]*sources.SignOn {
+	all := map[string]*sources.SignOn{}
 	for id, c := range o.SignOns {
-		on := &console.SignOn{Keep: c.Keep, Skew: c.ClockSkew}
+		on := &sources.SignOn{Keep: c.Keep, Skew: c.ClockSkew}
 		if c := s.file.Config.SSO; c != nil && x.idps != nil {
 			on.Base = c.URL + "/saml/" + o.Org.ID + "/" + id
 			on.Try = func(ctx context.Context, by, back string) (string, error) {
@@ -112,20 +113,20 @@ func (x *consoleDoor) signOns(s *site, o *org) map[string]*console.SignOn {
 }
 
 // sourcesOf are what the configuration says of the sources of an organization.
-func sourcesOf(file *config.File, o *org) map[string]*console.Source {
-	all := map[string]*console.Source{}
+func sourcesOf(file *config.File, o *org) map[string]*sources.Source {
+	all := map[string]*sources.Source{}
 	for i := range o.Org.Sources {
 		id := o.Org.Sources[i].ID
-		x := &console.Source{Schedule: o.Schedules[id], Mapping: o.Mappings[id], Server: reachable(o.Runtime, id), File: filepath.Base(file.Path)}
+		x := &sources.Source{Schedule: o.Schedules[id], Mapping: o.Mappings[id], Server: reachable(o.Runtime, id), File: filepath.Base(file.Path)}
 		if d := o.Directories[id]; d != nil {
 			c := &d.Config
-			x.Scope = &console.Scope{
+			x.Scope = &sources.Scope{
 				Bases: c.Bases, Include: c.IncludeOUs, Exclude: c.ExcludeOUs, Groups: c.Groups, GroupBases: c.GroupBases, Canaries: c.Canaries,
 				Filter: c.PeopleFilter(), Criteria: ldapsync.Criteria(c.PeopleFilter()),
 			}
 		}
 		for _, s := range file.SourceSettings(o.Org.ID, id) {
-			x.Settings = append(x.Settings, console.Setting(s))
+			x.Settings = append(x.Settings, sources.Setting(s))
 		}
 		all[id] = x
 	}

@@ -19,6 +19,7 @@ import (
 	"usherd/connector"
 	"usherd/connector/notice"
 	"usherd/connector/schedule"
+	"usherd/connector/sources"
 )
 
 // keepOutcomes is how long the people of whom no event tells are kept for the reports of past runs.
@@ -41,6 +42,7 @@ type daemon struct {
 	reload  <-chan os.Signal
 
 	progress progresses
+	desk     *sources.Desk // where administrators and programs ask directories
 
 	turning sync.Mutex // while a term begins or ends, or another configuration comes into force
 
@@ -53,7 +55,7 @@ type daemon struct {
 // newDaemon puts the parts together; nothing runs yet.
 func newDaemon(a *app, s *site, log *zap.Logger, reload <-chan os.Signal) *daemon {
 	return &daemon{
-		app: a, log: log, metrics: newMetrics(), systemd: newSystemd(a.env), reload: reload,
+		app: a, log: log, metrics: newMetrics(), systemd: newSystemd(a.env), reload: reload, desk: sources.NewDesk(a.now),
 		site: s, lead: newLeadership(&s.file.Config, a.now()), last: map[string]*connector.Run{},
 	}
 }
@@ -215,6 +217,7 @@ func (d *daemon) reloadNow(ctx context.Context) error {
 	d.portal.replace(s)
 	d.console.replace(s)
 	d.api.replace(s)
+	d.desk.Forget()
 	d.log.Info("reloaded", zap.String("revision", file.Revision), zap.Stringers("changes", config.Diff(old.file, file)))
 	return errors.Join(d.offer(s), d.metrics.refresh(ctx, s))
 }

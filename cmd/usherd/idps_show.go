@@ -5,20 +5,20 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 
-	"usherd/console"
+	"usherd/connector/sources"
 	"usherd/scim/auth"
 )
 
 // shown returns how an identity provider is known now, as administrators see it.
-func (x *idps) shown(key auth.Source) func() console.IDP {
-	return func() console.IDP {
+func (x *idps) shown(key auth.Source) func() sources.IDP {
+	return func() sources.IDP {
 		x.mu.Lock()
 		defer x.mu.Unlock()
 		i := x.all[key]
 		if i == nil {
-			return console.IDP{Code: 9}
+			return sources.IDP{Code: 9}
 		}
-		return console.IDP{
+		return sources.IDP{
 			Code: i.code, EntityID: i.is.EntityID, SSOURL: i.is.SSOURL, Certificates: shownCertificates(i.is.Certificates), Until: i.is.Until, Read: i.read,
 			Fetched: i.c.MetadataURL != "",
 		}
@@ -26,7 +26,7 @@ func (x *idps) shown(key auth.Source) func() console.IDP {
 }
 
 // ours are the certificates that we sign and decrypt with.
-func (x *idps) ours() []console.Certificate {
+func (x *idps) ours() []sources.Certificate {
 	var list []*x509.Certificate
 	for _, k := range x.keys {
 		list = append(list, k.Certificate)
@@ -34,11 +34,11 @@ func (x *idps) ours() []console.Certificate {
 	return shownCertificates(list)
 }
 
-func shownCertificates(list []*x509.Certificate) []console.Certificate {
-	out := make([]console.Certificate, len(list))
+func shownCertificates(list []*x509.Certificate) []sources.Certificate {
+	out := make([]sources.Certificate, len(list))
 	for i, c := range list {
 		sum := sha256.Sum256(c.Raw)
-		out[i] = console.Certificate{Subject: c.Subject.String(), SHA256: hex.EncodeToString(sum[:]), From: c.NotBefore, Until: c.NotAfter}
+		out[i] = sources.Certificate{Subject: c.Subject.String(), SHA256: hex.EncodeToString(sum[:]), From: c.NotBefore, Until: c.NotAfter}
 	}
 	return out
 }

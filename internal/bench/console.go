@@ -22,6 +22,7 @@ import (
 	"usherd/connector"
 	"usherd/connector/domains"
 	"usherd/connector/provision"
+	"usherd/connector/sources"
 	"usherd/connector/store"
 	"usherd/connector/store/storetest"
 	"usherd/console"
@@ -125,7 +126,7 @@ func (c *visited) serve() (*console.Server, error) {
 	server.Replace(&console.Settings{
 		Organizations: []*console.Organization{{
 			Settings: org, Writer: prov, Domains: keeper, Claims: provision.NewClaims(c.db, prov),
-			Sources: map[string]*console.Source{storetest.Source: {Server: true, Scope: &console.Scope{Bases: []string{"dc=bench"}}}},
+			Sources: map[string]*sources.Source{storetest.Source: {Server: true, Scope: &sources.Scope{Bases: []string{"dc=bench"}}}},
 		}},
 		Admins: []console.Admin{{Name: "bench", PasswordHash: hash, Grant: console.Grant{Role: connector.Owner}}},
 	})
