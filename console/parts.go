@@ -168,15 +168,17 @@ func (v *visit) states(list []string) []string {
 }
 
 // hidden takes out of a text what it says of a person by name, where this administrator sees personal data masked.
-func (v *visit) hidden(u *connector.User) func(text string) string {
+func (v *visit) hidden(profiles ...connector.Profile) func(text string) string {
 	if v.may(inClear) {
 		return func(text string) string { return text }
 	}
 	var pairs []string
-	for _, name := range u.Profile.Names() {
-		for _, value := range u.Profile[name] {
-			if len(value) > 2 {
-				pairs = append(pairs, value, mask(value))
+	for _, profile := range profiles {
+		for _, name := range profile.Names() {
+			for _, value := range profile[name] {
+				if len(value) > 2 {
+					pairs = append(pairs, value, mask(value))
+				}
 			}
 		}
 	}

@@ -4,13 +4,11 @@ import (
 	"context"
 	"html/template"
 	"net/http"
-	"slices"
 	"strings"
 
 	"usherd/connector"
 	"usherd/connector/failure"
 	"usherd/connector/provision"
-	"usherd/connector/report"
 )
 
 // user are the page of one person and what can be done there.
@@ -85,6 +83,7 @@ type userPage struct {
 	Actions     []actionLink
 	Profile     []field
 	Explanation *provision.Explanation
+	Then        userThen
 	Links       []linkRow
 	Events      []eventRow
 	Older       bool // there is more history
@@ -136,6 +135,8 @@ type eventRow struct {
 	Cause   string
 	Source  string
 	Run     string // address
+	Why     string // address of this page as of then
+	Here    bool   // the page is about the time after this change and before the next
 	Changes *diff
 }
 
@@ -157,22 +158,20 @@ func (v *visit) user() {
 	if !ok {
 		return
 	}
-	p := userPage{User: v.userRow(u), ID: u.ID.String(), States: v.stateSteps(u), Deactivated: v.deactivation(u), Actions: v.actionsOf(u), hide: v.hidden(u)}
-	var err error
-	if p.Diagram, p.Ways, err = v.stateDiagram(u.State); err != nil {
-		v.accident("user", err)
-		return
-	}
-	say, err := report.Explain(v.lang)
+	e, then, err := v.explained(u)
 	if err != nil {
 		v.accident("user", err)
 		return
 	}
-	p.Explanation, err = v.org.Writer.Explain(v.r.Context(), provision.ExplainRequest{User: u.ID, Say: say, Words: func(f connector.Failure) (string, []string) {
-		t := v.s.catalogue.TextWithContact(f, v.org.Settings.Contact, v.lang)
-		return t.Title, t.Remedy
-	}})
-	if err == nil {
+	is := u
+	if e.Past {
+		is = asOf(u, e)
+	}
+	p := userPage{
+		User: v.userRow(is), ID: u.ID.String(), States: v.stateSteps(is), Deactivated: v.deactivation(is), Explanation: e, Then: then,
+		hide: v.hidden(u.Profile, is.Profile),
+	}
+	if p.Diagram, p.Ways, err = v.stateDiagram(is.State); err == nil {
 		v.profile(&p)
 		err = v.history(&p, u)
 	}
@@ -180,7 +179,11 @@ func (v *visit) user() {
 		v.accident("user", err)
 		return
 	}
-	v.show(http.StatusOK, "user", frame{Title: p.User.Name, Crumbs: []crumb{{v.t("nav.users", nil), v.link("/users")}}}, p)
+	status := http.StatusOK
+	if then.Fault != "" {
+		status = http.StatusUnprocessableEntity
+	}
+	v.show(status, "user", frame{Title: p.User.Name, Crumbs: []crumb{{v.t("nav.users", nil), v.link("/users")}}}, p)
 }
 
 // stateSteps are the states of the diagram, with the one that the person is in.
@@ -234,39 +237,6 @@ func (v *visit) profile(p *userPage) {
 		}
 		p.Profile = append(p.Profile, f)
 	}
-}
-
-// history reads the links of a person and its last changes, the latest first.
-func (v *visit) history(p *userPage, u *connector.User) error {
-	links, err := v.s.o.Store.UserLinks(v.r.Context(), u.Org, u.ID)
-	if err != nil {
-		return err
-	}
-	p.Actions = append(p.Actions, v.asksOf(u, links)...)
-	if p.Origin, err = v.originOf(links); err != nil {
-		return err
-	}
-	for _, l := range links {
-		p.Links = append(p.Links, linkRow{l.Source, l.Anchor.String(), v.personal(l.DN), v.standingWord(l.Standing)})
-	}
-	var last []connector.Event
-	for e, err := range v.s.o.Store.UserEvents(v.r.Context(), u.Org, u.ID) {
-		if err != nil {
-			return err
-		}
-		if last = append(last, e); len(last) > lastEvents {
-			last, p.Older = last[1:], true
-		}
-	}
-	f := frame{v: v}
-	for _, e := range slices.Backward(last) {
-		row := eventRow{At: f.At(e.At), Action: v.t("words.action."+string(e.Action), nil), Cause: e.Cause.Actor, Source: e.Source, Changes: v.differences(e.Fields)}
-		if !e.Cause.Run.IsZero() {
-			row.Run = v.runAddress(&connector.Run{ID: e.Cause.Run})
-		}
-		p.Events = append(p.Events, row)
-	}
-	return nil
 }
 
 // confirm is the page that shows what an action would do, for the template "confirm".

@@ -59,7 +59,7 @@ func (v *visit) filteredUsers() iter.Seq2[*connector.User, error] {
 func (v *visit) cells(u *connector.User) []string {
 	reason := u.DeactivatedReason
 	if u.DeactivatedBy == connector.ByAdministrator {
-		reason = v.hidden(u)(reason)
+		reason = v.hidden(u.Profile)(reason)
 	}
 	return []string{
 		u.ID.String(), v.personal(u.UserName()), v.personal(fullName(u)), v.personal(u.Profile.Get(connector.Email)), string(u.State),
