@@ -114,6 +114,7 @@ type packagePage struct {
 	Reclaim  string // address of the list of them
 	Over     bool   // more are used than there are
 	Chart    template.HTML
+	Next     *nextSeats // nil = seats never run out
 	Rows     []queueRow
 	Export   string // address
 	Pager    pager
@@ -153,6 +154,9 @@ func (v *visit) pkg() {
 	p := packagePage{packageRow: v.packageRow(n, days), Over: n.Seats != connector.Unlimited && n.Used > n.Seats, Export: v.link("/seats/" + n.Package + "/waiting.csv")}
 	if err == nil {
 		p.Chart, err = v.seatChart(n, days).HTML()
+	}
+	if err == nil {
+		p.Next, err = v.nextSeats(n)
 	}
 	if err == nil {
 		err = v.fillQueue(&p, n)

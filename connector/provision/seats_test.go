@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"usherd/connector"
+	"usherd/connector/provision"
 )
 
 func seats(n int) func(*connector.Organization) {
@@ -31,6 +32,28 @@ func TestSeatThatFreesGoesToWhoHasWaitedLongest(t *testing.T) {
 	}
 	if n := len(w.items()); n != 2 {
 		t.Errorf("%d open items: %+v", n, w.items())
+	}
+}
+
+// What a preview keeps of people names the package of which they would find no seat, by which the console tells of them.
+func TestAPreviewKeepsWhoWouldFindNoSeat(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, seats(5))
+	plan, err := w.prov.Sync(t.Context(), provision.SyncRequest{Source: "dir", From: &people{list: crowd(7)}, Mode: connector.ModePreview, Actor: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = plan.Close() })
+	counts(t, plan, connector.Counts{Created: 5, Failed: 2})
+	list, err := w.db.Outcomes(t.Context(), plan.Run.ID, connector.ID{}, 10)
+	short := 0
+	for _, o := range list {
+		if len(o.Change.Failures) == 1 && o.Change.Failures[0].Reason == connector.NoSeat && o.Change.Failures[0].Package == "standard" {
+			short++
+		}
+	}
+	if err != nil || short != 2 {
+		t.Errorf("%d of %d find no seat, %v", short, len(list), err)
 	}
 }
 
