@@ -17,6 +17,7 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/failure"
+	"usherd/connector/system"
 )
 
 const (
@@ -62,6 +63,7 @@ type Options struct {
 	Store   Store
 	Gate    Gate
 	Runner  Runner
+	Program system.Program
 	Version string // of the program
 	Now     func() time.Time
 	Log     *zap.Logger
@@ -117,6 +119,7 @@ func New(o Options) (*Server, error) {
 	s.audit()
 	s.attempts()
 	s.clients()
+	s.configuration()
 	if s.document, err = json.MarshalIndent(s.api.OpenAPI(), "", "  "); err != nil {
 		return nil, fmt.Errorf("api: the document: %w", err)
 	}

@@ -61,6 +61,8 @@ type world struct {
 	api   *api.Server
 	dns   *dnstest.Server // nil = nobody answers
 	runs  *idle
+	// machine is the daemon that is asked; one about which nothing is known where a test says nothing.
+	machine *machine
 
 	runner api.Runner    // nil = runs
 	stop   chan struct{} // ends streams
@@ -99,7 +101,7 @@ func (w *world) now() time.Time { return time.UnixMicro(w.at.Load()).UTC() }
 
 func newWorld(tb testing.TB, edit func(*world)) *world {
 	tb.Helper()
-	w := &world{TB: tb, runs: &idle{}, stop: make(chan struct{}), provs: map[string]*provision.Provisioner{}, orgs: map[string]*connector.Organization{}}
+	w := &world{TB: tb, runs: &idle{}, machine: &machine{}, stop: make(chan struct{}), provs: map[string]*provision.Provisioner{}, orgs: map[string]*connector.Organization{}}
 	w.at.Store(time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC).UnixMicro())
 	db, err := store.Open(tb.Context(), newstore.URL(tb), store.Options{Now: w.now})
 	w.ok(err)
@@ -160,7 +162,7 @@ func (w *world) start() {
 	if w.runner != nil {
 		runner = w.runner
 	}
-	w.api, err = api.New(api.Options{Store: w.db, Gate: gate{w.gate}, Runner: runner, Version: "v0", Now: w.now, Log: zap.New(core), Stop: w.stop})
+	w.api, err = api.New(api.Options{Store: w.db, Gate: gate{w.gate}, Runner: runner, Program: w.machine, Version: "v0", Now: w.now, Log: zap.New(core), Stop: w.stop})
 	w.ok(err)
 	w.api.Replace(list)
 	server := httptest.NewServer(w.api)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"usherd/connector"
+	"usherd/connector/system"
 )
 
 // banner is what everybody should know on each page, with the way to what can be done.
@@ -31,7 +32,7 @@ type alerts struct {
 	at       time.Time
 	held     int
 	groups   []*connector.Run // the last full run of each source whose groups it left as they were
-	standing *Standing        // nil = there is no daemon to ask
+	standing *system.Standing // nil = there is no daemon to ask
 	tokens   []connector.Token
 	full     []connector.SeatCount
 }
@@ -140,7 +141,7 @@ func (v *visit) banners() (list []banner) {
 		}
 		for _, e := range is.Ends {
 			if e.Ends.Sub(v.now) < endsSoon {
-				list = append(list, v.ending("certificate", e.label(v), e.Ends, v.endingPath(e)))
+				list = append(list, v.ending("certificate", v.endingLabel(e), e.Ends, v.endingPath(e)))
 			}
 		}
 	}
@@ -200,7 +201,7 @@ func (v *visit) sourcePath(source string) string {
 	return "/runs"
 }
 
-func (v *visit) standby(is *Standing) banner {
+func (v *visit) standby(is *system.Standing) banner {
 	if is.Leader == "" {
 		return v.banner("warn", v.t("banners.noleader", nil), "/system")
 	}
@@ -219,15 +220,15 @@ func (v *visit) ending(what, name string, ends time.Time, path string) banner {
 	return v.banner(kind, v.t(key, map[string]string{"Name": name, "When": v.relative(ends)}), path)
 }
 
-// label names a certificate for people.
-func (e *Ending) label(v *visit) string {
+// endingLabel names a certificate for people.
+func (v *visit) endingLabel(e system.Ending) string {
 	if e.Source == "" {
 		return e.Name
 	}
 	return v.t("banners.of", map[string]string{"Name": e.Name, "Source": e.Source})
 }
 
-func (v *visit) endingPath(e Ending) string {
+func (v *visit) endingPath(e system.Ending) string {
 	if e.Source != "" {
 		return v.sourcePath(e.Source)
 	}

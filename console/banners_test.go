@@ -11,20 +11,20 @@ import (
 	"usherd/config"
 	"usherd/connector"
 	"usherd/connector/store/storetest"
-	"usherd/console"
+	"usherd/connector/system"
 )
 
 // program is a daemon that is as a test wants it.
 type program struct {
-	is    console.Standing
+	is    system.Standing
 	err   error
 	asked int
 
-	health console.Health
+	health system.Health
 	file   *config.File // in force, where a test asks for it
 }
 
-func (p *program) Standing(context.Context, string) (console.Standing, error) {
+func (p *program) Standing(context.Context, string) (system.Standing, error) {
 	p.asked++
 	return p.is, p.err
 }
@@ -33,7 +33,7 @@ func (p *program) Standing(context.Context, string) (console.Standing, error) {
 func TestBanners(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	p := &program{is: console.Standing{Leads: true}}
+	p := &program{is: system.Standing{Leads: true}}
 	w.daemon(p)
 	b := w.as("owner")
 	w.not(b.get("/runs"), `class="banners"`)
@@ -44,9 +44,9 @@ func TestBanners(t *testing.T) {
 	w.run(connector.ResultHeld, func(r *connector.Run) {
 		r.Hold = &connector.Hold{Status: connector.HoldOpen, Removals: true, Expires: w.now.Add(24 * time.Hour)}
 	})
-	p.is = console.Standing{
-		Leader: "dc-2", Quarantined: []string{"office"}, Disk: console.Disk{Faults: []console.Fault{{Message: "wrong"}}},
-		Ends: []console.Ending{
+	p.is = system.Standing{
+		Leader: "dc-2", Quarantined: []string{"office"}, Disk: system.Disk{Faults: []system.Fault{{Message: "wrong"}}},
+		Ends: []system.Ending{
 			{Name: "console.tls", Ends: w.now.Add(20 * 24 * time.Hour)},
 			{Source: "idp", Name: "<b>CN=\u202eidp</b>", Ends: w.now.Add(-50 * time.Hour)},
 			{Name: "far", Ends: w.now.AddDate(1, 0, 0)},
@@ -77,12 +77,12 @@ func TestBanners(t *testing.T) {
 	w.now = w.now.Add(time.Minute)
 	p.err = errors.New("out of order")
 	w.not(b.get("/users"), `class="banners"`)
-	p.err, p.is = nil, console.Standing{}
+	p.err, p.is = nil, system.Standing{}
 	w.want(b.get("/users"), http.StatusOK, "No replica leads at the moment")
 }
 
 // daemon gives the console somebody to ask.
-func (w *world) daemon(p console.Program) {
+func (w *world) daemon(p system.Program) {
 	w.program = p
 	w.serve(address)
 }
@@ -91,7 +91,7 @@ func (w *world) daemon(p console.Program) {
 func TestOverviewLeadsToTheFirstRun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	p := &program{is: console.Standing{Leads: true, Next: map[string]time.Time{"office": w.now.Add(2 * time.Hour)}}}
+	p := &program{is: system.Standing{Leads: true, Next: map[string]time.Time{"office": w.now.Add(2 * time.Hour)}}}
 	w.daemon(p)
 	b := w.as("operator")
 	a := b.get("/")
@@ -108,7 +108,7 @@ func TestOverviewLeadsToTheFirstRun(t *testing.T) {
 	w.want(a, http.StatusOK, `<span class="pill good">done</span> Make a preview`)
 	w.not(a, `done</span> The configuration file`)
 	w.run(connector.ResultPartial)
-	p.is.Ends = []console.Ending{{Name: "sso.tls", Ends: w.now.Add(10 * 24 * time.Hour)}}
+	p.is.Ends = []system.Ending{{Name: "sso.tls", Ends: w.now.Add(10 * 24 * time.Hour)}}
 	w.fails("office", storetest.Fail(1, connector.EmailTaken), storetest.Fail(2, connector.EmailTaken))
 	w.now = w.now.Add(time.Minute)
 	a = b.get("/")

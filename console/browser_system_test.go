@@ -9,6 +9,7 @@ import (
 	"usherd/connector/clients"
 	"usherd/connector/sources"
 	"usherd/connector/store/storetest"
+	"usherd/connector/system"
 	"usherd/console"
 	"usherd/internal/webdriver"
 )
@@ -59,12 +60,12 @@ func TestTourOfTheSystemInABrowser(t *testing.T) {
 // busyDaemon is one with much to tell.
 func busyDaemon(t *testing.T, w *world) *program {
 	t.Helper()
-	return &program{file: parsed(t), health: sick(w), is: console.Standing{
+	return &program{file: parsed(t), health: sick(w), is: system.Standing{
 		Leader: "dc-sync-2.example.com 4711 ABCD", Quarantined: []string{"office"},
 		Next: map[string]time.Time{"office": w.now.Add(2 * time.Hour)},
-		Disk: console.Disk{Path: "/etc/usherd/usherd.yaml", Faults: []console.Fault{{
+		Disk: system.Disk{Path: "/etc/usherd/usherd.yaml", Faults: []system.Fault{{
 			File: "/etc/usherd/usherd.yaml", Line: 12, Column: 7, Path: "organizations[0].sources[0].kind", Message: `"ldap" is none of these words: directory, scim`,
 		}}},
-		Ends: []console.Ending{{Name: "console.tls", Ends: w.now.Add(20 * 24 * time.Hour)}, {Source: "idp", Name: "CN=idp.example.com", Ends: w.now.Add(2 * 24 * time.Hour)}},
+		Ends: []system.Ending{{Name: "console.tls", Ends: w.now.Add(20 * 24 * time.Hour)}, {Source: "idp", Name: "CN=idp.example.com", Ends: w.now.Add(2 * 24 * time.Hour)}},
 	}}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"usherd/connector"
+	"usherd/connector/system"
 )
 
 // RevisionStore is what the pages about the configuration read.
@@ -69,7 +70,7 @@ type differenceRow struct {
 }
 
 // program is the daemon that is asked, and answers where there is none.
-func (v *visit) program() (Program, bool) {
+func (v *visit) program() (system.Program, bool) {
 	if p := v.s.o.Program; p != nil {
 		return p, true
 	}
@@ -93,29 +94,28 @@ func (v *visit) configuration() {
 		Facts: []fact{{Name: v.t("config.revision", nil), Value: c.Revision}, {Name: v.t("config.file", nil), Value: c.Path}},
 	}
 	f := frame{v: v}
-	body.Loaded = f.At(v.set.Loaded)
-	v.diskState(&body, &is.Disk, c.Revision)
+	body.Loaded = f.At(c.Loaded)
+	v.diskState(&body, is.Disk, c.Revision)
 	v.sections(&body, &c)
 	v.show(http.StatusOK, "config", frame{Title: v.t("nav.config", nil), State: v.t("config.state", nil)}, body)
 }
 
 // diskState tells how the file on disk is against what is in force.
-func (v *visit) diskState(body *configPage, d *Disk, revision string) {
-	switch {
-	case d.Bad():
+func (v *visit) diskState(body *configPage, d system.Disk, revision string) {
+	switch d.Against(revision) {
+	case system.DiskFaulty:
 		body.Disk = pill{v.t("config.disk.faults", nil), "bad"}
-	case d.Revision == revision:
+	case system.DiskSame:
 		body.Disk = pill{v.t("config.disk.same", nil), "good"}
-	default:
+	case system.DiskDiffers:
 		body.Disk = pill{v.t("config.disk.differs", nil), "warn"}
 	}
-	if v.seesAll() { // a fault may quote what another organization has
-		body.Error, body.Copy = d.Error, d.Error
-		for _, x := range d.Faults {
-			where := fmt.Sprintf("%s:%d:%d", filepath.Base(x.File), x.Line, x.Column)
-			body.Faults = append(body.Faults, faultRow{where, x.Path, x.Message})
-			body.Copy += fmt.Sprintf("%s:%d:%d: %s: %s\n", x.File, x.Line, x.Column, x.Path, x.Message)
-		}
+	d = v.sight().Disk(d)
+	body.Error, body.Copy = d.Error, d.Error
+	for _, x := range d.Faults {
+		where := fmt.Sprintf("%s:%d:%d", filepath.Base(x.File), x.Line, x.Column)
+		body.Faults = append(body.Faults, faultRow{where, x.Path, x.Message})
+		body.Copy += fmt.Sprintf("%s:%d:%d: %s: %s\n", x.File, x.Line, x.Column, x.Path, x.Message)
 	}
 	body.Differences = v.differenceRows(d.Differences, filepath.Base(d.Path))
 }
@@ -123,21 +123,14 @@ func (v *visit) diskState(body *configPage, d *Disk, revision string) {
 // seesAll reports whether this person has a role in every organization, so that nothing of the file is another one's.
 func (v *visit) seesAll() bool { return len(v.roles) == len(v.set.Organizations) }
 
-// sees reports whether a path is of the organization, or of all where this person may see that.
-func (v *visit) sees(path string) bool {
-	rest, of := strings.CutPrefix(path, "organizations[")
-	if !of {
-		return v.seesAll()
-	}
-	id, _, _ := strings.Cut(rest, "]")
-	return id == v.id() || id == "" && v.seesAll()
-}
+// sight is what this person sees of the daemon.
+func (v *visit) sight() system.Sight { return system.Sight{Org: v.id(), All: v.seesAll()} }
 
 // sections put the keys that this person sees into blocks: what is of the whole file, the organization, each of its sources.
-func (v *visit) sections(body *configPage, c *Configuration) {
+func (v *visit) sections(body *configPage, c *system.Configuration) {
 	file, key := filepath.Base(c.Path), strings.ToLower(body.Key)
-	for _, x := range c.Values {
-		if !v.sees(x.Path) || body.Written && x.Line == 0 || key != "" && !strings.Contains(strings.ToLower(x.Path+" "+x.Text), key) {
+	for _, x := range v.sight().Values(c.Values) {
+		if body.Written && x.Line == 0 || key != "" && !strings.Contains(strings.ToLower(x.Path+" "+x.Text), key) {
 			continue
 		}
 		name, rest := sectionOf(x.Path)
@@ -174,12 +167,9 @@ func sectionOf(path string) (name, rest string) {
 }
 
 // differenceRows are those that this person sees.
-func (v *visit) differenceRows(list []Difference, file string) (rows []differenceRow) {
+func (v *visit) differenceRows(list []system.Difference, file string) (rows []differenceRow) {
 	kinds := map[string]string{"added": "good", "removed": "bad", "changed": "info"}
-	for _, d := range list {
-		if !v.sees(d.Path) {
-			continue
-		}
+	for _, d := range v.sight().Differences(list) {
 		where := fmt.Sprintf("%s:%d", file, d.Line)
 		if file == "" {
 			where = v.t("config.line", map[string]string{"Line": strconv.Itoa(d.Line)})
@@ -285,7 +275,7 @@ func (v *visit) compareRevisions() {
 	v.show(status, "config_diff", frame{Title: v.t("config.compare", nil), Crumbs: crumbs}, p)
 }
 
-func (v *visit) compare(program Program, p *diffPage) error {
+func (v *visit) compare(program system.Program, p *diffPage) error {
 	older, err := v.s.o.Store.Revision(v.r.Context(), p.A)
 	if err != nil {
 		return err

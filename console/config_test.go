@@ -10,21 +10,21 @@ import (
 
 	"usherd/config"
 	"usherd/connector"
-	"usherd/console"
+	"usherd/connector/system"
 )
 
-func (p *program) Configuration() console.Configuration {
-	is := console.Configuration{}
+func (p *program) Configuration() system.Configuration {
+	is := system.Configuration{}
 	if p.file != nil {
 		is.Path, is.Revision = p.file.Path, p.file.Revision
 		for _, v := range p.file.Tree() {
-			is.Values = append(is.Values, console.Value(v))
+			is.Values = append(is.Values, system.Value(v))
 		}
 	}
 	return is
 }
 
-func (p *program) Differences(older, newer connector.Revision) (list []console.Difference, err error) {
+func (p *program) Differences(older, newer connector.Revision) (list []system.Difference, err error) {
 	var files [2]*config.File
 	for i, r := range []connector.Revision{older, newer} {
 		if files[i], err = config.Parse(r.ID, []byte(r.Text), config.LoadOptions{NoSecrets: true}); err != nil {
@@ -32,7 +32,7 @@ func (p *program) Differences(older, newer connector.Revision) (list []console.D
 		}
 	}
 	for _, d := range config.Diff(files[0], files[1]) {
-		list = append(list, console.Difference(d))
+		list = append(list, system.Difference(d))
 	}
 	return list, nil
 }
@@ -82,7 +82,7 @@ func parsed(t *testing.T) *config.File {
 func TestConfigurationIsShown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	p := &program{is: console.Standing{Leads: true}, file: parsed(t)}
+	p := &program{is: system.Standing{Leads: true}, file: parsed(t)}
 	w.set.Revision, p.is.Disk.Revision = p.file.Revision, p.file.Revision
 	w.daemon(p)
 	b := w.as("root")
@@ -104,8 +104,8 @@ func TestConfigurationIsShown(t *testing.T) {
 func TestConfigurationOnDisk(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	p := &program{is: console.Standing{Leads: true}, file: parsed(t)}
-	p.is.Disk = console.Disk{Path: "/etc/usherd.yaml", Faults: []console.Fault{
+	p := &program{is: system.Standing{Leads: true}, file: parsed(t)}
+	p.is.Disk = system.Disk{Path: "/etc/usherd.yaml", Faults: []system.Fault{
 		{File: "/etc/usherd.yaml", Line: 3, Column: 7, Path: "console.url", Message: "<i>no</i> address"}, {File: "/etc/usherd.yaml", Line: 9, Column: 1, Message: "fault two"},
 	}}
 	w.daemon(p)
@@ -113,7 +113,7 @@ func TestConfigurationOnDisk(t *testing.T) {
 	a := b.get("/config")
 	w.want(a, http.StatusOK, "has faults", "usherd.yaml:3:7", "&lt;i&gt;no&lt;/i&gt; address", "usherd.yaml:9:1", "fault two", "Copy error text", `class="banners"`)
 	w.not(w.as("owner").get("/config"), "fault two", "usherd.yaml:3")
-	p.is.Disk = console.Disk{Path: "/etc/usherd.yaml", Revision: "another", Differences: []console.Difference{
+	p.is.Disk = system.Disk{Path: "/etc/usherd.yaml", Revision: "another", Differences: []system.Difference{
 		{Kind: "changed", Path: "organizations[acme].sources[office].guard.percent", Line: 20, Before: "5", After: "9"},
 		{Kind: "added", Path: "organizations[other].sources[new]", Line: 30},
 	}}
@@ -126,7 +126,7 @@ func TestConfigurationOnDisk(t *testing.T) {
 func TestRevisionsAreListedAndCompared(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.daemon(&program{is: console.Standing{Leads: true}})
+	w.daemon(&program{is: system.Standing{Leads: true}})
 	b := w.as("root")
 	w.want(b.get("/config/revisions"), http.StatusOK, "Nothing was loaded yet")
 	put := func(id, text string) {

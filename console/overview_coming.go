@@ -54,7 +54,7 @@ func (v *visit) coming(p *overviewPage) error {
 	if a.standing != nil {
 		for _, e := range a.standing.Ends {
 			if e.Ends.Sub(v.now) < endsSoon {
-				p.Coming = append(p.Coming, v.comingRow("certificate", e.label(v), e.Ends, v.endingPath(e)))
+				p.Coming = append(p.Coming, v.comingRow("certificate", v.endingLabel(e), e.Ends, v.endingPath(e)))
 			}
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"usherd/connector/failure"
 	"usherd/connector/provision"
 	"usherd/connector/sources"
+	"usherd/connector/system"
 	"usherd/console/chart"
 	"usherd/console/password"
 	"usherd/page"
@@ -86,18 +87,17 @@ type Settings struct {
 	Providers     []*Provider
 	Activation    Activation
 	Revision      string // of the file
-	Loaded        time.Time
 }
 
 // Options are what a Server works with.
 type Options struct {
 	Store   Store
 	Runner  Runner
-	Program Program  // nil = there is no daemon to ask, in tests of pages that do not
-	Metrics *Metrics // nil = nothing is counted
-	URL     string   // the public address without a slash at its end
-	Version string   // of the program
-	Secret  []byte   // that all replicas share: keys of forms are made with it
+	Program system.Program // nil = there is no daemon to ask, in tests of pages that do not
+	Metrics *Metrics       // nil = nothing is counted
+	URL     string         // the public address without a slash at its end
+	Version string         // of the program
+	Secret  []byte         // that all replicas share: keys of forms are made with it
 	// Quirk says what a leniency towards a SCIM client is, by its id; "" where that is not known.
 	Quirk func(id string) string
 	// Address is where a request comes from, through proxies that are trusted; "" = that cannot be told.

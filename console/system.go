@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"usherd/connector"
+	"usherd/connector/system"
 )
 
 // SystemStore is what the page about the daemon reads.
@@ -76,7 +77,7 @@ func (v *visit) system() {
 }
 
 // checks are what has to be in order.
-func (v *visit) checks(p *systemPage, h *Health) {
+func (v *visit) checks(p *systemPage, h *system.Health) {
 	f := frame{v: v}
 	for _, c := range h.Checks {
 		row := checkRow{Name: c.Name, Pill: pill{v.t("system.ok", nil), "good"}, Detail: v.told(c.Detail), Hint: v.told(c.Hint)}
@@ -105,7 +106,7 @@ func (f *frame) Millis(d time.Duration) string {
 }
 
 // jobs are what is done by itself.
-func (v *visit) jobs(p *systemPage, h *Health) {
+func (v *visit) jobs(p *systemPage, h *system.Health) {
 	f := frame{v: v}
 	for _, j := range h.Jobs {
 		row := jobRow{Pill: pill{v.t("system.waits", nil), "off"}, Last: f.At(j.Last), Next: f.At(j.Next)}
@@ -128,9 +129,9 @@ func (v *visit) jobs(p *systemPage, h *Health) {
 }
 
 // certificateRow is one certificate with its end.
-func (v *visit) certificateRow(e Ending) comingRow {
+func (v *visit) certificateRow(e system.Ending) comingRow {
 	f := frame{v: v}
-	r := comingRow{Text: e.label(v), When: f.At(e.Ends), Kind: "good"}
+	r := comingRow{Text: v.endingLabel(e), When: f.At(e.Ends), Kind: "good"}
 	switch left := e.Ends.Sub(v.now); {
 	case left < endsNow:
 		r.Kind = "bad"
@@ -144,7 +145,7 @@ func (v *visit) certificateRow(e Ending) comingRow {
 }
 
 // systemFacts are version, replica, store and outbox.
-func (v *visit) systemFacts(p *systemPage, h *Health, is *Standing) error {
+func (v *visit) systemFacts(p *systemPage, h *system.Health, is *system.Standing) error {
 	size, err := v.s.o.Store.Size(v.r.Context())
 	if err != nil {
 		return err

@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"usherd/connector"
-	"usherd/console"
+	"usherd/connector/system"
 )
 
-func (p *program) Health(context.Context, string) console.Health { return p.health }
+func (p *program) Health(context.Context, string) system.Health { return p.health }
 
 func (p *program) Metrics(w io.Writer) error {
 	_, err := fmt.Fprintln(w, "usherd_users 3")
@@ -22,16 +22,16 @@ func (p *program) Metrics(w io.Writer) error {
 }
 
 // sick is the health of a daemon with something wrong.
-func sick(w *world) console.Health {
-	return console.Health{
-		Checks: []console.Check{
+func sick(w *world) system.Health {
+	return system.Health{
+		Checks: []system.Check{
 			{Name: "store", OK: true, Took: 1234 * time.Microsecond},
 			{Name: "configuration", Detail: "2 faults", Hint: "usherd check -c /etc/usherd.yaml"},
 			{Name: "lead", OK: true},
 			{Name: "office", Source: true, Detail: "dial <b>ldap</b>: \u202erefused"},
 		},
 		Replica: "dc-1 42 ABCD", Replicas: 2, Since: w.now.Add(-3 * time.Hour), Store: "sqlite", Go: "go1.26", LogLevel: "info",
-		Jobs: []console.Job{
+		Jobs: []system.Job{
 			{Name: "housekeeping", Last: w.now.Add(-time.Hour), Next: w.now.Add(time.Minute * 7)}, {Source: "office", Running: true}, {Name: "unheard", Waiting: true},
 		},
 	}
@@ -40,14 +40,14 @@ func sick(w *world) console.Health {
 func TestSystem(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	p := &program{is: console.Standing{Leads: true}, file: parsed(t)}
+	p := &program{is: system.Standing{Leads: true}, file: parsed(t)}
 	w.daemon(p)
 	b := w.as("auditor")
 	a := b.get("/system")
 	w.want(a, http.StatusOK, "This daemon uses no certificate", "This replica does nothing by itself", "usherd backup FILE", " MB</dd>")
 	w.not(a, "/system/diagnostics")
 	p.health = sick(w)
-	p.is.Ends = []console.Ending{{Name: "console.tls", Ends: w.now.Add(3 * 24 * time.Hour)}, {Source: "idp", Name: "CN=x", Ends: w.now.AddDate(1, 0, 0)}}
+	p.is.Ends = []system.Ending{{Name: "console.tls", Ends: w.now.Add(3 * 24 * time.Hour)}, {Source: "idp", Name: "CN=x", Ends: w.now.AddDate(1, 0, 0)}}
 	a = b.get("/system")
 	w.want(a, http.StatusOK, "Database answers", "1.2 ms", "2 faults", "usherd check -c /etc/usherd.yaml", "dial &lt;b&gt;ldap&lt;/b&gt;", "in 7 minutes", "read office", `<th scope="row">unheard`, "go1.26",
 		"dc-1 42 ABCD", `<span class="pill bad"><time`, `<span class="pill good"><time`, "3 hours ago", "configuration: 2 faults")
@@ -59,7 +59,7 @@ func TestSystem(t *testing.T) {
 func TestDiagnostics(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	p := &program{is: console.Standing{Leads: true, Disk: console.Disk{Faults: []console.Fault{{Message: "about others"}}}}, file: parsed(t), health: sick(w)}
+	p := &program{is: system.Standing{Leads: true, Disk: system.Disk{Faults: []system.Fault{{Message: "about others"}}}}, file: parsed(t), health: sick(w)}
 	w.daemon(p)
 	w.create("anna", connector.Active)
 	w.run(connector.ResultFailed, func(r *connector.Run) { r.Error = "no such user: anna" })

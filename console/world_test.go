@@ -18,6 +18,7 @@ import (
 	"usherd/connector/store"
 	"usherd/connector/store/newstore"
 	"usherd/connector/store/storetest"
+	"usherd/connector/system"
 	"usherd/console"
 	"usherd/console/password"
 )
@@ -47,7 +48,7 @@ type world struct {
 	server  *console.Server
 	set     *console.Settings
 	runner  runner
-	program console.Program
+	program system.Program
 	txt     map[string][]string // what DNS says of names
 
 	background func(work func(stop context.Context)) // nil = what takes long is done at once

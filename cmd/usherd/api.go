@@ -42,7 +42,7 @@ func (d *daemon) openAPI(ctx context.Context) (*programs, error) {
 	x.runs = runner{d, ctx, &x.work}
 	var err error
 	x.server, err = api.New(api.Options{
-		Store: d.site.db, Gate: programGate{x.gate}, Runner: &x.runs, Version: version, Now: d.app.now, Log: d.log, Metrics: api.NewMetrics(d.metrics.registry),
+		Store: d.site.db, Gate: programGate{x.gate}, Runner: &x.runs, Program: d.system, Version: version, Now: d.app.now, Log: d.log, Metrics: api.NewMetrics(d.metrics.registry),
 		Stop: ctx.Done(),
 	})
 	if err != nil {

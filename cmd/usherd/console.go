@@ -26,9 +26,8 @@ type consoleDoor struct {
 	*listener
 	server *console.Server
 	work   sync.WaitGroup // that administrators have asked for
-	now    func() time.Time
-	idps   *idps       // nil = people sign in nowhere
-	door   *sso.Server // where they do
+	idps   *idps          // nil = people sign in nowhere
+	door   *sso.Server    // where they do
 }
 
 // openConsole listens; nil where the configuration has no such door.
@@ -44,13 +43,13 @@ func (d *daemon) openConsole(ctx context.Context) (*consoleDoor, error) {
 		return nil, err
 	}
 	gate := auth.New(auth.Options{Store: d.site.db, Trusted: c.TrustedNetworks(), Now: d.app.now})
-	x := &consoleDoor{now: d.app.now}
+	x := &consoleDoor{}
 	if d.signOn != nil {
 		x.idps, x.door = d.signOn.idps, d.signOn.server
 	}
 	x.server, err = console.New(console.Options{ //nolint:contextcheck // a visit asks under the context of its request
 		Store: d.site.db, Runner: &runner{d, ctx, &x.work}, URL: c.URL, Version: version, Secret: secret, Now: d.app.now, Log: d.log, Quirk: scim.Quirk,
-		Program: &consoleProgram{d: d, since: d.app.now()}, Metrics: console.NewMetrics(d.metrics.registry),
+		Program: d.system, Metrics: console.NewMetrics(d.metrics.registry),
 		Address: func(r *http.Request) string { return application{gate}.Address(r) },
 		Go:      func(work func(context.Context)) { x.work.Go(func() { work(ctx) }) },
 	})
@@ -69,7 +68,7 @@ func (x *consoleDoor) replace(s *site) {
 	if x == nil {
 		return
 	}
-	set := &console.Settings{Revision: s.file.Revision, Loaded: x.now()}
+	set := &console.Settings{Revision: s.file.Revision}
 	for _, o := range s.orgs {
 		pushing := map[string]clients.Settings{}
 		for id, c := range o.Clients {

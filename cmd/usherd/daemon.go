@@ -40,6 +40,7 @@ type daemon struct {
 	postman *postman
 	reports *notice.Reporter
 	reload  <-chan os.Signal
+	system  *daemonSystem // what the console and the API tell of it
 
 	progress progresses
 	desk     *sources.Desk // where administrators and programs ask directories
@@ -54,10 +55,12 @@ type daemon struct {
 
 // newDaemon puts the parts together; nothing runs yet.
 func newDaemon(a *app, s *site, log *zap.Logger, reload <-chan os.Signal) *daemon {
-	return &daemon{
+	d := &daemon{
 		app: a, log: log, metrics: newMetrics(), systemd: newSystemd(a.env), reload: reload, desk: sources.NewDesk(a.now),
 		site: s, lead: newLeadership(&s.file.Config, a.now()), last: map[string]*connector.Run{},
 	}
+	d.system = &daemonSystem{d: d, since: a.now()}
+	return d
 }
 
 // run works until ctx ends; then it lets the runs that go on end consistently.

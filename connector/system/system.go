@@ -1,4 +1,7 @@
-package console
+// Package system has what a daemon says of itself, in the form in which its doors show it: how it is, the configuration in
+// force against the file on disk, and the bundle of diagnostics; and the rule of who sees what of it, since one daemon has
+// several customers. It never holds a secret, and asks nobody but the Program that it is given.
+package system
 
 import (
 	"context"
@@ -8,7 +11,7 @@ import (
 	"usherd/connector"
 )
 
-// Program is what the console asks the daemon that it belongs to. Its answers come from what the daemon knows: no other server is asked.
+// Program is what doors ask the daemon that they belong to. Its answers come from what the daemon knows: no other server is asked.
 type Program interface {
 	// Standing is how the daemon is, and what of an organization it looks after.
 	Standing(ctx context.Context, org string) (Standing, error)
@@ -56,6 +59,7 @@ type Job struct {
 type Configuration struct {
 	Path     string // of the file
 	Revision string
+	Loaded   time.Time
 	Values   []Value // in the order of the file
 }
 
@@ -92,6 +96,27 @@ type Disk struct {
 	Differences []Difference
 	Faults      []Fault
 	Error       string // why it cannot be read; "" = it can be
+}
+
+// DiskState is how the file on disk is against what is in force.
+type DiskState string
+
+// The states of a file on disk.
+const (
+	DiskSame    DiskState = "same"
+	DiskDiffers DiskState = "differs"
+	DiskFaulty  DiskState = "faulty" // a reload would be refused
+)
+
+// Against compares the file with the revision in force.
+func (d *Disk) Against(revision string) DiskState {
+	switch {
+	case d.Bad():
+		return DiskFaulty
+	case d.Revision == revision:
+		return DiskSame
+	}
+	return DiskDiffers
 }
 
 // Bad reports whether a reload would be refused.

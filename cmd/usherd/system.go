@@ -14,20 +14,20 @@ import (
 
 	"usherd/config"
 	"usherd/connector"
-	"usherd/console"
+	"usherd/connector/system"
 )
 
-// consoleProgram tells the console how the daemon is.
-type consoleProgram struct {
+// daemonSystem tells the doors how the daemon is.
+type daemonSystem struct {
 	d     *daemon
 	since time.Time // it serves
 	disk  diskLook
 }
 
 // Standing is how the daemon is, and what of an organization it looks after.
-func (p *consoleProgram) Standing(ctx context.Context, org string) (console.Standing, error) {
+func (p *daemonSystem) Standing(ctx context.Context, org string) (system.Standing, error) {
 	d := p.d
-	is := console.Standing{Next: map[string]time.Time{}, Disk: p.disk.look(d.app, d.current().file), Ends: d.endings(org)}
+	is := system.Standing{Next: map[string]time.Time{}, Disk: p.disk.look(d.app, d.current().file), Ends: d.endings(org)}
 	health := d.replicaHealth()
 	is.Leads, is.Leader = health.Leads, health.Leader
 	for _, s := range d.sources(ctx) {
@@ -49,17 +49,20 @@ func (p *consoleProgram) Standing(ctx context.Context, org string) (console.Stan
 }
 
 // Configuration is the one in force.
-func (p *consoleProgram) Configuration() console.Configuration {
+func (p *daemonSystem) Configuration() system.Configuration {
 	s := p.d.current()
-	is := console.Configuration{Path: s.file.Path, Revision: s.file.Revision}
+	is := system.Configuration{Path: s.file.Path, Revision: s.file.Revision, Loaded: s.since}
+	if s.since.IsZero() {
+		is.Loaded = p.since
+	}
 	for _, v := range s.file.Tree() {
-		is.Values = append(is.Values, console.Value(v))
+		is.Values = append(is.Values, system.Value(v))
 	}
 	return is
 }
 
 // Differences are those between two revisions, without secrets.
-func (p *consoleProgram) Differences(older, newer connector.Revision) ([]console.Difference, error) {
+func (p *daemonSystem) Differences(older, newer connector.Revision) ([]system.Difference, error) {
 	var files [2]*config.File
 	for i, r := range []connector.Revision{older, newer} {
 		file, err := p.d.app.bare(r.ID, []byte(r.Text))
@@ -78,9 +81,9 @@ func (a *app) bare(name string, text []byte) (*config.File, error) {
 	return config.Parse(filepath.Join(filepath.Dir(a.configPath), name), text, o)
 }
 
-func differencesOf(older, newer *config.File) (list []console.Difference) {
+func differencesOf(older, newer *config.File) (list []system.Difference) {
 	for _, d := range config.Diff(older, newer) {
-		list = append(list, console.Difference(d))
+		list = append(list, system.Difference(d))
 	}
 	return list
 }
@@ -92,13 +95,13 @@ type diskLook struct {
 	changed time.Time
 	size    int64
 	against *config.File // that was in force
-	is      console.Disk
+	is      system.Disk
 }
 
 // diskFor is how long a file that looks the same is taken for what it was.
 const diskFor = time.Minute
 
-func (l *diskLook) look(a *app, now *config.File) console.Disk {
+func (l *diskLook) look(a *app, now *config.File) system.Disk {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	info, err := os.Stat(a.configPath)
@@ -114,12 +117,12 @@ func (l *diskLook) look(a *app, now *config.File) console.Disk {
 }
 
 // onDisk checks the file as usherd check does.
-func onDisk(a *app, now *config.File) console.Disk {
-	is := console.Disk{Path: a.configPath}
+func onDisk(a *app, now *config.File) system.Disk {
+	is := system.Disk{Path: a.configPath}
 	file, err := a.checked()
 	if faults, ok := errors.AsType[config.Faults](err); ok {
 		for _, f := range faults {
-			is.Faults = append(is.Faults, console.Fault(f))
+			is.Faults = append(is.Faults, system.Fault(f))
 		}
 		return is
 	}
@@ -132,33 +135,33 @@ func onDisk(a *app, now *config.File) console.Disk {
 }
 
 // endings are the certificates of the doors, of our signatures, and of the identity providers of an organization, soonest first.
-func (d *daemon) endings(org string) []console.Ending {
-	var list []console.Ending
+func (d *daemon) endings(org string) []system.Ending {
+	var list []system.Ending
 	for _, l := range d.listeners() {
 		if c := l.certificate(); c != nil {
-			list = append(list, console.Ending{Name: l.what + ".tls", Ends: c.NotAfter})
+			list = append(list, system.Ending{Name: l.what + ".tls", Ends: c.NotAfter})
 		}
 	}
 	if d.signOn != nil {
 		list = append(list, d.signOn.idps.endings(org)...)
 	}
-	slices.SortStableFunc(list, func(x, y console.Ending) int { return x.Ends.Compare(y.Ends) })
+	slices.SortStableFunc(list, func(x, y system.Ending) int { return x.Ends.Compare(y.Ends) })
 	return list
 }
 
 // endings are the certificates of our signatures, and of the identity providers of an organization.
-func (x *idps) endings(org string) (list []console.Ending) {
+func (x *idps) endings(org string) (list []system.Ending) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, k := range x.keys {
-		list = append(list, console.Ending{Name: k.Certificate.Subject.String(), Ends: k.Certificate.NotAfter})
+		list = append(list, system.Ending{Name: k.Certificate.Subject.String(), Ends: k.Certificate.NotAfter})
 	}
 	for key, i := range x.all {
 		if key.Org != org || i.code != 0 {
 			continue
 		}
 		for _, c := range i.is.Certificates {
-			list = append(list, console.Ending{Source: key.ID, Name: c.Subject.String(), Ends: c.NotAfter})
+			list = append(list, system.Ending{Source: key.ID, Name: c.Subject.String(), Ends: c.NotAfter})
 		}
 	}
 	return list

@@ -14,14 +14,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"usherd/connector"
-	"usherd/console"
+	"usherd/connector/system"
 )
 
 // Health is how the daemon and its jobs are, as far as it is of all or of that organization.
-func (p *consoleProgram) Health(ctx context.Context, org string) console.Health {
+func (p *daemonSystem) Health(ctx context.Context, org string) system.Health {
 	d, s := p.d, p.d.current()
 	is := d.replicaHealth()
-	h := console.Health{
+	h := system.Health{
 		Replica: is.Name, Replicas: is.Replicas, LeaderRevision: is.LeaderRevision, Since: p.since, Go: runtime.Version(),
 		LogLevel: cmp.Or(s.file.Config.Log.Level, "info"), Store: "postgres",
 	}
@@ -37,7 +37,7 @@ func (p *consoleProgram) Health(ctx context.Context, org string) console.Health 
 	if t := d.term(); t != nil {
 		for _, j := range t.runner.Status() {
 			of, source, ofSource := strings.Cut(j.Name, "/")
-			switch job := (console.Job{Last: j.Last, Next: j.Next, Running: j.Running, Waiting: j.Waiting}); {
+			switch job := (system.Job{Last: j.Last, Next: j.Next, Running: j.Running, Waiting: j.Waiting}); {
 			case !ofSource:
 				job.Name = j.Name
 				h.Jobs = append(h.Jobs, job)
@@ -50,19 +50,19 @@ func (p *consoleProgram) Health(ctx context.Context, org string) console.Health 
 	return h
 }
 
-func (p *consoleProgram) checkStore(ctx context.Context) console.Check {
+func (p *daemonSystem) checkStore(ctx context.Context) system.Check {
 	began := time.Now()
 	err := p.d.storeAnswers(ctx)
-	c := console.Check{Name: "store", OK: err == nil, Took: time.Since(began)}
+	c := system.Check{Name: "store", OK: err == nil, Took: time.Since(began)}
 	if err != nil {
 		c.Detail, c.Hint = err.Error(), connector.HintOf(err)
 	}
 	return c
 }
 
-func (p *consoleProgram) checkFile() console.Check {
+func (p *daemonSystem) checkFile() system.Check {
 	disk := p.disk.look(p.d.app, p.d.current().file)
-	c := console.Check{Name: "configuration", OK: !disk.Bad(), Detail: disk.Error}
+	c := system.Check{Name: "configuration", OK: !disk.Bad(), Detail: disk.Error}
 	if n := len(disk.Faults); n > 0 {
 		c.Detail, c.Hint = plural(n, "fault"), "usherd check -c "+disk.Path
 	}
@@ -70,8 +70,8 @@ func (p *consoleProgram) checkFile() console.Check {
 }
 
 // checkLead reports whether somebody reads the sources.
-func checkLead(is replicaHealth) console.Check {
-	c := console.Check{Name: "lead", OK: is.Leads || is.Leader != ""}
+func checkLead(is replicaHealth) system.Check {
+	c := system.Check{Name: "lead", OK: is.Leads || is.Leader != ""}
 	switch {
 	case !c.OK:
 		c.Detail = "no replica leads"
@@ -81,8 +81,8 @@ func checkLead(is replicaHealth) console.Check {
 	return c
 }
 
-func checkOfSource(name string, x sourceHealth) console.Check {
-	c := console.Check{Name: name, Source: true, OK: x.Error == "" && !x.Quarantined, Detail: x.Error}
+func checkOfSource(name string, x sourceHealth) system.Check {
+	c := system.Check{Name: name, Source: true, OK: x.Error == "" && !x.Quarantined, Detail: x.Error}
 	if x.Quarantined && x.NextTry != nil {
 		c.Hint = "usherd sync --source " + name
 	}
@@ -90,7 +90,7 @@ func checkOfSource(name string, x sourceHealth) console.Check {
 }
 
 // Metrics writes all metrics of the daemon, in the form of Prometheus.
-func (p *consoleProgram) Metrics(w io.Writer) error {
+func (p *daemonSystem) Metrics(w io.Writer) error {
 	registry := p.d.metrics.registry
 	r, err := http.NewRequest(http.MethodGet, "/metrics", http.NoBody) //nolint:noctx // it is answered here
 	if err != nil {
