@@ -79,10 +79,10 @@ organizations:
 // alone leaves acme as the only organization.
 func alone(w *world) { delete(w.orgs, "beta") }
 
-// configured is the daemon of a world with that file in force.
-func configured(w *world, text string) *machine {
+// configured is the daemon of a world with machineFile in force.
+func configured(w *world) *machine {
 	w.Helper()
-	f, err := config.Parse("/etc/usherd/usherd.yaml", []byte(text), config.LoadOptions{})
+	f, err := config.Parse("/etc/usherd/usherd.yaml", []byte(machineFile), config.LoadOptions{})
 	w.ok(err)
 	m := &machine{file: f, loaded: w.now(), is: system.Standing{Leads: true}}
 	m.is.Disk = system.Disk{Path: f.Path, Revision: f.Revision}
@@ -103,7 +103,7 @@ func paths(list []api.ConfigurationValue) string {
 func TestConfigurationByAPI(t *testing.T) {
 	t.Parallel()
 	var m *machine
-	w := newWorld(t, func(w *world) { m = configured(w, machineFile) })
+	w := newWorld(t, func(w *world) { m = configured(w) })
 	c := w.client("acme", connector.APIRead)
 	got := get[api.Configuration](c, "/orgs/acme/configuration")
 	all := paths(got.Values)
@@ -123,7 +123,7 @@ func TestConfigurationByAPI(t *testing.T) {
 		}
 	}
 	only := newWorld(t, func(w *world) {
-		configured(w, machineFile)
+		configured(w)
 		alone(w)
 	})
 	got = get[api.Configuration](only.client("acme"), "/orgs/acme/configuration")
@@ -140,12 +140,14 @@ func TestConfigurationOnDiskByAPI(t *testing.T) {
 	gone := system.Disk{Path: "/etc/usherd/usherd.yaml", Error: "open /etc/usherd/usherd.yaml: permission denied"}
 	other := system.Disk{Path: "/etc/usherd/usherd.yaml", Revision: "aa", Differences: []system.Difference{
 		{Kind: "changed", Path: "organizations[acme].sources[idp].guard.percent", Line: 20, Before: "5", After: "9"},
-		{Kind: "added", Path: "organizations[beta].sources[new]", Line: 30}, {Kind: "added", Path: "organizations[gamma]", Line: 31}, {Kind: "changed", Path: "store", Line: 1},
+		{Kind: "added", Path: "organizations[beta].sources[new]", Line: 30},
+		{Kind: "added", Path: "organizations[gamma]", Line: 31},
+		{Kind: "changed", Path: "store", Line: 1},
 	}}
 	for _, only := range []bool{false, true} {
 		var m *machine
 		w := newWorld(t, func(w *world) {
-			if m = configured(w, machineFile); only {
+			if m = configured(w); only {
 				alone(w)
 			}
 		})
@@ -170,7 +172,7 @@ func TestConfigurationOnDiskByAPI(t *testing.T) {
 
 func TestRevisionsByAPI(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(w *world) { configured(w, machineFile) })
+	w := newWorld(t, func(w *world) { configured(w) })
 	second := strings.NewReplacer("40d", "50d", "HASH1", "HASH2", "of others", "2").Replace(machineFile)
 	for _, r := range [][2]string{{"broken", "nothing: known"}, {"first", machineFile}, {"second", second}, {w.machine.file.Revision, machineFile}} {
 		w.ok(w.db.PutRevision(t.Context(), connector.Revision{ID: r[0], At: w.now(), Text: r[1]}))

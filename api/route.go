@@ -30,11 +30,12 @@ type operation struct {
 	about   string
 	status  int // where everything is well; 0 = 200, or 204 without a body
 	refuses []int
-	most    int64 // bytes of the body; 0 = maxBody
-	file    bool  // the body is a CSV file
-	streams bool  // the answer is sent while it is made
-	events  bool  // the answer is a stream of events
-	asks    bool  // a POST that changes nothing, or the same however often it comes
+	most    int64    // bytes of the body; 0 = maxBody
+	file    bool     // the body is a CSV file
+	streams bool     // the answer is sent while it is made
+	media   []string // what the answer can be, where that is not JSON alone
+	events  bool     // the answer is a stream of events
+	asks    bool     // a POST that changes nothing, or the same however often it comes
 }
 
 // ours is where the document keeps what an operation was made of; it is not shown.
@@ -72,6 +73,9 @@ func route[I, O any](s *Server, op operation, handle func(ctx context.Context, c
 	if op.tagged() {
 		described.Parameters, described.Responses = []*huma.Param{noneMatchParam()}, notModified()
 	}
+	if len(op.media) > 0 {
+		described.Responses = answersOf(op.media)
+	}
 	if op.events {
 		described.Responses = eventResponses()
 	}
@@ -85,6 +89,18 @@ func route[I, O any](s *Server, op operation, handle func(ctx context.Context, c
 		}
 		return out, nil
 	})
+}
+
+// answersOf describes an answer that is sent as it is, for one document.
+func answersOf(media []string) map[string]*huma.Response {
+	content := map[string]*huma.MediaType{}
+	for _, name := range media {
+		content[name] = &huma.MediaType{Schema: &huma.Schema{}}
+		if name != "application/json" {
+			content[name].Schema = &huma.Schema{Type: huma.TypeString, Format: "binary"}
+		}
+	}
+	return map[string]*huma.Response{"200": {Description: "The file.", Content: content}}
 }
 
 // OrgPath is the organization in a path. The gate has compared it with the token's before anything is read.

@@ -120,6 +120,7 @@ func New(o Options) (*Server, error) {
 	s.attempts()
 	s.clients()
 	s.configuration()
+	s.system()
 	if s.document, err = json.MarshalIndent(s.api.OpenAPI(), "", "  "); err != nil {
 		return nil, fmt.Errorf("api: the document: %w", err)
 	}

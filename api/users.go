@@ -23,6 +23,7 @@ type Store interface {
 	AttemptStore
 	RequestStore
 	RevisionStore
+	SystemStore
 	ListUsers(ctx context.Context, q connector.UserQuery) (users []*connector.User, next string, err error)
 	FindUser(ctx context.Context, org, key string) (*connector.User, error)
 	Claims(ctx context.Context, q connector.ClaimQuery) ([]connector.Claim, error)

@@ -73,6 +73,11 @@ type AuditEntry struct {
 	Hash    AuditHash
 }
 
+// Exported is the entry of somebody who has taken data along.
+func Exported(org string, by Actor, what, file string, at time.Time) AuditEntry {
+	return AuditEntry{Org: org, At: at, Actor: by, Action: AuditExported, Target: what, Details: map[string]string{"file": file}}
+}
+
 // AuditHash is the SHA-256 of an entry; zero stands before the first one.
 type AuditHash [sha256.Size]byte
 

@@ -43,11 +43,12 @@ const (
 	APIImport      = "import"      // take over users from a file
 	APIRuns        = "runs"        // start, approve, reject and undo runs
 	APITokens      = "tokens"      // make and end tokens
+	APIDiagnostics = "diagnostics" // take along the bundle of diagnostics
 )
 
 // APIScopes are all of them, in the order in which they are shown.
 func APIScopes() []string {
-	return []string{APIRead, APIUsers, APISignIn, APISubscribers, APIClaims, APIDomains, APIImport, APIRuns, APITokens}
+	return []string{APIRead, APIUsers, APISignIn, APISubscribers, APIClaims, APIDomains, APIImport, APIRuns, APITokens, APIDiagnostics}
 }
 
 // TokenHash is the SHA-256 of a token. Tokens have 256 random bits, so a slow hash would add nothing.

@@ -10,7 +10,6 @@ import (
 	"usherd/connector/sources"
 	"usherd/connector/store/storetest"
 	"usherd/connector/system"
-	"usherd/console"
 	"usherd/internal/webdriver"
 )
 

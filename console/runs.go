@@ -159,8 +159,6 @@ func (v *visit) exportRun() {
 // exported keeps in the audit log that somebody has taken data along.
 func (v *visit) exported(target, file string) error {
 	return v.s.o.Store.Write(v.r.Context(), func(tx connector.Tx) error {
-		return tx.PutAudit(v.r.Context(), connector.AuditEntry{
-			Org: v.id(), At: v.now, Actor: v.actor(""), Action: connector.AuditExported, Target: target, Details: map[string]string{"file": file},
-		})
+		return tx.PutAudit(v.r.Context(), connector.Exported(v.id(), v.actor(""), target, file, v.now))
 	})
 }

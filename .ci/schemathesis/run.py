@@ -93,7 +93,7 @@ def main():
         try:
             wait_until_it_listens(server, api, log)
             push(scim, token(usherd, str(config), "--source", "idp"))
-            scopes = ["read", "users", "sign-in", "subscribers", "claims", "domains", "import", "runs", "tokens"]
+            scopes = ["read", "users", "sign-in", "subscribers", "claims", "domains", "import", "runs", "tokens", "diagnostics"]
             secret = token(usherd, str(config), "--api", *[x for s in scopes for x in ("--scope", s)])
             code = subprocess.run([
                 os.path.join(os.path.dirname(sys.executable), "schemathesis"), "run", f"http://127.0.0.1:{api}/api/v1/openapi.json",

@@ -101,7 +101,7 @@ var notByAPI = map[string]string{
 // onlyByAPI are operations that are no command's: what applications ask, and what pages of the console show beside what commands do.
 var onlyByAPI = map[string]bool{
 	"signIn": true, "resetPassword": true, "checkPerson": true, "listSeatDays": true, "compareRuns": true,
-	"getConfiguration": true, "listRevisions": true, "compareRevisions": true,
+	"getConfiguration": true, "listRevisions": true, "compareRevisions": true, "getSystem": true, "getDiagnostics": true,
 }
 
 // Everything that the command line does, the API does, or there is a reason why not; and nothing is in the table that there is not.

@@ -52,7 +52,8 @@ With --kind secret it makes a client secret of OAuth 2.0, for which the provider
   users        change users and failures     domains   add, prove, claim and remove domains
   sign-in      ask who may sign in           import    take over users from a file
   subscribers  announce and change them      runs      start, approve, reject and undo runs
-  tokens       make and end tokens: for the API with scopes that the token has itself`,
+  tokens       make and end tokens: for the API with scopes that the token has itself
+  diagnostics  take along what somebody who helps needs: configuration, health, runs`,
 		Example: `  usherd token create --org acme --source entra
   usherd token create --org acme --source okta --expires 365d --network 192.0.2.0/24 --name "set up by Ann"
   usherd token create --source audit --scope scim:read -o json
