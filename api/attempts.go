@@ -13,6 +13,7 @@ import (
 type AttemptStore interface {
 	Attempts(ctx context.Context, q connector.AttemptQuery) ([]connector.Attempt, error)
 	Attempt(ctx context.Context, org string, id connector.ID) (connector.Attempt, bool, error)
+	CountAttempts(ctx context.Context, org, source string, since time.Time, most int) (connector.AttemptCounts, error)
 }
 
 func (s *Server) attempts() {
@@ -99,6 +100,16 @@ func (s *Server) listAttempts(ctx context.Context, c *call, in *listAttemptsInpu
 type AttemptDetail struct {
 	Attempt
 	Remedy []string `json:"remedy,omitempty" doc:"Steps for the administrator, of one that was refused."`
+	Tried  *Tried   `json:"tried,omitempty" doc:"Of a test: what came, and what would have changed."`
+}
+
+// Tried is what was seen of a sign-in that was tried.
+type Tried struct {
+	By         string                    `json:"by" doc:"Who had it tried."`
+	Subject    string                    `json:"subject,omitempty" doc:"What the identity provider calls the person."`
+	Attributes []connector.SaidAttribute `json:"attributes,omitempty" doc:"As it has sent them, in their order."`
+	Left       int                       `json:"attributes_left_out,omitempty" doc:"For which there was no room."`
+	Fields     []connector.FieldChange   `json:"fields,omitempty" doc:"What would have changed of the account."`
 }
 
 type attemptPath struct {
@@ -120,9 +131,18 @@ func (s *Server) getAttempt(ctx context.Context, c *call, in *attemptPath) (*att
 	if !ok {
 		return nil, newProblem(http.StatusNotFound, "not_found", "no such attempt is kept")
 	}
-	out := &attemptOutput{AttemptDetail{Attempt: NewAttempt(&x, s.catalogue, c.lang)}}
+	return &attemptOutput{NewAttemptDetail(&x, s.catalogue, c.lang)}, nil
+}
+
+// NewAttemptDetail is the form in which the API and the command line show all of one attempt.
+func NewAttemptDetail(x *connector.Attempt, cat *failure.Catalogue, lang string) AttemptDetail {
+	j := AttemptDetail{Attempt: NewAttempt(x, cat, lang)}
 	if x.Code != 0 {
-		out.Body.Remedy = s.catalogue.Text(connector.Failure{Code: x.Code, Reason: x.Reason, Org: x.Org, Source: x.Source}, c.lang).Remedy
+		j.Remedy = cat.Text(connector.Failure{Code: x.Code, Reason: x.Reason, Org: x.Org, Source: x.Source}, lang).Remedy
 	}
-	return out, nil
+	if x.Test != nil {
+		tried := Tried(*x.Test)
+		j.Tried = &tried
+	}
+	return j
 }

@@ -7,6 +7,7 @@ import (
 	"usherd/connector"
 	"usherd/connector/failure"
 	"usherd/connector/provision"
+	"usherd/connector/sources"
 )
 
 func (s *Server) retries() {
@@ -59,7 +60,10 @@ func (s *Server) retryFailure(ctx context.Context, c *call, in *refInput) (*retr
 		return nil, newProblem(http.StatusConflict, "refused", why)
 	}
 	out, err := s.retry(ctx, c, &item)
-	return &retriedOutput{out}, err
+	if err != nil {
+		return nil, sourceFault(err)
+	}
+	return &retriedOutput{out}, nil
 }
 
 // notAsked says why a source cannot be asked for somebody, "" where it can.
@@ -119,6 +123,14 @@ type personInput struct {
 type DecidedPerson struct {
 	Decided
 	Changes []connector.FieldChange `json:"changes" doc:"Of attributes and state."`
+	Entry   *FoundEntry             `json:"entry,omitempty" doc:"What the directory has; left out where nobody was found."`
+}
+
+// FoundEntry is an entry that was found, and what the mapping makes of it.
+type FoundEntry struct {
+	DN      string            `json:"dn"`
+	Anchor  string            `json:"anchor" doc:"What never changes of it, such as its objectGUID."`
+	Mapping []MappedAttribute `json:"mapping"`
 }
 
 type personOutput struct{ Body DecidedPerson }
@@ -126,11 +138,15 @@ type personOutput struct{ Body DecidedPerson }
 func (s *Server) tryPerson(ctx context.Context, c *call, in *personInput) (*personOutput, error) {
 	p, err := s.o.Runner.Person(ctx, c.id(), in.Source, provision.PersonRequest{Key: in.Body.Person, Preview: !in.Body.Apply, Actor: c.by()})
 	if err != nil {
-		return nil, err
+		return nil, sourceFault(err)
 	}
 	out := &personOutput{DecidedPerson{Decided: s.decided(c, p), Changes: []connector.FieldChange{}}}
 	if p.Change != nil {
 		out.Body.Changes = append(out.Body.Changes, p.Change.Fields...)
+	}
+	if x := c.org.Sources[in.Source]; p.Record != nil && x != nil && x.Mapping != nil {
+		list := sources.AttributesOf(c.org.Settings, x.Mapping, p.Record, &p.Mapped)
+		out.Body.Entry = &FoundEntry{p.Record.DN, p.Record.Anchor.String(), mappedAttributes(list)}
 	}
 	return out, nil
 }

@@ -46,6 +46,10 @@ type Runner interface {
 	Progress(run connector.ID) (x provision.Progress, ok bool)
 	// Sources tells how the sources of an organization are.
 	Sources(ctx context.Context, org string) ([]connector.SourceStanding, error)
+	// Check walks the way to the server of a source, and tells of each step as it ends; ok is false where it does not lead there.
+	Check(ctx context.Context, org, source string, tell func(connector.CheckStep)) (ok bool, err error)
+	// Browse asks a directory for the entries right below one.
+	Browse(ctx context.Context, org, source string, q connector.BrowseRequest) (connector.BrowsePage, error)
 	// Clients tells how those of them are that push by SCIM.
 	Clients(ctx context.Context, org string) ([]Client, error)
 }

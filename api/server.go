@@ -17,6 +17,7 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/failure"
+	"usherd/connector/sources"
 	"usherd/connector/system"
 )
 
@@ -56,6 +57,8 @@ type Organization struct {
 	Subscribers Subscribers
 	Domains     Domains
 	OwnLink     func(*connector.Subscriber) string // a subscriber's own way to the portal; nil = there is no portal
+	Sources     map[string]*sources.Source         // by id
+	SignOns     map[string]*sources.SignOn         // the sources by which people sign in
 }
 
 // Options are what a Server works with.
@@ -108,6 +111,8 @@ func New(o Options) (*Server, error) {
 	s.subscribers()
 	s.domains()
 	s.sources()
+	s.directories()
+	s.identityProviders()
 	s.imports()
 	s.events()
 	s.retries()

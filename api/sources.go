@@ -17,6 +17,10 @@ func (s *Server) sources() {
 	route(s, operation{
 		id: "getSource", method: http.MethodGet, path: "/sources/{source}", scope: connector.APIRead, tag: sourcesTag, summary: "Show how one source is",
 	}, s.getSource)
+	route(s, operation{
+		id: "getSourceConfiguration", method: http.MethodGet, path: "/sources/{source}/configuration", scope: connector.APIRead, tag: sourcesTag,
+		summary: "Show what the configuration says of a source: settings with their lines, scope, mapping, schedule",
+	}, s.getSourceConfiguration)
 }
 
 // Sources are all of an organization.

@@ -27,6 +27,7 @@ import (
 	"usherd/connector/failure"
 	"usherd/connector/mapping"
 	"usherd/connector/provision"
+	"usherd/connector/sources"
 	"usherd/connector/store"
 	"usherd/connector/store/newstore"
 	"usherd/scim/auth"
@@ -64,11 +65,14 @@ type world struct {
 	// machine is the daemon that is asked; one about which nothing is known where a test says nothing.
 	machine *machine
 
-	runner api.Runner    // nil = runs
-	stop   chan struct{} // ends streams
-	url    string
-	logs   *observer.ObservedLogs
-	at     atomic.Int64
+	runner api.Runner // nil = runs
+	// sources and signOns are of both organizations.
+	sources map[string]*sources.Source
+	signOns map[string]*sources.SignOn
+	stop    chan struct{} // ends streams
+	url     string
+	logs    *observer.ObservedLogs
+	at      atomic.Int64
 }
 
 // idle is a Runner in a process that does nothing by itself: runs and directories are tried at the daemon, in cmd/usherd.
@@ -76,6 +80,16 @@ type idle struct {
 	api.Runner
 	progress sync.Map // by run
 	retried  func(key string) (*provision.Person, error)
+	check    func(tell func(connector.CheckStep)) (bool, error)
+	browse   func(q connector.BrowseRequest) (connector.BrowsePage, error)
+}
+
+func (r *idle) Check(_ context.Context, _, _ string, tell func(connector.CheckStep)) (bool, error) {
+	return r.check(tell)
+}
+
+func (r *idle) Browse(_ context.Context, _, _ string, q connector.BrowseRequest) (connector.BrowsePage, error) {
+	return r.browse(q)
 }
 
 func (r *idle) Sources(_ context.Context, org string) ([]connector.SourceStanding, error) {
@@ -148,7 +162,7 @@ func (w *world) start() {
 		}
 		w.provs[id] = provision.New(provision.Options{Store: w.db, Org: o, Mappings: mappings, Now: w.now, SpoolDir: w.TempDir()})
 		limits[auth.Source{Org: id}] = auth.Limits{Rate: 100_000, Burst: 100_000, Concurrency: 64}
-		list = append(list, &api.Organization{Settings: o, Writer: w.provs[id], Subscribers: w.provs[id]})
+		list = append(list, &api.Organization{Settings: o, Writer: w.provs[id], Subscribers: w.provs[id], Sources: w.sources, SignOns: w.signOns})
 	}
 	for _, o := range list {
 		o.Domains = w.keeper(o.Settings.ID)

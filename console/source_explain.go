@@ -73,7 +73,7 @@ func (v *visit) fillExplain(p *explainPage, x *connector.SourceSettings, of *pro
 	if of.Record != nil {
 		p.DN, p.Anchor = v.personal(of.Record.DN), of.Record.Anchor.String()
 		if m := v.configured(x.ID).Mapping; m != nil {
-			for _, row := range v.mappedRows(x.ID, m, of) {
+			for _, row := range v.mappedRows(x.ID, sources.AttributesOf(v.org.Settings, m, of.Record, &of.Mapped)) {
 				if row.Required || row.Fault != "" || len(row.Read)+len(row.Values) > 0 {
 					p.Rows = append(p.Rows, row)
 				} else {

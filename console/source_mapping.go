@@ -2,13 +2,10 @@ package console
 
 import (
 	"net/http"
-	"slices"
 	"strconv"
 	"unicode/utf8"
 
-	"usherd/connector"
-	"usherd/connector/mapping"
-	"usherd/connector/provision"
+	"usherd/connector/sources"
 )
 
 // mappingPage is what becomes of the attributes of a source.
@@ -45,65 +42,36 @@ func (v *visit) mapping() {
 		v.say(http.StatusNotFound, "sources.noserver", nil)
 		return
 	}
-	p := mappingPage{Head: v.head(x, "mapping"), Rows: v.mappedRows(x.ID, m, nil)}
+	p := mappingPage{Head: v.head(x, "mapping"), Rows: v.mappedRows(x.ID, sources.Attributes(v.org.Settings, m))}
 	if v.may(inClear) && v.configured(x.ID).Scope != nil {
 		p.Explain = v.link("/sources/" + x.ID + "/explain")
 	}
 	v.show(http.StatusOK, "source_mapping", v.sourceFrame(x, v.t("sources.tab.mapping", nil)), p)
 }
 
-// alwaysRequired are the attributes without which nobody can be created.
-var alwaysRequired = []string{connector.UserName, connector.GivenName, connector.FamilyName, connector.Email}
-
-// mappedRows are the rules of a source, in the order in which attributes are shown; of an entry with what they make of it.
-func (v *visit) mappedRows(source string, m *mapping.Mapping, of *provision.Person) (rows []mappedRow) {
-	for _, o := range m.Rules() {
-		if len(rows) == 0 || rows[len(rows)-1].Target != o.Target {
-			rows = append(rows, mappedRow{
-				Label: v.s.catalogue.Label(o.Target, v.lang), Target: o.Target, Place: v.placeOf(source, "mapping.attributes."+o.Target),
-				Required: slices.Contains(alwaysRequired, o.Target) || slices.Contains(v.org.Settings.Required, o.Target),
-			})
+// mappedRows put the rules of a source in words, and what they make of an entry.
+func (v *visit) mappedRows(source string, list []sources.Attribute) []mappedRow {
+	rows := make([]mappedRow, len(list))
+	for i, a := range list {
+		row := mappedRow{
+			Label: v.s.catalogue.Label(a.Target, v.lang), Target: a.Target, Place: v.placeOf(source, "mapping.attributes."+a.Target),
+			Required: a.Required, Fault: v.told(a.Fault),
 		}
-		row := &rows[len(rows)-1]
-		row.Rules = append(row.Rules, ruleRow{Expression: o.Expression})
-		if of != nil && of.Record != nil {
-			for _, name := range o.Attributes {
-				for _, value := range of.Record.Values(name) {
-					if text := name + " = " + v.personal(shownValue(value)); !slices.Contains(row.Read, text) {
-						row.Read = append(row.Read, text)
-					}
-				}
+		for n, rule := range a.Rules {
+			row.Rules = append(row.Rules, ruleRow{rule, n == a.Used})
+		}
+		for _, x := range a.Read {
+			row.Read = append(row.Read, x.Name+" = "+v.personal(shownValue(x.Value)))
+		}
+		for _, value := range a.Values {
+			if a.Target != "package" {
+				value = v.personal(shownValue([]byte(value)))
 			}
+			row.Values = append(row.Values, value)
 		}
-	}
-	if of == nil || of.Record == nil {
-		return rows
-	}
-	for i := range rows {
-		v.fillMapped(&rows[i], m, of)
+		rows[i] = row
 	}
 	return rows
-}
-
-// fillMapped tells what a rule made of an entry.
-func (v *visit) fillMapped(row *mappedRow, m *mapping.Mapping, of *provision.Person) {
-	if used, ok := m.Used(of.Record, row.Target); ok && used.Index < len(row.Rules) {
-		row.Rules[used.Index].Used = true
-	}
-	for _, f := range of.Mapped.Faults {
-		if f.Attribute == row.Target {
-			row.Fault = v.told(f.Detail)
-		}
-	}
-	if row.Target == "package" {
-		if of.Mapped.Package != "" {
-			row.Values = []string{of.Mapped.Package}
-		}
-		return
-	}
-	for _, value := range of.Mapped.Profile[row.Target] {
-		row.Values = append(row.Values, v.personal(shownValue([]byte(value))))
-	}
 }
 
 // longest is how much of a value is shown.

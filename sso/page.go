@@ -13,7 +13,7 @@ import (
 	"usherd/page"
 )
 
-//go:embed pages
+//go:embed pages texts
 var files embed.FS
 
 // fail answers a refusal in the form that is asked for: a page, or XML or JSON where a program asks.
@@ -44,6 +44,21 @@ func (v *visit) fail(status int, f connector.Failure, more ...connector.Failure)
 	h.Set("Vary", "Accept, Accept-Language")
 	v.w.WriteHeader(status)
 	_, _ = v.w.Write(body.Bytes())
+}
+
+// tried tells under which number the attempt of a test is found, where nobody waits for the browser to come back.
+func (v *visit) tried() bool {
+	view := page.View{Lang: v.language(), Static: "../../static", Organization: v.org.Settings.Name, Body: v.trail.id.String()}
+	text, err := v.s.pages.Render("tried", view)
+	if err != nil {
+		v.s.o.Log.Error("the page of a test could not be made", zap.Error(err))
+		return false
+	}
+	h := v.w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Vary", "Accept-Language")
+	_, _ = v.w.Write(text)
+	return true
 }
 
 // form is what an Accept header asks for: browsers ask for HTML, and say so.

@@ -18,7 +18,7 @@ import (
 // of everybody, but nothing changes, and the browser goes back to see what would have happened.
 type Trial struct {
 	By   string `json:"by"`   // the administrator
-	Back string `json:"back"` // address to which the id of the attempt is added
+	Back string `json:"back"` // address to which the id of the attempt is added; "" = the door tells it
 }
 
 // trialLife is how long somebody may take to begin a test.
@@ -108,11 +108,14 @@ func shortened(value string) string {
 	return value[:end] + "…"
 }
 
-// shown sends the browser of a test back to whoever began it, to see the attempt. It is false where nobody tests, or the attempt is
+// shown sends the browser of a test back to whoever began it, to see the attempt, or tells its number. It is false where nobody tests, or the attempt is
 // not kept.
 func (v *visit) shown() bool {
 	if v.trail.test == nil || !v.provider.Keep {
 		return false
+	}
+	if v.trail.back == "" {
+		return v.tried()
 	}
 	at, err := url.Parse(v.trail.back)
 	if err != nil {

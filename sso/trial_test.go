@@ -168,3 +168,32 @@ func TestLargeAssertionsAreTried(t *testing.T) {
 		}
 	}
 }
+
+// Who has asked by the API has no page to come back to: the door tells the number of the attempt, also of one that was refused.
+func TestTriedWithoutAPageToComeBackTo(t *testing.T) {
+	t.Parallel()
+	for name, person := range map[string]person{"goes well": ann, "refused": ann.with("Member Status", "active")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, nil)
+			at, err := w.server.Try(t.Context(), "acme", "corp", sso.Trial{By: "api:1"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := w.browser()
+			request, relay := b.login(strings.TrimPrefix(at, door+"/login"))
+			before := w.everything()
+			a := b.post(w.response(person, request), relay)
+			list, err := w.db.Attempts(t.Context(), connector.AttemptQuery{Org: "acme", Limit: 2})
+			if err != nil || len(list) != 1 || list[0].Test == nil || list[0].Test.By != "api:1" {
+				t.Fatalf("%+v %v", list, err)
+			}
+			if a.StatusCode != http.StatusOK || !strings.Contains(a.text, list[0].ID.String()) || !strings.Contains(a.text, "was tried") {
+				t.Errorf("%d %s", a.StatusCode, a.text)
+			}
+			if after := w.everything(); after != before {
+				t.Errorf("before\n%s\nafter\n%s", before, after)
+			}
+		})
+	}
+}

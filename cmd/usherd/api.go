@@ -68,7 +68,10 @@ func (x *programs) replace(s *site) {
 	ownLink := x.ownLink(s)
 	for _, o := range s.orgs {
 		limits[auth.Source{Org: o.Org.ID}] = programLimits
-		orgs = append(orgs, &api.Organization{Settings: o.Org, Writer: o.prov, Claims: s.claims, Subscribers: o.prov, Domains: o.domains, OwnLink: ownLink})
+		orgs = append(orgs, &api.Organization{
+			Settings: o.Org, Writer: o.prov, Claims: s.claims, Subscribers: o.prov, Domains: o.domains, OwnLink: ownLink,
+			Sources: sourcesOf(s.file, o), SignOns: x.runs.d.signOn.shown(s, o),
+		})
 	}
 	x.gate.Replace(limits)
 	x.server.Replace(orgs)

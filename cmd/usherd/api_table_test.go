@@ -18,7 +18,7 @@ var byAPI = map[string][]string{
 	"plan":                 {"startRun", "tryPerson"},
 	"sync":                 {"startRun", "tryPerson", "followRun"},
 	"import":               {"importFile"},
-	"sources":              {"listSources", "getSource"},
+	"sources":              {"listSources", "getSource", "getSourceConfiguration"},
 	"runs":                 {"listRuns"},
 	"report":               {"getRunReport"},
 	"approve":              {"approveRun"},
@@ -74,7 +74,7 @@ var byAPI = map[string][]string{
 	"token rotate":         {"rotateToken"},
 	"scim clients":         {"listClients"},
 	"scim log":             {"listRequests"},
-	"sso attempts":         {"listSignIns"},
+	"sso attempts":         {"listSignIns", "listIdentityProviders", "getIdentityProvider"},
 	"sso show":             {"getSignIn"},
 	"audit":                {"listAudit"},
 	"audit verify":         {"checkAudit"},
@@ -86,7 +86,7 @@ var byAPI = map[string][]string{
 var notByAPI = map[string]string{
 	"demo":             "it is for one's own machine",
 	"serve":            "it is the daemon",
-	"check":            "it reads the files of the machine, secrets among them",
+	"check":            "it reads the files of the machine, secrets among them; what it asks of servers, testSource does",
 	"reload":           "who may change the configuration is at the machine, and all organizations have one",
 	"healthcheck":      "the daemon's own address tells it: /readyz",
 	"console password": "no password goes over a network that need not",
@@ -102,6 +102,7 @@ var notByAPI = map[string]string{
 var onlyByAPI = map[string]bool{
 	"signIn": true, "resetPassword": true, "checkPerson": true, "listSeatDays": true, "compareRuns": true,
 	"getConfiguration": true, "listRevisions": true, "compareRevisions": true, "getSystem": true, "getDiagnostics": true,
+	"testSource": true, "browseSource": true, "trySignIn": true,
 }
 
 // Everything that the command line does, the API does, or there is a reason why not; and nothing is in the table that there is not.

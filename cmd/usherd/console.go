@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -13,12 +12,9 @@ import (
 	"usherd/config"
 	"usherd/connector"
 	"usherd/connector/clients"
-	"usherd/connector/sources"
 	"usherd/console"
-	"usherd/ldapsync"
 	"usherd/scim"
 	"usherd/scim/auth"
-	"usherd/sso"
 )
 
 // consoleDoor is where administrators are: the console for all organizations on one address.
@@ -26,8 +22,7 @@ type consoleDoor struct {
 	*listener
 	server *console.Server
 	work   sync.WaitGroup // that administrators have asked for
-	idps   *idps          // nil = people sign in nowhere
-	door   *sso.Server    // where they do
+	signOn *signOn        // where people sign in; nil = nowhere
 }
 
 // openConsole listens; nil where the configuration has no such door.
@@ -43,10 +38,7 @@ func (d *daemon) openConsole(ctx context.Context) (*consoleDoor, error) {
 		return nil, err
 	}
 	gate := auth.New(auth.Options{Store: d.site.db, Trusted: c.TrustedNetworks(), Now: d.app.now})
-	x := &consoleDoor{}
-	if d.signOn != nil {
-		x.idps, x.door = d.signOn.idps, d.signOn.server
-	}
+	x := &consoleDoor{signOn: d.signOn}
 	x.server, err = console.New(console.Options{ //nolint:contextcheck // a visit asks under the context of its request
 		Store: d.site.db, Runner: &runner{d, ctx, &x.work}, URL: c.URL, Version: version, Secret: secret, Now: d.app.now, Log: d.log, Quirk: scim.Quirk,
 		Program: d.system, Metrics: console.NewMetrics(d.metrics.registry),
@@ -76,7 +68,7 @@ func (x *consoleDoor) replace(s *site) {
 		}
 		set.Organizations = append(set.Organizations, &console.Organization{
 			Settings: o.Org, Writer: o.prov, Domains: o.domains, Claims: s.claims, Sources: sourcesOf(s.file, o), Clients: pushing,
-			SignOns: x.signOns(s, o), TokenAddress: s.door,
+			SignOns: x.signOn.shown(s, o), TokenAddress: s.door,
 		})
 	}
 	if c := s.file.Config.Console; c != nil { // taken away: nobody comes in any more
@@ -92,44 +84,6 @@ func (x *consoleDoor) replace(s *site) {
 		set.Activation.Portal = c.URL
 	}
 	x.server.Replace(set)
-}
-
-// signOns are the identity providers by which people of an organization sign in.
-func (x *consoleDoor) signOns(s *site, o *org) map[string]*sources.SignOn {
-	all := map[string]*sources.SignOn{}
-	for id, c := range o.SignOns {
-		on := &sources.SignOn{Keep: c.Keep, Skew: c.ClockSkew}
-		if c := s.file.Config.SSO; c != nil && x.idps != nil {
-			on.Base = c.URL + "/saml/" + o.Org.ID + "/" + id
-			on.Try = func(ctx context.Context, by, back string) (string, error) {
-				return x.door.Try(ctx, o.Org.ID, id, sso.Trial{By: by, Back: back})
-			}
-			on.IDP, on.Ours = x.idps.shown(auth.Source{Org: o.Org.ID, ID: id}), x.idps.ours()
-		}
-		all[id] = on
-	}
-	return all
-}
-
-// sourcesOf are what the configuration says of the sources of an organization.
-func sourcesOf(file *config.File, o *org) map[string]*sources.Source {
-	all := map[string]*sources.Source{}
-	for i := range o.Org.Sources {
-		id := o.Org.Sources[i].ID
-		x := &sources.Source{Schedule: o.Schedules[id], Mapping: o.Mappings[id], Server: reachable(o.Runtime, id), File: filepath.Base(file.Path)}
-		if d := o.Directories[id]; d != nil {
-			c := &d.Config
-			x.Scope = &sources.Scope{
-				Bases: c.Bases, Include: c.IncludeOUs, Exclude: c.ExcludeOUs, Groups: c.Groups, GroupBases: c.GroupBases, Canaries: c.Canaries,
-				Filter: c.PeopleFilter(), Criteria: ldapsync.Criteria(c.PeopleFilter()),
-			}
-		}
-		for _, s := range file.SourceSettings(o.Org.ID, id) {
-			x.Settings = append(x.Settings, sources.Setting(s))
-		}
-		all[id] = x
-	}
-	return all
 }
 
 func grant(role string, organizations []string) console.Grant {

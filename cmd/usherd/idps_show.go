@@ -1,13 +1,32 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 
 	"usherd/connector/sources"
 	"usherd/scim/auth"
+	"usherd/sso"
 )
+
+// shown are the identity providers by which people of an organization sign in, as administrators see them.
+func (x *signOn) shown(s *site, o *org) map[string]*sources.SignOn {
+	all := map[string]*sources.SignOn{}
+	for id, c := range o.SignOns {
+		on := &sources.SignOn{Keep: c.Keep, Skew: c.ClockSkew}
+		if c := s.file.Config.SSO; c != nil && x != nil {
+			on.Base = c.URL + "/saml/" + o.Org.ID + "/" + id
+			on.Try = func(ctx context.Context, by, back string) (string, error) {
+				return x.server.Try(ctx, o.Org.ID, id, sso.Trial{By: by, Back: back})
+			}
+			on.IDP, on.Ours = x.idps.shown(auth.Source{Org: o.Org.ID, ID: id}), x.idps.ours()
+		}
+		all[id] = on
+	}
+	return all
+}
 
 // shown returns how an identity provider is known now, as administrators see it.
 func (x *idps) shown(key auth.Source) func() sources.IDP {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -161,7 +162,7 @@ func (a *app) ssoShowCmd() *cobra.Command {
 					return err
 				}
 				if o.json() {
-					return writeJSON(a.out, api.NewAttempt(x, cat, "en"))
+					return writeJSON(a.out, api.NewAttemptDetail(x, cat, "en"))
 				}
 				return a.showAttempt(x, cat)
 			})
@@ -245,6 +246,11 @@ func (a *app) showAttempt(x *connector.Attempt, cat *failure.Catalogue) error {
 	for _, s := range x.Steps {
 		fmt.Fprintf(&b, "  %-8s %-11s %s\n", s.Result, s.Name, printable(s.Detail))
 	}
+	if x.Test != nil {
+		if err := writeTried(&b, x.Test); err != nil {
+			return err
+		}
+	}
 	if x.Code != 0 {
 		b.WriteString("\nwhat to do:\n")
 		for i, r := range cat.Text(connector.Failure{Code: x.Code, Reason: x.Reason, Org: x.Org, Source: x.Source}, "en").Remedy {
@@ -277,4 +283,26 @@ func (d *daemon) forgetAttempts(ctx context.Context, s *site) error {
 		}
 	}
 	return all
+}
+
+// writeTried tells what came in a test, and what would have changed.
+func writeTried(b *strings.Builder, x *connector.AttemptTest) error {
+	fmt.Fprintf(b, "\nwhat came of %s:\n", printable(cmp.Or(x.Subject, "somebody without a name")))
+	for _, a := range x.Attributes {
+		fmt.Fprintf(b, "  %s = %s\n", printable(a.Name), printable(strings.Join(a.Values, "; ")))
+	}
+	if x.Left > 0 {
+		fmt.Fprintf(b, "  and %d more attributes\n", x.Left)
+	}
+	if len(x.Fields) > 0 {
+		b.WriteString("\nwhat would have changed:\n")
+	}
+	for _, f := range x.Fields {
+		line, err := report.Field(f, "")
+		if err != nil {
+			return err
+		}
+		b.WriteString("  " + line + "\n")
+	}
+	return nil
 }
