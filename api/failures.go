@@ -21,6 +21,10 @@ func (s *Server) failures() {
 		about: "It comes back when the same person fails again.", status: http.StatusNoContent,
 	}, s.dismiss)
 	route(s, operation{
+		id: "dismissFailures", method: http.MethodPost, path: "/failures/dismiss", scope: connector.APIUsers, tag: failuresTag, summary: "Close many open items",
+		about: "Each in the order of the list, as the operation for one does it: one that is not open has its problem in the answer, and stops nobody else. For more than 500 send several requests.",
+	}, s.dismissMany)
+	route(s, operation{
 		id: "listErrors", method: http.MethodGet, path: "/errors", scope: connector.APIRead, tag: failuresTag, summary: "List all numbers of failures with their reasons",
 	}, s.listErrors)
 	route(s, operation{
@@ -86,6 +90,46 @@ type refInput struct {
 
 func (s *Server) dismiss(ctx context.Context, c *call, in *refInput) (*struct{}, error) {
 	return nil, s.o.Store.Dismiss(ctx, c.id(), in.Ref)
+}
+
+type dismissManyInput struct {
+	OrgPath
+	Body struct {
+		Failures []string `json:"failures" doc:"Their references." minItems:"1" maxItems:"500"`
+		Reason   string   `json:"reason,omitempty" doc:"One line for the audit log." maxLength:"500" pattern:"^[^\\x00-\\x1f\\x7f]*$"`
+	}
+}
+
+// DismissedFailure is what became of one of many open items.
+type DismissedFailure struct {
+	Ref     string   `json:"ref" doc:"As the request names it."`
+	Closed  bool     `json:"closed" doc:"False where it was not open."`
+	Problem *Problem `json:"problem,omitempty" doc:"What would have been answered about this one alone."`
+}
+
+type dismissedOutput struct {
+	Body struct {
+		Failures []DismissedFailure `json:"failures" doc:"In the order of the request."`
+	}
+}
+
+func (s *Server) dismissMany(ctx context.Context, c *call, in *dismissManyInput) (*dismissedOutput, error) {
+	actor := connector.ActorOf(ctx)
+	actor.Reason = in.Body.Reason
+	acting, out := connector.Acting(ctx, actor), &dismissedOutput{}
+	for _, ref := range in.Body.Failures {
+		x := DismissedFailure{Ref: ref}
+		switch err := s.o.Store.Dismiss(acting, c.id(), ref); {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err != nil:
+			x.Problem = s.problem(ctx, err)
+		default:
+			x.Closed = true
+		}
+		out.Body.Failures = append(out.Body.Failures, x)
+	}
+	return out, nil
 }
 
 // ErrorCode is one number of the catalogue.

@@ -65,6 +65,35 @@ func TestFailuresAreListedAndDismissed(t *testing.T) {
 	}
 }
 
+// Many are closed by one request: one that is not open is told and stops none of the others, and the audit log has each with the reason.
+func TestManyFailuresAreDismissedByOneRequest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.failing("acme", "ann", "bob", "eve")
+	w.failing("beta", "pia")
+	c := w.client("acme", connector.APIRead, connector.APIUsers)
+	refs := []string{get[api.Failures](w.client("beta"), "/orgs/beta/failures").Failures[0].Ref}
+	for _, f := range get[api.Failures](c, "/orgs/acme/failures").Failures[:2] {
+		refs = append(refs, f.Ref)
+	}
+	const path = "/orgs/acme/failures/dismiss"
+	w.client("acme", connector.APIRead).refused(http.StatusForbidden, "scope", http.MethodPost, path, map[string]any{"failures": refs})
+	type answer struct {
+		Failures []api.DismissedFailure `json:"failures"`
+	}
+	got := read[answer](w, c.want(http.StatusOK, http.MethodPost, path, map[string]any{"failures": append(refs, refs[1]), "reason": "left"})).Failures
+	if len(got) != 4 || got[0].Closed || !got[1].Closed || !got[2].Closed || got[3].Closed || got[3].Problem == nil || got[0].Problem.Status != http.StatusNotFound {
+		t.Errorf("%+v", got)
+	}
+	if rest := get[api.Failures](c, "/orgs/acme/failures"); len(rest.Failures) != 1 || rest.Failures[0].Subject != "eve" {
+		t.Errorf("%+v", rest)
+	}
+	entries, err := w.db.Audit(t.Context(), connector.AuditQuery{Org: "acme", Action: connector.AuditDismissed})
+	if err != nil || len(entries) != 2 || entries[0].Actor.Reason != "left" || entries[0].Actor.Name == "" {
+		t.Errorf("%v %+v", err, entries)
+	}
+}
+
 func TestWhatNumbersMean(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

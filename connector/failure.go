@@ -75,6 +75,7 @@ type Failure struct {
 // administrator dismisses it. There is one for each source, anchor and reason.
 type OpenItem struct {
 	Failure
+	ID        ID // of the entry: another one when it is opened again
 	Anchor    Anchor
 	DN        string
 	FirstSeen time.Time

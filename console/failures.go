@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,8 @@ import (
 // FailureStore is what the pages about failures read and close.
 type FailureStore interface {
 	OpenItem(ctx context.Context, org, ref string) (connector.OpenItem, error)
+	CountItems(ctx context.Context, q connector.ItemQuery, most int) (n int, more bool, err error)
+	OpenItemsByRef(ctx context.Context, org string, refs []string) ([]connector.OpenItem, error)
 	Dismiss(ctx context.Context, org, ref string) error
 }
 
@@ -32,15 +35,24 @@ func (s *Server) failures() {
 type failuresPage struct {
 	Query, Source, Reason string
 	Codes, Sources        []option
-	Kinds                 []tile // how many are open for which reason, with no filter at all
+	Kinds                 []kindTile // how many are open for which reason, with no filter at all
 	Filtered              bool
 	Rows                  []failureRow
 	Pager                 pager
 	Export                string
+	Deeds                 []option // what can be done to many of them
+	All                   string   // what the box says that chooses all that match
+}
+
+// kindTile is what is open for one reason.
+type kindTile struct {
+	tile
+	Retry string // address where all of them are chosen to be tried again; "" = this administrator may not, or there is nobody to ask
 }
 
 // failureRow is one person with one failure.
 type failureRow struct {
+	ID                      string
 	Address, Person, Source string
 	Title, Reason, Message  string
 	ByReason                string // the list with this reason alone
@@ -64,6 +76,9 @@ func (v *visit) failures() {
 	if err == nil {
 		err = v.fillKinds(&p, q)
 	}
+	if p.Deeds = v.deedsFor(failing); err == nil && len(p.Deeds) > 0 {
+		p.All, err = v.allItems(q, len(items), next)
+	}
 	if err != nil {
 		v.accident("failures", err)
 		return
@@ -73,6 +88,24 @@ func (v *visit) failures() {
 	}
 	p.Pager = v.pager(next, len(items))
 	v.show(http.StatusOK, "failures", frame{Title: v.t("nav.failures", nil), State: v.t("failures.state", nil)}, p)
+}
+
+// countedItems is to how many a list is counted.
+const countedItems = 10_000
+
+// allItems says how many failures there are that the filters ask for, of which a page shows so many.
+func (v *visit) allItems(q connector.ItemQuery, shown int, next string) (string, error) {
+	n, more := shown, false
+	if next != "" || q.After != "" {
+		var err error
+		if n, more, err = v.s.o.Store.CountItems(v.r.Context(), q, countedItems); err != nil {
+			return "", err
+		}
+	}
+	if more {
+		return v.t("failures.select.over", map[string]string{"Most": v.number(countedItems)}), nil
+	}
+	return v.s.pages.Count(v.lang, "failures.select.all", n), nil
 }
 
 // askedItems are the failures that the filters of the page ask for. A number that none has finds nothing.
@@ -104,10 +137,14 @@ func (v *visit) fillKinds(p *failuresPage, q connector.ItemQuery) error {
 			Text: string(n.Reason), Number: v.number(n.Count), Note: v.s.catalogue.Title(n.Code, v.lang), Share: -1,
 			Address: v.link("/failures", "code", code, "reason", string(n.Reason)),
 		}
-		if n.Code == q.Code && n.Reason == q.Reason {
+		if n.Reason == q.Reason && (n.Code == q.Code || q.Code == 0) {
 			t.Kind = "warn"
 		}
-		p.Kinds = append(p.Kinds, t)
+		k := kindTile{tile: t}
+		if v.may(handle) && v.asksAny() {
+			k.Retry = t.Address
+		}
+		p.Kinds = append(p.Kinds, k)
 	}
 	if q.Code != 0 && !codes[q.Code] { // none of them is open, or there is no such number
 		p.Codes = append(p.Codes, option{v.query("code"), v.query("code"), true})
@@ -123,18 +160,12 @@ func (v *visit) exportFailures() { v.sheet("failures", "failures", itemColumns, 
 
 func (v *visit) itemCells() iter.Seq2[[]string, error] {
 	return func(yield func([]string, error) bool) {
-		for q := v.askedItems(exportStep); ; {
-			items, next, err := v.s.o.Store.OpenItems(v.r.Context(), q)
+		for i, err := range v.filteredItems() {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			for i := range items {
-				if !yield(v.cellsOfItem(&items[i]), nil) {
-					return
-				}
-			}
-			if q.After = next; next == "" {
+			if !yield(v.cellsOfItem(i), nil) {
 				return
 			}
 		}
@@ -186,7 +217,7 @@ func (v *visit) failureRow(i *connector.OpenItem) failureRow {
 	f := frame{v: v}
 	card := v.failCard(i.Failure, i.FirstSeen)
 	row := failureRow{
-		Address: v.link("/failures/" + i.Ref), Person: v.personal(i.Subject), Source: i.Source, Title: card.Title, Reason: card.Reason, Message: card.Message,
+		ID: i.ID.String(), Address: v.link("/failures/" + i.Ref), Person: v.personal(i.Subject), Source: i.Source, Title: card.Title, Reason: card.Reason, Message: card.Message,
 		ByReason: v.with("reason", card.Reason), First: f.At(i.FirstSeen), Last: f.At(i.LastSeen), Times: v.number(i.Count),
 		Again: v.triedAgain(i),
 	}
@@ -249,9 +280,16 @@ func (v *visit) failuresCrumb() []crumb {
 }
 
 // asks reports whether a source can be asked for one person: the others bring people by themselves.
-func (v *visit) asks(source string) bool {
-	s := v.org.Settings.Source(source)
+func (v *visit) asks(source string) bool { return canAsk(v.org.Settings, source) }
+
+func canAsk(o *connector.Organization, source string) bool {
+	s := o.Source(source)
 	return s != nil && s.Kind == connector.Directory
+}
+
+// asksAny reports whether any source can be asked for one person.
+func (v *visit) asksAny() bool {
+	return slices.ContainsFunc(v.org.Settings.Sources, func(s connector.SourceSettings) bool { return v.asks(s.ID) })
 }
 
 func (v *visit) askRetry() {

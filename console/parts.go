@@ -189,7 +189,8 @@ func (v *visit) hidden(profiles ...connector.Profile) func(text string) string {
 type failCard struct {
 	Title, Cause  string // the number in words, and when its reason is given; "" = nothing is known of it
 	Told, Message string // that people are told, and what
-	Reason        string
+	Reason, Ref   string
+	Address       string // of the open failure; "" = it is not open, or this is its page
 	Remedy        []string
 	Copy          string
 	Since         *instant
@@ -204,7 +205,7 @@ func (v *visit) failCard(f connector.Failure, since time.Time) failCard {
 	}
 	fr := frame{v: v}
 	return failCard{
-		Title: text.Title, Cause: v.s.catalogue.When(f.Reason, v.lang), Told: v.t("errors.told", nil), Message: text.Message, Reason: string(f.Reason), Remedy: text.Remedy,
+		Title: text.Title, Cause: v.s.catalogue.When(f.Reason, v.lang), Told: v.t("errors.told", nil), Message: text.Message, Reason: string(f.Reason), Ref: f.Ref, Remedy: text.Remedy,
 		Copy: line + "\n" + f.At.UTC().Format(time.DateTime+"Z"), Since: fr.At(since),
 	}
 }

@@ -33,8 +33,11 @@ type runPage struct {
 	Tabs      []tab
 	Reasons   []reasonCount // of the failures
 	Counted   bool          // there are more failures than were counted
+	Reason    string        // the only one whose people are shown; "" = all
 	Rows      []changeRow
 	Pager     pager
+	Deeds     []option // what can be done to many of the failures that are still open
+	All       string   // what the box says that chooses all of them
 }
 
 // fact is a name and a value; an address leads to what it is about.
@@ -80,11 +83,14 @@ type tab struct {
 type reasonCount struct {
 	Card   failCard
 	Number string
+	People string // address of who failed for it
+	Retry  string // address where all of them are chosen to be tried again; "" = this administrator may not, or there is nobody to ask
 }
 
 // changeRow is what happened to one person.
 type changeRow struct {
 	Person, Address string
+	Tick            string // ids of its failures that are still open; "" = there are none
 	Action          pill
 	At              *instant
 	States          []pill
@@ -287,8 +293,11 @@ func (v *visit) fillRun(p *runPage, r *connector.Run) error {
 	if now == "changes" {
 		return v.writtenRows(p, r)
 	}
+	if now == "failures" {
+		p.Reason = v.query("reason")
+	}
 	fits := map[string]func(ch *connector.Change) bool{
-		"failures": func(ch *connector.Change) bool { return ch.Action == connector.Failed },
+		"failures": func(ch *connector.Change) bool { return failedFor(ch, connector.Reason(p.Reason)) },
 		"held":     func(ch *connector.Change) bool { return ch.Held },
 		"skipped":  func(ch *connector.Change) bool { return ch.Action == connector.Skipped && !ch.Held },
 	}[now]
@@ -386,20 +395,48 @@ func (v *visit) keptRows(p *runPage, r *connector.Run, fits func(*connector.Chan
 	if err != nil {
 		return err
 	}
+	var shown []connector.Outcome
 	next, err := scan(after, func(after connector.ID, limit int) ([]connector.Outcome, error) {
 		return v.s.o.Store.Outcomes(v.r.Context(), r.ID, after, limit)
 	}, func(o connector.Outcome) (connector.ID, bool) {
 		fits := fits(o.Change)
 		if fits {
-			p.Rows = append(p.Rows, v.keptRow(o.Change))
+			shown = append(shown, o)
 		}
 		return o.ID, fits
 	})
 	if err != nil {
 		return err
 	}
+	open, err := v.stillOpen(shown)
+	for _, o := range shown {
+		row := v.keptRow(o.Change)
+		v.tickOpen(&row, open)
+		p.Rows = append(p.Rows, row)
+	}
+	if len(open) > 0 {
+		p.Deeds, p.All = v.deedsFor(failing), v.t("failures.select.ofrun", nil)
+	}
 	p.Pager = v.pager(next, len(p.Rows))
-	return nil
+	return err
+}
+
+// tickOpen has the failures of a row lead to their pages, and be chosen with it, that are still open.
+func (v *visit) tickOpen(row *changeRow, open map[string]*connector.OpenItem) {
+	var ids []string
+	for i := range row.Failures {
+		card := &row.Failures[i]
+		if item := open[card.Ref]; item != nil {
+			card.Address = v.link("/failures/" + item.Ref)
+			ids = append(ids, item.ID.String())
+		}
+	}
+	row.Tick = strings.Join(ids, " ")
+}
+
+// failedFor reports whether a person failed, for that reason where there is one.
+func failedFor(ch *connector.Change, reason connector.Reason) bool {
+	return ch.Action == connector.Failed && (reason == "" || slices.ContainsFunc(ch.Failures, func(f connector.Failure) bool { return f.Reason == reason }))
 }
 
 func (v *visit) keptRow(ch *connector.Change) changeRow {
@@ -444,7 +481,11 @@ func (v *visit) countReasons(p *runPage, r *connector.Run) error {
 		f.Subject, f.Ref, f.Detail = "", "", ""
 		card := v.failCard(f, time.Time{})
 		card.Copy = ""
-		p.Reasons = append(p.Reasons, reasonCount{card, strconv.Itoa(counts[reason])})
+		x := reasonCount{Card: card, Number: strconv.Itoa(counts[reason]), People: v.link("/runs/"+p.ID, "tab", "failures", "reason", string(reason))}
+		if v.may(handle) && v.asks(r.Source) {
+			x.Retry = x.People
+		}
+		p.Reasons = append(p.Reasons, x)
 	}
 	slices.SortFunc(p.Reasons, func(a, b reasonCount) int {
 		return cmp.Or(cmp.Compare(counts[connector.Reason(b.Card.Reason)], counts[connector.Reason(a.Card.Reason)]), strings.Compare(a.Card.Reason, b.Card.Reason))

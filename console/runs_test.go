@@ -25,8 +25,9 @@ type runner struct {
 	err    error
 
 	standings []connector.SourceStanding
-	steps     []connector.CheckStep           // of a connection test
-	asking    func(ctx context.Context) error // what a directory does before it answers; nil = nothing
+	steps     []connector.CheckStep                       // of a connection test
+	asking    func(ctx context.Context) error             // what a directory does before it answers; nil = nothing
+	retry     func(key string) (*provision.Person, error) // nil = person and err
 	explain   func(ctx context.Context, key string) (*provision.Person, error)
 	level     connector.BrowsePage
 }
@@ -53,6 +54,9 @@ func (r *runner) Rollback(_ context.Context, org string, req provision.RollbackR
 
 func (r *runner) Retry(_ context.Context, org, source, key, actor string) (*provision.Person, error) {
 	r.asked = append(r.asked, fmt.Sprintf("retry %s %s %s by %s", org, source, key, actor))
+	if r.retry != nil {
+		return r.retry(key)
+	}
 	if r.person == nil {
 		return &provision.Person{}, r.err
 	}

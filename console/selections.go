@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"usherd/connector"
@@ -18,6 +19,7 @@ import (
 type SelectionStore interface {
 	Users(ctx context.Context, org string, ids []connector.ID) ([]*connector.User, error)
 	SubscribersByID(ctx context.Context, org string, ids []connector.ID) ([]*connector.Subscriber, error)
+	OpenItemsByID(ctx context.Context, org string, ids []connector.ID) ([]connector.OpenItem, error)
 	PutSelection(ctx context.Context, s connector.Selection) error
 	Selection(ctx context.Context, org string, id connector.ID) (connector.Selection, error)
 	MoveSelection(ctx context.Context, s *connector.Selection, now time.Time) (ours bool, err error)
@@ -32,17 +34,20 @@ const (
 func (s *Server) selections() {
 	s.route("POST "+people.path, need{permission: handle}, func(v *visit) { v.chooseFrom(people) })
 	s.route("POST "+announced.path, need{permission: export}, func(v *visit) { v.chooseFrom(announced) })
+	s.route("POST "+failing.path, need{permission: handle}, func(v *visit) { v.chooseFrom(failing) })
+	s.route("POST /runs/{run}", need{permission: handle}, (*visit).chooseFromRun)
 	// Each deed has a permission of its own beside this one.
 	s.action("/selections/{selection}", need{permission: export}, (*visit).selection, (*visit).carryOut)
 	s.page("/selections/{selection}/export.csv", export, (*visit).exportSelection)
 	s.body("selection", selectionPage{})
 }
 
-// chosen is one of a selection: a person, or a subscriber.
+// chosen is one of a selection: a person, a subscriber, or a failure.
 type chosen struct {
 	id         connector.ID
 	user       *connector.User
 	subscriber *connector.Subscriber
+	item       *connector.OpenItem
 }
 
 // listing is a list in which many can be chosen.
@@ -57,7 +62,15 @@ type listing struct {
 	// load reads those of an organization who are there, in any order.
 	load func(ctx context.Context, s *Server, org string, ids []connector.ID) ([]chosen, error)
 	row  func(v *visit, x chosen) selectedRow
+	// heads are the keys of what stands above what row gives; nil = those of people.
+	heads []string
+	gone  string // key of how many are not there any more
+	// lost is row for who was refused and is not in the list any more; nil = nothing is shown of them.
+	lost func(v *visit, f *connector.Failure) selectedRow
 }
+
+// personHeads are what stands above rows of people.
+var personHeads = []string{"users.name", "users.email", "users.statehead", "users.packagehead"}
 
 // bulk is one thing that can be done to many of a list.
 type bulk struct {
@@ -71,10 +84,18 @@ type bulk struct {
 	fits       func(o *connector.Organization, x chosen) bool
 	effect     func(v *visit, fits []chosen) ([]string, error) // what is to be said beside TEXTS.effect.NAME; nil = nothing
 	removes    func(fits []chosen) int                         // how many lose their access; nil = nobody
-	do         func(ctx context.Context, w Writer, x chosen, s *connector.Selection) (changed bool, refused *connector.Failure, err error)
+	do         func(ctx context.Context, w *labour, x chosen, s *connector.Selection) (changed bool, refused *connector.Failure, err error)
+	step       int // how many are done between two notes; 0 = selectionStep
 }
 
 type choose func(v *visit) ([]choice, error)
+
+func (l *listing) headed() []string {
+	if l.heads == nil {
+		return personHeads
+	}
+	return l.heads
+}
 
 func (l *listing) key(part string, d *bulk) string { return l.texts + "." + part + "." + d.name }
 
@@ -132,7 +153,7 @@ func (v *visit) chooseFrom(l *listing) {
 // ticked are those of the form with a tick, or, where that is asked for, all whom the filters ask for and the deed fits.
 func (v *visit) ticked(l *listing, d *bulk) (ids []connector.ID, err error) {
 	if v.value("all") == "" {
-		for _, text := range v.form["user"] {
+		for text := range strings.FieldsSeq(strings.Join(v.form["user"], " ")) { // a row can be of several
 			id, err := connector.ParseID(text)
 			if err == nil && !slices.Contains(ids, id) {
 				ids = append(ids, id)
@@ -157,6 +178,7 @@ func (v *visit) ticked(l *listing, d *bulk) (ids []connector.ID, err error) {
 // selectionPage is what would be done to whom, and afterwards what came of it.
 type selectionPage struct {
 	Effect   []string
+	Heads    []string
 	Fits     []selectedRow // the first of them
 	More     string        // how many there are besides; "" = none
 	Others   []selectedRow // left out: it cannot be done to them as they are; the first of them
@@ -200,7 +222,7 @@ func (v *visit) theSelection() (s connector.Selection, l *listing, d *bulk, ok b
 		v.say(http.StatusNotFound, "people.select.over", nil)
 		return s, nil, nil, false
 	}
-	for _, l = range []*listing{people, announced} {
+	for _, l = range []*listing{people, announced, failing} {
 		if name, found := cutPrefix(s.Deed, l.name+"."); found {
 			if d, ok = v.deedNamed(l, name); ok {
 				return s, l, d, true
@@ -231,10 +253,13 @@ func (v *visit) showSelection(status int, s *connector.Selection, l *listing, d 
 	fits, others, gone, err := v.parted(s, l, d)
 	f := frame{v: v}
 	p := selectionPage{Effect: []string{v.t(l.key("effect", d), nil)}, Danger: d.danger, Reason: d.reason, Fault: fault, Back: v.link(l.path), Until: f.At(s.Until)}
+	for _, key := range l.headed() {
+		p.Heads = append(p.Heads, v.t(key, nil))
+	}
 	p.Fits, p.More = v.firstRows(l, fits)
 	p.Others, p.Besides = v.firstRows(l, others)
 	if gone > 0 {
-		p.Gone = v.s.pages.Count(v.lang, "people.select.gone", gone)
+		p.Gone = v.s.pages.Count(v.lang, l.gone, gone)
 	}
 	switch {
 	case len(fits) == 0:

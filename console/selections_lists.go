@@ -12,7 +12,7 @@ import (
 
 // people are the users of an organization.
 var people = &listing{
-	path: "/users", name: "people", title: "nav.users", texts: "people.select", row: (*visit).personRow, deeds: peopleDeeds(),
+	path: "/users", name: "people", title: "nav.users", texts: "people.select", gone: "people.select.gone", row: (*visit).personRow, deeds: peopleDeeds(),
 	all: func(v *visit) iter.Seq2[chosen, error] { return chosenOf(v.filteredUsers(), ofUser) },
 	load: func(ctx context.Context, s *Server, org string, ids []connector.ID) ([]chosen, error) {
 		list, err := s.o.Store.Users(ctx, org, ids)
@@ -22,7 +22,7 @@ var people = &listing{
 
 // announced are the subscribers of an organization.
 var announced = &listing{
-	path: "/provisioning", name: "announced", title: "nav.provisioning", texts: "provisioning.select", row: (*visit).announcedRow, deeds: subscriberDeeds(),
+	path: "/provisioning", name: "announced", title: "nav.provisioning", texts: "provisioning.select", gone: "people.select.gone", row: (*visit).announcedRow, deeds: subscriberDeeds(),
 	all: func(v *visit) iter.Seq2[chosen, error] { return chosenOf(v.filteredSubscribers(), ofSubscriber) },
 	load: func(ctx context.Context, s *Server, org string, ids []connector.ID) ([]chosen, error) {
 		list, err := s.o.Store.SubscribersByID(ctx, org, ids)
@@ -80,8 +80,8 @@ func peopleDeeds() []bulk {
 		b := bulk{
 			name: d.name, link: "users." + d.name + ".link", permission: d.permission, danger: d.danger, reason: d.reason,
 			fits: func(_ *connector.Organization, x chosen) bool { return d.fits(x.user) },
-			do: func(ctx context.Context, w Writer, x chosen, s *connector.Selection) (bool, *connector.Failure, error) {
-				return became(d.do(ctx, w, provision.Command{User: x.id, Actor: s.Actor, Reason: s.Reason}))
+			do: func(ctx context.Context, w *labour, x chosen, s *connector.Selection) (bool, *connector.Failure, error) {
+				return became(d.do(ctx, w.org.Writer, provision.Command{User: x.id, Actor: s.Actor, Reason: s.Reason}))
 			},
 		}
 		switch d.name {
@@ -99,8 +99,8 @@ func peopleDeeds() []bulk {
 var invitePeople = bulk{
 	name: "invite", link: "users.invite.link", permission: handle,
 	fits: func(_ *connector.Organization, x chosen) bool { return invitable(x.user) },
-	do: func(ctx context.Context, w Writer, x chosen, _ *connector.Selection) (bool, *connector.Failure, error) {
-		sum, err := w.Invite(ctx, provision.InviteRequest{Users: []connector.ID{x.id}, Again: selectionFor})
+	do: func(ctx context.Context, w *labour, x chosen, _ *connector.Selection) (bool, *connector.Failure, error) {
+		sum, err := w.org.Writer.Invite(ctx, provision.InviteRequest{Users: []connector.ID{x.id}, Again: selectionFor})
 		return sum.Invited > 0, nil, err
 	},
 }
@@ -109,9 +109,9 @@ var invitePeople = bulk{
 var packageOfPeople = bulk{
 	name: "package", link: "users.package.link", permission: handle, choices: (*visit).packagesOfPeople,
 	fits: func(o *connector.Organization, x chosen) bool { return len(o.Packages) > 0 && x.user.State.Live() },
-	do: func(ctx context.Context, w Writer, x chosen, s *connector.Selection) (bool, *connector.Failure, error) {
+	do: func(ctx context.Context, w *labour, x chosen, s *connector.Selection) (bool, *connector.Failure, error) {
 		pkg, release := userPackage(s.Choice)
-		return became(w.SetPackage(ctx, provision.Command{User: x.id, Actor: s.Actor, Reason: s.Reason}, pkg, release))
+		return became(w.org.Writer.SetPackage(ctx, provision.Command{User: x.id, Actor: s.Actor, Reason: s.Reason}, pkg, release))
 	},
 }
 
@@ -178,21 +178,21 @@ func subscriberDeeds() []bulk {
 			fits: func(o *connector.Organization, x chosen) bool {
 				return templated(o, x) && x.subscriber.Status != connector.Provisioned && addressOf(x.subscriber) != ""
 			},
-			do: func(ctx context.Context, w Writer, x chosen, s *connector.Selection) (bool, *connector.Failure, error) {
-				return cameTo(w.RetrySubscriber(ctx, x.command(s), ""))
+			do: func(ctx context.Context, w *labour, x chosen, s *connector.Selection) (bool, *connector.Failure, error) {
+				return cameTo(w.org.Writer.RetrySubscriber(ctx, x.command(s), ""))
 			},
 		},
 		{
 			name: "package", link: "provisioning.package.link", permission: handle, choices: (*visit).packagesForMany, fits: templated,
-			do: func(ctx context.Context, w Writer, x chosen, s *connector.Selection) (bool, *connector.Failure, error) {
-				return cameTo(w.SetSubscriberPackage(ctx, x.command(s), packageChosen(s.Choice)))
+			do: func(ctx context.Context, w *labour, x chosen, s *connector.Selection) (bool, *connector.Failure, error) {
+				return cameTo(w.org.Writer.SetSubscriberPackage(ctx, x.command(s), packageChosen(s.Choice)))
 			},
 		},
 		{name: "export", link: "provisioning.export", permission: export, fits: all, file: true},
 		{
 			name: "delete", link: "provisioning.delete.link", permission: remove, danger: true, fits: all, removes: withAccount, effect: (*visit).accountsForgotten,
-			do: func(ctx context.Context, w Writer, x chosen, s *connector.Selection) (bool, *connector.Failure, error) {
-				err := w.DeleteSubscriber(ctx, x.command(s))
+			do: func(ctx context.Context, w *labour, x chosen, s *connector.Selection) (bool, *connector.Failure, error) {
+				err := w.org.Writer.DeleteSubscriber(ctx, x.command(s))
 				return err == nil, nil, err
 			},
 		},

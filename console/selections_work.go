@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -31,15 +32,22 @@ type labour struct {
 	l       *listing
 	d       *bulk
 	org     *Organization
+	text    func(key string, data any) string
 	words   func(error) string
 	request string
+	down    map[string]string // sources that did not answer, with what was told then
 }
+
+// toldError is one that is told as it is, in the language of who asked.
+type toldError string
+
+func (e toldError) Error() string { return string(e) }
 
 // labour carries a selection out: a short one while the browser waits, a long one as what goes on.
 func (v *visit) labour(s *connector.Selection, l *listing, d *bulk) {
-	w := &labour{s: v.s, l: l, d: d, org: v.org, words: v.words, request: v.w.Header().Get("X-Request-Id")}
+	w := &labour{s: v.s, l: l, d: d, org: v.org, text: v.t, words: v.words, down: map[string]string{}, request: v.w.Header().Get("X-Request-Id")}
 	ctx := context.WithoutCancel(v.r.Context()) // it goes on when the browser does not wait
-	if len(s.IDs) <= selectionStep || v.s.o.Go == nil {
+	if len(s.IDs) <= d.steps() || v.s.o.Go == nil {
 		w.carryOut(ctx, context.WithoutCancel(ctx), s)
 		return
 	}
@@ -63,9 +71,12 @@ func (w *labour) carryOut(ctx, stop context.Context, s *connector.Selection) {
 	}
 }
 
+// steps is how many are done between two notes.
+func (d *bulk) steps() int { return cmp.Or(d.step, selectionStep) }
+
 // step does the next few. The error is one that concerns all of them.
 func (w *labour) step(ctx, stop context.Context, s *connector.Selection) error {
-	ids := s.IDs[len(s.Done):min(len(s.Done)+selectionStep, len(s.IDs))]
+	ids := s.IDs[len(s.Done):min(len(s.Done)+w.d.steps(), len(s.IDs))]
 	list, err := w.s.chosen(ctx, w.l, s.Org, ids)
 	if err != nil {
 		return err
@@ -79,10 +90,13 @@ func (w *labour) step(ctx, stop context.Context, s *connector.Selection) error {
 		if i < 0 || !w.d.fits(w.org.Settings, list[i]) {
 			out.Left = true
 		} else {
-			out.Changed, out.Failure, err = w.d.do(ctx, w.org.Writer, list[i], s)
+			out.Changed, out.Failure, err = w.d.do(ctx, w, list[i], s)
 		}
+		var told toldError
 		switch kind := connector.KindOf(err); {
 		case err == nil:
+		case errors.As(err, &told):
+			out.Fault = string(told)
 		case kind == connector.Unavailable:
 			return err
 		case kind == connector.NotFound: // it was there a moment ago
@@ -168,10 +182,15 @@ func (v *visit) nameRefused(p *selectionPage, page []connector.SelectionOutcome,
 	list, err := v.s.chosen(v.r.Context(), l, s.Org, ids)
 	for _, x := range page {
 		i := slices.IndexFunc(list, func(c chosen) bool { return c.id == x.ID })
-		if i < 0 {
+		row := outcomeRow{Fault: x.Fault}
+		switch {
+		case i >= 0:
+			row.Who = l.row(v, list[i])
+		case l.lost != nil && x.Failure != nil:
+			row.Who = l.lost(v, x.Failure)
+		default:
 			continue
 		}
-		row := outcomeRow{Who: l.row(v, list[i]), Fault: x.Fault}
 		if x.Failure != nil {
 			card := v.failCard(*x.Failure, x.Failure.At)
 			row.Card = &card

@@ -51,7 +51,7 @@ var byAPI = map[string][]string{
 	"subscribers export":   {"listSubscribers"},
 	"groups":               {"listGroups"},
 	"group show":           {"getGroup", "listGroupMembers"},
-	"failures":             {"listFailures", "dismissFailure"},
+	"failures":             {"listFailures", "dismissFailure", "dismissFailures"},
 	"errors":               {"listErrors", "getError"},
 	"seats":                {"listSeats", "listWaiting"},
 	"domain add":           {"addDomain"},

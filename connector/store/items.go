@@ -1,8 +1,10 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
+	"slices"
 	"strings"
 
 	"usherd/connector"
@@ -30,22 +32,20 @@ const (
 
 	sqlOpenItem = `SELECT ` + itemColumns + ` FROM open_items WHERE org = ? AND ref = ?`
 
-	sqlOpenItems = `SELECT ` + itemColumns + ` FROM open_items
+	sqlItemsWhere = ` FROM open_items
  WHERE org = ? AND id > ? AND (? = '' OR source = ?) AND (? = 0 OR code = ?) AND (? = '' OR reason = ?) AND (? = '' OR instr(folded, ?) > 0)
-   AND (? = 0 OR user_id = ? OR folded = ?)
- ORDER BY id LIMIT 0 + ?`
+   AND (? = 0 OR user_id = ? OR folded = ?)`
+	sqlOpenItems  = `SELECT ` + itemColumns + sqlItemsWhere + ` ORDER BY id LIMIT 0 + ?`
+	sqlCountItems = `SELECT COUNT(1) FROM (SELECT 1` + sqlItemsWhere + ` LIMIT 0 + ?) AS few`
+
+	sqlItemsByID  = `SELECT ` + itemColumns + ` FROM open_items WHERE org = ? AND id IN (*)`
+	sqlItemsByRef = `SELECT ` + itemColumns + ` FROM open_items WHERE org = ? AND ref IN (*)`
 )
 
-type itemRow struct {
-	id   connector.ID
-	item connector.OpenItem
-}
-
-func scanItem(r *sql.Rows, v *itemRow) error {
+func scanItem(r *sql.Rows, i *connector.OpenItem) error {
 	var person []byte
 	var fields, folded string
-	i := &v.item
-	err := r.Scan(&i.Org, &i.Source, &person, &i.Reason, (*idColumn)(&v.id), &i.Ref, &i.Code, &fields, &i.Package, &i.Domain,
+	err := r.Scan(&i.Org, &i.Source, &person, &i.Reason, (*idColumn)(&i.ID), &i.Ref, &i.Code, &fields, &i.Package, &i.Domain,
 		&i.Detail, &i.Subject, &folded, (*idColumn)(&i.UserID), &i.DN, (*timeColumn)(&i.At), (*timeColumn)(&i.FirstSeen),
 		(*timeColumn)(&i.LastSeen), &i.Count, (*idColumn)(&i.LastRun))
 	i.Anchor = anchorOf(person)
@@ -65,29 +65,63 @@ func pageSize(limit int) int {
 	return min(limit, listMax)
 }
 
+// askedItems are the arguments of sqlItemsWhere.
+func askedItems(q *connector.ItemQuery, after connector.ID) []any {
+	subject := connector.Fold(q.Subject)
+	about, name, user := 0, "", connector.ID{}
+	if q.About != nil {
+		about, name, user = 1, connector.Fold(q.About.UserName()), q.About.ID
+	}
+	return []any{q.Org, after[:], q.Source, q.Source, q.Code, q.Code, q.Reason, q.Reason, subject, subject, about, user[:], name}
+}
+
 // OpenItems returns a page of open items, first seen first; next is "" after the last page.
 func (r *reader) OpenItems(ctx context.Context, q connector.ItemQuery) (items []connector.OpenItem, next string, err error) {
 	var after connector.ID
 	if err := after.UnmarshalText([]byte(q.After)); err != nil {
 		return nil, "", invalid("open items", "After is not what a page gave: %w", err)
 	}
-	limit, subject := pageSize(q.Limit), connector.Fold(q.Subject)
-	about, name, user := 0, "", connector.ID{}
-	if q.About != nil {
-		about, name, user = 1, connector.Fold(q.About.UserName()), q.About.ID
-	}
-	rows, err := r.q.query(ctx, sqlOpenItems, q.Org, after[:], q.Source, q.Source, q.Code, q.Code, q.Reason, q.Reason, subject, subject, about, user[:], name, limit+1)
-	list, err := add[itemRow](nil, rows, err, scanItem)
+	limit := pageSize(q.Limit)
+	rows, err := r.q.query(ctx, sqlOpenItems, append(askedItems(&q, after), limit+1)...)
+	items, err = add[connector.OpenItem](nil, rows, err, scanItem)
 	if err != nil {
 		return nil, "", wrap("open items", err)
 	}
-	if len(list) > limit {
-		list, next = list[:limit], list[limit-1].id.String()
-	}
-	for _, v := range list {
-		items = append(items, v.item)
+	if len(items) > limit {
+		items, next = items[:limit], items[limit-1].ID.String()
 	}
 	return items, next, nil
+}
+
+// CountItems counts the open items that a query asks for, wherever its page begins, to most; more reports that there are more.
+func (r *reader) CountItems(ctx context.Context, q connector.ItemQuery, most int) (n int, more bool, err error) {
+	rows, err := r.q.query(ctx, sqlCountItems, append(askedItems(&q, connector.ID{}), most+1)...)
+	n, _, err = first(rows, err, func(r *sql.Rows, v *int) error { return r.Scan(v) })
+	return min(n, most), n > most, wrap("count open items", err)
+}
+
+// OpenItemsByID returns the open items with these ids, each once, in any order; absent ones are left out.
+func (r *reader) OpenItemsByID(ctx context.Context, org string, ids []connector.ID) ([]connector.OpenItem, error) {
+	return r.itemsIn(ctx, sqlItemsByID, org, idArgs(ids))
+}
+
+// OpenItemsByRef returns the open items with these references as they were given out, each once, in any order.
+func (r *reader) OpenItemsByRef(ctx context.Context, org string, refs []string) ([]connector.OpenItem, error) {
+	list := make([]any, len(refs))
+	for i, ref := range refs {
+		list[i] = ref
+	}
+	return r.itemsIn(ctx, sqlItemsByRef, org, list)
+}
+
+func (r *reader) itemsIn(ctx context.Context, text, org string, values []any) (list []connector.OpenItem, err error) {
+	err = inLists(text, []any{org}, values, func(q string, args []any) error {
+		rows, err := r.q.query(ctx, q, args...)
+		list, err = add(list, rows, err, scanItem)
+		return err
+	})
+	slices.SortFunc(list, func(a, b connector.OpenItem) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	return slices.CompactFunc(list, func(a, b connector.OpenItem) bool { return a.ID == b.ID }), wrap("open items", err)
 }
 
 // OpenItem returns the open item with that reference, or an error of Kind NotFound.
@@ -96,9 +130,9 @@ func (r *reader) OpenItem(ctx context.Context, org, ref string) (connector.OpenI
 	rows, err := r.q.query(ctx, sqlOpenItem, org, ref)
 	v, ok, err := first(rows, err, scanItem)
 	if err == nil && !ok {
-		return v.item, notFound("open item", "there is no open item %s", ref)
+		return v, notFound("open item", "there is no open item %s", ref)
 	}
-	return v.item, wrap("open item", err)
+	return v, wrap("open item", err)
 }
 
 // OpenAnchors returns the anchors of a source that have open items, of these reasons where any are given.

@@ -44,8 +44,8 @@ func (r *reader) LastFailure(ctx context.Context, org, source string, anchor con
 		if err != nil {
 			return nil, wrap("last failure", err)
 		}
-		if last == nil || v.item.LastSeen.After(last.LastSeen) {
-			last = &v.item
+		if last == nil || v.LastSeen.After(last.LastSeen) {
+			last = &v
 		}
 	}
 	return last, nil

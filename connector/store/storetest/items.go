@@ -16,7 +16,7 @@ func openItems(f *fixture) {
 	f.equal(len(items), 2)
 	f.equal(items[1].Fields, both.Failures[1].Fields)
 	f.equal(items[0].Ref, "ABCD-2345")
-	first := f.now
+	first, id := f.now, items[0].ID
 	f.now = f.now.Add(time.Hour)
 	again := Fail(1, connector.EmailTaken)
 	again.Failures[0].Ref, again.Failures[0].Detail = "WXYZ-6789", "also carried by CN=Ann"
@@ -27,7 +27,7 @@ func openItems(f *fixture) {
 	want := again.Failures[0]
 	want.Ref = "ABCD-2345"
 	f.equal(items[0], connector.OpenItem{
-		Failure: want, Anchor: AnchorOf(1), DN: again.DN, FirstSeen: first, LastSeen: f.now, Count: 2, LastRun: f.run,
+		Failure: want, ID: id, Anchor: AnchorOf(1), DN: again.DN, FirstSeen: first, LastSeen: f.now, Count: 2, LastRun: f.run,
 	})
 	open, err := f.s.OpenAnchors(f.ctx, Org, Source)
 	f.ok(err)
@@ -89,8 +89,23 @@ func (f *fixture) pageItems() {
 		if len(items) != test.want {
 			f.Errorf("%+v: %d items, want %d", test.q, len(items), test.want)
 		}
+		n, more, err := f.s.CountItems(f.ctx, test.q, 2)
+		f.ok(err)
+		f.equal(n, min(test.want, 2))
+		f.equal(more, test.want > 2)
 	}
-	ref := f.items()[0].Ref
+	all := f.items()
+	ids, refs := []connector.ID{all[3].ID, {1}, all[1].ID, all[3].ID}, []string{all[3].Ref, "0000-0000", all[1].Ref, all[3].Ref}
+	some, err := f.s.OpenItemsByID(f.ctx, Org, ids)
+	f.ok(err)
+	f.equal(some, []connector.OpenItem{all[1], all[3]})
+	some, err = f.s.OpenItemsByRef(f.ctx, Org, refs)
+	f.ok(err)
+	f.equal(some, []connector.OpenItem{all[1], all[3]})
+	some, err = f.s.OpenItemsByID(f.ctx, "other", ids)
+	f.ok(err)
+	f.equal(len(some), 0)
+	ref := all[0].Ref
 	f.kind(f.s.Dismiss(f.ctx, "other", ref), connector.NotFound)
 	f.ok(f.s.Dismiss(f.ctx, Org, strings.ToLower(ref)))
 	f.kind(f.s.Dismiss(f.ctx, Org, ref), connector.NotFound)

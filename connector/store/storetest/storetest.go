@@ -47,6 +47,9 @@ type Store interface {
 	RunGroupEvents(ctx context.Context, run connector.ID) iter.Seq2[connector.GroupEvent, error]
 	AuditOrgs(ctx context.Context) ([]string, error)
 	OpenItems(ctx context.Context, q connector.ItemQuery) (items []connector.OpenItem, next string, err error)
+	CountItems(ctx context.Context, q connector.ItemQuery, most int) (n int, more bool, err error)
+	OpenItemsByID(ctx context.Context, org string, ids []connector.ID) ([]connector.OpenItem, error)
+	OpenItemsByRef(ctx context.Context, org string, refs []string) ([]connector.OpenItem, error)
 	Dismiss(ctx context.Context, org, ref string) error
 	AddDomain(ctx context.Context, d connector.Domain) error
 	PutDomain(ctx context.Context, d connector.Domain) error
