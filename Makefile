@@ -11,8 +11,12 @@ BENCH         ?=# what `make bench` measures: all
 
 # The race detector needs a C compiler. Without one the tests still run, and say so.
 # SQLite itself, C that was translated to Go, is left out: with the detector it takes most of the time of all tests, and
-# each connection is used by one goroutine at a time. Its driver, which sees to that, is watched.
-RACE := $(if $(shell command -v gcc || command -v clang),-race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc/...=-race=false,)
+# each connection is used by one goroutine at a time. Its driver, which sees to that, is watched; its allocator is C's.
+UNWATCHED := modernc.org/sqlite/lib modernc.org/libc/... modernc.org/memory
+RACE      := $(if $(shell command -v gcc || command -v clang),-race $(UNWATCHED:%=-gcflags=%=-race=false),)
+
+# What go test would look at by itself is looked at by `make vet`, with more.
+GOTEST := $(GO) run ./internal/gotest -vet=off -count=1 -timeout=$(TIMEOUT)
 
 # What the race detector has no time for, or for all of: disasters in each mode, many users, the suite behind a pooler.
 WITHOUT_RACE := Disaster|EmptiedOU|ClockJumps|DoorOfManyUsers|BehindAPooler|RandomSignals
@@ -43,9 +47,9 @@ demo: build ## a directory of 1,000 people, a first sync and the daemon, all in 
 
 test: test-servers ## all tests, with real servers (as root: Samba and 389-ds too)
 	@[ -n "$(RACE)" ] || echo 'NO C COMPILER: the tests run without the race detector: apt-get install gcc libc6-dev' >&2
-	$(GO) run ./internal/gotest $(RACE) -shuffle=on -count=1 -timeout=$(TIMEOUT) ./...
-	$(GO) run ./internal/gotest -run='$(WITHOUT_RACE)' -count=1 -timeout=$(TIMEOUT) ./cmd/usherd ./connector/store ./connector/provision
-	USHERD_TEST_STORE=postgres $(GO) run ./internal/gotest -short -shuffle=on -skip='$(NOT_AGAIN)' -count=1 -timeout=$(TIMEOUT) $(ON_BOTH)
+	$(GOTEST) $(RACE) -shuffle=on ./...
+	$(GOTEST) -run='$(WITHOUT_RACE)' ./cmd/usherd ./connector/store ./connector/provision
+	USHERD_TEST_STORE=postgres $(GOTEST) -short -shuffle=on -skip='$(NOT_AGAIN)' $(ON_BOTH)
 
 test-servers: ## install the servers that tests use, where they are missing and it is possible
 	@.ci/servers

@@ -89,6 +89,9 @@ func newRig(t *testing.T, config string) *rig {
 func newRigOn(t *testing.T, url, config string) *rig {
 	t.Helper()
 	r := &rig{t: t, dir: t.TempDir(), store: url, clock: time.Now, env: map[string]string{"LDAP_PASSWORD": "secret"}}
+	if url == "" { // the scripts begin without a store
+		newstore.SQLiteAt(t, filepath.Join(r.dir, "usherd.db"))
+	}
 	r.configure(config)
 	return r
 }

@@ -32,7 +32,7 @@ func run(args []string, w io.Writer) int {
 	cmd.Stderr = os.Stderr
 	folder, remove := inMemory(memoryFiles, memoryLeast)
 	defer remove()
-	cmd.Env = append(os.Environ(), folder...)
+	cmd.Env = append(append(os.Environ(), folder...), endAtOnce()...)
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -54,6 +54,17 @@ func run(args []string, w io.Writer) int {
 		return 1
 	}
 	return 0
+}
+
+// endAtOnce is the environment in which programs with the race detector end when they end: by itself it waits a second for
+// races that other goroutines are about to report, at the end of each test program and of each process that one starts. What
+// the tests did has been looked at by then: they ask for its races whenever one of them ends. Settings of the caller stay.
+func endAtOnce() []string {
+	given := os.Getenv("GORACE")
+	if strings.Contains(given, "atexit_sleep_ms") {
+		return nil
+	}
+	return []string{strings.TrimSpace("GORACE=atexit_sleep_ms=10 " + given)}
 }
 
 // event is one line of `go test -json`; see `go doc test2json`.

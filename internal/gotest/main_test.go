@@ -88,3 +88,14 @@ func TestWordsOfACrashAreShown(t *testing.T) {
 		t.Errorf("ok %v, and it says\n%s", ok, got)
 	}
 }
+
+func TestProgramsEndAtOnce(t *testing.T) {
+	for given, want := range map[string]string{
+		"": "GORACE=atexit_sleep_ms=10", "halt_on_error=1": "GORACE=atexit_sleep_ms=10 halt_on_error=1", "atexit_sleep_ms=5": "",
+	} {
+		t.Setenv("GORACE", given)
+		if got := strings.Join(endAtOnce(), "|"); got != want {
+			t.Errorf("%q: %q, want %q", given, got, want)
+		}
+	}
+}

@@ -69,11 +69,16 @@ func emptyDatabase(tb testing.TB) error {
 // with the race detector, making it takes longer than most tests.
 func SQLite(tb testing.TB) string {
 	tb.Helper()
+	return SQLiteAt(tb, filepath.Join(tb.TempDir(), "usherd.db"))
+}
+
+// SQLiteAt is SQLite with the path of the file, which must not exist yet.
+func SQLiteAt(tb testing.TB, path string) string {
+	tb.Helper()
 	empty, err := emptyStore()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	path := filepath.Join(tb.TempDir(), "usherd.db")
 	if err := os.WriteFile(path, empty, 0o600); err != nil {
 		tb.Fatal(err)
 	}
