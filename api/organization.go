@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"usherd/connector"
+	"usherd/connector/policy"
 )
 
 const organizationTag = "Organization"
@@ -14,7 +15,7 @@ const organizationTag = "Organization"
 func (s *Server) organization() {
 	route(s, operation{
 		id: "getOrganization", method: http.MethodGet, path: "", scope: connector.APIRead, tag: organizationTag,
-		summary: "Show the organization as the configuration in force has it",
+		summary: "Show the organization as the configuration in force has it, with how many users it has, its domains and seats",
 	}, s.getOrganization)
 	route(s, operation{
 		id: "listSeats", method: http.MethodGet, path: "/seats", scope: connector.APIRead, tag: organizationTag,
@@ -29,12 +30,23 @@ func (s *Server) organization() {
 
 // About is the organization.
 type About struct {
-	ID       string        `json:"id"`
-	Name     string        `json:"name"`
-	Contact  *Contact      `json:"contact,omitempty" doc:"Whom its people ask."`
-	Approval bool          `json:"approval" doc:"New users wait for an administrator."`
-	Sources  []AboutSource `json:"sources" doc:"In order of priority."`
-	Version  string        `json:"version" doc:"Of the program that answers."`
+	ID              string         `json:"id" example:"acme"`
+	Name            string         `json:"name"`
+	Partner         string         `json:"partner_id" doc:"Empty: nobody can be created (31 partner_id_missing)." example:"P-1001"`
+	Contact         *Contact       `json:"contact,omitempty" doc:"Whom its people ask."`
+	Approval        bool           `json:"approval" doc:"New users wait for an administrator."`
+	Second          bool           `json:"second_approver" doc:"What a run holds is carried out when two administrators have approved it."`
+	Holds           bool           `json:"inactive_holds_seat" doc:"Who is inactive keeps the seat."`
+	DeleteAfter     float64        `json:"delete_after_days" doc:"An inactive user is deleted after so many days." example:"30"`
+	GoneDeleteAfter float64        `json:"gone_delete_after_days" doc:"One that is gone from its directory, after so many." example:"7"`
+	Languages       []string       `json:"languages" doc:"Of its people, the first is the default; none: en."`
+	Required        []string       `json:"required" doc:"Attributes that everybody must have, the four that always are among them."`
+	Users           int            `json:"users" doc:"How many there are; tombstones are not counted."`
+	Sources         []AboutSource  `json:"sources" doc:"In order of priority."`
+	Domains         []Domain       `json:"domains"`
+	Packages        []PackageSeats `json:"packages"`
+	Default         string         `json:"default_package,omitempty" doc:"Of users whose source gives none; left out: no package, no seat."`
+	Version         string         `json:"version" doc:"Of the program that answers."`
 }
 
 // AboutSource is where people of the organization come from.
@@ -45,14 +57,37 @@ type AboutSource struct {
 
 type aboutOutput struct{ Body About }
 
-func (s *Server) getOrganization(_ context.Context, c *call, _ *OrgPath) (*aboutOutput, error) {
+func (s *Server) getOrganization(ctx context.Context, c *call, _ *OrgPath) (*aboutOutput, error) {
 	o := c.org.Settings
-	out := &aboutOutput{About{ID: o.ID, Name: o.Name, Contact: c.contact(), Approval: o.Approval, Sources: []AboutSource{}, Version: s.o.Version}}
-	for _, x := range o.Sources {
-		out.Body.Sources = append(out.Body.Sources, AboutSource{x.ID, x.Kind})
+	x := About{
+		ID: o.ID, Name: o.Name, Partner: o.PartnerID, Contact: c.contact(), Approval: o.Approval, Second: o.SecondApprover, Holds: o.InactiveHoldsSeat,
+		DeleteAfter: days(o.DeleteAfter), GoneDeleteAfter: days(o.GoneDeleteAfter), Languages: listed(o.Languages), Required: policy.Required(o),
+		Sources: []AboutSource{}, Domains: []Domain{}, Default: o.DefaultPackage, Version: s.o.Version,
 	}
-	return out, nil
+	for _, source := range o.Sources {
+		x.Sources = append(x.Sources, AboutSource{source.ID, source.Kind})
+	}
+	counts, err := s.o.Store.CountUsers(ctx, o.ID)
+	if err != nil {
+		return nil, err
+	}
+	for state, n := range counts {
+		if state.Live() {
+			x.Users += n
+		}
+	}
+	list, err := c.org.Domains.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		x.Domains = append(x.Domains, NewDomain(&list[i]))
+	}
+	x.Packages, err = s.seats(ctx, c)
+	return &aboutOutput{x}, err
 }
+
+func days(d time.Duration) float64 { return d.Hours() / 24 }
 
 // Seats are those of all packages.
 type Seats struct {
@@ -73,19 +108,22 @@ type PackageSeats struct {
 type seatsOutput struct{ Body Seats }
 
 func (s *Server) listSeats(ctx context.Context, c *call, _ *OrgPath) (*seatsOutput, error) {
+	list, err := s.seats(ctx, c)
+	return &seatsOutput{Seats{list}}, err
+}
+
+// seats are those of all packages.
+func (s *Server) seats(ctx context.Context, c *call) ([]PackageSeats, error) {
 	counts, err := s.o.Store.Seats(ctx, c.id())
-	if err != nil {
-		return nil, err
-	}
-	out := &seatsOutput{Seats{[]PackageSeats{}}}
+	list := []PackageSeats{}
 	for _, n := range counts {
 		p := PackageSeats{Package: n.Package, Name: n.Name, Used: n.Used, Waiting: n.Waiting, Unlimited: n.Seats == connector.Unlimited}
 		if !p.Unlimited {
 			p.Seats, p.Free = n.Seats, n.Free()
 		}
-		out.Body.Packages = append(out.Body.Packages, p)
+		list = append(list, p)
 	}
-	return out, nil
+	return list, err
 }
 
 type waitingInput struct {

@@ -18,6 +18,7 @@ import (
 	"usherd/connector"
 	"usherd/connector/failure"
 	"usherd/connector/sources"
+	"usherd/connector/subscribers"
 	"usherd/connector/system"
 )
 
@@ -59,6 +60,7 @@ type Organization struct {
 	OwnLink     func(*connector.Subscriber) string // a subscriber's own way to the portal; nil = there is no portal
 	Sources     map[string]*sources.Source         // by id
 	SignOns     map[string]*sources.SignOn         // the sources by which people sign in
+	Activation  subscribers.Activation
 }
 
 // Options are what a Server works with.
@@ -109,6 +111,7 @@ func New(o Options) (*Server, error) {
 	s.runs()
 	s.claims()
 	s.subscribers()
+	s.templates()
 	s.domains()
 	s.sources()
 	s.directories()

@@ -24,6 +24,7 @@ type Subscribers interface {
 type SubscriberStore interface {
 	Subscriber(ctx context.Context, org string, id connector.ID) (*connector.Subscriber, error)
 	Subscribers(ctx context.Context, q connector.SubscriberQuery) (list []*connector.Subscriber, next string, err error)
+	CountSubscribers(ctx context.Context, org, template string) (map[connector.SubscriberStatus]int, error)
 	SubscriberEvents(ctx context.Context, org string, id connector.ID, limit int) ([]connector.SubscriberEvent, error)
 }
 

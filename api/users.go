@@ -25,6 +25,7 @@ type Store interface {
 	RevisionStore
 	SystemStore
 	ListUsers(ctx context.Context, q connector.UserQuery) (users []*connector.User, next string, err error)
+	CountUsers(ctx context.Context, org string) (map[connector.State]int, error)
 	FindUser(ctx context.Context, org, key string) (*connector.User, error)
 	Claims(ctx context.Context, q connector.ClaimQuery) ([]connector.Claim, error)
 	Claim(ctx context.Context, org string, id connector.ID) (*connector.Claim, error)

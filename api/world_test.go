@@ -30,6 +30,7 @@ import (
 	"usherd/connector/sources"
 	"usherd/connector/store"
 	"usherd/connector/store/newstore"
+	"usherd/connector/subscribers"
 	"usherd/scim/auth"
 )
 
@@ -63,7 +64,8 @@ type world struct {
 	dns   *dnstest.Server // nil = nobody answers
 	runs  *idle
 	// machine is the daemon that is asked; one about which nothing is known where a test says nothing.
-	machine *machine
+	machine    *machine
+	activation subscribers.Activation
 
 	runner api.Runner // nil = runs
 	// sources and signOns are of both organizations.
@@ -165,7 +167,7 @@ func (w *world) start() {
 		list = append(list, &api.Organization{Settings: o, Writer: w.provs[id], Subscribers: w.provs[id], Sources: w.sources, SignOns: w.signOns})
 	}
 	for _, o := range list {
-		o.Domains = w.keeper(o.Settings.ID)
+		o.Domains, o.Activation = w.keeper(o.Settings.ID), w.activation
 		o.Claims = provision.NewClaims(w.db, slices.Collect(maps.Values(w.provs))...)
 	}
 	core, logs := observer.New(zap.ErrorLevel)

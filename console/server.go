@@ -19,6 +19,7 @@ import (
 	"usherd/connector/failure"
 	"usherd/connector/provision"
 	"usherd/connector/sources"
+	"usherd/connector/subscribers"
 	"usherd/connector/system"
 	"usherd/console/chart"
 	"usherd/console/password"
@@ -85,7 +86,7 @@ type Settings struct {
 	Organizations []*Organization
 	Admins        []Admin
 	Providers     []*Provider
-	Activation    Activation
+	Activation    subscribers.Activation
 	Revision      string // of the file
 }
 

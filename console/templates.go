@@ -9,12 +9,6 @@ import (
 	"usherd/connector/subscribers"
 )
 
-// Activation is what people who activate themselves need beside a template.
-type Activation struct {
-	Portal string // the public address of the portal; "" = there is none
-	Mail   bool   // mails are sent
-}
-
 func (s *Server) templates() {
 	s.page("/templates", see, (*visit).templates)
 	s.body("templates", templatesPage{})
@@ -46,25 +40,12 @@ func (v *visit) templates() {
 func (v *visit) templateRow(t *connector.TemplateSettings) templateRow {
 	row := templateRow{
 		Address: v.link("/templates/" + t.ID), ID: t.ID, Name: t.Name, Untrusted: t.Untrusted, Unannounced: t.Unannounced,
-		Approval: v.org.Settings.Approval, Package: v.packageName(v.templatePackage(t)), Ready: pill{v.t("templates.ready", nil), "good"},
+		Approval: subscribers.Approved(v.org.Settings, t), Package: v.packageName(subscribers.PackageOf(v.org.Settings, t)), Ready: pill{v.t("templates.ready", nil), "good"},
 	}
-	if src := v.org.Settings.Source(t.ID); src != nil {
-		row.Approval = row.Approval || src.Approval
-	}
-	for _, c := range v.templateChecks(t) {
-		if !c.OK {
-			row.Ready = pill{v.t("templates.notready", nil), "warn"}
-		}
+	if !subscribers.Ready(subscribers.Checks(v.org.Settings, t, v.set.Activation)) {
+		row.Ready = pill{v.t("templates.notready", nil), "warn"}
 	}
 	return row
-}
-
-// templatePackage is the package of subscribers who were announced without one; "" = none.
-func (v *visit) templatePackage(t *connector.TemplateSettings) string {
-	if src := v.org.Settings.Source(t.ID); src != nil && src.Package != "" {
-		return src.Package
-	}
-	return v.org.Settings.DefaultPackage
 }
 
 // templateCheck is one thing that has to be so for people to activate.
@@ -75,22 +56,10 @@ type templateCheck struct {
 }
 
 // templateChecks are all of them, by the configuration in force.
-func (v *visit) templateChecks(t *connector.TemplateSettings) []templateCheck {
-	comes := t.Untrusted || t.Unannounced // people have to come to the page themselves
-	var list []templateCheck
-	add := func(ok bool, key string) {
-		list = append(list, templateCheck{ok, v.t("templates.check."+key+".ok", nil), v.t("templates.check."+key+".help", nil)})
+func (v *visit) templateChecks(t *connector.TemplateSettings) (list []templateCheck) {
+	for _, c := range subscribers.Checks(v.org.Settings, t, v.set.Activation) {
+		list = append(list, templateCheck{c.OK, v.t("templates.check."+c.Name+".ok", nil), v.t("templates.check."+c.Name+".help", nil)})
 	}
-	if comes {
-		add(v.set.Activation.Portal != "", "portal")
-		add(v.set.Activation.Mail, "mail")
-	}
-	add(v.org.Settings.PartnerID != "", "partner")
-	pkg, known := v.org.Settings.Package(v.templatePackage(t))
-	add(!known || pkg.Seats != 0, "seats")
-	required := policy.Required(v.org.Settings)
-	asked := append([]string{connector.Email, connector.UserName}, t.Fields...)
-	add(!t.Unannounced || !slices.ContainsFunc(required, func(name string) bool { return !slices.Contains(asked, name) }), "required")
 	return list
 }
 
@@ -136,7 +105,7 @@ func (v *visit) template() {
 // templateFields are what the activation page asks for.
 func (v *visit) templateFields(p *templatePage, t *connector.TemplateSettings) {
 	required := policy.Required(v.org.Settings)
-	for _, name := range append([]string{connector.Email}, t.Fields...) {
+	for _, name := range subscribers.Fields(t) {
 		info, _ := connector.AttributeByName(name)
 		p.Fields = append(p.Fields, doorField{
 			Label: v.s.catalogue.Label(name, v.lang), Name: name, Required: slices.Contains(required, name), Most: v.number(info.MaxLen),

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"usherd/connector"
-	"usherd/console"
+	"usherd/connector/subscribers"
 	"usherd/internal/webdriver"
 )
 
@@ -50,7 +50,7 @@ func TestTemplates(t *testing.T) {
 		`<th scope="row">First Name <abbr title="required">*</abbr></th>`, `<th scope="row">Title</th>`, "bücher.example", "announced addresses are not believed", "Standard")
 	w.not(a, "/activate/")
 
-	w.set.Activation = console.Activation{Portal: "https://portal.acme.test/", Mail: true}
+	w.set.Activation = subscribers.Activation{Portal: "https://portal.acme.test/", Mail: true}
 	w.server.Replace(w.set)
 	a = b.get("/templates/phones")
 	w.want(a, http.StatusOK, "https://portal.acme.test/activate/acme/phones", "There is an activation page", "Links are sent by mail", "Ready")
@@ -67,7 +67,7 @@ func TestTemplatesInABrowser(t *testing.T) {
 	w.org.DefaultPackage = "standard"
 	w.activates(connector.TemplateSettings{ID: "phones", Name: strings.Repeat("Phones of everybody ", 4), Untrusted: true, Fields: []string{connector.GivenName, connector.FamilyName, "title"}},
 		map[connector.SubscriberStatus]int{connector.Provisioned: 3, connector.SubscriberError: 1, connector.PendingEmailInput: 2})
-	w.set.Activation = console.Activation{Portal: "https://portal.acme.test"}
+	w.set.Activation = subscribers.Activation{Portal: "https://portal.acme.test"}
 	srv := w.listens()
 	b := webdriver.Start(t).Browser(t, true, "en")
 	enter(b, srv.URL, "/templates", "owner")

@@ -65,11 +65,11 @@ func (x *programs) replace(s *site) {
 	}
 	limits := map[auth.Source]auth.Limits{}
 	var orgs []*api.Organization
-	ownLink := x.ownLink(s)
+	ownLink, activation := x.ownLink(s), s.activation()
 	for _, o := range s.orgs {
 		limits[auth.Source{Org: o.Org.ID}] = programLimits
 		orgs = append(orgs, &api.Organization{
-			Settings: o.Org, Writer: o.prov, Claims: s.claims, Subscribers: o.prov, Domains: o.domains, OwnLink: ownLink,
+			Settings: o.Org, Writer: o.prov, Claims: s.claims, Subscribers: o.prov, Domains: o.domains, OwnLink: ownLink, Activation: activation,
 			Sources: sourcesOf(s.file, o), SignOns: x.runs.d.signOn.shown(s, o),
 		})
 	}

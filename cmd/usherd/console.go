@@ -79,10 +79,7 @@ func (x *consoleDoor) replace(s *site) {
 			set.Providers = append(set.Providers, providerOf(&c.OIDC[i]))
 		}
 	}
-	set.Activation.Mail = s.file.Config.Mail != nil
-	if c := s.file.Config.Portal; c != nil {
-		set.Activation.Portal = c.URL
-	}
+	set.Activation = s.activation()
 	x.server.Replace(set)
 }
 

@@ -18,6 +18,7 @@ import (
 	"usherd/connector/failure"
 	"usherd/connector/provision"
 	"usherd/connector/store"
+	"usherd/connector/subscribers"
 	"usherd/ldapsync"
 	"usherd/scim/auth"
 	"usherd/scim/oauth"
@@ -92,6 +93,15 @@ func (s *site) build(a *app) error {
 	}
 	s.claims = provision.NewClaims(s.db, provs...)
 	return nil
+}
+
+// activation is what people who activate themselves find here.
+func (s *site) activation() subscribers.Activation {
+	a := subscribers.Activation{Mail: s.file.Config.Mail != nil}
+	if c := s.file.Config.Portal; c != nil {
+		a.Portal = c.URL
+	}
+	return a
 }
 
 // orgFlag completes a command that is shown to somebody, where there are several organizations.
