@@ -61,6 +61,19 @@ type AttemptStep struct {
 	Name   string `json:"step"`
 	Result string `json:"result"`           // ok, refused, or skipped
 	Detail string `json:"detail,omitempty"` // one sentence in English; values are masked
+	// Skew is by how many milliseconds our clock was past the time at which the identity provider says that it issued the response, when it
+	// came; below 0, that time was still to come. It stands at the conditions, of what was signed, and nowhere else.
+	Skew *int64 `json:"skew_ms,omitempty" doc:"Of the conditions: our clock, less the time at which the response says that it was issued, in milliseconds. A little above 0 is the way that it took; below 0 the clock of the identity provider is ahead."`
+}
+
+// Skew is how far our clock was past the time at which the response was issued; ok is false where that is not known.
+func (x *Attempt) Skew() (skew time.Duration, ok bool) {
+	for _, s := range x.Steps {
+		if s.Skew != nil {
+			return time.Duration(*s.Skew) * time.Millisecond, true
+		}
+	}
+	return 0, false
 }
 
 // AttemptQuery chooses attempts to sign in, latest first; empty fields choose all of the organization.

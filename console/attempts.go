@@ -36,7 +36,8 @@ type signInRow struct {
 	ByReason     string // the list with this number alone; "" = the person is in
 	Person, Ref  string
 	Took         string
-	Tried        bool // by an administrator: nobody signed in
+	Clock        string // how far ours was past the time at which the response was issued; "" = not known
+	Tried        bool   // by an administrator: nobody signed in
 }
 
 // results of attempts, to choose from.
@@ -100,6 +101,9 @@ func (v *visit) signInRow(x *connector.Attempt) signInRow {
 		Address: v.link("/sso/attempts/" + x.ID.String()), IDP: x.Source, At: f.At(x.At), Result: pill{v.t("sso.result.in", nil), "good"}, Reason: string(x.Reason),
 		Person: v.personal(x.Person), Ref: x.Ref, Took: v.milliseconds(x.Took),
 	}
+	if skew, known := x.Skew(); known {
+		row.Clock = v.skew(skew)
+	}
 	if x.Test != nil {
 		row.Tried, row.Result = true, pill{v.t("sso.trial.in", nil), "info"}
 	}
@@ -114,17 +118,8 @@ func (v *visit) signInRow(x *connector.Attempt) signInRow {
 	return row
 }
 
-func (v *visit) lastAttempts(source string) ([]signInRow, error) {
-	list, err := v.s.o.Store.Attempts(v.r.Context(), connector.AttemptQuery{Org: v.id(), Source: source, Limit: shownLast})
-	rows := make([]signInRow, len(list))
-	for i := range list {
-		rows[i] = v.signInRow(&list[i])
-	}
-	return rows, err
-}
-
 // attemptColumns are those of the file: new ones are only added at the end.
-var attemptColumns = []string{"id", "at", "idp", "code", "reason", "person", "user_id", "ref", "remote", "duration_ms", "refused_at_step", "test"}
+var attemptColumns = []string{"id", "at", "idp", "code", "reason", "person", "user_id", "ref", "remote", "duration_ms", "refused_at_step", "test", "clock_difference_ms"}
 
 func (v *visit) exportAttempts() {
 	v.sheet("sign_ins", "sign-ins", attemptColumns, v.signInCells(v.attemptQuery()))
@@ -152,7 +147,10 @@ func (v *visit) signInCells(q connector.AttemptQuery) iter.Seq2[[]string, error]
 }
 
 func (v *visit) signInCell(x *connector.Attempt) []string {
-	step := ""
+	step, clock := "", ""
+	if skew, known := x.Skew(); known {
+		clock = strconv.FormatInt(skew.Milliseconds(), 10)
+	}
 	for _, s := range x.Steps {
 		if s.Result == stepRefused {
 			step = s.Name
@@ -160,7 +158,7 @@ func (v *visit) signInCell(x *connector.Attempt) []string {
 	}
 	return []string{
 		x.ID.String(), stamp(x.At), x.Source, strconv.Itoa(int(x.Code)), string(x.Reason), v.personal(x.Person), x.User.String(), x.Ref, x.Remote,
-		strconv.FormatFloat(float64(x.Took.Microseconds())/1000, 'f', 3, 64), step, strconv.FormatBool(x.Test != nil),
+		strconv.FormatFloat(float64(x.Took.Microseconds())/1000, 'f', 3, 64), step, strconv.FormatBool(x.Test != nil), clock,
 	}
 }
 

@@ -44,6 +44,8 @@ type idpRow struct {
 	Tried, Refused   string // in 24 hours
 	AnyRefused       bool
 	RefusedAt, AllAt string // addresses
+
+	counts connector.AttemptCounts // of 24 hours
 }
 
 // mostAttempts bounds how many attempts are counted.
@@ -73,6 +75,7 @@ func (v *visit) idpRow(id string, c *sources.SignOn) (idpRow, error) {
 		row.Ends, row.EndsPill = f.At(last), v.endPill(last)
 	}
 	n, err := v.s.o.Store.CountAttempts(v.r.Context(), v.id(), id, v.now.Add(-24*time.Hour), mostAttempts)
+	row.counts = n
 	row.Tried, row.Refused, row.AnyRefused = v.counted(n.Attempts), v.number(n.Refused), n.Refused > 0
 	return row, err
 }
@@ -133,7 +136,8 @@ type idpPage struct {
 	Theirs, Ours  []certificateRow
 	Rules         []fact
 	Keeps         bool
-	Last          []signInRow
+	Last          idpLast
+	Required      []doorField
 	Test, Setting string // addresses; Test "" = this administrator tests nothing
 	Try           string // address; "" = there is no sign-in to be tried, or nobody would see it
 }
@@ -164,7 +168,10 @@ func (v *visit) idp() {
 	row, err := v.idpRow(x.ID, c)
 	p := idpPage{idpRow: row, Keeps: c.Keep > 0, Setting: v.link("/sources/" + x.ID + "/connection"), Rules: v.signInRules(x, c)}
 	if err == nil {
-		p.Last, err = v.lastAttempts(x.ID)
+		p.Last, err = v.lastSignIns(x.ID, c, row.counts)
+	}
+	if err == nil && !x.OnlyKnown {
+		p.Required, err = v.requiredBy(x.ID)
 	}
 	if err != nil {
 		v.accident("idp", err)

@@ -49,12 +49,14 @@ func (v *visit) acs() {
 	var fault *saml2.Error
 	switch {
 	case errors.As(err, &fault):
+		v.trail.issued = fault.IssuedAt
 		v.refuse(http.StatusForbidden, string(fault.Step), v.failure(fault.Code, fault.Detail))
 		return
 	case err != nil:
 		v.mishap("replay", err)
 		return
 	}
+	v.trail.issued = a.IssuedAt
 	v.trail.pass(string(saml2.Replay), "")
 	v.enter(a, request.Return)
 }

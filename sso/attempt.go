@@ -28,6 +28,7 @@ const (
 type trail struct {
 	id     connector.ID
 	began  time.Time
+	issued time.Time // when the response says that it was issued, where it was signed; zero = not known
 	steps  []connector.AttemptStep
 	person string
 	user   connector.ID
@@ -53,6 +54,16 @@ func (t *trail) pass(step, detail string) {
 		}
 		t.steps = append(t.steps, connector.AttemptStep{Name: name, Result: stepOK})
 	}
+}
+
+// skewed are the steps with what the clocks differ by.
+func (t *trail) skewed() []connector.AttemptStep {
+	i := slices.IndexFunc(t.steps, func(s connector.AttemptStep) bool { return s.Name == string(saml2.Conditions) })
+	if i >= 0 && !t.issued.IsZero() {
+		skew := t.began.Sub(t.issued).Milliseconds()
+		t.steps[i].Skew = &skew
+	}
+	return t.steps
 }
 
 // refuse notes the step at which the attempt ended, and that those behind it were not gone.
@@ -103,7 +114,7 @@ func (v *visit) keep(f *connector.Failure) {
 	now := v.s.o.Now()
 	a := connector.Attempt{
 		ID: t.identify(now), Org: v.org.Settings.ID, Source: v.source, At: t.began, Person: t.person, User: t.user,
-		Remote: v.s.o.Gate.Address(v.r), Took: now.Sub(t.began), Steps: t.steps, Test: t.test,
+		Remote: v.s.o.Gate.Address(v.r), Took: now.Sub(t.began), Steps: t.skewed(), Test: t.test,
 	}
 	if f != nil {
 		a.Code, a.Reason, a.Ref = f.Code, f.Reason, f.Ref

@@ -40,6 +40,9 @@ func TestSignIn(t *testing.T) {
 	if len(list) != 1 || list[0].Code != 0 || list[0].Person != "ann" || list[0].User.String() != user["id"] || list[0].Remote != "192.0.2.7" {
 		t.Fatalf("%+v", list)
 	}
+	if skew, known := list[0].Skew(); !known || skew != 0 {
+		t.Errorf("%s %t", skew, known)
+	}
 	var names []string
 	for _, s := range list[0].Steps {
 		names = append(names, s.Name+" "+s.Result)
@@ -220,6 +223,42 @@ func TestAssertionLevel(t *testing.T) {
 			}
 			if n, _, err := w.db.ListUsers(t.Context(), connector.UserQuery{Org: "acme"}); err != nil || len(n) > 1 || len(n) == 1 && name != "a request twice" {
 				t.Errorf("an account was made: %v %v", n, err)
+			}
+		})
+	}
+}
+
+// How the clocks stand is kept of what was signed, and of what was refused for it above all; of what anybody could have sent, nothing is.
+func TestClocksAreCompared(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		later time.Duration // that our clock says when the response comes
+		code  connector.Code
+		edit  func(response string) string
+		known bool
+	}{
+		"as it comes":      {1500 * time.Millisecond, 0, nil, true},
+		"theirs is behind": {20 * time.Minute, 19, nil, true},
+		"theirs is ahead":  {-10 * time.Minute, 19, nil, true},
+		"forged":           {0, 23, func(s string) string { return strings.ReplaceAll(s, ">ann<", ">boss<") }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, nil)
+			b := w.browser()
+			request, relay := b.login("")
+			response := w.response(ann, request)
+			if c.edit != nil {
+				response = c.edit(response)
+			}
+			w.now = w.now.Add(c.later)
+			b.post(response, relay)
+			list := w.attempts()
+			if len(list) == 0 || list[0].Code != c.code {
+				t.Fatalf("%+v", list)
+			}
+			if skew, known := list[0].Skew(); known != c.known || skew != c.later {
+				t.Errorf("%s %t", skew, known)
 			}
 		})
 	}

@@ -233,6 +233,9 @@ func (a *app) showAttempt(x *connector.Attempt, cat *failure.Catalogue) error {
 	line("person", x.Person)
 	line("user", x.User.String())
 	line("from", x.Remote)
+	if skew, known := x.Skew(); known {
+		line("clock", skewText(skew))
+	}
 	if x.Test != nil {
 		line("test", "by "+x.Test.By+": nobody was signed in, and nothing has changed")
 	}
@@ -259,6 +262,14 @@ func (a *app) showAttempt(x *connector.Attempt, cat *failure.Catalogue) error {
 	}
 	_, err := fmt.Fprint(a.out, b.String())
 	return err
+}
+
+// skewText says how the clocks of an attempt stood to each other.
+func skewText(skew time.Duration) string {
+	if skew < 0 {
+		return "the identity provider's is ahead by " + (-skew).String() + " or more"
+	}
+	return "the response came " + skew.String() + " after it was issued, by the identity provider's"
 }
 
 // forgetAttempts drops what was kept of sign-ins for longer than their sources want.

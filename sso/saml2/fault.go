@@ -2,6 +2,7 @@ package saml2
 
 import (
 	"fmt"
+	"time"
 
 	"usherd/connector"
 )
@@ -47,13 +48,15 @@ type Error struct {
 	Code   connector.Code
 	Step   Step
 	Detail string // one sentence of fact in English, for administrators
+	// IssuedAt is when the assertion says that it was issued, of one that was signed and refused for its conditions; zero = not known.
+	IssuedAt time.Time
 }
 
 // Error returns code and detail.
 func (f *Error) Error() string { return fmt.Sprintf("saml2: %s (%d): %s", f.Step, f.Code, f.Detail) }
 
 func fault(step Step, code connector.Code, format string, args ...any) *Error {
-	return &Error{code, step, fmt.Sprintf(format, args...)}
+	return &Error{Code: code, Step: step, Detail: fmt.Sprintf(format, args...)}
 }
 
 // clip bounds a value that came from outside before it is quoted.

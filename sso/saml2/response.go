@@ -104,10 +104,16 @@ func (v *Verifier) check(response []byte, request string, now time.Time) (*Asser
 	if f != nil {
 		return nil, f
 	}
-	if f := v.envelope(t, request, now); f != nil {
+	f = v.envelope(t, request, now)
+	var a *Assertion
+	if f == nil {
+		a, f = v.read(t.assertion, request, now)
+	}
+	if f != nil {
+		f.IssuedAt, _ = instant(t.assertion, "IssueInstant") // zero where it cannot be read
 		return nil, f
 	}
-	return v.read(t.assertion, request, now)
+	return a, nil
 }
 
 // shape asks of a response that it is one, with one assertion, and with signatures only where they belong. It comes

@@ -83,6 +83,8 @@ func signIns(f *fixture) {
 			Fields: []connector.FieldChange{{Field: "title", After: []string{"Chief"}}},
 		},
 	}
+	ahead := int64(-2500)
+	trial.Steps = append(trial.Steps, connector.AttemptStep{Name: "conditions", Result: "ok", Skew: &ahead})
 	a, b, c, other := f.attempt(0, Source), f.attempt(1, Source), f.attempt(2, Source), f.attempt(3, "okta")
 	ask := func(q connector.AttemptQuery, want ...connector.Attempt) {
 		f.Helper()
