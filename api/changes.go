@@ -66,6 +66,7 @@ type Writer interface {
 	Reject(ctx context.Context, run *connector.Run, by string) error
 	Explain(ctx context.Context, req provision.ExplainRequest) (*provision.Explanation, error)
 	Check(ctx context.Context, req provision.CheckRequest) (*connector.Change, error)
+	Fields(source string) ([]provision.Field, error)
 }
 
 // userDeeds are what is done to a user without a word more than why, by the names that requests about many have for them.

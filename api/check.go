@@ -12,6 +12,10 @@ import (
 
 func (s *Server) checks() {
 	route(s, operation{
+		id: "listFields", method: http.MethodGet, path: "/fields", scope: connector.APIRead, tag: usersTag,
+		summary: "Show which attributes each source is asked for, and which of them nobody is created without",
+	}, s.listFields)
+	route(s, operation{
 		id: "checkPerson", method: http.MethodPost, path: "/users/check", scope: connector.APIRead, tag: usersTag, asks: true,
 		summary: "Say whether somebody would be accepted", refuses: []int{http.StatusNotFound},
 		about: "By the rules of every door, seats included, as if the source gave the person like that for the first time. Nothing is written.",
@@ -21,6 +25,47 @@ func (s *Server) checks() {
 		summary: "Show how full a package was on each day",
 		about:   "As it was counted last on the day, by UTC. Days on which the daemon did not run are left out; 400 are kept.",
 	}, s.listSeatDays)
+}
+
+// Doors are the sources of an organization with what each is asked for.
+type Doors struct {
+	Sources []Door `json:"sources" doc:"In order of priority."`
+}
+
+// Door is a source with what it is asked for.
+type Door struct {
+	Source string               `json:"source"`
+	Kind   connector.SourceKind `json:"kind"`
+	Fields []Field              `json:"fields"`
+}
+
+// Field is an attribute that a source is asked for.
+type Field struct {
+	Name      string   `json:"name" example:"userName"`
+	Label     string   `json:"label" doc:"As people know it, in the language that is asked for."`
+	Required  bool     `json:"required" doc:"Nobody is created without it."`
+	MaxLength int      `json:"max_length" doc:"In characters."`
+	Multi     bool     `json:"multi_valued,omitempty"`
+	Rules     []string `json:"rules,omitempty" doc:"By which it comes from what the source says; left out: it gives none."`
+}
+
+type doorsOutput struct{ Body Doors }
+
+func (s *Server) listFields(_ context.Context, c *call, _ *OrgPath) (*doorsOutput, error) {
+	out := &doorsOutput{Doors{[]Door{}}}
+	for _, x := range c.org.Settings.Sources {
+		list, err := c.org.Writer.Fields(x.ID)
+		if err != nil {
+			return nil, err
+		}
+		d := Door{Source: x.ID, Kind: x.Kind, Fields: make([]Field, len(list))}
+		for i, f := range list {
+			info, _ := connector.AttributeByName(f.Name)
+			d.Fields[i] = Field{f.Name, s.catalogue.Label(f.Name, c.lang), f.Required, info.MaxLen, info.Multi, f.Rules}
+		}
+		out.Body.Sources = append(out.Body.Sources, d)
+	}
+	return out, nil
 }
 
 type checkInput struct {

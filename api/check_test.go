@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 
 	"usherd/api"
@@ -41,4 +42,29 @@ func TestSeatsOfDays(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	c.want(http.StatusNotFound, http.MethodGet, "/orgs/acme/packages/none/days", nil)
+}
+
+// Fields are told as each source is asked for them, required ones first.
+func TestFieldsOfSources(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world) {
+		w.orgs["acme"].Required = []string{"department"}
+		w.orgs["acme"].Templates = []connector.TemplateSettings{{ID: "guests", Name: "Guests", Fields: []string{"title"}}}
+		w.orgs["acme"].Sources = append(w.orgs["acme"].Sources, connector.SourceSettings{ID: "guests", Kind: connector.Template})
+	})
+	got := get[api.Doors](w.client("acme", connector.APIRead), "/orgs/acme/fields")
+	if len(got.Sources) != 2 || got.Sources[0].Source != "idp" || got.Sources[0].Kind != connector.SCIM {
+		t.Fatalf("%+v", got)
+	}
+	first := got.Sources[0].Fields
+	if len(first) < 20 || first[0].Name != "userName" || first[0].Label != "User Name" || !first[4].Required || first[4].Name != "department" || first[5].Required || len(first[0].Rules) == 0 {
+		t.Errorf("%+v", first)
+	}
+	var names []string
+	for _, f := range got.Sources[1].Fields {
+		names = append(names, f.Name)
+	}
+	if !slices.Equal(names, []string{"userName", "givenName", "familyName", "email", "department", "title"}) {
+		t.Errorf("a form asks for %q", names)
+	}
 }

@@ -15,6 +15,7 @@ const scimTag = "SCIM"
 // RequestStore is what the door reads of the requests of SCIM clients. store.DB is one.
 type RequestStore interface {
 	Requests(ctx context.Context, q connector.RequestQuery) ([]connector.Request, error)
+	Request(ctx context.Context, org string, id connector.ID) (r connector.Request, ok bool, err error)
 }
 
 func (s *Server) clients() {
@@ -27,6 +28,31 @@ func (s *Server) clients() {
 		summary: "List what identity providers have asked, and what they were answered, the latest first",
 		about:   "Secrets were masked before anything was stored. Bodies are stored for sources with scim.log.bodies only, and shown with bodies only.",
 	}, s.listRequests)
+	route(s, operation{
+		id: "getRequest", method: http.MethodGet, path: "/scim/requests/{request}", scope: connector.APIRead, tag: scimTag, summary: "Show one request of an identity provider, with its bodies where they are stored",
+	}, s.getRequest)
+}
+
+type requestPath struct {
+	OrgPath
+	Request string `path:"request" format:"uuid"`
+}
+
+type requestOutput struct{ Body Request }
+
+func (s *Server) getRequest(ctx context.Context, c *call, in *requestPath) (*requestOutput, error) {
+	id, err := connector.ParseID(in.Request)
+	if err != nil {
+		return nil, invalid("path.request", err.Error())
+	}
+	r, ok, err := s.o.Store.Request(ctx, c.id(), id)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, newProblem(http.StatusNotFound, "not_found", "no such request is kept")
+	}
+	return &requestOutput{NewRequest(&r)}, nil
 }
 
 // Client is how a source that pushes is.

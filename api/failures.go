@@ -17,6 +17,9 @@ func (s *Server) failures() {
 		about: "Open items, first seen first: each stays until the same person succeeds or somebody dismisses it.",
 	}, s.listFailures)
 	route(s, operation{
+		id: "getFailure", method: http.MethodGet, path: "/failures/{ref}", scope: connector.APIRead, tag: failuresTag, summary: "Show one open item",
+	}, s.getFailure)
+	route(s, operation{
 		id: "dismissFailure", method: http.MethodDelete, path: "/failures/{ref}", scope: connector.APIUsers, tag: failuresTag, summary: "Close an open item",
 		about: "It comes back when the same person fails again.", status: http.StatusNoContent,
 	}, s.dismiss)
@@ -86,6 +89,16 @@ func (s *Server) listFailures(ctx context.Context, c *call, in *listFailuresInpu
 type refInput struct {
 	OrgPath
 	Ref string `path:"ref" doc:"The reference of the failure." maxLength:"20" example:"7K2M-9QXA"`
+}
+
+type failureOutput struct{ Body OpenItem }
+
+func (s *Server) getFailure(ctx context.Context, c *call, in *refInput) (*failureOutput, error) {
+	item, err := s.o.Store.OpenItem(ctx, c.id(), in.Ref)
+	if err != nil {
+		return nil, err
+	}
+	return &failureOutput{NewOpenItem(s.catalogue, &item, c.lang)}, nil
 }
 
 func (s *Server) dismiss(ctx context.Context, c *call, in *refInput) (*struct{}, error) {

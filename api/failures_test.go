@@ -56,7 +56,11 @@ func TestFailuresAreListedAndDismissed(t *testing.T) {
 			t.Errorf("%s: %d", query, len(got.Failures))
 		}
 	}
+	if got := get[api.OpenItem](c, "/orgs/acme/failures/%s", seen["ann"]); got.Subject != "ann" || got.Reason != "required_missing" {
+		t.Errorf("%+v", got)
+	}
 	c.want(http.StatusNoContent, http.MethodDelete, "/orgs/acme/failures/"+seen["ann"], nil)
+	c.refused(http.StatusNotFound, "not_found", http.MethodGet, "/orgs/acme/failures/"+seen["ann"], nil)
 	c.refused(http.StatusNotFound, "not_found", http.MethodDelete, "/orgs/acme/failures/"+seen["ann"], nil)
 	other := get[api.Failures](w.client("beta"), "/orgs/beta/failures")
 	c.refused(http.StatusNotFound, "not_found", http.MethodDelete, "/orgs/acme/failures/"+other.Failures[0].Ref, nil)

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"net/http"
+	"reflect"
 	"testing"
 	"time"
 
@@ -117,6 +118,10 @@ func TestRequestsAreShown(t *testing.T) {
 	if last := get[api.Requests](c, "/orgs/acme/scim/requests?before=%s", first.Next); len(last.Requests) != 1 || last.Next != "" {
 		t.Errorf("%+v", last)
 	}
+	if got := get[api.Request](c, "/orgs/acme/scim/requests/%s", first.Requests[0].ID); !reflect.DeepEqual(*got, first.Requests[0]) || got.Asked == nil {
+		t.Errorf("%+v", got)
+	}
+	w.client("beta").refused(http.StatusNotFound, "not_found", http.MethodGet, "/orgs/beta/scim/requests/"+first.Requests[0].ID, nil)
 	c.refused(http.StatusUnprocessableEntity, "invalid_request", http.MethodGet, "/orgs/acme/scim/requests?status=999", nil)
 	if got := get[api.Requests](w.client("beta"), "/orgs/beta/scim/requests"); len(got.Requests) != 0 {
 		t.Errorf("%+v", got)

@@ -59,11 +59,8 @@ func (v *visit) fields() {
 			return
 		}
 		d := door{ID: s.ID, Name: v.doorName(&s), Kind: v.t("words.kind."+string(s.Kind), nil)}
-		asked := v.asksFor(&s)
 		for _, f := range list {
-			if f.Required || asked == nil && len(f.Rules) > 0 || slices.Contains(asked, f.Name) {
-				d.Fields = append(d.Fields, v.doorField(f))
-			}
+			d.Fields = append(d.Fields, v.doorField(f))
 		}
 		p.Doors = append(p.Doors, d)
 	}
@@ -78,14 +75,6 @@ func (v *visit) doorName(s *connector.SourceSettings) string {
 		return t.Name
 	}
 	return s.ID
-}
-
-// asksFor are the fields that a form asks for, nil where there is no form and every rule counts.
-func (v *visit) asksFor(s *connector.SourceSettings) []string {
-	if t := v.org.Settings.Template(s.ID); t != nil {
-		return append([]string{connector.Email}, t.Fields...)
-	}
-	return nil
 }
 
 func (v *visit) doorField(f provision.Field) doorField {

@@ -18,7 +18,8 @@ type Field struct {
 	Rules    []string // by which it comes from what the source says, the first one that gives a value counts; none = it gives none
 }
 
-// Fields are what a source is asked for: the attributes that each user has to have, then the others for which it has a rule.
+// Fields are what a source is asked for: the attributes that each user has to have, then the others for which it has a rule; of a
+// template those only that its form asks for.
 func (p *Provisioner) Fields(source string) ([]Field, error) {
 	if p.o.Org.Source(source) == nil {
 		return nil, noSource(source)
@@ -40,6 +41,11 @@ func (p *Provisioner) Fields(source string) ([]Field, error) {
 			list, i = append(list, Field{Name: o.Target}), len(list)
 		}
 		list[i].Rules = append(list[i].Rules, o.Expression)
+	}
+	if t := p.o.Org.Template(source); t != nil {
+		list = slices.DeleteFunc(list, func(f Field) bool {
+			return !f.Required && f.Name != connector.Email && !slices.Contains(t.Fields, f.Name)
+		})
 	}
 	return list, nil
 }
