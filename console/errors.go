@@ -58,7 +58,8 @@ type otherTitle struct{ Lang, Name, Value string }
 type reasonRow struct {
 	Reason, When, Message string
 	Remedy                []string
-	Open                  fact // the open failures with it
+	Links                 []actionLink // pages where that is done
+	Open                  fact         // the open failures with it
 }
 
 func (v *visit) errorCode() {
@@ -75,7 +76,7 @@ func (v *visit) errorCode() {
 		}
 	}
 	for _, r := range d.Reasons {
-		row := reasonRow{Reason: string(r.Reason), When: r.When, Message: r.Message, Remedy: r.Remedy}
+		row := reasonRow{Reason: string(r.Reason), When: r.When, Message: r.Message, Remedy: r.Remedy, Links: v.helpsWith(&connector.Failure{Code: d.Code, Reason: r.Reason})}
 		if row.Open, err = v.openWith(r.Reason); err != nil {
 			v.accident("errors", err)
 			return

@@ -15,9 +15,10 @@ type frame struct {
 	State   string  // one sentence below it; "" = none
 	Crumbs  []crumb // from the second level on
 	Refresh int     // seconds after which the browser asks again, of what goes on; 0 = never
+	Rows    int     // seconds after which it asks again for single rows, which the page says; 0 = never
 
 	v        *visit
-	Paused   bool // the person does not want it asked again
+	Paused   bool // the person does not want it asked again, here and elsewhere, until that is said otherwise
 	Nav      []navItem
 	Orgs     []orgChoice // none where there is only one
 	Org      string
@@ -85,8 +86,8 @@ func (s *Server) waits(path string, f count) { s.counts[path] = f }
 func (v *visit) complete(f *frame) *frame {
 	f.v, f.Version, f.Revision, f.Theme = v, v.s.o.Version, v.set.Revision, v.theme()
 	f.Title = strings.TrimSuffix(f.Title, "…") // it stands on what leads here, where more is asked
-	if f.Refresh > 0 && v.query("pause") == "1" {
-		f.Refresh, f.Paused = 0, true
+	if f.Every() > 0 && v.pauses() {
+		f.Refresh, f.Rows, f.Paused = 0, 0, true
 	}
 	if v.session == nil {
 		return f
@@ -108,6 +109,9 @@ func (v *visit) complete(f *frame) *frame {
 	}
 	return f
 }
+
+// Every is after how many seconds anything of the page is asked for again.
+func (f *frame) Every() int { return max(f.Refresh, f.Rows) }
 
 // navigation is what of all pages this person may see.
 func (v *visit) navigation() []navItem {

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -179,7 +180,10 @@ func (v *visit) logout() {
 	v.seeOther("/login")
 }
 
-const themeCookie = "usherd-theme"
+const (
+	themeCookie = "usherd-theme"
+	pauseCookie = "usherd-pause"
+)
 
 // preferences are what administrators choose for their browser.
 func (s *Server) preferences() {
@@ -194,12 +198,27 @@ func (v *visit) theme() string {
 	return ""
 }
 
+// pauses reports whether the person wants nothing asked for again by itself.
+func (v *visit) pauses() bool { return v.cookie(pauseCookie) == "on" }
+
+// preferFor is how long a preference is remembered.
+const preferFor = 365 * 24 * 60 * 60
+
+// prefer remembers a preference: the one that the form has.
 func (v *visit) prefer() {
-	theme := v.value("theme")
-	if theme != "light" && theme != "dark" {
-		v.s.setCookie(v.w, themeCookie, "", -1)
+	if pause := v.value("pause"); pause != "" {
+		v.remember(pauseCookie, pause, "on")
 	} else {
-		v.s.setCookie(v.w, themeCookie, theme, 365*24*60*60)
+		v.remember(themeCookie, v.value("theme"), "light", "dark")
 	}
 	v.redirect(v.s.path + inside(strings.TrimPrefix(v.value("next"), v.s.path)))
+}
+
+// remember keeps one of the values that a preference can have, and forgets it with any other.
+func (v *visit) remember(cookie, value string, can ...string) {
+	if slices.Contains(can, value) {
+		v.s.setCookie(v.w, cookie, value, preferFor)
+	} else {
+		v.s.setCookie(v.w, cookie, "", -1)
+	}
 }

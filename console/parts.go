@@ -192,6 +192,7 @@ type failCard struct {
 	Reason, Ref   string
 	Address       string // of the open failure; "" = it is not open, or this is its page
 	Remedy        []string
+	Links         []actionLink // pages where that is done
 	Copy          string
 	Since         *instant
 }
@@ -205,7 +206,7 @@ func (v *visit) failCard(f connector.Failure, since time.Time) failCard {
 	}
 	fr := frame{v: v}
 	return failCard{
-		Title: text.Title, Cause: v.s.catalogue.When(f.Reason, v.lang), Told: v.t("errors.told", nil), Message: text.Message, Reason: string(f.Reason), Ref: f.Ref, Remedy: text.Remedy,
+		Title: text.Title, Cause: v.s.catalogue.When(f.Reason, v.lang), Told: v.t("errors.told", nil), Message: text.Message, Reason: string(f.Reason), Ref: f.Ref, Remedy: text.Remedy, Links: v.helpsWith(&f),
 		Copy: line + "\n" + f.At.UTC().Format(time.DateTime+"Z"), Since: fr.At(since),
 	}
 }

@@ -480,7 +480,7 @@ func (v *visit) countReasons(p *runPage, r *connector.Run) error {
 	for reason, f := range first {
 		f.Subject, f.Ref, f.Detail = "", "", ""
 		card := v.failCard(f, time.Time{})
-		card.Copy = ""
+		card.Copy, card.Links = "", v.helpsWith(&connector.Failure{Code: f.Code, Reason: f.Reason, Package: f.Package, Source: r.Source})
 		x := reasonCount{Card: card, Number: strconv.Itoa(counts[reason]), People: v.link("/runs/"+p.ID, "tab", "failures", "reason", string(reason))}
 		if v.may(handle) && v.asks(r.Source) {
 			x.Retry = x.People

@@ -25,9 +25,6 @@ type runsPage struct {
 	Rows                      []runRow
 	Hidden                    int // runs without changes between those that are shown
 	ShowAll                   string
-	Refresh                   int    // seconds after which rows of runs that go on are asked for again; 0 = there are none
-	Paused                    bool   // rows are not asked for again
-	Pause                     string // address where that is changed
 	Compare                   string // address where two of them are compared
 	Days, Durations           template.HTML
 	Pager                     pager
@@ -113,7 +110,11 @@ func (v *visit) runs() {
 		v.accident("runs", err)
 		return
 	}
-	v.show(http.StatusOK, "runs", frame{Title: v.t("nav.runs", nil), State: v.t("runs.state", nil)}, p)
+	f := frame{Title: v.t("nav.runs", nil), State: v.t("runs.state", nil)}
+	if slices.ContainsFunc(p.Rows, func(r runRow) bool { return r.Running }) {
+		f.Rows = runsEvery
+	}
+	v.show(http.StatusOK, "runs", f, p)
 }
 
 // runOptions are what the filters offer.
@@ -152,16 +153,7 @@ func (v *visit) fillRuns(p *runsPage, c *runs.Choice) error {
 		if err := usual.against(&row, r); err != nil {
 			return err
 		}
-		if row.Running {
-			p.Refresh = runsEvery
-		}
 		p.Rows = append(p.Rows, row)
-	}
-	if p.Paused = v.query("pause") == "1"; p.Refresh > 0 {
-		p.Pause = v.with("pause", map[bool]string{false: "1"}[p.Paused])
-	}
-	if p.Paused {
-		p.Refresh = 0
 	}
 	next := ""
 	if !page.Next.IsZero() {

@@ -3,6 +3,7 @@ package console_test
 import (
 	"encoding/csv"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -122,17 +123,58 @@ func TestTheRowOfARunThatGoesOnIsLive(t *testing.T) {
 	b := w.as("owner")
 	row := `<tr id="run-` + r.ID.String() + `" hx-get="/admin/runs" hx-trigger="every 5s" hx-select="#run-` + r.ID.String() + `" hx-swap="outerHTML">`
 	a := b.get("/runs")
-	w.want(a, http.StatusOK, row, "43 %", `href="/admin/runs?pause=1"`)
+	w.want(a, http.StatusOK, row, "43 %", `name="pause" value="on"`)
 	if n := strings.Count(a.text, "hx-get"); n != 1 {
 		t.Errorf("%d parts are live", n)
 	}
-	a = b.get("/runs?pause=1")
-	w.want(a, http.StatusOK, "43 %", `href="/admin/runs"`)
-	w.not(a, "hx-get")
 	a = b.send(http.MethodGet, "/runs", nil, http.Header{"Hx-Request": {"true"}, "Hx-Target": {"run-" + r.ID.String()}})
 	w.want(a, http.StatusOK, row)
 	w.not(a, "<figure", "<html")
 	if a.Header.Get("HX-Refresh") != "" {
 		t.Error("the whole page is asked for")
+	}
+}
+
+// What was paused stays paused on all pages, for who has paused it, until it goes on; the theme is another matter.
+func TestPauseIsRemembered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.aRun(0, func(r *connector.Run) { r.Result, r.Finished = connector.ResultRunning, time.Time{} })
+	pages := []string{"/", "/runs", "/runs/" + r.ID.String()}
+	b := w.as("auditor")
+	prefer := func(name, value string) {
+		t.Helper()
+		m := keyForm.FindStringSubmatch(b.get("/runs").text)
+		a := b.send(http.MethodPost, "/preferences", url.Values{"key": {m[1]}, name: {value}, "next": {"/admin/runs?source=office"}}, nil)
+		if a.StatusCode != http.StatusSeeOther || a.to() != "/admin/runs?source=office" {
+			t.Errorf("%d %s", a.StatusCode, a.to())
+		}
+	}
+	prefer("theme", "dark")
+	for _, paused := range []bool{false, true, false} {
+		if paused {
+			prefer("pause", "on")
+		}
+		for _, page := range pages {
+			if a := b.get(page); paused {
+				w.want(a, http.StatusOK, `name="pause" value="off"`, `data-theme="dark"`)
+				w.not(a, "hx-get", "http-equiv", `name="pause" value="on"`)
+			} else {
+				w.want(a, http.StatusOK, `name="pause" value="on"`, "hx-get", `data-theme="dark"`)
+			}
+		}
+		if paused {
+			w.want(w.as("owner").get("/runs"), http.StatusOK, "hx-get")
+			prefer("theme", "light")
+			prefer("theme", "dark")
+			w.not(b.get("/runs"), "hx-get")
+			prefer("pause", "off")
+		}
+	}
+	if r.Result, r.Finished = connector.ResultOK, w.now; w.db.Write(t.Context(), func(tx connector.Tx) error { return tx.PutRun(t.Context(), r) }) != nil {
+		t.Fatal("the run does not end")
+	}
+	for _, page := range pages {
+		w.not(b.get(page), `name="pause"`)
 	}
 }

@@ -190,15 +190,32 @@ func TestFailuresAreChosenInABrowser(t *testing.T) {
 			}
 			return &provision.Person{}, nil
 		}
+		w.aRun(0, func(r *connector.Run) { r.Result, r.Finished = connector.ResultRunning, time.Time{} })
 		srv := w.listens()
 		b := d.Browser(t, script, "en")
 		enter(b, srv.URL, "/failures", "owner")
 		if script {
+			shoot(t, b, srv.URL, "/failures/"+w.item("cy").Ref, "failure-helps")
+			shoot(t, b, srv.URL, "/errors/31", "error-helps")
+			shoot(t, b, srv.URL, "/runs", "runs-live")
 			shoot(t, b, srv.URL, "/failures?reason=required_missing", "failures-select")
 			shoot(t, b, srv.URL, "/runs/"+r.ID.String()+"?tab=failures", "run-failures-select")
 			shoot(t, b, srv.URL, w.as("owner").chooseIn("/failures", "dismiss", url.Values{"all": {"1"}}), "selection-dismiss")
 			b.Open(srv.URL + "/failures")
 		}
+		b.Open(srv.URL + "/failures/" + w.item("cy").Ref)
+		b.Click(`.helps a[href="/seats"]`)
+		b.Leave(srv.URL + "/failures/" + w.item("cy").Ref)
+		if got := b.Text("h1"); got != "Seats" {
+			t.Error(got)
+		}
+		b.Open(srv.URL + "/runs")
+		b.Click("button[name=pause]")
+		b.Await("button[name=pause]", "Go on")
+		b.Open(srv.URL + "/")
+		b.Click("button[name=pause]")
+		b.Await("button[name=pause]", "Pause")
+		b.Open(srv.URL + "/failures")
 		b.Click(`button[formaction$="required_missing"]`)
 		b.Leave(srv.URL + "/failures")
 		if got := b.Text("form button.act"); got != "Try 2 failures again" {
