@@ -127,13 +127,22 @@ func (a *app) tableOfItems(items []connector.OpenItem, cat *failure.Catalogue, l
 
 // knowsItems refuses to say "nobody" where the question has a slip of the pen.
 func (s *site) knowsItems(cat *failure.Catalogue, q connector.ItemQuery) error {
-	if q.Reason != "" && !slices.ContainsFunc(cat.Codes(""), func(e failure.Entry) bool { return slices.Contains(e.Reasons, q.Reason) }) {
-		return usagef("there is no reason %q; see them with: usherd errors", q.Reason)
+	if q.Reason != "" {
+		if err := knowsReason(cat, q.Reason); err != nil {
+			return err
+		}
 	}
 	if q.Code != 0 && !slices.ContainsFunc(cat.Codes(""), func(e failure.Entry) bool { return e.Code == q.Code }) {
 		return usagef("there is no code %d; see them with: usherd errors", q.Code)
 	}
 	return s.knows(q.Org, q.Source)
+}
+
+func knowsReason(cat *failure.Catalogue, r connector.Reason) error {
+	if !slices.ContainsFunc(cat.Codes(""), func(e failure.Entry) bool { return slices.Contains(e.Reasons, r) }) {
+		return usagef("there is no reason %q; see them with: usherd errors", r)
+	}
+	return nil
 }
 
 // what says in a few words what is wrong: the fields, the package, the domain or the detail.

@@ -191,7 +191,7 @@ func (s *site) findAttempt(ctx context.Context, orgID, text string) (*connector.
 			}
 			continue
 		}
-		x, err := s.scanAttempts(ctx, o.Org.ID, text)
+		x, err := s.attemptNamed(ctx, o.Org.ID, text)
 		if x != nil || err != nil {
 			return x, err
 		}
@@ -201,14 +201,27 @@ func (s *site) findAttempt(ctx context.Context, orgID, text string) (*connector.
 	}
 }
 
-func (s *site) scanAttempts(ctx context.Context, orgID, text string) (*connector.Attempt, error) {
+// attemptNamed finds the latest by the reference that the person was shown, which an index has; else by the last characters of the id, for
+// which what is kept is looked through, page by page.
+func (s *site) attemptNamed(ctx context.Context, orgID, text string) (*connector.Attempt, error) {
+	if text == "" { // which asks for any
+		return nil, nil
+	}
+	list, err := s.db.Attempts(ctx, connector.AttemptQuery{Org: orgID, Ref: text, Limit: 1})
+	if err != nil || len(list) > 0 {
+		return latest(list), err
+	}
+	end := strings.ToLower(text)
+	if len(end) < shortID || strings.Trim(end, "0123456789abcdef-") != "" {
+		return nil, nil
+	}
 	for q := (connector.AttemptQuery{Org: orgID, Limit: logPage}); ; {
 		page, err := s.db.Attempts(ctx, q)
 		if err != nil {
 			return nil, err
 		}
 		for i := range page {
-			if len(text) >= 4 && strings.HasSuffix(page[i].ID.String(), strings.ToLower(text)) || strings.EqualFold(page[i].Ref, text) {
+			if strings.HasSuffix(page[i].ID.String(), end) {
 				return &page[i], nil
 			}
 		}
@@ -217,6 +230,17 @@ func (s *site) scanAttempts(ctx context.Context, orgID, text string) (*connector
 		}
 		q.Before = page[len(page)-1].ID
 	}
+}
+
+// shortID is how many characters of an id are enough to name something.
+const shortID = 4
+
+// latest is the first of a list, nil of none.
+func latest(list []connector.Attempt) *connector.Attempt {
+	if len(list) == 0 {
+		return nil
+	}
+	return &list[0]
 }
 
 // showAttempt writes one for people.

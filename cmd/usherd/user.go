@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -218,17 +219,19 @@ func (a *app) userRetryCmd(orgID *string) *cobra.Command {
 	return cmd
 }
 
-// failedIn returns the source in which somebody of that name fails, "" when none does.
+// failedIn returns the source in which somebody of that name fails, "" when none does. Who has just that name comes before whose name has it
+// in it, as the store finds them too.
 func (s *site) failedIn(ctx context.Context, orgID, name string) (string, error) {
 	o, err := s.org(orgID)
 	if err != nil {
 		return "", err
 	}
-	items, _, err := s.db.OpenItems(ctx, connector.ItemQuery{Org: o.Org.ID, Subject: name, Limit: 1})
+	items, _, err := s.db.OpenItems(ctx, connector.ItemQuery{Org: o.Org.ID, Subject: name})
 	if err != nil || len(items) == 0 {
 		return "", err
 	}
-	return items[0].Source, nil
+	i := slices.IndexFunc(items, func(x connector.OpenItem) bool { return connector.Fold(x.Subject) == connector.Fold(name) })
+	return items[max(i, 0)].Source, nil
 }
 
 // userDocument is what `user show -o json` prints.

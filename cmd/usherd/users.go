@@ -20,12 +20,21 @@ type userJSON = api.User
 func (a *app) usersCmd() *cobra.Command {
 	var o outputFlag
 	var q connector.UserQuery
-	var state string
-	var inactive bool
+	var state, reason string
+	var inactive, active bool
 	var due dueFlag
 	cmd := &cobra.Command{
 		Use: "users", Short: "List users", Args: due.args,
-		Example: "  usherd users --state not_verified\n  usherd users --search lee\n  usherd users --inactive -o json\n  usherd users --pending\n  usherd users --due 7d",
+		Long: `users lists people by the filters that the console and the API have; of several, who fits all of them. A search finds by the beginning of
+user name, e-mail, display name or employee number, in any case; a domain, whose e-mail address is on it or below it.`,
+		Example: `  usherd users --state not_verified
+  usherd users --search lee --active
+  usherd users --source head-office --domain acme.com
+  usherd users --failing --reason no_seat
+  usherd users --inactive -o json
+  usherd users --pending
+  usherd users --leaving
+  usherd users --due 7d`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if inactive {
 				state = string(connector.Inactive)
@@ -36,10 +45,10 @@ func (a *app) usersCmd() *cobra.Command {
 			if err := limit(q.Limit); err != nil {
 				return err
 			}
-			q.State = connector.State(state)
+			q.State, q.Reason = connector.State(state), connector.Reason(reason)
 			if cmd.Flags().Changed("due") {
-				if q.State != "" || q.Pending || q.Search != "" || q.Package != "" {
-					return usagef("--due is a list of its own: leave out --state, --inactive, --pending, --search and --package")
+				if slices.ContainsFunc(userFilters, cmd.Flags().Changed) {
+					return usagef("--due is a list of its own: leave out --%s", strings.Join(userFilters, ", --"))
 				}
 				within, err := due.within(args)
 				if err != nil {
@@ -47,21 +56,33 @@ func (a *app) usersCmd() *cobra.Command {
 				}
 				return a.withStore(cmd.Context(), func(s *site) error { return a.listDue(cmd.Context(), s, q, within, o) })
 			}
-			return a.withStore(cmd.Context(), func(s *site) error { return a.listUsers(cmd.Context(), s, q, o) })
+			if active && (q.State == connector.Inactive || q.Leaving) {
+				return usagef("--active leaves out who is deactivated: nobody is left of --inactive or --leaving")
+			}
+			return a.withStore(cmd.Context(), func(s *site) error { return a.listUsers(cmd.Context(), s, q, active, o) })
 		},
 	}
 	cmd.Flags().StringVar(&q.Org, "org", "", "organization (may be left out when there is only one)")
 	cmd.Flags().StringVar(&state, "state", "", "only this state: "+joinStates())
 	cmd.Flags().BoolVar(&inactive, "inactive", false, "only deactivated users")
+	cmd.Flags().BoolVar(&active, "active", false, "without deactivated users")
 	cmd.Flags().BoolVar(&q.Pending, "pending", false, "only users who wait for approval")
 	due.add(cmd)
 	cmd.Flags().StringVar(&q.Search, "search", "", "beginning of user name, e-mail or a name")
 	cmd.Flags().StringVar(&q.Package, "package", "", "only this package")
+	cmd.Flags().StringVar(&q.Source, "source", "", "only users of whom this source has a record")
+	cmd.Flags().StringVar(&q.Domain, "domain", "", "only users whose e-mail address is on this domain or below it")
+	cmd.Flags().BoolVar(&q.Failing, "failing", false, "only users of whom a failure is open")
+	cmd.Flags().StringVar(&reason, "reason", "", "only users of whom a failure with this reason is open, such as no_seat")
+	cmd.Flags().BoolVar(&q.Leaving, "leaving", false, "only users whom the end of a grace period deletes, the next one first")
 	cmd.Flags().IntVar(&q.Limit, "limit", 100, "how many; 0 = all")
 	o.add(cmd, "text", "json")
 	_ = cmd.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(strings.Split(joinStates(), ", "), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
+
+// userFilters are the flags by which a list of people is narrowed down.
+var userFilters = []string{"state", "inactive", "active", "pending", "search", "package", "source", "domain", "failing", "reason", "leaving"}
 
 func (a *app) approvalsCmd() *cobra.Command {
 	var o outputFlag
@@ -75,7 +96,7 @@ usherd user approve KEY, refuse one with usherd user reject KEY --reason WHY.`,
 			if err := limit(q.Limit); err != nil {
 				return err
 			}
-			return a.withStore(cmd.Context(), func(s *site) error { return a.listUsers(cmd.Context(), s, q, o) })
+			return a.withStore(cmd.Context(), func(s *site) error { return a.listUsers(cmd.Context(), s, q, false, o) })
 		},
 	}
 	cmd.Flags().StringVar(&q.Org, "org", "", "organization (may be left out when there is only one)")
@@ -97,17 +118,45 @@ func wordsOf[T ~string](list []T) string {
 
 const userPage = 500
 
-// listUsers pages through the store, so that "all" needs no more memory than one page.
-func (a *app) listUsers(ctx context.Context, s *site, q connector.UserQuery, o outputFlag) error {
+// listUsers pages through the store, so that "all" needs no more memory than one page. active leaves out who is deactivated.
+func (a *app) listUsers(ctx context.Context, s *site, q connector.UserQuery, active bool, o outputFlag) error {
 	org, err := s.org(q.Org)
 	if err != nil {
+		return err
+	}
+	if err := s.knowsFilters(ctx, org, &q); err != nil {
 		return err
 	}
 	q.Org = org.Org.ID
 	return a.pageUsers(q.Limit, a.userSink(o), o, func(after string, limit int) ([]*connector.User, string, error) {
 		q.After, q.Limit = after, limit
-		return s.db.ListUsers(ctx, q)
+		list, next, err := s.db.ListUsers(ctx, q)
+		if active {
+			list = slices.DeleteFunc(list, func(u *connector.User) bool { return u.State == connector.Inactive })
+		}
+		return list, next, err
 	})
+}
+
+// knowsFilters refuses to say "nobody" where a filter has a slip of the pen. Of a source that the configuration has no more there may be people.
+func (s *site) knowsFilters(ctx context.Context, o *org, q *connector.UserQuery) error {
+	if q.Reason != "" {
+		cat, err := s.catalogue()
+		if err == nil {
+			err = knowsReason(cat, q.Reason)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if q.Source == "" || o.Org.Source(q.Source) != nil {
+		return nil
+	}
+	list, _, err := s.db.ListUsers(ctx, connector.UserQuery{Org: o.Org.ID, Source: q.Source, Limit: 1})
+	if err != nil || len(list) > 0 {
+		return err
+	}
+	return s.knows(o.Org.ID, q.Source)
 }
 
 // pageUsers writes the pages that ask gives, up to so many users; 0 = all.
