@@ -23,12 +23,14 @@ type attemptsPage struct {
 	IDPs, Results, Since []option
 	Export               string
 	Rows                 []signInRow
+	Columns              columns
 	Pager                pager
 	Filtered, Looking    bool
 }
 
 // signInRow is one attempt.
 type signInRow struct {
+	Cols         columns // that are shown
 	Address, IDP string
 	At           *instant
 	Result       pill
@@ -64,14 +66,16 @@ func (v *visit) signInAttempts() {
 		return
 	}
 	q := v.attemptQuery()
-	p := attemptsPage{Person: q.Person, Code: v.query("code"), Since: v.windowOptions(), Export: v.here("/sso/attempts/export.csv")}
+	p := attemptsPage{Person: q.Person, Code: v.query("code"), Since: v.windowOptions(), Export: v.here("/sso/attempts/export.csv"), Columns: v.columns(columnsOfAttempts)}
 	next, err := scan(before, func(from connector.ID, limit int) ([]connector.Attempt, error) {
 		q.Before, q.Limit = from, limit
 		return v.s.o.Store.Attempts(v.r.Context(), q)
 	}, func(x connector.Attempt) (connector.ID, bool) {
 		fits := v.fitsAttempt(&x)
 		if fits {
-			p.Rows = append(p.Rows, v.signInRow(&x))
+			row := v.signInRow(&x)
+			row.Cols = p.Columns
+			p.Rows = append(p.Rows, row)
 		}
 		return x.ID, fits
 	})

@@ -40,6 +40,7 @@ type failuresPage struct {
 	Rows                  []failureRow
 	Pager                 pager
 	Export                string
+	Columns               columns
 	Deeds                 []option // what can be done to many of them
 	All                   string   // what the box says that chooses all that match
 }
@@ -67,7 +68,7 @@ func (v *visit) failures() {
 	q.After = v.after()
 	p := failuresPage{
 		Query: q.Subject, Source: q.Source, Reason: string(q.Reason), Filtered: q.Subject != "" || q.Source != "" || q.Reason != "" || q.Code != 0,
-		Export: v.here("/failures/export.csv"),
+		Export: v.here("/failures/export.csv"), Columns: v.columns(columnsOfFailures),
 	}
 	for _, s := range v.org.Settings.Sources {
 		p.Sources = append(p.Sources, option{s.ID, s.ID, s.ID == p.Source})

@@ -52,7 +52,8 @@ type provisioningPage struct {
 	Export              string
 	Deeds               []option // what can be done to many of them
 	Choose              string   // address to which the choice goes
-	All                 string   // what the box says that chooses all who match
+	Columns             columns
+	All                 string // what the box says that chooses all who match
 	Here                string
 	Any                 bool // there are some, though none may fit
 	Templated           bool // the configuration has templates
@@ -94,6 +95,7 @@ func (v *visit) provisioning() {
 	p := provisioningPage{
 		Query: q.Search, Reason: string(q.Reason), Exclude: q.HideProvisioned, Export: v.asShown("/provisioning/export.csv", q), Templated: len(v.org.Settings.Templates) > 0,
 		Deeds: v.deedsFor(announced), Choose: v.asShown("/provisioning", q), All: v.allMatching(q, counts), ShowAll: v.with("exclude", "none"), Here: v.asShown("/provisioning", q),
+		Columns: v.columns(columnsOfSubscribers),
 	}
 	if q.HideProvisioned && plain {
 		p.Hidden = counts[connector.Provisioned]

@@ -29,6 +29,7 @@ type requestsPage struct {
 	Clients, Statuses, Methods, Since []option
 	Export                            string
 	Rows                              []requestRow
+	Columns                           columns
 	Pager                             pager
 	Filtered                          bool // some are left out
 	Looking                           bool // it goes on looking on the next page
@@ -36,6 +37,7 @@ type requestsPage struct {
 
 // requestRow is one request.
 type requestRow struct {
+	Cols            columns // that are shown
 	Address, Client string
 	At              *instant
 	Status          pill
@@ -114,7 +116,7 @@ func (v *visit) scimRequests() {
 		v.say(http.StatusNotFound, "console.nowhere", nil)
 		return
 	}
-	p := requestsPage{Person: v.query("q"), Since: v.windowOptions(), Export: v.here("/scim/requests/export.csv")}
+	p := requestsPage{Person: v.query("q"), Since: v.windowOptions(), Export: v.here("/scim/requests/export.csv"), Columns: v.columns(columnsOfRequests)}
 	next := ""
 	if err == nil {
 		next, err = scan(before, func(from connector.ID, limit int) ([]connector.Request, error) {
@@ -123,7 +125,9 @@ func (v *visit) scimRequests() {
 		}, func(r connector.Request) (connector.ID, bool) {
 			fits := v.fitsMethod(&r)
 			if fits {
-				p.Rows = append(p.Rows, v.requestRow(&r))
+				row := v.requestRow(&r)
+				row.Cols = p.Columns
+				p.Rows = append(p.Rows, row)
 			}
 			return r.ID, fits
 		})

@@ -27,6 +27,7 @@ type runsPage struct {
 	ShowAll                   string
 	Compare                   string // address where two of them are compared
 	Days, Durations           template.HTML
+	Columns                   columns
 	Pager                     pager
 }
 
@@ -93,7 +94,7 @@ func (v *visit) runs() {
 		v.accident("runs", err)
 		return
 	}
-	p := runsPage{Source: c.Source, From: v.query("from"), To: v.query("to"), Changes: v.query("changes"), Quiet: v.query("quiet") == "1", Compare: v.s.path + "/runs/compare"}
+	p := runsPage{Source: c.Source, From: v.query("from"), To: v.query("to"), Changes: v.query("changes"), Quiet: v.query("quiet") == "1", Compare: v.s.path + "/runs/compare", Columns: v.columns(columnsOfRuns)}
 	p.Filtered = p.From+p.To+p.Changes+string(c.Trigger)+string(c.Mode)+string(c.Decision) != ""
 	v.runOptions(&p, c)
 	if v.may(run) {

@@ -54,6 +54,7 @@ type usersPage struct {
 	Looking               bool     // nobody so far, and there are more to look through
 	Seats                 []tile
 	Rows                  []userRow
+	Columns               columns
 	Pager                 pager
 	Hidden                int    // inactive ones that match on this page and are hidden
 	ShowAll               string // address of the list with them
@@ -83,7 +84,7 @@ var listStates = []connector.State{connector.Active, connector.Verified, connect
 
 func (v *visit) users() {
 	q := v.askedUsers(perPage)
-	p := usersPage{Query: q.Search, State: string(q.State), Package: q.Package, Pending: q.Pending, OnlyActive: v.onlyActive(), Deeds: v.deedsFor(people), Params: v.facetParams()}
+	p := usersPage{Query: q.Search, State: string(q.State), Package: q.Package, Pending: q.Pending, OnlyActive: v.onlyActive(), Deeds: v.deedsFor(people), Params: v.facetParams(), Columns: v.columns(columnsOfUsers)}
 	for _, state := range listStates {
 		p.States = append(p.States, option{string(state), v.t("words.state."+string(state), nil), string(state) == p.State})
 	}

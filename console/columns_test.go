@@ -1,0 +1,109 @@
+package console_test
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"usherd/connector"
+	"usherd/connector/clients"
+	"usherd/connector/sources"
+	"usherd/internal/webdriver"
+)
+
+var (
+	headOf = regexp.MustCompile(`<th scope="col"[^>]*>(?:<a[^>]*>|<abbr[^>]*>)?([^<]*)`)
+	cellIn = regexp.MustCompile(`<t[hd][ >]`)
+)
+
+// columnsOf are the heads of the table of a page, and how many cells its first row has.
+func columnsOf(text string) (heads []string, cells int) {
+	_, table, _ := strings.Cut(text, "data-rows")
+	head, rest, _ := strings.Cut(table, "</thead>")
+	for _, m := range headOf.FindAllStringSubmatch(head, -1) {
+		heads = append(heads, m[1])
+	}
+	_, body, _ := strings.Cut(rest, "<tbody>")
+	row, _, _ := strings.Cut(body, "</tr>")
+	return heads, len(cellIn.FindAllString(row, -1))
+}
+
+// Each big list shows the columns that its address names, and those only that it has; files stay whole.
+func TestColumnsOfListsAreChosen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.create("ann", connector.Active, func(u *connector.User) { u.Package = "standard" })
+	w.fails("office", failed("bob", connector.NoSeat))
+	w.aRun(1, nil)
+	w.templates()
+	w.announce("phones", "pia", "pia@example.com")
+	w.pushesAs("okta", clients.Settings{})
+	w.asked(1, nil)
+	w.signsIn("entra", &sources.SignOn{})
+	w.tried(1, nil)
+	b := w.as("owner")
+	for _, x := range []struct{ page, cols, first, second, whole string }{
+		{"/users?active=any", "cols=email", "Name", "E-mail", "/users/export.csv?cols=email"},
+		{"/failures?", "cols=times&cols=nonsense", "Name", "Times", "/failures/export.csv?cols=times"},
+		{"/runs?quiet=1", "cols=held,nonsense", "Started", "Held", "/runs/export.csv?cols=held"},
+		{"/provisioning?exclude=none", "cols=status", "Subscriber id", "Status", "/provisioning/export.csv?cols=status"},
+		{"/scim/requests?", "cols=client", "When", "Client", "/scim/requests/export.csv?cols=client"},
+		{"/sso/attempts?", "cols=ref", "When", "Reference", "/sso/attempts/export.csv?cols=ref"},
+	} {
+		a := b.get(x.page)
+		w.want(a, http.StatusOK, `<details class="columns">`, `name="cols"`)
+		all, cells := columnsOf(a.text)
+		if len(all) < 6 || cells != len(all) {
+			t.Errorf("%s: %d cells under %q", x.page, cells, all)
+		}
+		a = b.get(x.page + "&" + x.cols)
+		w.want(a, http.StatusOK, `type="hidden" name="cols" value="`)
+		heads, cells := columnsOf(a.text)
+		if heads[0] == "" { // where rows are ticked
+			heads, cells = heads[1:], cells-1
+		}
+		if len(heads) != 2 || cells != 2 || heads[0] != x.first || heads[1] != x.second {
+			t.Errorf("%s: %d cells under %q", x.page, cells, heads)
+		}
+		if none, _ := columnsOf(b.get(x.page + "&cols=nonsense").text); len(none) != len(all) {
+			t.Errorf("%s: %q", x.page, none)
+		}
+		if file, _, _ := strings.Cut(b.get(x.whole).text, "\n"); strings.Count(file, ",") < 5 {
+			t.Errorf("%s: %s", x.whole, file)
+		}
+	}
+	a := b.get("/users?active=any&q=ann&cols=email&cols=state")
+	w.want(a, http.StatusOK, `<input type="hidden" name="active" value="any"><input type="hidden" name="q" value="ann"><fieldset>`, `href="/admin/users?active=any&amp;q=ann"`,
+		`<input id="col-email" type="checkbox" name="cols" value="email" checked>`, `<input id="col-package" type="checkbox" name="cols" value="package">`)
+}
+
+// Columns are chosen in a real browser, with and without script, and stay chosen when something is looked for.
+func TestColumnsInABrowser(t *testing.T) {
+	t.Parallel()
+	d := webdriver.Start(t)
+	for _, script := range []bool{true, false} {
+		w := newWorld(t)
+		w.create("ann", connector.Active, func(u *connector.User) { u.Package = "standard" })
+		w.aRun(1, nil)
+		w.aRun(0, func(r *connector.Run) { r.Result, r.Finished = connector.ResultRunning, time.Time{} })
+		srv := w.listens()
+		b := d.Browser(t, script, "en")
+		enter(b, srv.URL, "/users", "owner")
+		if script {
+			shoot(t, b, srv.URL, "/users?cols=email,state,changed", "users-columns")
+			shoot(t, b, srv.URL, "/runs?cols=result,failed", "runs-columns")
+			b.Open(srv.URL + "/users")
+		}
+		b.Click(".columns summary")
+		b.Click("#col-username")
+		b.Click(".columns button")
+		b.Await(".columns summary .quiet", "(some are hidden)")
+		b.Click(".filters button.act")
+		b.Await("thead th:nth-child(4)", "State")
+		if faults := b.Faults(); len(faults) > 0 {
+			t.Error(faults)
+		}
+	}
+}
