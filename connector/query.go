@@ -14,8 +14,14 @@ type UserQuery struct {
 	Failing bool   // only those of whom a failure is open
 	Reason  Reason // only those of whom one with this reason is open
 	Leaving bool   // only those whom the end of a grace period deletes, the next one first
-	After   string // what the page before gave as next
-	Limit   int    // at most 1,000, which is also what 0 means
+
+	// Sort is ByUserName, ByDisplayName, where who has none stands last, or ByLastModified: it goes before the order that a filter
+	// has. ByID, which is the zero value, is the order that the list has otherwise; a search and a list of tombstones have no other.
+	Sort       ResourceSort
+	Descending bool
+
+	After string // what the page before gave as next
+	Limit int    // at most 1,000, which is also what 0 means
 }
 
 // DueQuery chooses users whose grace period has ended by a time, and whom no source would bring back: those

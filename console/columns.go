@@ -67,8 +67,11 @@ func (v *visit) columns(list []column) columns {
 		if !x.fixed {
 			c.Choices = append(c.Choices, columnChoice{x.key, text, shown})
 		}
-		if c.hidden[x.key] = !shown; shown {
-			c.Heads = append(c.Heads, v.columnHead(&x, text))
+		if c.hidden[x.key] = !shown; !shown {
+			continue
+		}
+		c.Heads = append(c.Heads, v.columnHead(&x, text))
+		if !x.fixed {
 			chosen = append(chosen, x.key)
 		}
 	}
@@ -99,6 +102,15 @@ func (v *visit) columnHead(x *column, text string) columnHead {
 	return h
 }
 
+// unsorted has a list go by none of its columns.
+func (c columns) unsorted() columns {
+	c.Heads = slices.Clone(c.Heads)
+	for i := range c.Heads {
+		c.Heads[i].Address, c.Heads[i].Order = "", ""
+	}
+	return c
+}
+
 // kept are the parameters of this list but for one, for a form that changes that one; it begins at the first page.
 func (v *visit) kept(but string) (list []option) {
 	q := v.r.URL.Query()
@@ -116,12 +128,12 @@ func (v *visit) kept(but string) (list []option) {
 // The columns of each big list, in the order in which they are shown.
 var (
 	columnsOfUsers = []column{
-		{key: "name", text: "users.name", fixed: true},
+		{key: "name", text: "users.name", fixed: true, sort: true},
 		{key: "email", text: "users.email"},
-		{key: "username", text: "users.username"},
+		{key: "username", text: "users.username", sort: true},
 		{key: "state", text: "users.statehead"},
 		{key: "package", text: "users.packagehead"},
-		{key: "changed", text: "users.changed"},
+		{key: "changed", text: "users.changed", sort: true},
 	}
 	columnsOfSubscribers = []column{
 		{key: "id", text: "provisioning.subscriberid", fixed: true},

@@ -79,6 +79,42 @@ func TestColumnsOfListsAreChosen(t *testing.T) {
 		`<input id="col-email" type="checkbox" name="cols" value="email" checked>`, `<input id="col-package" type="checkbox" name="cols" value="package">`)
 }
 
+// Lists go by the columns that an index tells about, this way and the other, and the heads say so.
+func TestListsGoByColumns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i, name := range []string{"cy", "ann", "bob"} {
+		w.now = w.now.Add(time.Minute)
+		w.create(name, connector.Active, func(u *connector.User) { u.Profile.Set(connector.DisplayName, []string{"Anton", "Zoe", "Mia"}[i]) })
+	}
+	b := w.as("operator")
+	for sort, want := range map[string]string{
+		"": "Zoe Mia Anton", "name": "Anton Mia Zoe", "-name": "Zoe Mia Anton", "username": "Zoe Mia Anton", "-username": "Anton Mia Zoe",
+		"changed": "Anton Zoe Mia", "-changed": "Mia Zoe Anton", "nonsense": "Zoe Mia Anton", "-": "Zoe Mia Anton",
+	} {
+		a := b.get("/users?sort=" + sort)
+		var got []string
+		for _, m := range rowName.FindAllStringSubmatch(a.text, -1) {
+			got = append(got, m[1])
+		}
+		if is := strings.Join(got, " "); is != want {
+			t.Errorf("%s: %s, want %s", sort, is, want)
+		}
+		n := strings.Count(a.text, "aria-sort=")
+		if sorts := sort != "" && sort != "nonsense" && sort != "-"; sorts != (n == 1) {
+			t.Errorf("%s: %d columns say that the list goes by them", sort, n)
+		}
+	}
+	w.want(b.get("/users?sort=changed&cols=changed"), http.StatusOK, `aria-sort="ascending"><a class="by" href="/admin/users?cols=changed&amp;sort=-changed">`,
+		`<input type="hidden" name="cols" value="changed">`, `<input type="hidden" name="sort" value="changed">`)
+	w.want(b.get("/users?sort=-changed"), http.StatusOK, `aria-sort="descending"><a class="by" href="/admin/users?sort=changed">`)
+	for _, own := range []string{"/users?sort=name&q=ann", "/users?sort=name&state=deleted"} {
+		w.not(b.get(own), "aria-sort", `class="by"`)
+	}
+}
+
+var rowName = regexp.MustCompile(`<th scope="row"><a href="[^"]*"><bdi>([^<]*)`)
+
 // Columns are chosen in a real browser, with and without script, and stay chosen when something is looked for.
 func TestColumnsInABrowser(t *testing.T) {
 	t.Parallel()
@@ -92,7 +128,7 @@ func TestColumnsInABrowser(t *testing.T) {
 		b := d.Browser(t, script, "en")
 		enter(b, srv.URL, "/users", "owner")
 		if script {
-			shoot(t, b, srv.URL, "/users?cols=email,state,changed", "users-columns")
+			shoot(t, b, srv.URL, "/users?cols=email,state,changed&sort=-changed", "users-columns")
 			shoot(t, b, srv.URL, "/runs?cols=result,failed", "runs-columns")
 			b.Open(srv.URL + "/users")
 		}
@@ -102,6 +138,10 @@ func TestColumnsInABrowser(t *testing.T) {
 		b.Await(".columns summary .quiet", "(some are hidden)")
 		b.Click(".filters button.act")
 		b.Await("thead th:nth-child(4)", "State")
+		b.Click("th a.by")
+		b.Await("th[aria-sort=ascending]", "Name")
+		b.Click("th a.by")
+		b.Await("th[aria-sort=descending]", "Name")
 		if faults := b.Faults(); len(faults) > 0 {
 			t.Error(faults)
 		}

@@ -50,13 +50,16 @@ func scanListRow(r *sql.Rows, v *listRow) error {
 // active come in order of their user names; a search gives first who is found by user name, then by
 // e-mail, display name and employee number, each user once; those who are leaving by the end of their grace
 // period, those on a Domain by their domains, and those whom another filter asks for in order of their creation, tombstones
-// only where State asks for them. Where only a few of many fit, a page may hold less than Limit and not be the last.
+// only where State asks for them; Sort has them in another order. Where only a few of many fit, a page may hold less than Limit and not be the last.
 func (r *reader) ListUsers(ctx context.Context, q connector.UserQuery) (users []*connector.User, next string, err error) {
 	var at place
 	if q.After != "" {
 		if err := json.Unmarshal([]byte(q.After), &at); err != nil {
 			return nil, "", invalid("list users", "After is not what a page gave: %w", err)
 		}
+	}
+	if q.Sort == connector.ByCreated {
+		return nil, "", invalid("list users", "users are not listed by their creation")
 	}
 	q.Search, q.Domain, q.Limit = connector.Fold(q.Search), reverseLabels(asciiDomain(q.Domain)), pageSize(q.Limit)
 	l := lister{r: r, q: q, at: at}

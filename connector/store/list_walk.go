@@ -70,6 +70,9 @@ func (r *reader) CountUsersOf(ctx context.Context, q connector.UserQuery, most i
 
 // walk reads the list by names where they are searched or nothing else is asked for, else by the index of a filter.
 func (l *lister) walk(ctx context.Context) error {
+	if l.sorted() {
+		return l.walkSorted(ctx)
+	}
 	if text, _ := l.byIndex(); text == "" {
 		return l.walkNames(ctx)
 	}
@@ -83,7 +86,7 @@ func (l *lister) walk(ctx context.Context) error {
 func (l *lister) byIndex() (text string, args []any) {
 	q, id := l.q, l.at.User[:]
 	switch {
-	case q.Search != "":
+	case q.Search != "" || l.sorted():
 		return "", nil
 	case l.failing():
 		return sqlListFailing, []any{q.Org, id, q.Reason, q.Reason}
@@ -121,7 +124,11 @@ func (l *lister) pages(ctx context.Context, ask func() (*sql.Rows, error)) error
 		for _, v := range list {
 			again := v.kind == 0 && v.user.ID == l.at.User // by another record or failure
 			l.at = place{v.kind, v.value, v.user.ID}
-			if l.q.Leaving && v.kind == 0 {
+			switch {
+			case v.kind != 0:
+			case l.sorted():
+				l.at.Value = strconv.FormatInt(micros(v.user.UpdatedAt), 10)
+			case l.q.Leaving:
 				l.at.Value = strconv.FormatInt(micros(v.user.DeleteAt), 10)
 			}
 			switch {
@@ -184,7 +191,7 @@ func (l *lister) wants(v listRow) bool {
 		q.Leaving && u.DeleteAt.IsZero() || !strings.HasPrefix(emailDomain(u.Profile), q.Domain) {
 		return false
 	}
-	if v.kind == 0 {
+	if v.kind == 0 || l.sorted() {
 		return u.State.Live() || q.State != ""
 	}
 	for _, n := range terms(uniqueNames(nil, u), u.Profile) {

@@ -68,6 +68,12 @@ func listUsers(f *fixture) {
 		{connector.UserQuery{Pending: true, Package: "gold"}, "32"},
 		{connector.UserQuery{Pending: true, Search: "USER"}, "235"},
 		{connector.UserQuery{Pending: true, State: connector.Deleted}, ""},
+		{connector.UserQuery{Sort: connector.ByUserName}, "123457"},
+		{connector.UserQuery{Sort: connector.ByUserName, Descending: true}, "754321"},
+		{connector.UserQuery{Sort: connector.ByUserName, Descending: true, Package: "gold"}, "4321"},
+		{connector.UserQuery{Sort: connector.ByUserName, Pending: true}, "235"},
+		{connector.UserQuery{Sort: connector.ByUserName, State: connector.Deleted}, "9"},
+		{connector.UserQuery{Sort: connector.ByUserName, Descending: true, Search: "user"}, "123457"},
 	} {
 		test.q.Org = Org
 		for _, n := range []int{1, 2, 100} {
@@ -81,6 +87,49 @@ func listUsers(f *fixture) {
 	f.equal(counts, map[connector.State]int{connector.Active: 5, connector.Inactive: 1, connector.Deleted: 1})
 	_, _, err = f.s.ListUsers(f.ctx, connector.UserQuery{Org: Org, After: "nonsense"})
 	f.kind(err, connector.Invalid)
+	_, _, err = f.s.ListUsers(f.ctx, connector.UserQuery{Org: Org, Sort: connector.ByCreated})
+	f.kind(err, connector.Invalid)
+}
+
+// sortUsers lists by names, of which two are the same and two are missing, and by the last change, alone and with filters.
+func sortUsers(f *fixture) {
+	f.packages(connector.Package{ID: "gold", Seats: 9})
+	var first *connector.User
+	for i, name := range []string{"", "Bo", "", "ämil", "Bo", "ann"} { // of 1 to 6
+		c := Create(i+1, "", f.now)
+		if i > 2 {
+			c = Create(i+1, "gold", f.now)
+		}
+		c.After.Profile.Set(connector.DisplayName, name)
+		c.Fields = connector.Diff(nil, c.After)
+		f.save(c)
+		if i == 0 {
+			first = c.After
+		}
+	}
+	f.now = f.now.Add(time.Hour)
+	f.save(Next(connector.Updated, first, f.now, func(u *connector.User) { u.Profile.Set("employeeNumber", "7") }))
+	for _, test := range []struct {
+		q        connector.UserQuery
+		up, down string
+	}{
+		{connector.UserQuery{Sort: connector.ByDisplayName}, "625413", "314526"},
+		{connector.UserQuery{Sort: connector.ByDisplayName, Package: "gold"}, "654", "456"},
+		{connector.UserQuery{Sort: connector.ByDisplayName, State: connector.Inactive}, "", ""},
+		{connector.UserQuery{Sort: connector.ByLastModified}, "234561", "165432"},
+		{connector.UserQuery{Sort: connector.ByLastModified, Source: Source, Package: "gold"}, "456", "654"},
+		{connector.UserQuery{Sort: connector.ByLastModified, Leaving: true}, "", ""},
+	} {
+		test.q.Org = Org
+		for _, n := range []int{1, 2, 100} {
+			for _, want := range []string{test.up, test.down} {
+				if got := f.pages(test.q, n); got != want {
+					f.Errorf("%+v in pages of %d: got %q, want %q", test.q, n, got, want)
+				}
+				test.q.Descending = !test.q.Descending
+			}
+		}
+	}
 }
 
 func searchUsers(f *fixture) {

@@ -192,6 +192,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"a context that has ended writes nothing", endedContext},
 		{"users are listed by page", listUsers},
 		{"users are filtered and counted", filterUsers},
+		{"users are listed in other orders", sortUsers},
 		{"users are searched", searchUsers},
 		{"users are found by key", findUsers},
 		{"whom records can be about", peopleAtOnce},
