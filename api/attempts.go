@@ -19,7 +19,7 @@ type AttemptStore interface {
 func (s *Server) attempts() {
 	route(s, operation{
 		id: "listSignIns", method: http.MethodGet, path: "/sign-ins", scope: connector.APIRead, tag: signInTag, summary: "List who has tried to sign in by SAML, the latest first",
-		about: "Each with its steps, as long as saml.keep of the source says.",
+		about: "Each with its steps, as long as saml.keep of the source says. With code, reason or result=in, some thousand attempts are looked at for a page: where few fit it is short, or empty, and has a next all the same.",
 	}, s.listAttempts)
 	route(s, operation{
 		id: "getSignIn", method: http.MethodGet, path: "/sign-ins/{attempt}", scope: connector.APIRead, tag: signInTag, summary: "Show one attempt to sign in, and what to do",
@@ -61,12 +61,16 @@ func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 
 type listAttemptsInput struct {
 	OrgPath
-	Source string    `query:"source" doc:"Only this source." maxLength:"32"`
-	Person string    `query:"person" doc:"Only of this person: user name or e-mail." maxLength:"320"`
-	Failed bool      `query:"failed" doc:"Only those that were refused."`
-	Since  time.Time `query:"since" doc:"Only from then on." format:"date-time"`
-	Before string    `query:"before" doc:"Only older ones than this: next of the page before." format:"uuid"`
-	Limit  int       `query:"limit" doc:"How many at most." default:"50" minimum:"1" maximum:"500"`
+	Source string           `query:"source" doc:"Only this source." maxLength:"32"`
+	Person string           `query:"person" doc:"Only of this person: user name or e-mail." maxLength:"320"`
+	Ref    string           `query:"ref" doc:"Only the one of which a person was shown this reference; person is not asked for beside it." maxLength:"20" example:"7K2M-9QXA"`
+	Result string           `query:"result" doc:"Only who is in, or who was refused." enum:"in,refused"`
+	Code   int              `query:"code" doc:"Only those that were refused with this number, such as 31; 0 = any." minimum:"0" maximum:"99"`
+	Reason connector.Reason `query:"reason" doc:"Only those that were refused for this reason, such as no_seat." maxLength:"64"`
+	Failed bool             `query:"failed" doc:"The same as result=refused."`
+	Since  time.Time        `query:"since" doc:"Only from then on." format:"date-time"`
+	Before string           `query:"before" doc:"Only older ones than this: next of the page before." format:"uuid"`
+	Limit  int              `query:"limit" doc:"How many at most." default:"50" minimum:"1" maximum:"500"`
 }
 
 // Attempts is a page of attempts.
@@ -78,22 +82,29 @@ type Attempts struct {
 type attemptsOutput struct{ Body Attempts }
 
 func (s *Server) listAttempts(ctx context.Context, c *call, in *listAttemptsInput) (*attemptsOutput, error) {
-	q := connector.AttemptQuery{Org: c.id(), Source: in.Source, Person: in.Person, Failed: in.Failed, Since: in.Since, Limit: in.Limit + 1}
-	if err := before(&q.Before, in.Before); err != nil {
-		return nil, err
+	q := connector.AttemptChoice{Code: connector.Code(in.Code), Reason: in.Reason, In: in.Result == "in"}
+	q.AttemptQuery = connector.AttemptQuery{
+		Org: c.id(), Source: in.Source, Person: in.Person, Ref: in.Ref, Failed: in.Failed || in.Result == "refused" || in.Code > 0 || in.Reason != "", Since: in.Since,
 	}
-	list, err := s.o.Store.Attempts(ctx, q)
-	if err != nil {
+	var from connector.ID
+	if err := before(&from, in.Before); err != nil {
 		return nil, err
 	}
 	out := &attemptsOutput{Attempts{Attempts: []Attempt{}}}
-	for i := range list[:min(len(list), in.Limit)] {
-		out.Body.Attempts = append(out.Body.Attempts, NewAttempt(&list[i], s.catalogue, c.lang))
+	next, more, err := connector.Sift(in.Limit, from, func(from connector.ID, limit int) ([]connector.Attempt, error) {
+		q.Before, q.Limit = from, limit
+		return s.o.Store.Attempts(ctx, q.AttemptQuery)
+	}, func(x connector.Attempt) (connector.ID, bool) {
+		fits := q.Fits(&x)
+		if fits {
+			out.Body.Attempts = append(out.Body.Attempts, NewAttempt(&x, s.catalogue, c.lang))
+		}
+		return x.ID, fits
+	})
+	if more {
+		out.Body.Next = next.String()
 	}
-	if len(list) > in.Limit {
-		out.Body.Next = list[in.Limit-1].ID.String()
-	}
-	return out, nil
+	return out, err
 }
 
 // AttemptDetail is an attempt with what to do about it.

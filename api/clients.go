@@ -26,7 +26,7 @@ func (s *Server) clients() {
 	route(s, operation{
 		id: "listRequests", method: http.MethodGet, path: "/scim/requests", scope: connector.APIRead, tag: scimTag,
 		summary: "List what identity providers have asked, and what they were answered, the latest first",
-		about:   "Secrets were masked before anything was stored. Bodies are stored for sources with scim.log.bodies only, and shown with bodies only.",
+		about:   "Secrets were masked before anything was stored. Bodies are stored for sources with scim.log.bodies only, and shown with bodies only. With method, some thousand requests are looked at for a page: where few fit it is short, or empty, and has a next all the same.",
 	}, s.listRequests)
 	route(s, operation{
 		id: "getRequest", method: http.MethodGet, path: "/scim/requests/{request}", scope: connector.APIRead, tag: scimTag, summary: "Show one request of an identity provider, with its bodies where they are stored",
@@ -116,7 +116,8 @@ type listRequestsInput struct {
 	OrgPath
 	Source string    `query:"source" doc:"Only this source." maxLength:"32"`
 	Person string    `query:"person" doc:"Only about this person: user name, e-mail or id." maxLength:"320"`
-	Status string    `query:"status" doc:"Only answers with this status, or of this class." pattern:"^[1-5]([0-9][0-9]|xx)$" example:"4xx"`
+	Status string    `query:"status" doc:"Only answers with this status, of this class, or of these classes." pattern:"^([1-5]([0-9][0-9]|xx)|4xx-5xx)$" example:"4xx"`
+	Method string    `query:"method" doc:"Only this method." enum:"GET,POST,PUT,PATCH,DELETE"`
 	Since  time.Time `query:"since" doc:"Only from then on." format:"date-time"`
 	Before string    `query:"before" doc:"Only older ones than this: next of the page before." format:"uuid"`
 	Bodies bool      `query:"bodies" doc:"With the bodies, where they are stored."`
@@ -132,8 +133,10 @@ type Requests struct {
 type requestsOutput struct{ Body Requests }
 
 func (s *Server) listRequests(ctx context.Context, c *call, in *listRequestsInput) (*requestsOutput, error) {
-	q := connector.RequestQuery{Org: c.id(), Source: in.Source, Since: in.Since, Bodies: in.Bodies, Limit: in.Limit + 1}
-	if err := before(&q.Before, in.Before); err != nil {
+	q := connector.RequestChoice{Method: in.Method}
+	q.RequestQuery = connector.RequestQuery{Org: c.id(), Source: in.Source, Since: in.Since, Bodies: in.Bodies}
+	var from connector.ID
+	if err := before(&from, in.Before); err != nil {
 		return nil, err
 	}
 	if in.Status != "" {
@@ -142,22 +145,28 @@ func (s *Server) listRequests(ctx context.Context, c *call, in *listRequestsInpu
 	if err := q.About(ctx, s.o.Store, in.Person); err != nil {
 		return nil, err
 	}
-	list, err := s.o.Store.Requests(ctx, q)
-	if err != nil {
-		return nil, err
-	}
 	out := &requestsOutput{Requests{Requests: []Request{}}}
-	for i := range list[:min(len(list), in.Limit)] {
-		out.Body.Requests = append(out.Body.Requests, NewRequest(&list[i]))
+	next, more, err := connector.Sift(in.Limit, from, func(from connector.ID, limit int) ([]connector.Request, error) {
+		q.Before, q.Limit = from, limit
+		return s.o.Store.Requests(ctx, q.RequestQuery)
+	}, func(r connector.Request) (connector.ID, bool) {
+		fits := q.Fits(&r)
+		if fits {
+			out.Body.Requests = append(out.Body.Requests, NewRequest(&r))
+		}
+		return r.ID, fits
+	})
+	if more {
+		out.Body.Next = next.String()
 	}
-	if len(list) > in.Limit {
-		out.Body.Next = list[in.Limit-1].ID.String()
-	}
-	return out, nil
+	return out, err
 }
 
-// statusBounds reads 409 or 4xx, which the document has checked.
+// statusBounds reads 409, 4xx or 4xx-5xx, which the document has checked.
 func statusBounds(text string) [2]int {
+	if text == "4xx-5xx" {
+		return [2]int{400, 599}
+	}
 	if n, err := strconv.Atoi(text); err == nil {
 		return [2]int{n, n}
 	}

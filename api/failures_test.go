@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -165,6 +166,13 @@ func TestRunsAndTheirReports(t *testing.T) {
 	if err := json.Unmarshal(r.body, &report); err != nil || report.ID != ids[0].String() || report.Result != "held" || r.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("%v %s", err, r.body)
 	}
+	for format, want := range map[string][2]string{"csv": {"text/csv; charset=utf-8", "action,held,"}, "html": {"text/html; charset=utf-8", "<!DOCTYPE html>"}} {
+		r := c.with("Accept-Language", "en").want(http.StatusOK, http.MethodGet, "/orgs/acme/runs/"+ids[0].String()+"?format="+format, nil)
+		if r.Header.Get("Content-Type") != want[0] || !strings.HasPrefix(strings.ToLower(string(r.body)), strings.ToLower(want[1])) || !strings.HasSuffix(r.Header.Get("Content-Disposition"), `_report.`+format+`"`) {
+			t.Errorf("%s: %v\n%s", format, r.Header, r.body)
+		}
+	}
+	c.refused(http.StatusUnprocessableEntity, "invalid_request", http.MethodGet, "/orgs/acme/runs/"+ids[0].String()+"?format=xml", nil)
 	for _, x := range [][2]string{{"GET", ""}, {"POST", "/reject"}} {
 		c.refused(http.StatusNotFound, "not_found", x[0], "/orgs/acme/runs/"+ids[1].String()+x[1], nil)
 	}

@@ -72,7 +72,8 @@ func TestSignInsAreShown(t *testing.T) {
 	if last := get[api.Attempts](c, "/orgs/acme/sign-ins?before=%s", first.Next); len(last.Attempts) != 1 || last.Attempts[0].Code != 0 || last.Next != "" {
 		t.Errorf("%+v", last)
 	}
-	for query, n := range map[string]int{"?failed=true": 1, "?person=ANN@acme.test": 2, "?person=bob": 0, "?source=other": 0, "?since=2030-01-01T00:00:00Z": 0} {
+	for query, n := range map[string]int{"?failed=true": 1, "?result=refused": 1, "?result=in": 1, "?code=31": 1, "?code=32": 0, "?reason=no_seat": 1, "?reason=no_account": 0,
+		"?code=31&result=in": 0, "?ref=7kq2-m4zt": 2, "?ref=7kq2-0000": 0, "?person=ANN@acme.test": 2, "?person=bob": 0, "?source=other": 0, "?since=2030-01-01T00:00:00Z": 0} {
 		if got := get[api.Attempts](c, "/orgs/acme/sign-ins%s", query); len(got.Attempts) != n {
 			t.Errorf("%s: %+v", query, got)
 		}
@@ -94,6 +95,9 @@ func TestRequestsAreShown(t *testing.T) {
 		r := connector.Request{
 			ID: connector.NewID(w.now()), Org: "acme", Source: "idp", At: w.now(), Method: "POST", Path: "/Users", Status: status, Duration: time.Millisecond, Asked: []byte("{}"), Answered: []byte("{}"),
 		}
+		if i == 2 {
+			r.Method = "PUT"
+		}
 		if i == 0 {
 			r.User = ann.ID
 		} else {
@@ -104,7 +108,7 @@ func TestRequestsAreShown(t *testing.T) {
 	w.ok(w.db.PutRequests(t.Context(), list, nil))
 	c := w.client("acme", connector.APIRead)
 	for query, n := range map[string]int{
-		"": 3, "?status=409": 1, "?status=4xx": 1, "?status=2xx": 1, "?person=ann": 1, "?person=" + ann.ID.String(): 1, "?person=bob": 2, "?person=nobody": 0,
+		"": 3, "?method=POST": 2, "?method=PUT": 1, "?method=GET": 0, "?method=POST&limit=1": 1, "?status=4xx-5xx": 2, "?status=409": 1, "?status=4xx": 1, "?status=2xx": 1, "?person=ann": 1, "?person=" + ann.ID.String(): 1, "?person=bob": 2, "?person=nobody": 0,
 		"?since=2030-01-01T00:00:00Z": 0, "?source=other": 0, "?limit=2": 2,
 	} {
 		if got := get[api.Requests](c, "/orgs/acme/scim/requests%s", query); len(got.Requests) != n || n > 0 && got.Requests[0].Asked != nil {
@@ -122,6 +126,10 @@ func TestRequestsAreShown(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	w.client("beta").refused(http.StatusNotFound, "not_found", http.MethodGet, "/orgs/beta/scim/requests/"+first.Requests[0].ID, nil)
+	posts := get[api.Requests](c, "/orgs/acme/scim/requests?method=POST&limit=1")
+	if rest := get[api.Requests](c, "/orgs/acme/scim/requests?method=POST&limit=1&before=%s", posts.Next); posts.Requests[0].Status != 409 || len(rest.Requests) != 1 || rest.Requests[0].Status != 201 || rest.Next != "" {
+		t.Errorf("%+v, then %+v", posts, rest)
+	}
 	c.refused(http.StatusUnprocessableEntity, "invalid_request", http.MethodGet, "/orgs/acme/scim/requests?status=999", nil)
 	if got := get[api.Requests](w.client("beta"), "/orgs/beta/scim/requests"); len(got.Requests) != 0 {
 		t.Errorf("%+v", got)

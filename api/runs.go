@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"io"
 	"iter"
 	"net/http"
 
@@ -20,7 +21,8 @@ func (s *Server) runs() {
 	s.runLists()
 	route(s, operation{
 		id: "getRunReport", method: http.MethodGet, path: "/runs/{run}", scope: connector.APIRead, tag: runsTag, streams: true, summary: "Show the report of a run with everybody in it",
-		about: "The document of usherd report RUN -o json, sent while it is read: of a large run it is large.",
+		media: []string{"application/json", csvType, htmlType},
+		about: "The document of usherd report RUN -o json, or a table of its people as CSV, or a page for people; sent while it is read: of a large run it is large.",
 	}, s.getReport)
 	route(s, operation{
 		id: "rejectRun", method: http.MethodPost, path: "/runs/{run}/reject", scope: connector.APIRuns, tag: runsTag, summary: "Refuse what a run holds",
@@ -196,8 +198,24 @@ func (s *Server) run(ctx context.Context, c *call, in *RunPath) (*connector.Run,
 	return run, err
 }
 
-func (s *Server) getReport(ctx context.Context, c *call, in *RunPath) (*huma.StreamResponse, error) {
-	run, err := s.run(ctx, c, in)
+const (
+	csvType  = "text/csv; charset=utf-8"
+	htmlType = "text/html; charset=utf-8"
+)
+
+type reportInput struct {
+	RunPath
+	Format string `query:"format" doc:"csv has a row for each person, html is a page without scripts in the language of Accept-Language." enum:"json,csv,html" default:"json"`
+}
+
+// reportForms are the forms of a report, by format.
+var reportForms = map[string]struct {
+	mime  string
+	write func(w io.Writer, r report.Report) error
+}{"json": {"application/json", report.JSON}, "csv": {csvType, report.CSV}, "html": {htmlType, report.HTML}}
+
+func (s *Server) getReport(ctx context.Context, c *call, in *reportInput) (*huma.StreamResponse, error) {
+	run, err := s.run(ctx, c, &in.RunPath)
 	if err != nil {
 		return nil, err
 	}
@@ -209,9 +227,13 @@ func (s *Server) getReport(ctx context.Context, c *call, in *RunPath) (*huma.Str
 		Run: run, UndoneBy: report.Undone(back)[run.ID], Now: s.now(), Lang: c.lang, Catalogue: s.catalogue,
 		Changes: func() iter.Seq2[*connector.Change, error] { return s.o.Store.RunChanges(ctx, run.ID) },
 	}
+	form := reportForms[in.Format]
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
-		hc.SetHeader("Content-Type", "application/json")
-		if err := report.JSON(hc.BodyWriter(), r); err != nil {
+		hc.SetHeader("Content-Type", form.mime)
+		if in.Format != "json" {
+			hc.SetHeader("Content-Disposition", `attachment; filename="run_`+c.id()+"_"+run.ID.Short()+"_report."+in.Format+`"`)
+		}
+		if err := form.write(hc.BodyWriter(), r); err != nil {
 			s.cut(ctx, err)
 		}
 	}}, nil

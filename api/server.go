@@ -129,6 +129,7 @@ func New(o Options) (*Server, error) {
 	s.clients()
 	s.configuration()
 	s.system()
+	s.counts()
 	if s.document, err = json.MarshalIndent(s.api.OpenAPI(), "", "  "); err != nil {
 		return nil, fmt.Errorf("api: the document: %w", err)
 	}

@@ -24,8 +24,8 @@ type Store interface {
 	RequestStore
 	RevisionStore
 	SystemStore
+	CountStore
 	ListUsers(ctx context.Context, q connector.UserQuery) (users []*connector.User, next string, err error)
-	CountUsers(ctx context.Context, org string) (map[connector.State]int, error)
 	FindUser(ctx context.Context, org, key string) (*connector.User, error)
 	Claims(ctx context.Context, q connector.ClaimQuery) ([]connector.Claim, error)
 	Claim(ctx context.Context, org string, id connector.ID) (*connector.Claim, error)
@@ -167,6 +167,7 @@ type listUsersInput struct {
 	Failing bool            `query:"failing" doc:"Only users of whom a failure is open."`
 	Reason  string          `query:"reason" doc:"Only users of whom a failure with this reason is open." maxLength:"64"`
 	Leaving bool            `query:"leaving" doc:"Only users whom the end of a grace period deletes, the next one first."`
+	Exclude string          `query:"exclude" doc:"Leaves out who is inactive, as the console does: a page may be short then, or empty, and have a next all the same." enum:"inactive"`
 }
 
 // Users is a page of users.
@@ -189,9 +190,11 @@ func (s *Server) listUsers(ctx context.Context, c *call, in *listUsersInput) (*u
 	if err != nil {
 		return nil, err
 	}
-	out := &usersOutput{Users{Users: make([]User, len(list)), Next: cursor(next)}}
-	for i, u := range list {
-		out.Body.Users[i] = NewUser(u)
+	out := &usersOutput{Users{Users: []User{}, Next: cursor(next)}}
+	for _, u := range list {
+		if in.Exclude == "" || u.State != connector.Inactive {
+			out.Body.Users = append(out.Body.Users, NewUser(u))
+		}
 	}
 	return out, nil
 }

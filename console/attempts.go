@@ -48,15 +48,18 @@ const (
 	resultRefused = "refused"
 )
 
-// attemptQuery is what the filters ask the store for.
-func (v *visit) attemptQuery() connector.AttemptQuery {
-	return connector.AttemptQuery{Org: v.id(), Source: v.query("idp"), Person: v.query("q"), Failed: v.query("result") == resultRefused || v.query("code") != "", Since: v.since()}
-}
-
-// fitsAttempt reports whether an attempt is one that is asked for: the store does not find by everything.
-func (v *visit) fitsAttempt(x *connector.Attempt) bool {
-	code, reason := v.query("code"), v.query("reason")
-	return (code == "" || strconv.Itoa(int(x.Code)) == code) && (reason == "" || string(x.Reason) == reason) && (v.query("result") != resultIn || x.Code == 0)
+// askedAttempts are those that the filters ask for.
+func (v *visit) askedAttempts() *connector.AttemptChoice {
+	c := &connector.AttemptChoice{Reason: connector.Reason(v.query("reason")), In: v.query("result") == resultIn}
+	c.AttemptQuery = connector.AttemptQuery{Org: v.id(), Source: v.query("idp"), Person: v.query("q"), Failed: v.query("result") == resultRefused, Since: v.since()}
+	if text := v.query("code"); text != "" {
+		code, err := strconv.Atoi(text)
+		if err != nil || code <= 0 {
+			code = -1 // nobody's
+		}
+		c.Code, c.Failed = connector.Code(code), true
+	}
+	return c
 }
 
 func (v *visit) signInAttempts() {
@@ -65,13 +68,13 @@ func (v *visit) signInAttempts() {
 		v.say(http.StatusNotFound, "console.nowhere", nil)
 		return
 	}
-	q := v.attemptQuery()
+	q := v.askedAttempts()
 	p := attemptsPage{Person: q.Person, Code: v.query("code"), Since: v.windowOptions(), Export: v.here("/sso/attempts/export.csv"), Columns: v.columns(columnsOfAttempts)}
 	next, err := scan(before, func(from connector.ID, limit int) ([]connector.Attempt, error) {
 		q.Before, q.Limit = from, limit
-		return v.s.o.Store.Attempts(v.r.Context(), q)
+		return v.s.o.Store.Attempts(v.r.Context(), q.AttemptQuery)
 	}, func(x connector.Attempt) (connector.ID, bool) {
-		fits := v.fitsAttempt(&x)
+		fits := q.Fits(&x)
 		if fits {
 			row := v.signInRow(&x)
 			row.Cols = p.Columns
@@ -126,19 +129,19 @@ func (v *visit) signInRow(x *connector.Attempt) signInRow {
 var attemptColumns = []string{"id", "at", "idp", "code", "reason", "person", "user_id", "ref", "remote", "duration_ms", "refused_at_step", "test", "clock_difference_ms"}
 
 func (v *visit) exportAttempts() {
-	v.sheet("sign_ins", "sign-ins", attemptColumns, v.signInCells(v.attemptQuery()))
+	v.sheet("sign_ins", "sign-ins", attemptColumns, v.signInCells(v.askedAttempts()))
 }
 
-func (v *visit) signInCells(q connector.AttemptQuery) iter.Seq2[[]string, error] {
+func (v *visit) signInCells(q *connector.AttemptChoice) iter.Seq2[[]string, error] {
 	return func(yield func([]string, error) bool) {
 		for q.Limit = exportPage; ; {
-			list, err := v.s.o.Store.Attempts(v.r.Context(), q)
+			list, err := v.s.o.Store.Attempts(v.r.Context(), q.AttemptQuery)
 			if err != nil {
 				yield(nil, err)
 				return
 			}
 			for i := range list {
-				if x := &list[i]; v.fitsAttempt(x) && !yield(v.signInCell(x), nil) {
+				if x := &list[i]; q.Fits(x) && !yield(v.signInCell(x), nil) {
 					return
 				}
 			}

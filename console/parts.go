@@ -39,36 +39,13 @@ func (v *visit) pager(next string, shown int) pager {
 	return p
 }
 
-// mostScanned bounds how many rows one page looks at to find those that a filter asks for: the next page goes on from there.
-const mostScanned = 2000
-
-// scan fills a page of a list by reading parts of it until enough fits. Read gives at most limit rows after a place, row says
-// where one stands and whether it was taken. It returns where the list goes on, "" after its end.
+// scan fills a page of a list as connector.Sift does. It returns where the list goes on, "" after its end.
 func scan[T any](from connector.ID, read func(from connector.ID, limit int) ([]T, error), row func(T) (place connector.ID, taken bool)) (string, error) {
-	const limit = 4 * perPage
-	taken, more := 0, true
-	for scanned := 0; more && taken < perPage && scanned < mostScanned; {
-		list, err := read(from, limit)
-		if err != nil {
-			return "", err
-		}
-		more = len(list) == limit
-		scanned += len(list)
-		for i, x := range list {
-			place, fits := row(x)
-			if from = place; fits {
-				taken++
-			}
-			if taken == perPage {
-				more = more || i < len(list)-1
-				break
-			}
-		}
+	next, more, err := connector.Sift(perPage, from, read, row)
+	if err != nil || !more {
+		return "", err
 	}
-	if !more {
-		return "", nil
-	}
-	return from.String(), nil
+	return next.String(), nil
 }
 
 // afterID is after for lists whose rows go by their ids.

@@ -92,25 +92,20 @@ func (v *visit) windowOptions() []option {
 	return list
 }
 
-// requestQuery is what the filters ask the store for.
-func (v *visit) requestQuery() (connector.RequestQuery, error) {
-	q := connector.RequestQuery{Org: v.id(), Source: v.query("client"), Since: v.since()}
+// askedRequests are those that the filters ask for.
+func (v *visit) askedRequests() (*connector.RequestChoice, error) {
+	c := &connector.RequestChoice{Method: v.query("method")}
+	c.RequestQuery = connector.RequestQuery{Org: v.id(), Source: v.query("client"), Since: v.since()}
 	for _, x := range requestStatuses {
 		if x.name == v.query("status") {
-			q.Status = x.bounds
+			c.Status = x.bounds
 		}
 	}
-	return q, q.About(v.r.Context(), v.s.o.Store, v.query("q"))
-}
-
-// fitsMethod reports whether a request has the method that is asked for: the store does not find by it.
-func (v *visit) fitsMethod(r *connector.Request) bool {
-	m := v.query("method")
-	return m == "" || m == r.Method
+	return c, c.About(v.r.Context(), v.s.o.Store, v.query("q"))
 }
 
 func (v *visit) scimRequests() {
-	q, err := v.requestQuery()
+	q, err := v.askedRequests()
 	before, wrong := v.afterID()
 	if wrong != nil {
 		v.say(http.StatusNotFound, "console.nowhere", nil)
@@ -121,9 +116,9 @@ func (v *visit) scimRequests() {
 	if err == nil {
 		next, err = scan(before, func(from connector.ID, limit int) ([]connector.Request, error) {
 			q.Before, q.Limit = from, limit
-			return v.s.o.Store.Requests(v.r.Context(), q)
+			return v.s.o.Store.Requests(v.r.Context(), q.RequestQuery)
 		}, func(r connector.Request) (connector.ID, bool) {
-			fits := v.fitsMethod(&r)
+			fits := q.Fits(&r)
 			if fits {
 				row := v.requestRow(&r)
 				row.Cols = p.Columns
@@ -185,7 +180,7 @@ var requestColumns = []string{
 }
 
 func (v *visit) exportRequests() {
-	q, err := v.requestQuery()
+	q, err := v.askedRequests()
 	if err != nil {
 		v.accident("requests", err)
 		return
@@ -196,16 +191,16 @@ func (v *visit) exportRequests() {
 // exportPage is how many rows are read at once for a file.
 const exportPage = 1000
 
-func (v *visit) requestCells(q connector.RequestQuery) iter.Seq2[[]string, error] {
+func (v *visit) requestCells(q *connector.RequestChoice) iter.Seq2[[]string, error] {
 	return func(yield func([]string, error) bool) {
 		for q.Limit = exportPage; ; {
-			list, err := v.s.o.Store.Requests(v.r.Context(), q)
+			list, err := v.s.o.Store.Requests(v.r.Context(), q.RequestQuery)
 			if err != nil {
 				yield(nil, err)
 				return
 			}
 			for i := range list {
-				if r := &list[i]; v.fitsMethod(r) && !yield(v.requestCell(r), nil) {
+				if r := &list[i]; q.Fits(r) && !yield(v.requestCell(r), nil) {
 					return
 				}
 			}

@@ -99,7 +99,7 @@ var notByAPI = map[string]string{
 var onlyByAPI = map[string]bool{
 	"signIn": true, "resetPassword": true, "checkPerson": true, "listSeatDays": true, "compareRuns": true,
 	"getConfiguration": true, "listRevisions": true, "compareRevisions": true, "getSystem": true, "getDiagnostics": true,
-	"listTemplates": true, "getTemplate": true, "testSource": true, "browseSource": true, "trySignIn": true, "listFields": true,
+	"listTemplates": true, "getTemplate": true, "testSource": true, "browseSource": true, "trySignIn": true, "listFields": true, "getCounts": true,
 }
 
 // Everything that the command line does, the API does, or there is a reason why not; and nothing is in the table that there is not.
