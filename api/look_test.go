@@ -72,8 +72,10 @@ func TestSignInsAreShown(t *testing.T) {
 	if last := get[api.Attempts](c, "/orgs/acme/sign-ins?before=%s", first.Next); len(last.Attempts) != 1 || last.Attempts[0].Code != 0 || last.Next != "" {
 		t.Errorf("%+v", last)
 	}
-	for query, n := range map[string]int{"?failed=true": 1, "?result=refused": 1, "?result=in": 1, "?code=31": 1, "?code=32": 0, "?reason=no_seat": 1, "?reason=no_account": 0,
-		"?code=31&result=in": 0, "?ref=7kq2-m4zt": 2, "?ref=7kq2-0000": 0, "?person=ANN@acme.test": 2, "?person=bob": 0, "?source=other": 0, "?since=2030-01-01T00:00:00Z": 0} {
+	for query, n := range map[string]int{
+		"?failed=true": 1, "?result=refused": 1, "?result=in": 1, "?code=31": 1, "?code=32": 0, "?reason=no_seat": 1, "?reason=no_account": 0,
+		"?code=31&result=in": 0, "?ref=7kq2-m4zt": 2, "?ref=7kq2-0000": 0, "?person=ANN@acme.test": 2, "?person=bob": 0, "?source=other": 0, "?since=2030-01-01T00:00:00Z": 0,
+	} {
 		if got := get[api.Attempts](c, "/orgs/acme/sign-ins%s", query); len(got.Attempts) != n {
 			t.Errorf("%s: %+v", query, got)
 		}
