@@ -30,6 +30,7 @@ type frame struct {
 	Revision string
 	Version  string
 	Query    string // what was searched
+	Help     topicLink
 }
 
 // crumb is a page above this one.
@@ -105,7 +106,7 @@ func (v *visit) complete(f *frame) *frame {
 		}
 	}
 	if v.r.Header.Get("HX-Request") == "" {
-		f.Nav, f.Banners = v.navigation(), v.banners()
+		f.Nav, f.Banners, f.Help = v.navigation(), v.banners(), v.helpFor(v.r.URL.Path)
 	}
 	return f
 }

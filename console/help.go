@@ -8,12 +8,15 @@ import (
 func (s *Server) help() {
 	s.page("/help", see, (*visit).help)
 	s.body("help", helpPage{})
+	s.page("/help/{topic}", see, (*visit).topic)
+	s.body("topic", topicPage{})
 }
 
 // helpPage tells what is the same on all pages: the keys, and the words that query boxes take.
 type helpPage struct {
-	Keys  []helpKey
-	Lists []helpList
+	Topics []topicLink
+	Keys   []helpKey
+	Lists  []helpList
 }
 
 // helpKey is what a key does.
@@ -23,7 +26,11 @@ type helpKey struct {
 }
 
 // helpList are the filters of one list.
-type helpList struct{ Name, Address, Filters string }
+type helpList struct {
+	Name, Address, Filters string
+
+	path string
+}
 
 // helpKeys are the keys that console.js knows: those of pages, then the others with their texts, help.key.NAME.
 var (
@@ -36,13 +43,18 @@ var (
 )
 
 func (v *visit) help() {
-	var p helpPage
+	p := helpPage{Topics: v.topicLinks(), Lists: v.helpLists()}
 	for _, k := range otherKeys {
 		p.Keys = append(p.Keys, helpKey{[]string{k.key}, v.t("help.key."+k.name, nil)})
 	}
 	for _, k := range pageKeys {
 		p.Keys = append(p.Keys, helpKey{[]string{"g", k.key}, v.t("nav."+k.page, nil)})
 	}
+	v.show(http.StatusOK, "help", frame{Title: v.t("help.title", nil), State: v.t("help.state", nil)}, p)
+}
+
+// helpLists are all lists with the filters that their query boxes take.
+func (v *visit) helpLists() (list []helpList) {
 	for _, l := range v.s.lists {
 		name := v.t("nav."+strings.TrimPrefix(l.path, "/"), nil)
 		switch l.path {
@@ -51,7 +63,7 @@ func (v *visit) help() {
 		case "/scim/requests":
 			name = v.t("scim.requests", nil)
 		}
-		p.Lists = append(p.Lists, helpList{name, v.link(l.path), strings.Join(l.filters, ":  ") + ":"})
+		list = append(list, helpList{name, v.link(l.path), strings.Join(l.filters, ":  ") + ":", l.path})
 	}
-	v.show(http.StatusOK, "help", frame{Title: v.t("help.title", nil), State: v.t("help.state", nil)}, p)
+	return list
 }

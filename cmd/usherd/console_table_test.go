@@ -123,11 +123,12 @@ var pagesByAPI = map[string][]string{
 
 // pagesOnly says why a path of the console has no operation.
 var pagesOnly = map[string]string{
-	"/reauth":      "a token does not sign in",
-	"/logout":      "a token does not sign in",
-	"/preferences": "a program has no language, no colours and no pace",
-	"/search":      "it asks the lists, each of which a program searches itself",
-	"/help":        "it is about the pages; the document of the API describes itself",
+	"/reauth":       "a token does not sign in",
+	"/logout":       "a token does not sign in",
+	"/preferences":  "a program has no language, no colours and no pace",
+	"/search":       "it asks the lists, each of which a program searches itself",
+	"/help/{topic}": "it is about the pages; the document of the API describes itself",
+	"/help":         "it is about the pages; the document of the API describes itself",
 }
 
 // reads are operations that only read, although a page does with a POST what they do: it writes into the audit trail, too.

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"usherd/console"
 )
 
 // commands calls do for each command that there is, by its path.
@@ -133,6 +135,18 @@ func TestCommandsOfDocumentsAreUnderstood(t *testing.T) {
 	}
 	if found < 15 {
 		t.Errorf("%d commands: not all were found", found)
+	}
+}
+
+// And those that help in the console names.
+func TestCommandsOfConsoleHelpAreUnderstood(t *testing.T) {
+	t.Parallel()
+	list := console.HelpCommands()
+	for _, command := range list {
+		understood(t, "help of the console", command)
+	}
+	if len(list) < 20 {
+		t.Errorf("%d commands: not all were found", len(list))
 	}
 }
 
