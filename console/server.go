@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,6 +29,15 @@ import (
 
 //go:embed layout pages static style texts
 var files embed.FS
+
+// pages are the pages, texts and static files, which are the same for each server of a process: they are read once.
+var pages = sync.OnceValues(func() (*page.Set, error) {
+	set, err := page.Load(files)
+	if err != nil {
+		return nil, err
+	}
+	return set, oneStyle(set)
+})
 
 // Store is what the console reads, and where it keeps sessions and the audit log. store.DB is one. Each page names what it needs
 // in a part of its own.
@@ -137,11 +147,8 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, err := page.Load(files)
+	set, err := pages()
 	if err != nil {
-		return nil, err
-	}
-	if err := oneStyle(set); err != nil {
 		return nil, err
 	}
 	public, err := url.Parse(o.URL)

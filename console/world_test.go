@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,7 +19,6 @@ import (
 	"usherd/connector/store/storetest"
 	"usherd/connector/system"
 	"usherd/console"
-	"usherd/console/password"
 )
 
 const (
@@ -28,14 +26,9 @@ const (
 	secret  = "correct horse battery"
 )
 
-// hashed is made once: it is slow, as it has to be.
-var hashed = sync.OnceValue(func() string {
-	hash, err := password.Hash(secret)
-	if err != nil {
-		panic(err)
-	}
-	return hash
-})
+// hashed is the hash of secret at the least cost that the console takes: each test signs in, and a hash at the cost of those
+// that it makes itself is password's own matter.
+const hashed = "$argon2id$v=19$m=8192,t=1,p=1$c2FsdCBvZiB0ZXN0cyAwMQ$tD0I+qd9DG91snDTO9UilTw34MotqbJk2ximiAZepYs"
 
 // world is a console of two organizations with a store of its own. Each role has an administrator of its name in acme; root is an
 // owner everywhere.
@@ -79,11 +72,11 @@ func newWorld(t *testing.T) *world {
 			{Settings: w.org, Writer: w.prov, Domains: w.keeper(w.org, w.prov), Claims: claims, TokenAddress: tokenAddress},
 			{Settings: other, Writer: second, Domains: w.keeper(other, second), Claims: claims},
 		},
-		Admins:   []console.Admin{{Name: "root", PasswordHash: hashed(), Grant: console.Grant{Role: connector.Owner}}},
+		Admins:   []console.Admin{{Name: "root", PasswordHash: hashed, Grant: console.Grant{Role: connector.Owner}}},
 		Revision: "0123456789ab",
 	}
 	for _, r := range connector.Roles() {
-		w.set.Admins = append(w.set.Admins, console.Admin{Name: string(r), PasswordHash: hashed(), Grant: console.Grant{Role: r, Organizations: []string{"acme"}}})
+		w.set.Admins = append(w.set.Admins, console.Admin{Name: string(r), PasswordHash: hashed, Grant: console.Grant{Role: r, Organizations: []string{"acme"}}})
 	}
 	w.serve(address)
 	return w

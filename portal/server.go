@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,9 @@ import (
 
 //go:embed pages texts
 var files embed.FS
+
+// pages are the pages, texts and static files, which are the same for each server of a process: they are read once.
+var pages = sync.OnceValues(func() (*page.Set, error) { return page.Load(files) })
 
 // Store is what the portal reads, and where mails are written that somebody has asked for.
 type Store interface {
@@ -72,7 +76,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, err := page.Load(files)
+	set, err := pages()
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"net/http"
 	"strings"
+	"sync"
 
 	"go.uber.org/zap"
 
@@ -15,6 +16,9 @@ import (
 
 //go:embed pages texts
 var files embed.FS
+
+// pages are the pages, texts and static files, which are the same for each server of a process: they are read once.
+var pages = sync.OnceValues(func() (*page.Set, error) { return page.Load(files) })
 
 // fail answers a refusal in the form that is asked for: a page, or XML or JSON where a program asks.
 func (v *visit) fail(status int, f connector.Failure, more ...connector.Failure) {

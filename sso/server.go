@@ -93,7 +93,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := page.Load(files)
+	p, err := pages()
 	if err != nil {
 		return nil, err
 	}
