@@ -310,7 +310,7 @@ func TestGroupsOfChangesEqualThoseOfFullRuns(t *testing.T) {
 	f := groupedFeed(12)
 	w.readInFull(f, connector.ResultOK)
 	other.readInFull(f, connector.ResultOK)
-	for round := range 60 {
+	for round := range rounds(60) {
 		for range 1 + r.IntN(4) {
 			f.randomGroup(r)
 		}

@@ -140,7 +140,7 @@ func changesEqualFullRuns(t *testing.T, seed uint64) {
 	w.readInFull(f, connector.ResultOK)
 	other.sync(&people{list: slices.Clone(f.list)}, connector.ResultOK)
 	next := 100
-	for round := range 40 {
+	for round := range rounds(40) {
 		for range 1 + r.IntN(6) {
 			f.random(r, &next)
 		}

@@ -32,7 +32,7 @@ func TestEveryHistoryCanBeExplained(t *testing.T) {
 		}
 	}
 	ids := map[connector.ID]bool{}
-	for range 12 {
+	for range rounds(12) {
 		source, p := "dir", a
 		if r.IntN(2) == 0 {
 			source, p = "second", b

@@ -83,7 +83,7 @@ func access(u *connector.User) bool {
 // and from somewhere in the middle, before and after what is old was compacted.
 func TestReplayUnderTheSameRulesGivesTheSameUsers(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(2) {
+	for seed := range uint64(rounds(2)) {
 		w := newWorld(t, func(o *connector.Organization) { twoSources(o); keeping(o) })
 		r := rand.New(rand.NewPCG(seed, 11))
 		sources := map[string]*people{"dir": {list: crowd(60)}, "second": {list: crowd(80)}}

@@ -220,7 +220,7 @@ func TestAnyChangeOfGroupsIsRolledBack(t *testing.T) {
 		f.randomGroup(r)
 	}
 	w.readInFull(f, connector.ResultOK)
-	for round := range 25 {
+	for round := range rounds(25) {
 		before, ids := w.pictureOfGroups(), w.groupIDs()
 		for range 1 + r.IntN(5) {
 			f.randomMembers(r)

@@ -106,7 +106,7 @@ func TestRollbackLeavesWhatWasBefore(t *testing.T) {
 	})
 	p := &people{list: crowd(60)}
 	w.sync(p, connector.ResultOK)
-	for round := range 12 {
+	for round := range rounds(12) {
 		before := w.everybody()
 		mix(r, p)
 		if r.IntN(4) == 0 {

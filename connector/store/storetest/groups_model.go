@@ -75,7 +75,7 @@ func groupsAgainstModel(f *fixture) {
 		m.dns[n] = fmt.Sprint("CN=place ", n)
 		m.users[n] = f.member(n, m.dns[n], 0)
 	}
-	for step := range 150 {
+	for step := range rounds(150) {
 		m.change(f, rnd)
 		if step%10 == 9 {
 			f.compareGroups(m)

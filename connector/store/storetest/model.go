@@ -28,7 +28,7 @@ func againstModel(f *fixture) {
 		links: map[connector.Anchor]connector.ID{}, seats: map[string]int{"gold": 12, "tin": 6}, used: map[string]int{},
 	}
 	f.packages(connector.Package{ID: "gold", Seats: 12}, connector.Package{ID: "tin", Seats: 6})
-	for step := range 400 {
+	for step := range rounds(400) {
 		f.now = f.now.Add(time.Second)
 		c := m.random(rnd, f.now)
 		want := m.apply(c)

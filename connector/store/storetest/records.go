@@ -137,11 +137,11 @@ func (m *recordModel) check(f *fixture, since time.Time) {
 // compactedRecords makes random histories, compacts them at random times, now and then cut off in the
 // middle, and compares with the model.
 func compactedRecords(f *fixture) {
-	for seed := range uint64(4) {
-		r := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // a test
+	for seed := range rounds(4) {
+		r := rand.New(rand.NewPCG(uint64(seed), 7)) //nolint:gosec // a test
 		f.ok(f.s.DropRecords(f.ctx, Org, Source, f.now.Add(time.Hour)))
 		m := &recordModel{linked: map[connector.Anchor]bool{}}
-		from := int(seed) * 3000
+		from := seed * 3000
 		var people []*connector.Change
 		for n := from; n < from+1500; n += 1 + r.IntN(2) {
 			people = append(people, Create(n, "", f.now))

@@ -108,7 +108,7 @@ func requestsAgainstModel(f *fixture) {
 		all = append(all, q)
 	}
 	f.loggedAsTheyCome(r, all)
-	for range 60 {
+	for range rounds(60) {
 		q := connector.RequestQuery{Org: Org, Limit: 5 + r.IntN(200)}
 		if r.IntN(2) == 0 {
 			q.Source = Source

@@ -93,7 +93,7 @@ func (m *worldMaker) looksRight(c *connector.ClientUser) {
 // resourcesAgainstModel asks random questions of a random store.
 func resourcesAgainstModel(f *fixture) {
 	m := newWorld(f, 50, 12)
-	for step := range 120 {
+	for step := range rounds(120) {
 		kind := pick(m.rnd, connector.UserResource, connector.UserResource, connector.GroupResource)
 		m.client = pick(m.rnd, client, client, client2, "none")
 		q := connector.ResourceQuery{

@@ -108,7 +108,7 @@ func subscribersFound(f *fixture) {
 	pick := func(wants func(*connector.Subscriber) bool) []*connector.Subscriber {
 		return slices.DeleteFunc(slices.Clone(all), func(s *connector.Subscriber) bool { return s.Org != Org || !wants(s) })
 	}
-	for range 60 {
+	for range rounds(60) {
 		q := connector.SubscriberQuery{
 			Org: Org, Template: []string{"", "phones", "chat"}[r.IntN(3)], HideProvisioned: r.IntN(2) == 0, Limit: 1 + r.IntN(30),
 			Reason: []connector.Reason{"", "", connector.NoSeat}[r.IntN(3)], Search: []string{"", "", "LINE00", "a01", "b0", "line"}[r.IntN(6)],
