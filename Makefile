@@ -18,14 +18,21 @@ RACE      := $(if $(shell command -v gcc || command -v clang),-race $(UNWATCHED:
 # What go test would look at by itself is looked at by `make vet`, with more.
 GOTEST := $(GO) run ./internal/gotest -vet=off -count=1 -timeout=$(TIMEOUT)
 
-# What the race detector has no time for, or for all of: disasters in each mode, many users, the suite behind a pooler.
-WITHOUT_RACE := Disaster|EmptiedOU|ClockJumps|DoorOfManyUsers|BehindAPooler|RandomSignals
+# What the race detector has no time for, or for all of: disasters in each mode, many users, all lots that the suite of the store
+# draws (on SQLite, and on PostgreSQL behind a pooler).
+WITHOUT_RACE := Disaster|EmptiedOU|ClockJumps|TestDirectoryRestored|DomainControllerRestored|DoorOfManyUsers|BehindAPooler|RandomSignals|TestConformance/sqlite
 
 # What runs on SQLite, and then on PostgreSQL: each package whose tests take a store from newstore. connector/store does both at
-# once. Those tests are left out that have been on PostgreSQL already (replicas), that are about a file (the fleet, some commands) or no store (alarms), and changes
-# of real directories without kills: with kills they are made as well.
+# once. Those tests are left out
+# - that have been on PostgreSQL already, whatever the environment says: replicas, and what only they can do;
+# - that are about a file (the fleet, some commands, the demo), or no store (alarms, what is deployed);
+# - changes of real directories: what one says is the same before either store, so that slapd with kills stands for all;
+# - browsers: they ask for the pages that other tests of the console ask for on PostgreSQL.
 ON_BOTH   := $(filter-out ./connector/store/,$(sort $(dir $(shell grep -rl --include=*_test.go '"usherd/connector/store/newstore"' . 2>/dev/null))))
-NOT_AGAIN := ScriptsOnFiles|ReplicasAreKilled|ReplicasOutlive|TestFleet$$|AlarmsAreRaised|ScriptOfChanges|ScriptOnSlapd$$
+NOT_AGAIN := ReplicasAre|ReplicasOutlive|ReplicasHave|ReplicasReport|OneReplicaLeads|OlderReplica|LeadThatIsLost|NextLeaderDoes|ClaimsEndByTimeOnce|ServiceManagerHears
+NOT_AGAIN := $(NOT_AGAIN)|ScriptsOnFiles|TwoDaemonsOnOneFile|TestFleet$$|TestDemo|TestAlarms|TestPrometheus|TestCompose|TestImage|TestKubernetes
+NOT_AGAIN := $(NOT_AGAIN)|ScriptOfChanges|ScriptOnSlapd$$|ScriptOnSamba|ScriptByUSNOnSamba|ScriptOn389ds|OfSamba|RealDirectoryRestored.*/Samba|NestedMembershipsArrive.*/Samba|ByARealIdentityProvider
+NOT_AGAIN := $(NOT_AGAIN)|InABrowser
 
 # A linter of the pinned version that is there already is used; else one is built into .cache/bin.
 LINT := $(shell for l in $(CACHE)/bin/golangci-lint "$$(command -v golangci-lint)" "$$($(GO) env GOPATH)/bin/golangci-lint"; do \
