@@ -42,7 +42,7 @@ type System struct {
 	Replica        string         `json:"replica" doc:"The one that answers."`
 	Replicas       int            `json:"replicas" doc:"That serve, as far as this one knows."`
 	Leads          bool           `json:"leads" doc:"This one reads sources and sends mails."`
-	Leader         string         `json:"leader,omitempty" doc:"The one that does instead; left out where none is known."`
+	Leader         string         `json:"leader,omitempty" doc:"The one that does; left out where none is known."`
 	Revision       string         `json:"revision" doc:"Of the configuration in force."`
 	LeaderRevision string         `json:"leader_revision,omitempty" doc:"Of the leader, where it is another one."`
 	Store          SystemStorage  `json:"store"`
