@@ -65,14 +65,15 @@ type ItemQuery struct {
 	Limit   int    // at most 1,000, which is also what 0 means
 }
 
-// RunFilter chooses runs of a list, latest first; empty fields choose all. Source, From and Until need Org.
+// RunFilter chooses runs of a list, latest first unless Oldest says otherwise; empty fields choose all. Source, From, Until and Oldest need Org.
 type RunFilter struct {
 	Org    string
 	Source string
 	// From and Until choose runs that have ended at that time or later, and before that one. The latest is then the one that ended last.
 	From, Until time.Time
-	Before      ID  // the last run of the page before; zero = from the latest on
-	Limit       int // at most 1,000, which is also what 0 means
+	Oldest      bool // first
+	Before      ID   // the last run of the page before; zero = from the latest on
+	Limit       int  // at most 1,000, which is also what 0 means
 }
 
 // ItemCount is how many failures of a code and reason are open, and when one of them was last seen.

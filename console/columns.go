@@ -15,6 +15,7 @@ type column struct {
 	num   bool
 	fixed bool // it is always shown: it leads to what the row is about
 	sort  bool // the list can go by it
+	down  bool // and does, downwards, where nothing else is said
 }
 
 // columns are those of a list as they were chosen in its address, for the templates "columns", "heads" and "colsfield". The zero value
@@ -92,10 +93,14 @@ func (v *visit) columnHead(x *column, text string) columnHead {
 		return h
 	}
 	next := x.key
-	switch v.query("sort") {
-	case x.key:
+	switch sort := v.query("sort"); {
+	case sort == x.key && x.down:
+		h.Order, next = "ascending", ""
+	case x.down:
+		h.Order = "descending"
+	case sort == x.key:
 		h.Order, next = "ascending", "-"+x.key
-	case "-" + x.key:
+	case sort == "-"+x.key:
 		h.Order = "descending"
 	}
 	h.Address = v.with("sort", next)
@@ -158,7 +163,7 @@ var (
 		{key: "run", text: "failures.run"},
 	}
 	columnsOfRuns = []column{
-		{key: "started", text: "runs.started", fixed: true},
+		{key: "started", text: "runs.started", fixed: true, sort: true, down: true},
 		{key: "source", text: "runs.source"},
 		{key: "mode", text: "runs.mode", also: "runs.fact.actor"},
 		{key: "result", text: "runs.result"},

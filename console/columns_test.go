@@ -113,6 +113,31 @@ func TestListsGoByColumns(t *testing.T) {
 	}
 }
 
+// Runs go from the latest on, or from the first.
+func TestRunsGoByTheirStart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first, last := w.aRun(1, nil), w.aRun(1, nil)
+	b := w.as("auditor")
+	for _, x := range []struct {
+		query, order, other string
+		runs                []*connector.Run
+	}{
+		{"", "descending", "/admin/runs?sort=started", []*connector.Run{last, first}},
+		{"?sort=started", "ascending", "/admin/runs", []*connector.Run{first, last}},
+		{"?sort=started&source=office", "ascending", "/admin/runs?source=office", []*connector.Run{first, last}},
+	} {
+		a := b.get("/runs" + x.query)
+		w.want(a, http.StatusOK, `aria-sort="`+x.order+`"><a class="by" href="`+x.other+`">`)
+		if upper, lower := strings.Index(a.text, "run-"+x.runs[0].ID.String()), strings.Index(a.text, "run-"+x.runs[1].ID.String()); upper < 0 || upper > lower {
+			t.Errorf("%s: %d %d", x.query, upper, lower)
+		}
+		if file := b.get("/runs/export.csv" + x.query).text; strings.Index(file, x.runs[0].ID.String()) > strings.Index(file, x.runs[1].ID.String()) {
+			t.Errorf("%s: %s", x.query, file)
+		}
+	}
+}
+
 var rowName = regexp.MustCompile(`<th scope="row"><a href="[^"]*"><bdi>([^<]*)`)
 
 // Columns are chosen in a real browser, with and without script, and stay chosen when something is looked for.

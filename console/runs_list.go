@@ -55,6 +55,7 @@ func (v *visit) chosenRuns() (*runs.Choice, error) {
 		Decision: connector.HoldStatus(v.query("decision")),
 	}
 	c.Org, c.Source, c.Limit = v.id(), v.query("source"), perPage
+	c.Oldest = v.query("sort") == "started"
 	c.Loud = v.query("quiet") != "1" && c.Result == ""
 	var err error
 	if c.From, err = v.dayAsked("from"); err != nil {

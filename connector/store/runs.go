@@ -31,6 +31,11 @@ const (
 	// Latest end first. A pair bounds where the list begins: the end of one run and its id, or a time alone.
 	sqlRunsEnded = `SELECT doc FROM runs
  WHERE org = ? AND finished > 0 AND finished >= ? AND (finished, id) < (?, ?) AND (? = '' OR source = ?) ORDER BY finished DESC, id DESC LIMIT 0 + ?`
+	sqlRunsOfOrgUp    = `SELECT doc FROM runs WHERE org = ? AND id > ? ORDER BY id LIMIT 0 + ?`
+	sqlRunsOfSourceUp = `SELECT doc FROM runs WHERE org = ? AND source = ? AND id > ? ORDER BY id LIMIT 0 + ?`
+	// The index is asked for the times alone: of places it tells without reading a run.
+	sqlRunsEndedUp = `SELECT doc FROM runs
+ WHERE org = ? AND finished > 0 AND finished < ? AND (finished, id) > (?, ?) AND (? = '' OR source = ?) ORDER BY finished, id LIMIT 0 + ?`
 	sqlRunEnd = `SELECT finished FROM runs WHERE id = ?`
 
 	sqlRollbacks    = `SELECT doc FROM runs WHERE undoes = ? AND id > ?`
@@ -88,20 +93,25 @@ func (r *reader) Run(ctx context.Context, id connector.ID) (*connector.Run, erro
 // Runs returns runs, latest first: by their start, or with From or Until by their end.
 func (r *reader) Runs(ctx context.Context, f connector.RunFilter) ([]*connector.Run, error) {
 	before := f.Before
-	if before.IsZero() {
+	if before.IsZero() && !f.Oldest {
 		before = lastOfAll
 	}
-	q, args := sqlRuns, []any{before[:], pageSize(f.Limit)}
+	q, args, ofOrg, ofSource := sqlRuns, []any{before[:], pageSize(f.Limit)}, sqlRunsOfOrg, sqlRunsOfSource
+	if f.Oldest {
+		ofOrg, ofSource = sqlRunsOfOrgUp, sqlRunsOfSourceUp
+	}
 	switch {
+	case f.Oldest && f.Org == "":
+		return nil, invalid("runs", "Oldest needs Org")
 	case !f.From.IsZero() || !f.Until.IsZero():
 		var err error
 		if q, args, err = r.endedRuns(ctx, f); err != nil {
 			return nil, wrap("runs", err)
 		}
 	case f.Source != "":
-		q, args = sqlRunsOfSource, []any{f.Org, f.Source, before[:], pageSize(f.Limit)}
+		q, args = ofSource, []any{f.Org, f.Source, before[:], pageSize(f.Limit)}
 	case f.Org != "":
-		q, args = sqlRunsOfOrg, []any{f.Org, before[:], pageSize(f.Limit)}
+		q, args = ofOrg, []any{f.Org, before[:], pageSize(f.Limit)}
 	}
 	rows, err := r.q.query(ctx, q, args...)
 	runs, err := add[*connector.Run](nil, rows, err, scanRun)
@@ -113,23 +123,37 @@ func (r *reader) endedRuns(ctx context.Context, f connector.RunFilter) (string, 
 	if f.Org == "" {
 		return "", nil, invalid("runs", "From and Until need Org")
 	}
-	end, before := micros(f.Until), connector.ID{} // before the first run that ended at that time
-	if f.Until.IsZero() {
-		end = math.MaxInt64
+	end, begin := int64(math.MaxInt64), micros(f.From)
+	if !f.Until.IsZero() {
+		end = micros(f.Until)
 	}
-	if !f.Before.IsZero() {
-		rows, err := r.q.query(ctx, sqlRunEnd, f.Before[:])
-		last, ok, err := first(rows, err, func(r *sql.Rows, n *int64) error { return r.Scan(n) })
-		switch {
-		case err != nil:
-			return "", nil, err
-		case !ok:
-			return "", nil, notFound("runs", "there is no run %s any more", f.Before)
-		case last < end:
-			end, before = last, f.Before
-		}
+	last, err := r.endOf(ctx, f.Before)
+	switch {
+	case err != nil:
+		return "", nil, err
+	case f.Oldest && !f.Before.IsZero() && last >= begin:
+		return sqlRunsEndedUp, []any{f.Org, end, last, f.Before[:], f.Source, f.Source, pageSize(f.Limit)}, nil
+	case f.Oldest: // from the first run that ended at that time on
+		return sqlRunsEndedUp, []any{f.Org, end, begin, make([]byte, len(f.Before)), f.Source, f.Source, pageSize(f.Limit)}, nil
 	}
-	return sqlRunsEnded, []any{f.Org, micros(f.From), end, before[:], f.Source, f.Source, pageSize(f.Limit)}, nil
+	before := connector.ID{} // before the first run that ended at that time
+	if !f.Before.IsZero() && last < end {
+		end, before = last, f.Before
+	}
+	return sqlRunsEnded, []any{f.Org, begin, end, before[:], f.Source, f.Source, pageSize(f.Limit)}, nil
+}
+
+// endOf is when the run ended that a page ended with; 0 where there was none.
+func (r *reader) endOf(ctx context.Context, id connector.ID) (int64, error) {
+	if id.IsZero() {
+		return 0, nil
+	}
+	rows, err := r.q.query(ctx, sqlRunEnd, id[:])
+	last, ok, err := first(rows, err, func(r *sql.Rows, n *int64) error { return r.Scan(n) })
+	if err == nil && !ok {
+		err = notFound("runs", "there is no run %s any more", id)
+	}
+	return last, err
 }
 
 // OpenHolds returns the runs that are written as waiting for approval, oldest first.
