@@ -21,6 +21,7 @@ func TestCountsByAPI(t *testing.T) {
 	w.person("beta", "eve", nil)
 	w.failing("acme", "una", "dua")
 	c := w.client("acme", connector.APIRead, connector.APIUsers, connector.APISubscribers)
+	w.at.Add(1_000_000)
 	c.want(http.StatusOK, http.MethodPost, "/orgs/acme/users/bob/deactivate", nil)
 	c.want(http.StatusOK, http.MethodPost, "/orgs/acme/subscribers", `{"subscribers":[{"template":"phones","subscriber_id":"4712","email":"bo@home.test"}]}`)
 	for i, code := range []connector.Code{0, 31} {
@@ -49,6 +50,14 @@ func TestCountsByAPI(t *testing.T) {
 			t.Errorf("%s: %+v", query, list)
 		}
 	}
+	for sort, want := range map[string]string{"username": "ann", "-username": "bob", "changed": "ann", "-changed": "bob"} {
+		page := get[api.Users](c, "/orgs/acme/users?limit=1&sort=%s", sort)
+		rest := get[api.Users](c, "/orgs/acme/users?limit=1&sort=%s&after=%s", sort, page.Next)
+		if page.Users[0].UserName != want || len(rest.Users) != 1 || rest.Users[0].UserName == want || rest.Next != "" {
+			t.Errorf("%s: %+v, then %+v", sort, page, rest)
+		}
+	}
+	c.refused(http.StatusUnprocessableEntity, "invalid_request", http.MethodGet, "/orgs/acme/users?sort=email", nil)
 	if got := get[api.Counts](w.client("beta"), "/orgs/beta/counts"); got.Users.States[connector.Verified] != 1 || len(got.SignIns) != 1 || got.SignIns["login"].Attempts != 0 {
 		t.Errorf("%+v", got)
 	}

@@ -98,9 +98,12 @@ func (s *Server) getSystem(ctx context.Context, c *call, _ *OrgPath) (*systemOut
 	}
 	h := s.o.Program.Health(ctx, c.id())
 	x := System{
-		OK: true, Version: s.o.Version, Go: h.Go, Since: h.Since.UTC(), Replica: h.Replica, Replicas: h.Replicas, Leads: is.Leads, Leader: is.Leader,
+		OK: true, Version: s.o.Version, Go: h.Go, Since: h.Since.UTC(), Replica: h.Replica, Replicas: h.Replicas, Leads: is.Leads,
 		Revision: s.o.Program.Configuration().Revision, LeaderRevision: h.LeaderRevision, Store: SystemStorage{h.Store, size}, LogLevel: h.LogLevel,
 		Checks: make([]SystemCheck, len(h.Checks)), Jobs: make([]SystemJob, len(h.Jobs)), Certificates: make([]SystemEnding, len(is.Ends)), Mails: map[string]int{},
+	}
+	if !is.Leads {
+		x.Leader = is.Leader
 	}
 	for i := range h.Checks {
 		x.Checks[i] = checkOf(&h.Checks[i])

@@ -28,8 +28,9 @@ func TestSystemByAPI(t *testing.T) {
 	}
 	m.is.Ends = []system.Ending{{Name: "api.tls", Ends: w.now().Add(72 * time.Hour)}, {Source: "idp", Name: "CN=idp", Ends: w.now().Add(720 * time.Hour)}}
 	c := w.client("acme", connector.APIRead)
+	m.is.Leader = "dc-1"
 	got := get[api.System](c, "/orgs/acme/system")
-	if !got.OK || got.Version != "v0" || got.Revision != m.file.Revision || !got.Leads || got.Replicas != 2 || got.Store.Kind != "sqlite" || got.Store.Bytes == 0 {
+	if got.Leader != "" || !got.OK || got.Version != "v0" || got.Revision != m.file.Revision || !got.Leads || got.Replicas != 2 || got.Store.Kind != "sqlite" || got.Store.Bytes == 0 {
 		t.Errorf("%+v", got)
 	}
 	if len(got.Checks) != 2 || got.Checks[0].Took != 1.5 || got.Checks[1].Source != "office" || got.Checks[1].Name != "" {

@@ -140,7 +140,7 @@ const usersTag = "Users"
 func (s *Server) users() {
 	route(s, operation{
 		id: "listUsers", method: http.MethodGet, path: "/users", scope: connector.APIRead, tag: usersTag, summary: "List users",
-		about: "All users and those of state active come in order of their user names, a search gives first who is found by user name, all others come in order of their creation. Tombstones come only where state asks for them.",
+		about: "All users and those of state active come in order of their user names, a search gives first who is found by user name, all others come in order of their creation; sort asks for another order. Tombstones come only where state asks for them.",
 	}, s.listUsers)
 	route(s, operation{
 		id: "getUser", method: http.MethodGet, path: "/users/{user}", scope: connector.APIRead, tag: usersTag, summary: "Show a user with its records and groups",
@@ -167,6 +167,7 @@ type listUsersInput struct {
 	Failing bool            `query:"failing" doc:"Only users of whom a failure is open."`
 	Reason  string          `query:"reason" doc:"Only users of whom a failure with this reason is open." maxLength:"64"`
 	Leaving bool            `query:"leaving" doc:"Only users whom the end of a grace period deletes, the next one first."`
+	Sort    string          `query:"sort" doc:"By display name, where who has none stands last, user name or last change; with - the other way round. A search and lists of tombstones have an order of their own." enum:"name,-name,username,-username,changed,-changed"`
 	Exclude string          `query:"exclude" doc:"Leaves out who is inactive, as the console does: a page may be short then, or empty, and have a next all the same." enum:"inactive"`
 }
 
@@ -183,7 +184,9 @@ func (s *Server) listUsers(ctx context.Context, c *call, in *listUsersInput) (*u
 	if err != nil {
 		return nil, err
 	}
+	sort, down := connector.UserSort(in.Sort)
 	list, next, err := s.o.Store.ListUsers(ctx, connector.UserQuery{
+		Sort: sort, Descending: down,
 		Org: c.id(), State: in.State, Search: in.Search, Package: in.Package, Pending: in.Pending, After: after, Limit: in.Limit,
 		Source: in.Source, Domain: in.Domain, Failing: in.Failing, Reason: connector.Reason(in.Reason), Leaving: in.Leaving,
 	})

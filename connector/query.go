@@ -1,6 +1,9 @@
 package connector
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // UserQuery chooses users of a list; empty fields choose all live ones.
 type UserQuery struct {
@@ -22,6 +25,21 @@ type UserQuery struct {
 
 	After string // what the page before gave as next
 	Limit int    // at most 1,000, which is also what 0 means
+}
+
+// UserSort is the order of a list of users that a text names, such as name or -changed; ByID, which is the order that the list has
+// otherwise, for any other text.
+func UserSort(text string) (sort ResourceSort, descending bool) {
+	name, descending := strings.CutPrefix(text, "-")
+	switch name {
+	case "name":
+		return ByDisplayName, descending
+	case "username":
+		return ByUserName, descending
+	case "changed":
+		return ByLastModified, descending
+	}
+	return ByID, false
 }
 
 // DueQuery chooses users whose grace period has ended by a time, and whom no source would bring back: those

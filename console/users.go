@@ -110,26 +110,12 @@ func (v *visit) users() {
 
 // askedUsers are the people whom the filters of the page ask for; see onlyActive too.
 func (v *visit) askedUsers(limit int) connector.UserQuery {
-	sort, down := v.userSort()
+	sort, down := connector.UserSort(v.query("sort"))
 	return connector.UserQuery{
 		Sort: sort, Descending: down,
 		Org: v.id(), State: connector.State(v.query("state")), Search: v.query("q"), Package: v.query("package"), Pending: v.query("pending") == "1", Limit: limit,
 		Source: v.query("source"), Domain: v.query("domain"), Failing: v.query("failing") == "1", Reason: connector.Reason(v.query("reason")), Leaving: v.query("leaving") == "1",
 	}
-}
-
-// userSort is the order that ?sort= names, such as name or -changed.
-func (v *visit) userSort() (sort connector.ResourceSort, down bool) {
-	name, down := cutPrefix(v.query("sort"), "-")
-	switch name {
-	case "name":
-		return connector.ByDisplayName, down
-	case "username":
-		return connector.ByUserName, down
-	case "changed":
-		return connector.ByLastModified, down
-	}
-	return connector.ByID, false
 }
 
 // onlyActive reports whether the filters leave out inactive people; who is leaving is one.

@@ -152,7 +152,7 @@ const withAPI = "api: {listen: \"127.0.0.1:0\", url: \"http://127.0.0.1:1\"}\nor
 // newProgram starts a daemon, whose temporary files are in tmp, and makes a token with these scopes.
 func newProgram(t *testing.T, r *rig, tmp string, scopes ...string) (*program, *serving) {
 	t.Helper()
-	args := []string{"token", "create", "--api", "-o", "json"}
+	args := []string{"token", "create", "--org", "acme", "--api", "-o", "json"}
 	for _, s := range scopes {
 		args = append(args, "--scope", s)
 	}
