@@ -12,6 +12,7 @@ import (
 
 	"usherd/connector"
 	"usherd/connector/provision"
+	"usherd/connector/sources"
 	"usherd/internal/webdriver"
 )
 
@@ -30,6 +31,7 @@ type runner struct {
 	retry     func(key string) (*provision.Person, error) // nil = person and err
 	explain   func(ctx context.Context, key string) (*provision.Person, error)
 	level     connector.BrowsePage
+	desk      *sources.Desk // where directories are asked, as the daemon's runner does; nil = at none
 }
 
 func (r *runner) Sync(_ context.Context, org, source string, mode connector.Mode, actor string) (connector.ID, error) {

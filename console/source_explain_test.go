@@ -130,6 +130,7 @@ func TestADeniedAccountIsNotTriedAgainByAPage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.explains(nil)
+	w.runner.desk = sources.NewDesk(w.clock)
 	tries := 0
 	w.runner.explain = func(context.Context, string) (*provision.Person, error) {
 		tries++
@@ -149,7 +150,7 @@ func TestADeniedAccountIsNotTriedAgainByAPage(t *testing.T) {
 	w.want(b.get("/sources/office/browse?at=dc%3Dacme%2Cdc%3Dtest"), http.StatusOK, "<code>denied</code>")
 	w.want(b.post("/sources/office/test", nil), http.StatusOK, "The way leads there")
 	look(2)
-	w.server.Replace(w.set)
+	w.runner.desk.Forget() // as with another configuration
 	look(3)
 	w.now = w.now.Add(time.Hour)
 	b = w.as("operator")
@@ -161,6 +162,7 @@ func TestOnlyAFewPagesAskDirectoriesAtATime(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.explains(nil)
+	w.runner.desk = sources.NewDesk(w.clock)
 	b := w.as("operator")
 	asks, end := make(chan struct{}, 100), make(chan struct{})
 	w.runner.asking = func(ctx context.Context) error {

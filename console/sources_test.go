@@ -20,27 +20,49 @@ func (r *runner) Sources(context.Context, string) ([]connector.SourceStanding, e
 	return r.standings, nil
 }
 
-func (r *runner) Check(_ context.Context, org, source string, tell func(connector.CheckStep)) (bool, error) {
+func (r *runner) Check(ctx context.Context, org, source string, tell func(connector.CheckStep)) (bool, error) {
 	r.asked = append(r.asked, "check "+org+" "+source)
-	ok := true
-	for _, s := range r.steps {
-		tell(s)
-		ok = ok && s.Err == nil
+	walk := func(context.Context) (bool, error) {
+		ok := true
+		for _, s := range r.steps {
+			tell(s)
+			ok = ok && s.Err == nil
+		}
+		return ok, r.err
 	}
-	return ok, r.err
+	if r.desk == nil {
+		return walk(ctx)
+	}
+	return r.desk.Test(ctx, sources.Key{Org: org, Source: source}, walk)
 }
 
-func (r *runner) Explain(ctx context.Context, org, source, key string) (*provision.Person, error) {
+// ask asks a directory, at the desk where there is one.
+func (r *runner) ask(ctx context.Context, org, source string, question func(ctx context.Context) error) error {
+	if r.desk == nil {
+		return question(ctx)
+	}
+	return r.desk.Ask(ctx, sources.Key{Org: org, Source: source}, question)
+}
+
+func (r *runner) Explain(ctx context.Context, org, source, key string) (p *provision.Person, err error) {
 	r.asked = append(r.asked, fmt.Sprintf("explain %s %s %s", org, source, key))
-	return r.explain(ctx, key)
+	err = r.ask(ctx, org, source, func(ctx context.Context) (err error) {
+		p, err = r.explain(ctx, key)
+		return err
+	})
+	return p, err
 }
 
-func (r *runner) Browse(ctx context.Context, org, source string, q connector.BrowseRequest) (connector.BrowsePage, error) {
+func (r *runner) Browse(ctx context.Context, org, source string, q connector.BrowseRequest) (page connector.BrowsePage, err error) {
 	r.asked = append(r.asked, fmt.Sprintf("browse %s %s %+v", org, source, q))
-	if r.asking != nil {
-		return connector.BrowsePage{}, r.asking(ctx)
-	}
-	return r.level, r.err
+	err = r.ask(ctx, org, source, func(ctx context.Context) error {
+		if r.asking != nil {
+			return r.asking(ctx)
+		}
+		page = r.level
+		return r.err
+	})
+	return page, err
 }
 
 // office says of the source what a configuration would.
