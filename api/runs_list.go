@@ -12,7 +12,7 @@ import (
 
 func (s *Server) runLists() {
 	route(s, operation{
-		id: "listRuns", method: http.MethodGet, path: "/runs", scope: connector.APIRead, tag: runsTag, summary: "List the runs, the latest first",
+		id: "listRuns", method: http.MethodGet, path: "/runs", scope: connector.APIRead, tag: runsTag, summary: "List the runs, the latest first where sort does not say otherwise",
 		about: "Each is a report without its people, as usherd runs -o json has it. For a page 500 runs are looked at at most: where few fit it is short, or empty, and has a next all the same.",
 	}, s.listRuns)
 	route(s, operation{
@@ -25,7 +25,8 @@ type listRunsInput struct {
 	OrgPath
 	Limit    int                  `query:"limit" doc:"How many at most." default:"20" minimum:"1" maximum:"500"`
 	Source   string               `query:"source" doc:"Only this source." maxLength:"32"`
-	Before   string               `query:"before" doc:"Only runs before this one: next of the page before." format:"uuid"`
+	Before   string               `query:"before" doc:"Only runs that come behind this one: next of the page before." format:"uuid"`
+	Sort     string               `query:"sort" doc:"By when they started: the latest first, or with started the first one." enum:"started,-started" default:"-started"`
 	From     time.Time            `query:"from" doc:"Only runs that ended at that time or later; the one that ended last comes first." format:"date-time"`
 	Until    time.Time            `query:"until" doc:"Only runs that ended before that time; the one that ended last comes first." format:"date-time"`
 	Trigger  runs.Trigger         `query:"trigger" doc:"Only runs that were started by that." enum:"schedule,live,manual,api"`
@@ -46,7 +47,7 @@ type runsOutput struct{ Body Runs }
 
 func (s *Server) listRuns(ctx context.Context, c *call, in *listRunsInput) (*runsOutput, error) {
 	choice := &runs.Choice{
-		RunFilter: connector.RunFilter{Org: c.id(), Source: in.Source, From: in.From, Until: in.Until, Limit: in.Limit},
+		RunFilter: connector.RunFilter{Org: c.id(), Source: in.Source, From: in.From, Until: in.Until, Oldest: in.Sort == "started", Limit: in.Limit},
 		Trigger:   in.Trigger, Mode: in.Mode, Result: in.Result, Decision: in.Decision, Changes: in.Changes, Loud: in.Loud,
 	}
 	if err := before(&choice.Before, in.Before); err != nil {

@@ -40,8 +40,10 @@ func TestRunsAreChosen(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
 	c := w.client("acme", connector.APIRead)
-	w.putRun(nil)
+	first := w.putRun(nil)
+	w.at.Add(time.Second.Microseconds())
 	by := w.putRun(func(r *connector.Run) { r.Actor, r.Counts.Created = "console:ann", 3 })
+	w.at.Add(time.Second.Microseconds())
 	failed := w.putRun(func(r *connector.Run) { r.Result, r.Mode = connector.ResultFailed, connector.ModeChanges })
 	for query, want := range map[string]*connector.Run{
 		"trigger=manual": by, "changes=3": by, "loud=true&result=ok": by, "result=failed": failed, "mode=changes": failed, "until=2000-01-01T00:00:00Z": nil, "decision=open": nil,
@@ -52,6 +54,15 @@ func TestRunsAreChosen(t *testing.T) {
 		case want != nil && len(got.Runs) == 1 && documentID(t, got.Runs[0]) == want.ID.String():
 		default:
 			t.Errorf("%s: %d runs", query, len(got.Runs))
+		}
+	}
+	for sort, want := range map[string][]*connector.Run{"started": {first, by, failed}, "-started": {failed, by, first}} {
+		next := ""
+		for i, run := range want {
+			page := get[api.Runs](c, "/orgs/acme/runs?limit=1&sort=%s&before=%s", sort, next)
+			if next = page.Next; len(page.Runs) != 1 || documentID(t, page.Runs[0]) != run.ID.String() || (next == "") != (i == 2) {
+				t.Fatalf("%s: page %d: %s", sort, i, page.Runs)
+			}
 		}
 	}
 	c.want(http.StatusUnprocessableEntity, http.MethodGet, "/orgs/acme/runs?trigger=moon", nil)
