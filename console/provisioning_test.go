@@ -189,13 +189,13 @@ func TestManySubscribers(t *testing.T) {
 	}
 	w.announce("phones", "4715", "eve@home.test")
 	b, auditor := w.as("helpdesk"), w.as("auditor")
-	w.want(b.get("/provisioning?exclude=none"), http.StatusOK, "all 5 that match:", `value="retry"`, `value="package"`, `value="export"`)
+	w.want(b.get("/provisioning?exclude=none"), http.StatusOK, "all 5 that match:", `value="retry"`, `name="deed" value="package"`, `value="export"`)
 	w.not(b.get("/provisioning?exclude=none"), `value="delete"`)
 	w.want(b.get("/provisioning?status=error"), http.StatusOK, "all 3 that match:")
 	w.want(b.get("/provisioning?q=47"), http.StatusOK, "all that match:")
 
 	// A file has exactly those who are ticked, masked for whoever sees them masked; nothing else is an auditor's.
-	w.not(auditor.get("/provisioning?exclude=none"), `value="retry"`, `value="package"`)
+	w.not(auditor.get("/provisioning?exclude=none"), `value="retry"`, `name="deed" value="package"`)
 	w.want(auditor.post("/provisioning", url.Values{"deed": {"retry"}, "all": {"1"}}), http.StatusForbidden)
 	ids := url.Values{"user": {b.id("q=%3Dcmd"), b.id("q=4715"), "no id"}}
 	page := b.chooseOf("export", "", ids)
