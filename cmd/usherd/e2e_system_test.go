@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"usherd/api"
+	"usherd/connector/store/newstore"
 	"usherd/connector/system"
 )
 
@@ -69,7 +70,8 @@ func TestSystemIsToldByAPI(t *testing.T) {
 	}
 	var is api.System
 	p.ask(http.StatusOK, http.MethodGet, "/system", "", &is)
-	if is.OK || !is.Leads || is.Leader != "" || is.Store.Kind != "sqlite" || is.Revision != next.Revision || is.Since.After(time.Now()) || len(is.Jobs) == 0 {
+	kind := map[bool]string{true: "postgres", false: "sqlite"}[newstore.OnPostgres()]
+	if is.OK || !is.Leads || is.Leader != "" || is.Store.Kind != kind || is.Revision != next.Revision || is.Since.After(time.Now()) || len(is.Jobs) == 0 {
 		t.Errorf("%+v", is)
 	}
 	var template api.TemplateDetail
