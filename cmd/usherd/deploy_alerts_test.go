@@ -28,6 +28,7 @@ import (
 const (
 	alertsFile    = deploy + "prometheus/alerts.yaml"
 	alertsTest    = deploy + "prometheus/alerts_test.yaml"
+	alertsOfDays  = deploy + "prometheus/alerts_days_test.yaml"
 	runbookFile   = deploy + "prometheus/runbook.md"
 	dashboardFile = deploy + "grafana/usherd.json"
 )
@@ -38,7 +39,7 @@ func TestAlarmsAreRaised(t *testing.T) {
 	if missing, ok := errors.AsType[*testproc.MissingError](testproc.Needs{Server: "promtool", Packages: "prometheus", Programs: []string{"promtool"}}.Check()); ok {
 		testproc.Skip(t, missing)
 	}
-	for _, args := range [][]string{{"check", "rules", "--lint=all", "--lint-fatal", alertsFile}, {"test", "rules", alertsTest}} {
+	for _, args := range [][]string{{"check", "rules", "--lint=all", "--lint-fatal", alertsFile}, {"test", "rules", alertsTest, alertsOfDays}} {
 		if out, err := exec.CommandContext(t.Context(), testproc.Program("promtool"), args...).CombinedOutput(); err != nil {
 			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
 		}
@@ -48,12 +49,12 @@ func TestAlarmsAreRaised(t *testing.T) {
 // TestAlarmsAreExplained holds the alarms against what plays and explains them, and the commands there against the program.
 func TestAlarmsAreExplained(t *testing.T) {
 	t.Parallel()
-	played, runbook := read(t, alertsTest), read(t, runbookFile)
+	played, runbook := read(t, alertsTest)+read(t, alertsOfDays), read(t, runbookFile)
 	alerts := regexp.MustCompile(`(?m)^ +- alert: (\w+)$`).FindAllStringSubmatch(read(t, alertsFile), -1)
 	for _, m := range alerts {
 		for _, want := range []string{"- name: " + m[1] + " is raised\n", "- name: " + m[1] + " is not raised\n"} {
 			if !strings.Contains(played, want) {
-				t.Errorf("%s has no %q", alertsTest, want)
+				t.Errorf("neither %s nor %s has %q", alertsTest, alertsOfDays, want)
 			}
 		}
 		if !strings.Contains(runbook, "\n## "+m[1]+"\n") {
