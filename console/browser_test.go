@@ -31,6 +31,7 @@ func shoot(t *testing.T, b *webdriver.Browser, base, page, name string) {
 		b.Open(base + page)
 		b.Click("details.account summary")
 		b.Click("button[value=" + look.theme + "]")
+		b.Text("html[data-theme=" + look.theme + "]") // waits for it: or the next page could be asked for before the choice is
 		b.Open(base + page)
 		if err := os.WriteFile(filepath.Join(shots, name+"-"+look.name+".png"), b.Screenshot(), 0o600); err != nil {
 			t.Fatal(err)
