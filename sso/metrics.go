@@ -13,6 +13,7 @@ type Metrics struct {
 	attempts  *prometheus.CounterVec
 	seconds   *prometheus.HistogramVec
 	throttled *prometheus.CounterVec
+	skew      *prometheus.GaugeVec
 }
 
 // NewMetrics registers the metrics.
@@ -29,7 +30,11 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "usherd_sso_throttled_total", Help: "Requests that were not looked at because too many came at a time.",
 		}, []string{"org", "source"}),
 	}
-	r.MustRegister(m.attempts, m.seconds, m.throttled)
+	m.skew = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "usherd_sso_clock_skew_seconds",
+		Help: "Our clock, less the time at which the latest signed response says that it was issued: a little above 0 is its way, below 0 the identity provider's clock is ahead.",
+	}, []string{"org", "source"})
+	r.MustRegister(m.attempts, m.seconds, m.throttled, m.skew)
 	return m
 }
 
@@ -39,6 +44,9 @@ func (m *Metrics) attempt(a connector.Attempt) {
 	}
 	m.attempts.WithLabelValues(a.Org, a.Source, strconv.Itoa(int(a.Code))).Inc()
 	m.seconds.WithLabelValues(a.Org, a.Source).Observe(a.Took.Seconds())
+	if skew, ok := a.Skew(); ok {
+		m.skew.WithLabelValues(a.Org, a.Source).Set(skew.Seconds())
+	}
 }
 
 func (m *Metrics) throttle(org, source string) {

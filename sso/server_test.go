@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"usherd/connector"
 	"usherd/connector/provision"
 	"usherd/connector/store"
@@ -244,7 +246,8 @@ func TestClocksAreCompared(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, nil)
+			w, metrics := newWorld(t, nil), prometheus.NewRegistry()
+			w.serve(sso.Options{Store: w.db, URL: address, Metrics: sso.NewMetrics(metrics)})
 			b := w.browser()
 			request, relay := b.login("")
 			response := w.response(ann, request)
@@ -259,6 +262,19 @@ func TestClocksAreCompared(t *testing.T) {
 			}
 			if skew, known := list[0].Skew(); known != c.known || skew != c.later {
 				t.Errorf("%s %t", skew, known)
+			}
+			gauge, err := metrics.Gather()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var told []float64
+			for _, f := range gauge {
+				if f.GetName() == "usherd_sso_clock_skew_seconds" {
+					told = append(told, f.GetMetric()[0].GetGauge().GetValue())
+				}
+			}
+			if c.known != (len(told) == 1 && told[0] == c.later.Seconds()) {
+				t.Errorf("the metric says %v", told)
 			}
 		})
 	}
