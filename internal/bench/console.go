@@ -201,6 +201,8 @@ func (c *visited) address(path string, turn int) (address string, ok bool) {
 			return storetest.Org
 		case "{package}":
 			return hotPackage
+		case "{topic}":
+			return "users"
 		}
 		ok = false
 		return name
@@ -216,7 +218,9 @@ func (c *visited) pages(ctx context.Context, base string, routes []string) error
 			paths = append(paths, path)
 		}
 	}
-	paths = append(paths, "/users?q=user1&active=any", "/search?q=user1", "/users?state=inactive", "/users?domain=example.com&failing=1", "/users?leaving=1", "/users?source="+storetest.Source+"&package="+hotPackage, "/users?package="+hotPackage, "/runs?decision=rejected")
+	paths = append(paths, "/users?q=user1&active=any", "/search?q=user1", "/users?state=inactive", "/users?domain=example.com&failing=1", "/users?leaving=1",
+		"/users?source="+storetest.Source+"&package="+hotPackage, "/users?package="+hotPackage, "/users?sort=name&active=any", "/users?sort=-changed", "/users?sort=username&cols=email",
+		"/users/{user}?at="+url.QueryEscape(c.b.o.now().UTC().Format("2006-01-02T15:04:05")), "/runs?decision=rejected", "/runs?sort=started", "/failures?reason="+string(connector.NoSeat), "/help/{topic}")
 	took := map[string][]time.Duration{}
 	turn := 0
 	for range consoleAsked {
