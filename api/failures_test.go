@@ -172,6 +172,10 @@ func TestRunsAndTheirReports(t *testing.T) {
 			t.Errorf("%s: %v\n%s", format, r.Header, r.body)
 		}
 	}
+	taken, err := w.db.Audit(t.Context(), connector.AuditQuery{Org: "acme", Action: connector.AuditExported, Target: "run " + ids[0].String()})
+	if err != nil || len(taken) != 2 || !strings.HasPrefix(taken[0].Actor.Name, "api:") || !strings.HasPrefix(taken[0].Details["file"], "report.") {
+		t.Errorf("the audit trail has of what was taken along: %+v %v", taken, err)
+	}
 	c.refused(http.StatusUnprocessableEntity, "invalid_request", http.MethodGet, "/orgs/acme/runs/"+ids[0].String()+"?format=xml", nil)
 	for _, x := range [][2]string{{"GET", ""}, {"POST", "/reject"}} {
 		c.refused(http.StatusNotFound, "not_found", x[0], "/orgs/acme/runs/"+ids[1].String()+x[1], nil)

@@ -205,7 +205,7 @@ const (
 
 type reportInput struct {
 	RunPath
-	Format string `query:"format" doc:"csv has a row for each person, html is a page without scripts in the language of Accept-Language." enum:"json,csv,html" default:"json"`
+	Format string `query:"format" doc:"csv has a row for each person, html is a page without scripts in the language of Accept-Language. That one of these was taken along stands in the audit trail." enum:"json,csv,html" default:"json"`
 }
 
 // reportForms are the forms of a report, by format.
@@ -227,16 +227,28 @@ func (s *Server) getReport(ctx context.Context, c *call, in *reportInput) (*huma
 		Run: run, UndoneBy: report.Undone(back)[run.ID], Now: s.now(), Lang: c.lang, Catalogue: s.catalogue,
 		Changes: func() iter.Seq2[*connector.Change, error] { return s.o.Store.RunChanges(ctx, run.ID) },
 	}
-	form := reportForms[in.Format]
+	form, file := reportForms[in.Format], "report."+in.Format
+	if in.Format != "json" { // that is how one looks at a run, as it goes on too
+		if err := s.exported(ctx, c, "run "+run.ID.String(), file); err != nil {
+			return nil, err
+		}
+	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		hc.SetHeader("Content-Type", form.mime)
 		if in.Format != "json" {
-			hc.SetHeader("Content-Disposition", `attachment; filename="run_`+c.id()+"_"+run.ID.Short()+"_report."+in.Format+`"`)
+			hc.SetHeader("Content-Disposition", `attachment; filename="run_`+c.id()+"_"+run.ID.Short()+"_"+file+`"`)
 		}
 		if err := form.write(hc.BodyWriter(), r); err != nil {
 			s.cut(ctx, err)
 		}
 	}}, nil
+}
+
+// exported keeps in the audit trail that a program has taken a file along.
+func (s *Server) exported(ctx context.Context, c *call, target, file string) error {
+	return s.o.Store.Write(ctx, func(tx connector.Tx) error {
+		return tx.PutAudit(ctx, connector.Exported(c.id(), connector.ActorOf(ctx), target, file, s.now()))
+	})
 }
 
 // cut ends an answer of which a part is sent already, so that nobody takes it for the whole.

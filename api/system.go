@@ -149,10 +149,7 @@ func (s *Server) getDiagnostics(ctx context.Context, c *call, _ *OrgPath) (*huma
 		return nil, err
 	}
 	name := system.BundleName(c.id(), now)
-	err = s.o.Store.Write(ctx, func(tx connector.Tx) error {
-		return tx.PutAudit(ctx, connector.Exported(c.id(), connector.ActorOf(ctx), "diagnostics", name, now))
-	})
-	if err != nil {
+	if err := s.exported(ctx, c, "diagnostics", name); err != nil {
 		return nil, err
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
