@@ -12,6 +12,7 @@ import (
 	"usherd/config"
 	"usherd/connector"
 	"usherd/connector/system"
+	"usherd/connector/system/systemtest"
 )
 
 // machine is a daemon that is as a test wants it.
@@ -32,27 +33,13 @@ func (m *machine) Metrics(w io.Writer) error {
 }
 
 func (m *machine) Configuration() system.Configuration {
-	is := system.Configuration{Loaded: m.loaded}
-	if m.file != nil {
-		is.Path, is.Revision = m.file.Path, m.file.Revision
-		for _, v := range m.file.Tree() {
-			is.Values = append(is.Values, system.Value(v))
-		}
-	}
+	is := systemtest.Configuration(m.file)
+	is.Loaded = m.loaded
 	return is
 }
 
-func (m *machine) Differences(older, newer connector.Revision) (list []system.Difference, err error) {
-	var files [2]*config.File
-	for i, r := range []connector.Revision{older, newer} {
-		if files[i], err = config.Parse(r.ID, []byte(r.Text), config.LoadOptions{NoSecrets: true}); err != nil {
-			return nil, &connector.Error{Kind: connector.Invalid, Op: "config", Err: err}
-		}
-	}
-	for _, d := range config.Diff(files[0], files[1]) {
-		list = append(list, system.Difference(d))
-	}
-	return list, nil
+func (m *machine) Differences(older, newer connector.Revision) ([]system.Difference, error) {
+	return systemtest.Differences(older, newer)
 }
 
 const machineFile = `store: sqlite:usherd.db

@@ -28,8 +28,8 @@ func (s *Server) identityProviders() {
 // IdentityProvider is one by which people sign in.
 type IdentityProvider struct {
 	Source       string            `json:"source" doc:"Its id in the configuration."`
-	Known        bool              `json:"known" doc:"People can sign in by it."`
-	Failure      *failure.Document `json:"failure,omitempty" doc:"Why not, and what to do."`
+	State        sources.Standing  `json:"state" enum:"known,unknown,over,no_door" doc:"known: people can sign in by it; unknown: failure says why not; over: none of its certificates is good now; no_door: the configuration has none (sso:)."`
+	Failure      *failure.Document `json:"failure,omitempty" doc:"Why it is unknown, and what to do."`
 	EntityID     string            `json:"entity_id,omitempty" doc:"Its own."`
 	SSOURL       string            `json:"sso_url,omitempty" doc:"Where it lets people sign in."`
 	Certificates []Certificate     `json:"certificates" doc:"That it signs with."`
@@ -105,7 +105,7 @@ const mostAttempts = 10_000
 func (s *Server) identityProvider(ctx context.Context, c *call, x *connector.SourceSettings, on *sources.SignOn) (IdentityProvider, error) {
 	is, door := on.Known()
 	j := IdentityProvider{
-		Source: x.ID, Known: door && is.Code == 0, EntityID: is.EntityID, SSOURL: is.SSOURL, Certificates: certificates(is.Certificates),
+		Source: x.ID, State: on.Standing(s.now()), EntityID: is.EntityID, SSOURL: is.SSOURL, Certificates: certificates(is.Certificates),
 		Until: when(is.Until), Read: when(is.Read), Fetched: is.Fetched, OnlyKnown: x.OnlyKnown, Approval: x.Approval || c.org.Settings.Approval,
 		Package: x.Package, ClockSkew: on.Skew.Seconds(), KeepSeconds: on.Keep.Seconds(),
 	}
@@ -114,7 +114,7 @@ func (s *Server) identityProvider(ctx context.Context, c *call, x *connector.Sou
 		j.Failure = &doc
 	}
 	if on.Base != "" {
-		j.Ours = &OurSide{EntityID: on.Base + "/metadata", ACS: on.Base + "/acs", Login: on.Base + "/login", Certificates: certificates(on.Ours)}
+		j.Ours = &OurSide{EntityID: on.EntityID(), ACS: on.ACS(), Login: on.Login(), Certificates: certificates(on.Ours)}
 	}
 	n, err := s.o.Store.CountAttempts(ctx, c.id(), x.ID, s.now().Add(-24*time.Hour), mostAttempts)
 	j.Tried, j.Refused = n.Attempts, n.Refused

@@ -47,7 +47,7 @@ func TestIdentityProviders(t *testing.T) {
 	list := get[api.IdentityProviders](c, "/orgs/acme/identity-providers").IdentityProviders
 	now := w.now()
 	want := api.IdentityProvider{
-		Source: "corp", Known: true, EntityID: is.EntityID, SSOURL: is.SSOURL, Read: &now, Fetched: true, OnlyKnown: true, Package: "guest",
+		Source: "corp", State: sources.Known, EntityID: is.EntityID, SSOURL: is.SSOURL, Read: &now, Fetched: true, OnlyKnown: true, Package: "guest",
 		Certificates: []api.Certificate{{Subject: "CN=idp", SHA256: "ab12", From: now, Until: now.Add(time.Hour)}},
 		Ours: &api.OurSide{
 			EntityID: "https://login.test/saml/acme/corp/metadata", ACS: "https://login.test/saml/acme/corp/acs", Login: "https://login.test/saml/acme/corp/login",
@@ -59,7 +59,7 @@ func TestIdentityProviders(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", list, want)
 	}
 	is = sources.IDP{Code: 11}
-	if got := get[api.IdentityProvider](c, "/orgs/acme/identity-providers/corp"); got.Known || got.Failure == nil || got.Failure.Code != 11 || got.Certificates == nil {
+	if got := get[api.IdentityProvider](c, "/orgs/acme/identity-providers/corp"); got.State != sources.Unknown || got.Failure == nil || got.Failure.Code != 11 || got.Certificates == nil {
 		t.Errorf("%+v", got)
 	}
 	c.refused(http.StatusNotFound, "not_found", http.MethodGet, "/orgs/acme/identity-providers/idp", nil)

@@ -2,9 +2,7 @@ package api
 
 import (
 	"context"
-	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"usherd/connector/schedule"
 	"usherd/connector/sources"
@@ -89,11 +87,7 @@ func scheduleOf(x *schedule.Schedule, now time.Time) *SourceSchedule {
 	if x == nil {
 		return nil
 	}
-	j := &SourceSchedule{Cron: x.Cron(), Zone: x.Zone().String(), Jitter: x.Jitter().Seconds(), CatchUp: x.CatchUp(), Next: []time.Time{}}
-	for at := x.Next(now); !at.IsZero() && len(j.Next) < nextTimes; at = x.Next(at) {
-		j.Next = append(j.Next, at)
-	}
-	return j
+	return &SourceSchedule{Cron: x.Cron(), Zone: x.Zone().String(), Jitter: x.Jitter().Seconds(), CatchUp: x.CatchUp(), Next: x.Coming(now, nextTimes)}
 }
 
 func mappedAttributes(list []sources.Attribute) []MappedAttribute {
@@ -104,20 +98,12 @@ func mappedAttributes(list []sources.Attribute) []MappedAttribute {
 			j.Used = &a.Used
 		}
 		for _, x := range a.Read {
-			j.Read = append(j.Read, AttributeValue{x.Name, shownValue(x.Value)})
+			j.Read = append(j.Read, AttributeValue{x.Name, sources.Text(x.Value)})
 		}
 		for _, value := range a.Values {
-			j.Values = append(j.Values, shownValue([]byte(value)))
+			j.Values = append(j.Values, sources.Text([]byte(value)))
 		}
 		out[i] = j
 	}
 	return out
-}
-
-// shownValue is a value as it is told: bytes that are no text as how many they are.
-func shownValue(value []byte) string {
-	if !utf8.Valid(value) {
-		return strconv.Itoa(len(value)) + " bytes"
-	}
-	return string(value)
 }

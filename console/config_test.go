@@ -11,30 +11,13 @@ import (
 	"usherd/config"
 	"usherd/connector"
 	"usherd/connector/system"
+	"usherd/connector/system/systemtest"
 )
 
-func (p *program) Configuration() system.Configuration {
-	is := system.Configuration{}
-	if p.file != nil {
-		is.Path, is.Revision = p.file.Path, p.file.Revision
-		for _, v := range p.file.Tree() {
-			is.Values = append(is.Values, system.Value(v))
-		}
-	}
-	return is
-}
+func (p *program) Configuration() system.Configuration { return systemtest.Configuration(p.file) }
 
-func (p *program) Differences(older, newer connector.Revision) (list []system.Difference, err error) {
-	var files [2]*config.File
-	for i, r := range []connector.Revision{older, newer} {
-		if files[i], err = config.Parse(r.ID, []byte(r.Text), config.LoadOptions{NoSecrets: true}); err != nil {
-			return nil, &connector.Error{Kind: connector.Invalid, Op: "config", Err: err}
-		}
-	}
-	for _, d := range config.Diff(files[0], files[1]) {
-		list = append(list, system.Difference(d))
-	}
-	return list, nil
+func (p *program) Differences(older, newer connector.Revision) ([]system.Difference, error) {
+	return systemtest.Differences(older, newer)
 }
 
 const configText = `store: sqlite:usherd.db

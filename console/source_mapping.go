@@ -3,7 +3,6 @@ package console
 import (
 	"net/http"
 	"strconv"
-	"unicode/utf8"
 
 	"usherd/connector/sources"
 )
@@ -77,15 +76,13 @@ func (v *visit) mappedRows(source string, list []sources.Attribute) []mappedRow 
 // longest is how much of a value is shown.
 const longest = 200
 
-// shownValue is a value as a page shows it: bytes as how many they are.
+// shownValue is a value as a page shows it.
 func shownValue(value []byte) string {
-	if !utf8.Valid(value) {
-		return strconv.Itoa(len(value)) + " bytes"
-	}
-	if r := []rune(string(value)); len(r) > longest {
+	text := sources.Text(value)
+	if r := []rune(text); len(r) > longest {
 		return string(r[:longest]) + "…"
 	}
-	return string(value)
+	return text
 }
 
 // placeOf is where a key of a source stands in the file, "" = it does not.

@@ -58,7 +58,7 @@ func (v *visit) schedule() {
 	}
 	f := frame{v: v}
 	_, last := v.now.In(s.Zone()).Zone()
-	for at := s.Next(v.now); !at.IsZero() && len(p.Times) < nextTimes; at = s.Next(at) {
+	for _, at := range s.Coming(v.now, nextTimes) {
 		name, offset := at.Zone()
 		t := plannedTime{Day: v.day(int(at.Weekday())), Local: at.Format("2006-01-02 15:04") + " " + name, UTC: at.UTC().Format("2006-01-02 15:04") + " UTC", In: f.At(at)}
 		if offset != last {

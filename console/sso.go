@@ -3,7 +3,6 @@ package console
 import (
 	"context"
 	"net/http"
-	"slices"
 	"time"
 
 	"usherd/connector"
@@ -67,8 +66,8 @@ func (v *visit) sso() {
 }
 
 func (v *visit) idpRow(id string, c *sources.SignOn) (idpRow, error) {
-	is, door := c.Known()
-	row := idpRow{Address: v.link("/sso/idps/" + id), Name: id, EntityID: is.EntityID, State: v.idpPill(&is, door)}
+	is, _ := c.Known()
+	row := idpRow{Address: v.link("/sso/idps/" + id), Name: id, EntityID: is.EntityID, State: v.idpPill(c.Standing(v.now))}
 	row.AllAt, row.RefusedAt = v.link("/sso/attempts", "idp", id, "since", "1d"), v.link("/sso/attempts", "idp", id, "result", "refused", "since", "1d")
 	if last := lastEnd(is.Certificates); !last.IsZero() {
 		f := frame{v: v}
@@ -89,16 +88,13 @@ func (v *visit) counted(n int) string {
 }
 
 // idpPill says whether people can sign in.
-func (v *visit) idpPill(is *sources.IDP, door bool) pill {
-	switch {
-	case !door:
-		return pill{v.t("sso.nodoor", nil), "off"}
-	case is.Code != 0:
-		return pill{v.t("sso.unknown", nil), "bad"}
-	case !slices.ContainsFunc(is.Certificates, func(c sources.Certificate) bool { return !v.now.Before(c.From) && !v.now.After(c.Until) }):
-		return pill{v.t("sso.over", nil), "bad"}
+func (v *visit) idpPill(is sources.Standing) pill {
+	kinds := map[sources.Standing]pill{
+		sources.NoDoor: {"sso.nodoor", "off"}, sources.Unknown: {"sso.unknown", "bad"}, sources.Over: {"sso.over", "bad"}, sources.Known: {"sso.known", "good"},
 	}
-	return pill{v.t("sso.known", nil), "good"}
+	p := kinds[is]
+	p.Text = v.t(p.Text, nil)
+	return p
 }
 
 // lastEnd is when the last of certificates ends, zero where there is none.
@@ -201,7 +197,7 @@ func (v *visit) fillIDP(p *idpPage, id string, c *sources.SignOn) {
 	if c.Base != "" {
 		p.Base = c.Base
 		p.Addresses = []fact{
-			{Name: v.t("sso.entity", nil), Value: c.Base + "/metadata"}, {Name: v.t("sso.acs", nil), Value: c.Base + "/acs"}, {Name: v.t("sso.login", nil), Value: c.Base + "/login"},
+			{Name: v.t("sso.entity", nil), Value: c.EntityID()}, {Name: v.t("sso.acs", nil), Value: c.ACS()}, {Name: v.t("sso.login", nil), Value: c.Login()},
 		}
 	}
 	p.Theirs, p.Ours = v.certificates(is.Certificates), v.certificates(c.Ours)

@@ -35,6 +35,7 @@ var allowed = map[string][]string{
 	"connector/runs":                   {"connector"},
 	"connector/clients":                {"connector"},
 	"connector/system":                 {"connector"},
+	"connector/system/systemtest":      {"config", "connector", "connector/system"},
 	"connector/sources":                {"connector", "connector/mapping", "connector/policy", "connector/schedule"},
 	"connector/subscribers":            {"connector", "connector/csvtable", "connector/failure", "connector/policy", "connector/report"},
 	"scim/body":                        {},

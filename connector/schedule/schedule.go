@@ -187,6 +187,15 @@ func (s *Schedule) Next(after time.Time) time.Time {
 	}
 }
 
+// Coming are the next n moments after one, in their order; fewer where there are not so many, and none where s never fires.
+func (s *Schedule) Coming(after time.Time, n int) []time.Time {
+	list := []time.Time{}
+	for at := s.Next(after); !at.IsZero() && len(list) < n; at = s.Next(at) {
+		list = append(list, at)
+	}
+	return list
+}
+
 // nextElapsed goes through the stretches of time between two clock changes; within one the offset is
 // constant and the wall clock as good as UTC. Asking cron itself in the zone would leave out days that
 // begin without a midnight (Cairo, Santiago).

@@ -2,6 +2,8 @@ package sources
 
 import (
 	"slices"
+	"strconv"
+	"unicode/utf8"
 
 	"usherd/connector"
 	"usherd/connector/mapping"
@@ -23,6 +25,14 @@ type Attribute struct {
 type Read struct {
 	Name  string
 	Value []byte
+}
+
+// Text is a value as people read it: bytes that are no text as how many they are.
+func Text(value []byte) string {
+	if !utf8.Valid(value) {
+		return strconv.Itoa(len(value)) + " bytes"
+	}
+	return string(value)
 }
 
 // Attributes are the rules of a source of the organization, in the order in which attributes are shown.

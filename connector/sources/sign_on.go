@@ -2,6 +2,7 @@ package sources
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"usherd/connector"
@@ -26,6 +27,40 @@ func (c *SignOn) Known() (is IDP, ok bool) {
 		return is, false
 	}
 	return c.IDP(), true
+}
+
+// EntityID is our name for the identity provider, and the address of our metadata.
+func (c *SignOn) EntityID() string { return c.Base + "/metadata" }
+
+// ACS is where the identity provider sends people back.
+func (c *SignOn) ACS() string { return c.Base + "/acs" }
+
+// Login is where a sign-in begins.
+func (c *SignOn) Login() string { return c.Base + "/login" }
+
+// Standing says whether people can sign in by an identity provider.
+type Standing string
+
+// The standings.
+const (
+	NoDoor  Standing = "no_door" // the configuration has no door for sign-on
+	Unknown Standing = "unknown" // IDP.Code says why
+	Over    Standing = "over"    // none of its certificates is good now
+	Known   Standing = "known"
+)
+
+// Standing is how the identity provider stands at an instant.
+func (c *SignOn) Standing(now time.Time) Standing {
+	is, door := c.Known()
+	switch {
+	case !door:
+		return NoDoor
+	case is.Code != 0:
+		return Unknown
+	case !slices.ContainsFunc(is.Certificates, func(x Certificate) bool { return !now.Before(x.From) && !now.After(x.Until) }):
+		return Over
+	}
+	return Known
 }
 
 // Triable reports whether a sign-in can be tried: there is a door, the identity provider is known, and the attempt is kept, so that it
